@@ -1,0 +1,218 @@
+/**
+ * Valet Key: OAuth 2 and OpenID Connect for pages without a backend of their own.
+ *
+ * ```js
+ * import { createClient } from 'valet-key';
+ *
+ * const client = createClient({
+ *   issuer: 'https://id.example.com',
+ *   clientId: 'my-spa',
+ *   scope: 'openid profile',
+ *   api: ['https://api.example.com/v1/'],
+ * });
+ *
+ * const session = await client.start();      // after every page load
+ * if (!session) await client.signIn();       // goes to the provider and comes back to this page
+ * const me = await client.fetch('https://api.example.com/v1/me');
+ * ```
+ */
+
+/** Makes a client. Synchronous, touches no global and opens nothing: safe to call while rendering on a server. */
+export function createClient(options: Options): Client;
+
+export interface Options {
+  /** The provider, spelled exactly as the provider spells it (RFC 8414 §2). Its metadata is found from it. */
+  issuer?: string;
+  /**
+   * The provider's metadata, for providers that publish none or do not let pages read it. With `issuer` as well, the
+   * two must agree. Without `issuer` this is plain OAuth 2: no `openid` scope, no ID Token.
+   */
+  server?: ServerMetadata;
+  /** The identifier that the provider gave this app. Not a secret. */
+  clientId: string;
+  /** Where the provider sends the user back, relative to the page. Default: this page without query and fragment. */
+  redirectUri?: string;
+  /** Where the provider sends the user after sign-out, relative to the page. Default: `redirectUri`. */
+  postLogoutRedirectUri?: string;
+  /** What to ask for, separated by spaces (RFC 6749 §3.3). Default: `openid`, or nothing for plain OAuth 2. */
+  scope?: string;
+  /**
+   * The only URLs that may ever receive the access token: exact origin, path prefix that ends at a slash. Relative
+   * entries are relative to the page. No wildcards.
+   */
+  api?: string[];
+  /** `false` for plain OAuth 2 at an `issuer`: no `openid` scope, no ID Token. Default: `true` where there is an `issuer`. */
+  openid?: boolean;
+  /**
+   * What `start()` does when this browser had a session and its tokens are gone, as after a reload: `silent` asks the
+   * provider once, by a redirect without any interaction (`prompt=none`); `none` waits for `signIn()`. Default: `silent`.
+   */
+  restore?: 'silent' | 'none';
+  /**
+   * Where tokens live. `worker`: out of reach of the page's scripts. `page`: in reach of every script in the page, for
+   * what cannot go through `fetch`; adds `accessToken()`. Default: `worker`.
+   */
+  tokens?: 'worker' | 'page';
+  /** Allows `http://localhost`, `http://127.0.0.1` and `http://[::1]` as issuer, endpoints and API. For development. */
+  allowLoopbackHttp?: boolean;
+  /** Milliseconds after which a request to the provider counts as unanswered. Default: 10000. */
+  timeout?: number;
+  /** Where the worker's file is, if not beside this module. Must be of the page's own origin. */
+  workerUrl?: string | URL;
+  /** Where the WebAssembly file is, if not beside the worker's file. */
+  wasmUrl?: string | URL;
+}
+
+/** Members of RFC 8414 §2 and OpenID Connect Discovery §3 that the client reads, in their registered spelling. */
+export interface ServerMetadata {
+  authorization_endpoint: string;
+  token_endpoint: string;
+  revocation_endpoint?: string;
+  end_session_endpoint?: string;
+  authorization_response_iss_parameter_supported?: boolean;
+  [member: string]: unknown;
+}
+
+/** Who is signed in. Frozen, and never holds a token. */
+export interface Session {
+  /** The user, unique at this issuer. Empty for plain OAuth 2, which does not say who the user is. */
+  readonly sub: string;
+  /** What the provider says of the user: the claims of the ID Token. Empty for plain OAuth 2. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** What was granted, which may be less than was asked for. */
+  readonly scope: string;
+  /** When the access token expires, in milliseconds since 1970 by this device's clock; `null` if the provider did not say. */
+  readonly expiresAt: number | null;
+  /** When the user last proved who they are, in seconds since 1970; `null` if the provider did not say. */
+  readonly authTime: number | null;
+  /** The provider; empty where only `server` was given. */
+  readonly issuer: string;
+}
+
+export interface SignInOptions {
+  /** Where to be after sign-in: a path of this origin, with query and fragment. Default: the current one. */
+  returnTo?: string;
+  /**
+   * Further parameters of the authorization request, in their registered spelling (`prompt`, `login_hint`,
+   * `acr_values`, …). What the client sets itself cannot be overridden.
+   */
+  params?: Record<string, string>;
+}
+
+/** Why a `change` event happened. */
+export type ChangeReason = 'signed_in' | 'signed_out' | 'renewed' | 'user_changed' | 'ended' | 'restarted';
+
+export interface ChangeEvent extends Event {
+  readonly session: Session | null;
+  readonly reason: ChangeReason;
+}
+
+export interface Client {
+  /** The last known session. */
+  readonly session: Session | null;
+
+  /**
+   * Finishes a pending sign-in if the page was loaded by the provider's redirect, or takes up the live session.
+   * Call it once after each page load; a second call gives the same answer.
+   *
+   * @returns the session, or `null` when signed out.
+   */
+  start(): Promise<Session | null>;
+
+  /** Leaves the page for the provider. The promise is pending until the page is gone, and rejects if it cannot go. */
+  signIn(options?: SignInOptions): Promise<never>;
+
+  /**
+   * `fetch` with the access token, for URLs on the `api` list. Arguments and answer are those of `fetch`.
+   * Redirects are not followed.
+   */
+  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+
+  /** Gets a new access token now. Rarely needed: `fetch` does so by itself. */
+  refresh(): Promise<Session>;
+
+  /**
+   * Forgets the session, revokes its tokens (RFC 7009) and, where the provider offers it, leaves the page to end the
+   * provider's own session (RP-Initiated Logout). The user is signed out here whatever the provider answers.
+   */
+  signOut(): Promise<void>;
+
+  /** Starts the worker before it is needed. */
+  preload(): Promise<void>;
+
+  /** Only with `tokens: 'page'`: a valid access token, renewed if need be. */
+  accessToken(): Promise<string>;
+
+  addEventListener(type: 'change', listener: (event: ChangeEvent) => void, options?: AddEventListenerOptions): void;
+  removeEventListener(type: 'change', listener: (event: ChangeEvent) => void): void;
+}
+
+/** Everything that this package throws. */
+export class ValetKeyError extends Error {
+  readonly name: 'ValetKeyError';
+  /** What happened. Stable. */
+  readonly code: ErrorCode;
+  /** Whose turn it is. */
+  readonly fault: Fault;
+  /** What to do about it. */
+  readonly hint: string;
+  /** Whether the same call may succeed later. */
+  readonly retryable: boolean;
+  /** Seconds to wait before trying again, if the server said so. */
+  readonly retryAfter?: number;
+  /** What the server said. Texts of others: never write them into a page as markup. */
+  readonly oauth?: { readonly error: string; readonly error_description?: string; readonly error_uri?: string };
+}
+
+export type Fault = 'app' | 'server' | 'user' | 'browser' | 'library';
+
+export type ErrorCode =
+  /** The server refused the authorization request; `oauth` says why (RFC 6749 §4.1.2.1). */
+  | 'authorization_error'
+  /** The call was aborted, or overtaken by a sign-out or another sign-in. */
+  | 'cancelled'
+  /** An option is wrong, or the environment lacks something. Thrown before any request. */
+  | 'config_error'
+  /** The provider's metadata could not be had. */
+  | 'discovery_failed'
+  /** A parameter came twice in the authorization response (RFC 6749 §3.1). */
+  | 'duplicate_parameter'
+  /** The ID Token was refused (OpenID Connect Core §3.1.3.7). */
+  | 'id_token_invalid'
+  /** The authorization response is from another server than the one asked (RFC 9207 §2.4). */
+  | 'iss_mismatch'
+  /** The metadata belong to another issuer than the one configured (RFC 8414 §3.3). */
+  | 'issuer_mismatch'
+  /** Somebody has to sign in. */
+  | 'login_required'
+  /** The metadata are malformed or lack something. */
+  | 'metadata_invalid'
+  /** No answer: offline, CORS, TLS, or a redirect that was not followed. */
+  | 'network_error'
+  /** The answer is not JSON. */
+  | 'not_json'
+  /** The call is not for an address on the `api` list, or sets what only the client may set. */
+  | 'request_blocked'
+  /** The answer has the wrong shape. */
+  | 'response_invalid'
+  /** The server answered 429 or 5xx. */
+  | 'server_unavailable'
+  /** The session is over: the refresh token is no longer accepted. */
+  | 'session_ended'
+  /**
+   * The authorization response is not the one that this page waits for, or comes too late (RFC 6749 §10.12). Where no
+   * sign-in is pending at all, such a response is ignored.
+   */
+  | 'state_mismatch'
+  /** The server did not answer in time. */
+  | 'timeout'
+  /** The server refused the token request; `oauth` says why (RFC 6749 §5.2). */
+  | 'token_error'
+  /** The answer is larger than any honest one. */
+  | 'too_large'
+  /** A fault of this library, contained. */
+  | 'unexpected'
+  /** The server wants something that this client does not do. */
+  | 'unsupported'
+  /** An endpoint is not an acceptable URL. */
+  | 'url_rejected';

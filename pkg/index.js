@@ -1,0 +1,200 @@
+import { ValetKeyError, configError } from './errors.js';
+import { pendingOf } from './pending.js';
+import { closeVaults, openVault } from './vault.js';
+
+export { ValetKeyError };
+
+/** @typedef {import('./index.d.ts').Session} Session */
+
+/** What an authorization response adds to the page's query. */
+const RESPONSE = /^(code|state|iss|error|error_description|error_uri|session_state)(=|$)/;
+
+/** @type {import('./index.d.ts').createClient} */
+export function createClient(options) {
+  return new Client(options); // touches nothing yet: importing and creating are safe on a server
+}
+
+/** @implements {import('./index.d.ts').Client} */
+class Client extends EventTarget {
+  #options;
+  #place;
+  #restore;
+  /** @type {ReturnType<typeof pendingOf>} */
+  #pending;
+  /** @type {Promise<import('./port.js').Call> | undefined} */
+  #vault;
+  /** @type {Promise<Session | null> | undefined} */
+  #started;
+  /** @type {Session | null} */
+  #session = null;
+
+  /** @param {import('./index.d.ts').Options} options */
+  constructor(options) {
+    super();
+    const { restore = 'silent', tokens, workerUrl, wasmUrl, ...rest } = { ...options };
+    this.#options = rest;
+    this.#place = { tokens, workerUrl, wasmUrl };
+    this.#restore = restore;
+    this.#pending = pendingOf(`${rest.issuer ?? rest.server?.authorization_endpoint} ${rest.clientId}`);
+  }
+
+  get session() {
+    return this.#session;
+  }
+
+  start() {
+    return (this.#started ??= this.#start().catch((error) => {
+      this.#started = undefined;
+      throw error;
+    }));
+  }
+
+  async signIn({ returnTo = here(), params = {} } = {}) {
+    const { url, state, record } = await this.#call('begin', { params: { ...params }, returnTo }); // the core decides where to go
+    this.#pending.keep(state, record);
+    location.assign(url); // only a page can go there
+    return /** @type {Promise<never>} */ (new Promise(() => {}));
+  }
+
+  /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
+  async fetch(input, init) {
+    const { redirect = 'error', mode = 'cors' } = { ...init };
+    if (redirect === 'follow') throw configError('option `redirect`: a token does not follow redirects', "Leave it out, or say 'error'.");
+    if (mode !== 'cors' && mode !== 'same-origin') throw configError(`option \`mode\`: ${mode} would drop the token`, 'Leave it out.');
+    const request = readRequest(input, init);
+    const body = request.body === null || /^(GET|HEAD)$/.test(request.method) ? undefined : await request.arrayBuffer();
+    const { method, cache, credentials, integrity, keepalive, referrerPolicy } = request;
+    const headers = [...request.headers];
+    const answer = await this.#call(
+      'fetch',
+      { url: request.url, init: { method, headers, body, cache, credentials, integrity, keepalive, referrerPolicy } },
+      { transfer: body ? [body] : [], signal: request.signal },
+    );
+    const response = new Response(answer.body, answer.init);
+    return Object.defineProperty(response, 'url', { value: answer.url });
+  }
+
+  async refresh() {
+    return this.#take(await this.#call('refresh'));
+  }
+
+  async signOut() {
+    this.#pending.mark(false);
+    const url = await this.#call('end');
+    if (url) location.assign(url);
+  }
+
+  async preload() {
+    await this.#call('prepare');
+  }
+
+  async accessToken() {
+    if (this.#place.tokens !== 'page') {
+      throw configError('option `tokens`: a worker gives out no token', "Use `client.fetch`, or `tokens: 'page'` and what it means.");
+    }
+    return this.#call('accessToken');
+  }
+
+  async #start() {
+    const { search, pathname, hash } = page();
+    const query = search.slice(1);
+    const state = new URLSearchParams(query).get('state');
+    if (state && /(^|&)(code|error|access_token|id_token|response)=/.test(query)) {
+      const { record, pending, foreign } = this.#pending.take(state);
+      if (!foreign) {
+        const rest = query.split('&').filter((part) => !RESPONSE.test(part)).join('&');
+        show(pathname + (rest && `?${rest}`) + hash);
+        const { returnTo } = await this.#call('complete', { query, record, pending });
+        if (returnTo) {
+          show(returnTo);
+          return this.#settled();
+        }
+      }
+    }
+    const session = this.#take(await this.#call('session'));
+    if (!session && this.#restore === 'silent' && this.#pending.worthTrying()) {
+      const { url, state, record } = await this.#call('begin', { params: { prompt: 'none' }, returnTo: here() });
+      this.#pending.keep(state, record);
+      location.replace(url);
+      return /** @type {Promise<never>} */ (new Promise(() => {}));
+    }
+    return session;
+  }
+
+  async #settled() {
+    const session = this.#take(await this.#call('session'));
+    this.#pending.mark(session !== null);
+    return session;
+  }
+
+  /** @param {string} op @param {object} [args] @param {{ transfer?: Transferable[], signal?: AbortSignal }} [more] */
+  async #call(op, args, more) {
+    this.#vault ??= this.#open().catch((error) => {
+      this.#vault = undefined;
+      throw error;
+    });
+    const call = await this.#vault;
+    return call(op, args, more);
+  }
+
+  /** Addresses are the browser's to read: it knows the page. */
+  async #open() {
+    const { redirectUri = page().pathname, postLogoutRedirectUri, api = [], ...rest } = this.#options;
+    const options = {
+      ...rest,
+      redirectUri: absolute('redirectUri', redirectUri),
+      ...(postLogoutRedirectUri !== undefined && { postLogoutRedirectUri: absolute('postLogoutRedirectUri', postLogoutRedirectUri) }),
+      api: Array.from(api, (entry) => absolute('api', entry)),
+    };
+    return openVault(this.#place, options, ({ event, session, reason }) => {
+      if (event === 'trapped') {
+        this.#vault = undefined;
+        closeVaults();
+      }
+      this.#take(/** @type {Session | null} */ (session));
+      this.dispatchEvent(Object.assign(new Event('change'), { session: this.#session, reason }));
+    });
+  }
+
+  /** @template {Session | null} T @param {T} session @returns {T} */
+  #take(session) {
+    this.#session = frozen(session);
+    return session;
+  }
+}
+
+/** The page's address; there is none on a server. */
+function page() {
+  if (typeof document === 'undefined') throw configError('this works in a page only', 'On a server, create the client and call nothing.');
+  return location;
+}
+
+const here = () => page().pathname + location.search + location.hash;
+
+/** @param {string} path */
+const show = (path) => history.replaceState(history.state, '', path);
+
+/** @param {string} option @param {string} url */
+function absolute(option, url) {
+  try {
+    return new URL(url, location.href).href;
+  } catch (cause) {
+    throw configError(`option \`${option}\`: not a URL`, 'Give an absolute one, or one relative to this page.', cause);
+  }
+}
+
+/** @param {RequestInfo | URL} input @param {RequestInit} [init] */
+function readRequest(input, init) {
+  try {
+    return new Request(input, { ...init, redirect: 'error' });
+  } catch (cause) {
+    const message = 'the call was not sent: the browser makes no request of it';
+    throw new ValetKeyError({ code: 'request_blocked', fault: 'app', message, hint: 'Check the address and the options.', retryable: false }, { cause });
+  }
+}
+
+/** @template T @param {T} value @returns {T} */
+function frozen(value) {
+  if (value && typeof value === 'object') Object.values(Object.freeze(value)).forEach(frozen);
+  return value;
+}

@@ -1,0 +1,136 @@
+/**
+ * The vault: loads the core and answers ports. The same file runs as a worker and, where tokens may be in the page,
+ * imported by the page. It is shipped as one file without imports, `wasm/worker.js`.
+ */
+
+import { Core, initSync } from './wasm/valet_key.js';
+import { answering } from './port.js';
+
+/** @typedef {import('./errors.js').Plain} Plain */
+
+/** The hash of the module that this file was built with: another one is not run. */
+const INTEGRITY = __WASM_INTEGRITY__;
+
+/** @type {Promise<unknown> | undefined} */
+let loading;
+
+/** @type {Set<MessagePort>} */
+const ports = new Set();
+
+/**
+ * Answers one client.
+ * @param {MessagePort} port @param {string} wasmUrl @param {boolean} inPage whether the page may have tokens
+ */
+export function connect(port, wasmUrl, inPage) {
+  ports.add(port);
+  /** @type {Core | undefined} */
+  let core;
+  let configured = '';
+
+  const configuredCore = () => {
+    if (!core) throw plain('unexpected', 'a call before `configure`', 'Please report it.');
+    return core;
+  };
+  /** Tells the page before the call is answered, so that `client.session` is right when a promise resolves. */
+  const publish = () => {
+    const reason = core?.takeChange();
+    if (reason) port.postMessage({ event: 'change', session: view(), reason });
+  };
+  const view = () => parsed(configuredCore().session());
+  /** @param {Promise<any>} result @returns {Promise<any>} */
+  const settle = (result) => result.finally(publish);
+
+  answering(
+    port,
+    {
+      configure: {
+        takes: { options: 'object' },
+        run: async ({ options }) => {
+          const text = JSON.stringify(options);
+          // The first one is final: nobody widens the list of APIs later.
+          if (core && text !== configured) throw plain('config_error', 'already configured otherwise', 'Make another client.');
+          await (loading ??= load(wasmUrl).catch(notLoaded));
+          core ??= new Core((configured = text));
+          return {};
+        },
+      },
+      prepare: { takes: {}, run: async () => ({ value: await configuredCore().prepare() }) },
+      begin: {
+        takes: { params: 'object', returnTo: 'string' },
+        run: async ({ params, returnTo }) => ({ value: parsed(await configuredCore().begin(JSON.stringify(params), returnTo)) }),
+      },
+      complete: {
+        takes: { query: 'string', record: 'string?', pending: 'boolean' },
+        run: async ({ query, record, pending }) => {
+          const value = parsed(await settle(configuredCore().complete(query, record, pending)));
+          return { value };
+        },
+      },
+      session: { takes: {}, run: async () => ({ value: view() }) },
+      refresh: {
+        takes: {},
+        run: async () => {
+          await settle(configuredCore().refresh());
+          return { value: view() };
+        },
+      },
+      end: { takes: {}, run: async () => ({ value: await settle(configuredCore().end()) }) },
+      fetch: {
+        takes: { url: 'string', init: 'object' },
+        run: async ({ url, init }, signal) => {
+          const request = new Request(url, { ...init, redirect: 'error', signal });
+          const response = await settle(configuredCore().fetch(request));
+          const { status, statusText, headers } = response;
+          const body = response.body && (await response.arrayBuffer());
+          return { value: { url: response.url, body, init: { status, statusText, headers: [...headers] } }, transfer: body ? [body] : [] };
+        },
+      },
+      ...(inPage && {
+        accessToken: { takes: {}, run: async () => ({ value: await settle(configuredCore().accessToken()) }) },
+      }),
+    },
+    toPlain,
+  );
+}
+
+/** @param {string} url */
+const load = async (url) => initSync({ module: await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })) });
+
+/** @param {string | undefined} json */
+const parsed = (json) => (json ? JSON.parse(json) : null);
+
+/** @param {Plain['code']} code @param {string} message @param {string} hint @returns {string} as the core throws it */
+const plain = (code, message, hint) =>
+  JSON.stringify({ code, fault: code === 'unexpected' ? 'library' : 'app', message, hint, retryable: false });
+
+/** The core throws texts; anything else is a fault of ours, and its words may hold more than they should. */
+/** @param {unknown} error @returns {Plain} */
+function toPlain(error) {
+  if (typeof error === 'string') return JSON.parse(error);
+  if (error instanceof WebAssembly.RuntimeError) trapped();
+  return JSON.parse(plain('unexpected', 'a fault in the vault', 'Please report it, with the steps that led here.'));
+}
+
+/** @param {unknown} error */
+function notLoaded(error) {
+  loading = undefined;
+  throw error instanceof WebAssembly.CompileError
+    ? plain('config_error', 'the browser does not compile WebAssembly here', "The Content-Security-Policy of worker.js (of the page, with `tokens: 'page'`) needs `script-src 'wasm-unsafe-eval'`.")
+    : plain('config_error', 'valet_key.wasm cannot be loaded', 'It must lie where `wasmUrl` says (default: beside worker.js), be of the same version, and be allowed by `connect-src`.');
+}
+
+/** A trap ends the instance and with it every session: the page starts another worker. */
+function trapped() {
+  for (const port of ports) port.postMessage({ event: 'trapped', session: null, reason: 'restarted' });
+  ports.clear();
+}
+
+const scope = /** @type {any} */ (globalThis);
+if (scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope) {
+  scope.onmessage = (/** @type {MessageEvent} */ { data }) => connect(data.port, data.wasmUrl, false);
+  for (const type of ['error', 'unhandledrejection']) {
+    scope.addEventListener(type, (/** @type {any} */ event) => {
+      if ((event.error ?? event.reason) instanceof WebAssembly.RuntimeError) trapped();
+    });
+  }
+}

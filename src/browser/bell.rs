@@ -1,0 +1,35 @@
+//! Lets many callers wait for one of them.
+
+use core::cell::{Cell, RefCell};
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
+
+/// Rings when something that others wait for is settled, well or badly.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    rings: Cell<u32>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Bell {
+    /// Wakes everybody who waits.
+    pub(super) fn ring(&self) {
+        self.rings.set(self.rings.get().wrapping_add(1));
+        for waker in self.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    /// Waits for the next ring.
+    pub(super) async fn rung(&self) {
+        let heard = self.rings.get();
+        poll_fn(|context| {
+            if self.rings.get() != heard {
+                return Poll::Ready(());
+            }
+            self.waiting.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}

@@ -1,0 +1,109 @@
+//! Sends what the protocol wants sent, and reads answers to a bounded end.
+
+use std::sync::Arc;
+
+use gloo_net::http::Response;
+use js_sys::{Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    AbortSignal, ReadableStreamDefaultReader, ReferrerPolicy, Request, RequestCache, RequestCredentials, RequestInit,
+    RequestRedirect, ResponseType,
+};
+
+use crate::protocol::error::Error;
+use crate::protocol::http::{HttpRequest, HttpResponse, MAX_RESPONSE, Method};
+use crate::protocol::json;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Of the page or the worker, whichever this is.
+    fn fetch(request: &Request) -> Promise;
+}
+
+/// Sends a request to the authorization server: without cookies, caches, referrer or redirects, and with a deadline.
+///
+/// # Errors
+///
+/// [`Error::Network`], [`Error::Timeout`], [`Error::TooLarge`].
+pub(super) async fn send(request: HttpRequest, timeout: u32) -> Result<HttpResponse, Arc<Error>> {
+    let HttpRequest { url, method } = request;
+    let signal = AbortSignal::timeout_with_u32(timeout);
+    let init = RequestInit::new();
+    init.set_cache(RequestCache::NoStore);
+    init.set_credentials(RequestCredentials::Omit);
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_referrer_policy(ReferrerPolicy::NoReferrer);
+    init.set_signal(Some(&signal));
+    if let Method::Post(form) = &method {
+        init.set_method("POST");
+        init.set_body(&form.expose().into());
+    }
+    let refused = |_| Error::unexpected("a request that the browser refuses");
+    let request = Request::new_with_str_and_init(&url, &init).map_err(refused)?;
+    let headers = request.headers();
+    headers.set("Accept", "application/json").map_err(refused)?;
+    if matches!(method, Method::Post(_)) {
+        headers.set("Content-Type", "application/x-www-form-urlencoded").map_err(refused)?;
+    }
+    read(url, &request).await.map_err(|failure| match failure {
+        Failure::TooLarge => Error::TooLarge { part: "answer" }.into(),
+        Failure::Lost if signal.aborted() => Error::Timeout { url: request.url() }.into(),
+        Failure::Lost => Error::Network { url: request.url() }.into(),
+    })
+}
+
+/// Sends a request of the app. Headers and body of the answer are the app's to read.
+///
+/// # Errors
+///
+/// [`Error::Cancelled`] if the caller aborted it, else [`Error::Network`] with the address, without its query.
+pub(super) async fn pass(request: &Request) -> Result<web_sys::Response, Arc<Error>> {
+    let answer = JsFuture::from(fetch(request)).await.map_err(|_| {
+        let url = request.url();
+        let public = url.split(['?', '#']).next().unwrap_or_default();
+        Arc::new(if request.signal().aborted() { Error::Cancelled } else { Error::Network { url: public.into() } })
+    })?;
+    Ok(answer.unchecked_into())
+}
+
+enum Failure {
+    Lost,
+    TooLarge,
+}
+
+async fn read(url: String, request: &Request) -> Result<HttpResponse, Failure> {
+    let lost = |_| Failure::Lost;
+    let answer = JsFuture::from(fetch(request)).await.map_err(lost)?;
+    let response = Response::from(answer.unchecked_into::<web_sys::Response>());
+    if response.type_() == ResponseType::Opaqueredirect {
+        return Err(Failure::Lost);
+    }
+    let mut body = Vec::new();
+    if let Some(stream) = response.body() {
+        let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+        loop {
+            let part = JsFuture::from(reader.read()).await.map_err(lost)?;
+            // The end is the part without a chunk.
+            let chunk = Reflect::get(&part, &"value".into()).map_err(lost)?;
+            if chunk.is_undefined() {
+                break;
+            }
+            let chunk: Uint8Array = chunk.unchecked_into();
+            if body.len() + chunk.length() as usize > MAX_RESPONSE {
+                // Whether or not the rest can be stopped, nobody reads it.
+                drop(reader.cancel());
+                return Err(Failure::TooLarge);
+            }
+            body.extend(chunk.to_vec());
+        }
+    }
+    let header = |name| response.headers().get(name).unwrap_or_default();
+    Ok(HttpResponse {
+        url,
+        status: response.status(),
+        content_type: header("content-type"),
+        retry_after: json::integer(&header("retry-after")).and_then(|seconds| seconds.try_into().ok()),
+        body,
+    })
+}

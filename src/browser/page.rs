@@ -1,0 +1,84 @@
+//! What needs a window: going to the provider, and coming back. For Rust front ends; the npm package has its own.
+
+use std::sync::Arc;
+
+use wasm_bindgen::JsValue;
+use web_sys::Window;
+
+use super::store::Store;
+use super::{Client, Completion};
+use crate::protocol::error::Error;
+use crate::protocol::form;
+
+/// What an authorization response adds to the query of a page (RFC 6749 §4.1.2, RFC 9207 §2,
+/// OpenID Connect Session Management §2).
+const RESPONSE: [&str; 7] = ["code", "state", "iss", "error", "error_description", "error_uri", "session_state"];
+
+impl Client {
+    /// Finishes a sign-in if the page was loaded by its response, and cleans the address bar. The session is as
+    /// [`Client::session`] says afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::complete`]; [`Error::Config`] outside of a page.
+    pub async fn start(&self) -> Result<(), Arc<Error>> {
+        let window = window()?;
+        let location = window.location();
+        let search = location.search().unwrap_or_default();
+        let query = search.strip_prefix('?').unwrap_or_default();
+        let state = form::parse(query).and_then(|found| found.into_iter().find(|(name, _)| name == "state"));
+        let Some((_, state)) = state else { return Ok(()) };
+        let (record, pending) = Store::open(&self.config.issuer, &self.config.client_id)?.take(&state);
+        let kept: Vec<&str> =
+            query.split('&').filter(|part| !RESPONSE.contains(&part.split('=').next().unwrap_or(part))).collect();
+        let mut clean = location.pathname().unwrap_or_default();
+        if !kept.is_empty() {
+            clean.push('?');
+            clean.push_str(&kept.join("&"));
+        }
+        clean.push_str(&location.hash().unwrap_or_default());
+        show(&window, &clean)?;
+        if let Completion::ReturnTo(path) = self.complete(query, record.as_deref(), pending).await? {
+            show(&window, &path)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the page for the provider; the user comes back to the same place.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::begin`]; [`Error::Config`] outside of a page, or without session storage.
+    pub async fn sign_in(&self, params: &[(String, String)]) -> Result<(), Arc<Error>> {
+        let location = window()?.location();
+        let parts = [location.pathname(), location.search(), location.hash()].map(Result::unwrap_or_default);
+        let request = self.begin(params, &parts.concat()).await?;
+        Store::open(&self.config.issuer, &self.config.client_id)?.keep(&request.transaction)?;
+        location.assign(&request.url).map_err(|_| Error::unexpected("a navigation that the browser refuses"))
+    }
+
+    /// Ends the session here and at the provider.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::end`]; [`Error::Config`] outside of a page.
+    pub async fn sign_out(&self) -> Result<(), Arc<Error>> {
+        match self.end().await? {
+            Some(url) => window()?
+                .location()
+                .assign(&url)
+                .map_err(|_| Error::unexpected("a navigation that the browser refuses")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn window() -> Result<Window, Arc<Error>> {
+    web_sys::window().ok_or_else(|| Error::config("redirectUri", "a redirect needs a page, not a worker"))
+}
+
+fn show(window: &Window, path: &str) -> Result<(), Arc<Error>> {
+    let refused = |_| Error::unexpected("an address that the browser refuses");
+    let history = window.history().map_err(refused)?;
+    history.replace_state_with_url(&JsValue::NULL, "", Some(path)).map_err(refused)
+}

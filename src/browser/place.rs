@@ -1,0 +1,27 @@
+//! What the place where the code runs has to offer, page and workers alike: clocks and entropy.
+
+use std::sync::Arc;
+
+use wasm_bindgen::prelude::*;
+
+use crate::protocol::error::Error;
+use crate::protocol::time::Now;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn monotonic() -> f64;
+}
+
+/// Reads both clocks.
+#[expect(clippy::cast_possible_truncation, reason = "whole milliseconds, far from the end of 64 bits")]
+pub(super) fn now() -> Now {
+    Now { wall: js_sys::Date::now() as i64, monotonic: monotonic() as i64 }
+}
+
+/// Draws 32 octets from the browser's generator.
+pub(super) fn entropy() -> Result<[u8; 32], Arc<Error>> {
+    let mut octets = [0; 32];
+    getrandom::fill(&mut octets).map_err(|_| Error::unexpected("no entropy"))?;
+    Ok(octets)
+}

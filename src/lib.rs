@@ -1,0 +1,24 @@
+//! Valet Key: OAuth 2 and OpenID Connect for browsers.
+//!
+//! An app gets a limited key (an access token), never the user's password, and with the npm package not even the key:
+//! tokens stay in a worker, and the page gets responses.
+//!
+//! ```text
+//! protocol   decides: pure, synchronous, any target, knows RFCs and no browser
+//! browser    does:    fetch, clock, entropy, session storage (wasm32, feature `browser`)
+//! npm        exports: what pkg/worker.js calls (wasm32, feature `npm`)
+//! ```
+//!
+//! Data moves one way through [`protocol`]; each step makes a value that only it can make and the next one needs:
+//!
+//! ```text
+//! config ─▶ metadata ─▶ authorization_request ─▶ (redirect) ─▶ authorization_response ─▶ token ─▶ session ─▶ resource
+//! ```
+
+pub mod protocol;
+
+#[cfg(all(feature = "browser", target_arch = "wasm32"))]
+pub mod browser;
+
+#[cfg(all(feature = "npm", target_arch = "wasm32"))]
+pub mod npm;

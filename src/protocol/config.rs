@@ -1,0 +1,173 @@
+//! What the app says about itself and its provider.
+
+use std::sync::Arc;
+
+use super::error::Error;
+use super::json::Value;
+use super::metadata::ServerMetadata;
+use super::resource::ApiList;
+use super::url::{Loopback, Url};
+
+/// The app's side of the contract, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The provider, spelled as configured; empty where only endpoints were given.
+    pub issuer: String,
+    /// Metadata that the app brought along.
+    pub server: Option<ServerMetadata>,
+    /// RFC 6749 §2.2.
+    pub client_id: String,
+    /// RFC 6749 §3.1.2, sent byte for byte as it stands here.
+    pub redirect_uri: String,
+    /// RP-Initiated Logout §2.
+    pub post_logout_redirect_uri: String,
+    /// RFC 6749 §3.3, without repetitions; may be empty for plain OAuth 2.
+    pub scope: String,
+    /// OpenID Connect, with an ID Token, or plain OAuth 2.
+    pub openid: bool,
+    /// Where the access token may go.
+    pub api: ApiList,
+    /// Whether `http` is acceptable on this device itself.
+    pub loopback: Loopback,
+    /// Milliseconds until a request counts as unanswered.
+    pub timeout: u32,
+}
+
+/// The options as the app spells them. URLs are absolute here: whoever knows the page resolved them.
+const OPTIONS: [&str; 10] = [
+    "allowLoopbackHttp",
+    "api",
+    "clientId",
+    "issuer",
+    "openid",
+    "postLogoutRedirectUri",
+    "redirectUri",
+    "scope",
+    "server",
+    "timeout",
+];
+
+impl Config {
+    /// Reads options, as one JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] names the option that is missing, unknown, or wrong; for `server` also what
+    /// [`ServerMetadata::parse`] says.
+    pub fn parse(options: &str) -> Result<Self, Arc<Error>> {
+        let Ok(Value::Object(members)) = Value::parse(options) else {
+            return Err(Error::config("options", "not a JSON object"));
+        };
+        if let Some((name, _)) = members.iter().find(|(name, _)| !OPTIONS.contains(&&**name)) {
+            return Err(Error::config(name, unknown(name)));
+        }
+        let options = Value::Object(members);
+        let loopback =
+            if flag(&options, "allowLoopbackHttp")? == Some(true) { Loopback::Allowed } else { Loopback::Refused };
+        let server = options.get("server");
+        let issuer = text(&options, "issuer")?.unwrap_or_default();
+        if !issuer.is_empty() || server.is_none() {
+            check_issuer(issuer, loopback)?;
+        }
+        let openid = flag(&options, "openid")?.unwrap_or(!issuer.is_empty());
+        if openid && issuer.is_empty() {
+            return Err(Error::config("issuer", "needed for OpenID Connect"));
+        }
+        let client_id = text(&options, "clientId")?.unwrap_or_default();
+        if client_id.is_empty() {
+            return Err(Error::config("clientId", "missing"));
+        }
+        let redirect_uri = text(&options, "redirectUri")?.unwrap_or_default();
+        let post_logout_redirect_uri = text(&options, "postLogoutRedirectUri")?.unwrap_or(redirect_uri);
+        check_page_url("redirectUri", redirect_uri)?;
+        check_page_url("postLogoutRedirectUri", post_logout_redirect_uri)?;
+        let timeout = match options.get("timeout") {
+            None => 10_000,
+            Some(value) => value
+                .as_integer()
+                .and_then(|timeout| u32::try_from(timeout).ok())
+                .filter(|timeout| *timeout > 0)
+                .ok_or_else(|| Error::config("timeout", "not a positive number of milliseconds"))?,
+        };
+        let mut config = Self {
+            api: ApiList::parse(options.get("api"), loopback)?,
+            scope: scope(text(&options, "scope")?.unwrap_or_default(), openid)?,
+            server: None,
+            client_id: client_id.into(),
+            redirect_uri: redirect_uri.into(),
+            post_logout_redirect_uri: post_logout_redirect_uri.into(),
+            openid,
+            loopback,
+            timeout,
+            issuer: issuer.into(),
+        };
+        if let Some(server) = server {
+            config.server = Some(ServerMetadata::parse(server, &config)?);
+        }
+        Ok(config)
+    }
+}
+
+fn unknown(option: &str) -> &'static str {
+    if option.to_ascii_lowercase().ends_with("secret") {
+        "a page cannot keep a secret; register this app as a public client"
+    } else {
+        "not an option; index.d.ts lists them"
+    }
+}
+
+fn text<'a>(options: &'a Value<'_>, name: &str) -> Result<Option<&'a str>, Arc<Error>> {
+    match options.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Error::config(name, "not a string")),
+    }
+}
+
+fn flag(options: &Value<'_>, name: &str) -> Result<Option<bool>, Arc<Error>> {
+    match options.get(name) {
+        None => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(_) => Err(Error::config(name, "neither true nor false")),
+    }
+}
+
+/// RFC 8414 §2: an `https` URL without query and fragment.
+fn check_issuer(issuer: &str, loopback: Loopback) -> Result<(), Arc<Error>> {
+    match Url::parse(issuer, loopback) {
+        Some(url) if url.rest().is_empty() => Ok(()),
+        Some(_) => Err(Error::config("issuer", "has a query or a fragment")),
+        None if issuer.starts_with("http://") => {
+            Err(Error::config("issuer", "http, not https; on this device itself `allowLoopbackHttp` allows it"))
+        }
+        None => Err(Error::config("issuer", "not an https URL")),
+    }
+}
+
+/// A page of the app: `https`, or `http` on this device (OAuth 2.1 §1.5), without fragment (RFC 6749 §3.1.2).
+fn check_page_url(option: &'static str, text: &str) -> Result<(), Arc<Error>> {
+    match Url::parse(text, Loopback::Allowed) {
+        Some(url) if url.rest().contains('#') => {
+            Err(Error::config(option, "has a fragment, which RFC 6749 §3.1.2 forbids"))
+        }
+        Some(_) => Ok(()),
+        None => Err(Error::config(option, "not an https URL of this app")),
+    }
+}
+
+/// The scope without repetitions, with `openid` where it belongs (OpenID Connect Core §3.1.2.1).
+fn scope(asked: &str, openid: bool) -> Result<String, Arc<Error>> {
+    let mut scope = String::from(if openid { "openid" } else { "" });
+    for token in asked.split(' ').filter(|token| !token.is_empty()) {
+        if !token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
+            return Err(Error::config("scope", "holds a character that RFC 6749 §3.3 forbids"));
+        }
+        if !scope.split(' ').any(|earlier| earlier == token) {
+            if !scope.is_empty() {
+                scope.push(' ');
+            }
+            scope.push_str(token);
+        }
+    }
+    Ok(scope)
+}

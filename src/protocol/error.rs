@@ -1,0 +1,274 @@
+//! What can go wrong, and for each: what happened, whose turn it is, what to do about it.
+
+use core::fmt;
+use std::sync::Arc;
+
+/// Whose turn it is after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The app's developer: an option or a call is wrong.
+    App,
+    /// The provider or the API: an answer is wrong or missing.
+    Server,
+    /// The user: a decision of theirs, or a sign-in that is due.
+    User,
+    /// The browser or the network between.
+    Browser,
+    /// This library.
+    Library,
+}
+
+impl Fault {
+    /// The spelling in JavaScript.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Server => "server",
+            Self::User => "user",
+            Self::Browser => "browser",
+            Self::Library => "library",
+        }
+    }
+}
+
+/// What a server says when it refuses (RFC 6749 §4.1.2.1 and §5.2). Words of others: data, never markup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuthError {
+    /// The registered code, such as `access_denied`.
+    pub error: String,
+    /// For developers, in the server's words.
+    pub error_description: Option<String>,
+    /// A page about the error; absent unless it is an acceptable URL.
+    pub error_uri: Option<String>,
+}
+
+/// Every error of this crate, returned as an [`Arc`]: many callers can wait for one failure, and a result stays as small
+/// as its value, which makes the shipped module smaller by a tenth. No variant holds a token, code, verifier, state, query or body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's sentence names its fields")]
+pub enum Error {
+    /// The server refused the authorization request (RFC 6749 §4.1.2.1).
+    AuthorizationRefused(OAuthError),
+    /// Overtaken by a sign-out or another sign-in, or aborted by the caller.
+    Cancelled,
+    /// An option is wrong or missing.
+    Config { option: String, problem: &'static str },
+    /// The metadata could not be had.
+    DiscoveryFailed { url: String },
+    /// A parameter came twice (RFC 6749 §3.1).
+    DuplicateParameter { name: String },
+    /// The ID Token breaks a rule of OpenID Connect Core §3.1.3.7; `reason` names the claim or the part.
+    IdTokenInvalid { reason: &'static str },
+    /// `iss` names another server than the one asked, or is missing though promised (RFC 9207 §2.4).
+    IssMismatch { expected: String, received: Option<String> },
+    /// The metadata name another issuer than the one they were fetched for (RFC 8414 §3.3).
+    IssuerMismatch { expected: String, received: String },
+    /// Nobody is signed in, and nothing is there to renew with.
+    LoginRequired,
+    /// The metadata lack a member or have it in the wrong shape.
+    MetadataInvalid { member: String },
+    /// No answer that could be read.
+    Network { url: String },
+    /// The answer is no JSON.
+    NotJson { url: String },
+    /// The call may not carry the token.
+    RequestBlocked { reason: &'static str },
+    /// The answer has the wrong shape; `part` names the member, the parameter, or the status.
+    ResponseInvalid { part: String },
+    /// The server answered 429 or 5xx.
+    ServerUnavailable { url: String, status: u16, retry_after: Option<u32> },
+    /// The refresh token is no longer accepted (RFC 6749 §5.2, `invalid_grant`).
+    SessionEnded,
+    /// The response belongs to no pending transaction of this browser (RFC 6749 §10.12).
+    StateMismatch { reason: &'static str },
+    /// The deadline passed.
+    Timeout { url: String },
+    /// The server refused the token request (RFC 6749 §5.2).
+    TokenRefused(OAuthError),
+    /// The answer is larger than any honest one.
+    TooLarge { part: &'static str },
+    /// A state this library believed impossible.
+    Unexpected(&'static str),
+    /// The server needs something that this client does not do.
+    Unsupported { feature: &'static str },
+    /// An endpoint is not an acceptable URL.
+    UrlRejected { member: String },
+}
+
+impl Error {
+    /// An option that is missing or wrong.
+    #[cold]
+    pub fn config(option: &str, problem: &'static str) -> Arc<Self> {
+        Arc::new(Self::Config { option: option.into(), problem })
+    }
+
+    /// A state this library believed impossible.
+    #[cold]
+    pub fn unexpected(what: &'static str) -> Arc<Self> {
+        Arc::new(Self::Unexpected(what))
+    }
+
+    /// Stable and in `snake_case`, listed in `pkg/index.d.ts`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::AuthorizationRefused(_) => "authorization_error",
+            Self::Cancelled => "cancelled",
+            Self::Config { .. } => "config_error",
+            Self::DiscoveryFailed { .. } => "discovery_failed",
+            Self::DuplicateParameter { .. } => "duplicate_parameter",
+            Self::IdTokenInvalid { .. } => "id_token_invalid",
+            Self::IssMismatch { .. } => "iss_mismatch",
+            Self::IssuerMismatch { .. } => "issuer_mismatch",
+            Self::LoginRequired => "login_required",
+            Self::MetadataInvalid { .. } => "metadata_invalid",
+            Self::Network { .. } => "network_error",
+            Self::NotJson { .. } => "not_json",
+            Self::RequestBlocked { .. } => "request_blocked",
+            Self::ResponseInvalid { .. } => "response_invalid",
+            Self::ServerUnavailable { .. } => "server_unavailable",
+            Self::SessionEnded => "session_ended",
+            Self::StateMismatch { .. } => "state_mismatch",
+            Self::Timeout { .. } => "timeout",
+            Self::TokenRefused(_) => "token_error",
+            Self::TooLarge { .. } => "too_large",
+            Self::Unexpected(_) => "unexpected",
+            Self::Unsupported { .. } => "unsupported",
+            Self::UrlRejected { .. } => "url_rejected",
+        }
+    }
+
+    /// Whose turn it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Config { .. } | Self::RequestBlocked { .. } => Fault::App,
+            Self::AuthorizationRefused(said) if said.error == "access_denied" => Fault::User,
+            Self::Cancelled | Self::LoginRequired | Self::SessionEnded => Fault::User,
+            Self::Network { .. } | Self::StateMismatch { .. } => Fault::Browser,
+            Self::Unexpected(_) => Fault::Library,
+            _ => Fault::Server,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Network { .. } | Self::Timeout { .. } | Self::ServerUnavailable { .. } | Self::NotJson { .. } => true,
+            Self::AuthorizationRefused(said) => {
+                matches!(said.error.as_str(), "server_error" | "temporarily_unavailable")
+            }
+            _ => false,
+        }
+    }
+
+    /// What a server said, if one did.
+    pub fn oauth(&self) -> Option<&OAuthError> {
+        match self {
+            Self::AuthorizationRefused(said) | Self::TokenRefused(said) => Some(said),
+            _ => None,
+        }
+    }
+
+    /// Seconds to wait before trying again, if the server said so.
+    pub fn retry_after(&self) -> Option<u32> {
+        if let Self::ServerUnavailable { retry_after, .. } = self { *retry_after } else { None }
+    }
+
+    /// One clause about what happened, in lower case, from public values only. `error_description` stays out of it,
+    /// since anyone can put words into a redirect URL.
+    pub fn message(&self) -> String {
+        let parts: [&str; 4] = match self {
+            Self::AuthorizationRefused(_) => ["the server refused the authorization request", "", "", ""],
+            Self::Cancelled => ["overtaken by a sign-out or another sign-in", "", "", ""],
+            Self::Config { option, problem } => ["option `", option, "`: ", problem],
+            Self::DiscoveryFailed { url } => ["no metadata at ", url, "", ""],
+            Self::DuplicateParameter { name } => ["`", name, "` comes twice in the authorization response", ""],
+            Self::IdTokenInvalid { reason } => ["the ID Token is not acceptable: ", reason, "", ""],
+            Self::IssMismatch { expected, received: Some(received) } => {
+                ["response from issuer ", received, ", expected ", expected]
+            }
+            Self::IssMismatch { expected, received: None } => {
+                ["response without `iss`, which ", expected, " promises to send", ""]
+            }
+            Self::IssuerMismatch { expected, received } => ["metadata of issuer ", received, ", expected ", expected],
+            Self::LoginRequired => ["nobody is signed in", "", "", ""],
+            Self::MetadataInvalid { member } => ["the server's metadata: `", member, "` is missing or malformed", ""],
+            Self::Network { url } => ["no answer from ", url, "", ""],
+            Self::NotJson { url } => ["the answer of ", url, " is not JSON", ""],
+            Self::RequestBlocked { reason } => ["the call was not sent: ", reason, "", ""],
+            Self::ResponseInvalid { part } => ["the answer's ", part, " is missing or malformed", ""],
+            Self::ServerUnavailable { url, .. } => [url, " cannot answer at the moment", "", ""],
+            Self::SessionEnded => ["the session is over", "", "", ""],
+            Self::StateMismatch { reason } => ["the response belongs to no pending sign-in: ", reason, "", ""],
+            Self::Timeout { url } => [url, " did not answer in time", "", ""],
+            Self::TokenRefused(_) => ["the server refused the token request", "", "", ""],
+            Self::TooLarge { part } => ["the ", part, " is larger than any honest one", ""],
+            Self::Unexpected(what) => ["unexpected: ", what, "", ""],
+            Self::Unsupported { feature } => ["not supported by this client: ", feature, "", ""],
+            Self::UrlRejected { member } => ["`", member, "` is not an acceptable https URL", ""],
+        };
+        parts.concat()
+    }
+
+    /// What to do about it, in a sentence or two.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::AuthorizationRefused(said) => match said.error.as_str() {
+                "access_denied" => "The user or the server said no. Offer the sign-in again.",
+                "invalid_scope" => "Check `scope` against what this client may ask for at the provider.",
+                "unauthorized_client" | "invalid_request" | "unsupported_response_type" => {
+                    "Check at the provider that this client is a public one (single-page app)."
+                }
+                _ => "`oauth` holds what the server said.",
+            },
+            Self::Cancelled => "Nothing to do: something newer took its place.",
+            Self::Config { .. } => "Correct the option; index.d.ts says what it takes.",
+            Self::DiscoveryFailed { .. } => {
+                "Open the address in a tab. If it is not there, check `issuer`, or pass the metadata as `server`."
+            }
+            Self::DuplicateParameter { .. } | Self::StateMismatch { .. } => {
+                "Sign in again. A stale tab, a bookmark or somebody else's link are the usual causes."
+            }
+            Self::IdTokenInvalid { reason } => match *reason {
+                "exp" | "iat" | "nbf" => "Compare this device's clock with the server's.",
+                "aud" | "azp" => "Check `clientId`, and that the provider issues ID Tokens for this client.",
+                _ => "The provider is misconfigured, or somebody is between. Do not work around it.",
+            },
+            Self::IssMismatch { .. } | Self::IssuerMismatch { .. } => {
+                "Check that `issuer` is spelled exactly as the server spells it, to the last slash."
+            }
+            Self::LoginRequired | Self::SessionEnded => "Call `signIn()`.",
+            Self::MetadataInvalid { .. } | Self::UrlRejected { .. } => {
+                "Correct it at the provider, or pass the metadata as `server`."
+            }
+            Self::Network { .. } => {
+                "If the address answers in a tab, CORS settings are the likely cause: its answer needs the header \
+                 `Access-Control-Allow-Origin` with this page's origin. Redirects are not followed."
+            }
+            Self::NotJson { .. } => "Open the address in a tab: HTML there means a wrong path or a proxy's error page.",
+            Self::RequestBlocked { .. } => {
+                "Add the address to `api` if the token is meant for it; otherwise use `fetch`."
+            }
+            Self::ResponseInvalid { .. } | Self::TooLarge { .. } => {
+                "The server breaks the specification; report it there."
+            }
+            Self::ServerUnavailable { .. } | Self::Timeout { .. } => "Try again later. The session is kept.",
+            Self::TokenRefused(said) => match said.error.as_str() {
+                "invalid_client" | "unauthorized_client" => {
+                    "Check at the provider that this client is a public one (single-page app)."
+                }
+                "invalid_grant" => "The code is used up or expired, or `redirectUri` differs. Sign in again.",
+                _ => "`oauth` holds what the server said.",
+            },
+            Self::Unexpected(_) => "Please report it, with the steps that led here.",
+            Self::Unsupported { .. } => "Use a provider, or a setting at the provider, that does without it.",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+impl core::error::Error for Error {}

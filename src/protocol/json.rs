@@ -1,0 +1,487 @@
+//! JSON as servers send it (RFC 8259), read as hostile input (RFC 7515 §4, RFC 7519 §4).
+//!
+//! A member that comes twice, nesting deeper than any honest answer, and text that is no Unicode are refused for the
+//! whole document, whether or not anybody asks for that part. Numbers keep their spelling, so none loses precision.
+
+use std::borrow::Cow;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// Deeper than any answer of an honest server, far from the end of the stack.
+const MAX_DEPTH: usize = 32;
+
+/// More members than any honest object has; bounds the search for repeated ones.
+const MAX_MEMBERS: usize = 16_384;
+
+/// What is wrong with a text that should be JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It is no JSON, or ends too early.
+    Syntax,
+    /// It is nested too deeply, or has too many members.
+    Excess,
+    /// A string holds half of a surrogate pair.
+    Encoding,
+    /// An object has a member twice.
+    Repeated,
+}
+
+/// A JSON value that borrows from its text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number, as spelled.
+    Number(&'a str),
+    /// A string, unescaped.
+    String(Cow<'a, str>),
+    /// An array.
+    Array(Vec<Self>),
+    /// An object, in the order of its text. No name occurs twice.
+    Object(Vec<(Cow<'a, str>, Self)>),
+}
+
+impl<'a> Value<'a> {
+    /// Reads one JSON text. A byte order mark in front is ignored, as RFC 8259 §8.1 allows.
+    pub fn parse(text: &'a str) -> Result<Self, Flaw> {
+        let mut reader = Reader { text: text.strip_prefix('\u{feff}').unwrap_or(text), at: 0 };
+        let value = reader.value(0)?;
+        reader.white_space();
+        if reader.at == reader.text.len() { Ok(value) } else { Err(Flaw::Syntax) }
+    }
+
+    /// A member of an object; absent in everything else.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        let Self::Object(members) = self else { return None };
+        members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Self::String(text) = self { Some(text) } else { None }
+    }
+
+    /// The items of an array.
+    pub fn as_array(&self) -> Option<&[Self]> {
+        if let Self::Array(items) = self { Some(items) } else { None }
+    }
+
+    /// A number without its fraction; absent if it has no place in 64 bits.
+    pub fn as_integer(&self) -> Option<i64> {
+        if let Self::Number(spelling) = self { integer(spelling) } else { None }
+    }
+
+    /// Writes the value as JSON text without white space.
+    pub fn write(&self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(true) => out.push_str("true"),
+            Self::Bool(false) => out.push_str("false"),
+            Self::Number(spelling) => out.push_str(spelling),
+            Self::String(text) => write_string(out, text),
+            Self::Array(items) => {
+                out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    item.write(out);
+                }
+                out.push(']');
+            }
+            Self::Object(members) => {
+                out.push('{');
+                for (index, (name, value)) in members.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    write_string(out, name);
+                    out.push(':');
+                    value.write(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+}
+
+/// Writes a string with its quotes. Everything outside of printable ASCII that JSON demands to be escaped is escaped.
+pub fn write_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\0'..='\u{1f}' => {
+                out.push_str("\\u00");
+                out.push(if c < '\u{10}' { '0' } else { '1' });
+                out.push(char::from_digit(c as u32 & 15, 16).unwrap_or('0'));
+            }
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// Writes a member with a string for its value into an object that is open, after a comma unless it is the first.
+pub fn write_member(out: &mut String, name: &str, value: &str) {
+    if !out.ends_with('{') {
+        out.push(',');
+    }
+    write_string(out, name);
+    out.push(':');
+    write_string(out, value);
+}
+
+/// Writes a whole number. The formatting machinery of `core` would cost more than everything in this file.
+pub fn write_integer(out: &mut String, value: i64) {
+    if value < 0 {
+        out.push('-');
+    }
+    write_digits(out, value.unsigned_abs());
+}
+
+fn write_digits(out: &mut String, value: u64) {
+    if value > 9 {
+        write_digits(out, value / 10);
+    }
+    out.push(char::from(b'0' + (value % 10) as u8));
+}
+
+/// The whole part of a decimal number, without a float on the way: `3600.7` is 3600, `1.8e9` is 1800000000.
+/// Absent if it is no number or has no place in 64 bits.
+pub fn integer(spelling: &str) -> Option<i64> {
+    let digits = spelling.strip_prefix('-').unwrap_or(spelling);
+    let mut value = 0_i64;
+    // Places after the point that are part of the value so far, and the exponent.
+    let (mut fraction, mut exponent) = (None, 0_i64);
+    let mut rest = digits.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'0'..=b'9' if fraction.is_some_and(|places| places > 9) => {}
+            b'0'..=b'9' => {
+                value = value.checked_mul(10)?.checked_add(i64::from(byte - b'0'))?;
+                fraction = fraction.map(|places: i64| places + 1);
+            }
+            b'.' => fraction = Some(0),
+            b'e' | b'E' => {
+                let sign = rest.clone().next();
+                if matches!(sign, Some(b'+' | b'-')) {
+                    rest.next();
+                }
+                for byte in rest.by_ref() {
+                    exponent = exponent.checked_mul(10)?.checked_add(i64::from(byte.checked_sub(b'0')?))?;
+                }
+                if sign == Some(b'-') {
+                    exponent = -exponent;
+                }
+            }
+            _ => return None,
+        }
+    }
+    let mut shift = exponent.checked_sub(fraction.unwrap_or(0))?;
+    while shift != 0 && value != 0 {
+        value = if shift > 0 { value.checked_mul(10)? } else { value / 10 };
+        shift -= shift.signum();
+    }
+    (!digits.is_empty()).then_some(if digits.len() < spelling.len() { -value } else { value })
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn took(&mut self, byte: u8) -> bool {
+        let here = self.peek() == Some(byte);
+        self.at += usize::from(here);
+        here
+    }
+
+    fn white_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn since(&self, start: usize) -> Result<&'a str, Flaw> {
+        self.text.get(start..self.at).ok_or(Flaw::Syntax)
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value<'a>, Flaw> {
+        if depth > MAX_DEPTH {
+            return Err(Flaw::Excess);
+        }
+        self.white_space();
+        match self.peek() {
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(b'"') => self.string().map(Value::String),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            _ => Err(Flaw::Syntax),
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Flaw> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word) {
+            return Err(Flaw::Syntax);
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Value<'a>, Flaw> {
+        let mut members: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+        self.at += 1;
+        self.white_space();
+        if self.took(b'}') {
+            return Ok(Value::Object(members));
+        }
+        loop {
+            self.white_space();
+            if self.peek() != Some(b'"') {
+                return Err(Flaw::Syntax);
+            }
+            let name = self.string()?;
+            if members.iter().any(|(earlier, _)| *earlier == name) {
+                return Err(Flaw::Repeated);
+            }
+            if members.len() == MAX_MEMBERS {
+                return Err(Flaw::Excess);
+            }
+            self.white_space();
+            if !self.took(b':') {
+                return Err(Flaw::Syntax);
+            }
+            let value = self.value(depth + 1)?;
+            members.push((name, value));
+            self.white_space();
+            match self.take() {
+                Some(b',') => {}
+                Some(b'}') => return Ok(Value::Object(members)),
+                _ => return Err(Flaw::Syntax),
+            }
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value<'a>, Flaw> {
+        let mut items = Vec::new();
+        self.at += 1;
+        self.white_space();
+        if self.took(b']') {
+            return Ok(Value::Array(items));
+        }
+        loop {
+            items.push(self.value(depth + 1)?);
+            self.white_space();
+            match self.take() {
+                Some(b',') => {}
+                Some(b']') => return Ok(Value::Array(items)),
+                _ => return Err(Flaw::Syntax),
+            }
+        }
+    }
+
+    fn digits(&mut self) -> Result<(), Flaw> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == start { Err(Flaw::Syntax) } else { Ok(()) }
+    }
+
+    fn number(&mut self) -> Result<Value<'a>, Flaw> {
+        let start = self.at;
+        self.took(b'-');
+        if !self.took(b'0') {
+            self.digits()?;
+        }
+        if self.took(b'.') {
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if !self.took(b'+') {
+                self.took(b'-');
+            }
+            self.digits()?;
+        }
+        self.since(start).map(Value::Number)
+    }
+
+    fn string(&mut self) -> Result<Cow<'a, str>, Flaw> {
+        self.at += 1;
+        let mut start = self.at;
+        let mut unescaped: Option<String> = None;
+        loop {
+            match self.take() {
+                Some(b'"') => {
+                    let end = self.at - 1;
+                    let last = self.text.get(start..end).ok_or(Flaw::Syntax)?;
+                    return Ok(match unescaped {
+                        None => Cow::Borrowed(last),
+                        Some(mut text) => {
+                            text.push_str(last);
+                            Cow::Owned(text)
+                        }
+                    });
+                }
+                Some(b'\\') => {
+                    let end = self.at - 1;
+                    let before = self.text.get(start..end).ok_or(Flaw::Syntax)?;
+                    let text = unescaped.get_or_insert_default();
+                    text.push_str(before);
+                    let c = self.escape()?;
+                    text.push(c);
+                    start = self.at;
+                }
+                Some(0x20..) => {}
+                _ => return Err(Flaw::Syntax),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, Flaw> {
+        Ok(match self.take() {
+            Some(c @ (b'"' | b'\\' | b'/')) => char::from(c),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => {
+                let first = self.unit()?;
+                let code = if first & 0xfc00 == 0xd800 {
+                    if !(self.took(b'\\') && self.took(b'u')) {
+                        return Err(Flaw::Encoding);
+                    }
+                    let second = self.unit()?;
+                    if second & 0xfc00 != 0xdc00 {
+                        return Err(Flaw::Encoding);
+                    }
+                    0x10000 + ((first & 0x3ff) << 10) + (second & 0x3ff)
+                } else {
+                    first
+                };
+                char::from_u32(code).ok_or(Flaw::Encoding)?
+            }
+            _ => return Err(Flaw::Syntax),
+        })
+    }
+
+    fn unit(&mut self) -> Result<u32, Flaw> {
+        let mut value = 0;
+        for _ in 0..4 {
+            let digit = self.take().and_then(|byte| char::from(byte).to_digit(16)).ok_or(Flaw::Syntax)?;
+            value = value * 16 + digit;
+        }
+        Ok(value)
+    }
+}
+
+/// A member that has the wrong type or is missing, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch(pub String);
+
+impl core::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for Mismatch {}
+
+/// All constructors of serde's lead to a name or to nothing: its texts would cost more than the reader itself.
+impl de::Error for Mismatch {
+    fn custom<T: core::fmt::Display>(_: T) -> Self {
+        Self(String::new())
+    }
+    fn invalid_type(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Self(String::new())
+    }
+    fn missing_field(field: &'static str) -> Self {
+        Self(field.into())
+    }
+    fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
+        Self(field.into())
+    }
+}
+
+/// Reads declared shapes from a value: `T::deserialize(&value)`. `null` is a value of the wrong type, not an absence.
+impl<'de> Deserializer<'de> for &'de Value<'de> {
+    type Error = Mismatch;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(_) => match self.as_integer() {
+                Some(value) => visitor.visit_i64(value),
+                None => Err(Mismatch(String::new())),
+            },
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(items) => visitor.visit_seq(Items(items.iter())),
+            Value::Object(members) => visitor.visit_map(Members { rest: members.iter(), value: None }),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier
+    }
+}
+
+struct Items<'de>(core::slice::Iter<'de, Value<'de>>);
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = Mismatch;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Mismatch> {
+        self.0.next().map(|item| seed.deserialize(item)).transpose()
+    }
+}
+
+struct Members<'de> {
+    rest: core::slice::Iter<'de, (Cow<'de, str>, Value<'de>)>,
+    value: Option<(&'de str, &'de Value<'de>)>,
+}
+
+impl<'de> MapAccess<'de> for Members<'de> {
+    type Error = Mismatch;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mismatch> {
+        let Some((name, value)) = self.rest.next() else { return Ok(None) };
+        self.value = Some((name, value));
+        seed.deserialize(de::value::BorrowedStrDeserializer::new(name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mismatch> {
+        let (name, value) = self.value.take().ok_or_else(|| Mismatch(String::new()))?;
+        seed.deserialize(value).map_err(|_| Mismatch(name.into()))
+    }
+}

@@ -1,0 +1,149 @@
+//! Metadata of the authorization server (RFC 8414, OpenID Connect Discovery).
+
+use std::sync::Arc;
+
+use super::config::Config;
+use super::error::Error;
+use super::http::{HttpRequest, HttpResponse, Method, REPEATED};
+use super::json::Value;
+use super::url::Url;
+
+/// What the client has to know of the server. Every URL in it is acceptable.
+#[derive(Clone, Debug)]
+pub struct ServerMetadata {
+    /// Identical to the configured issuer; empty where only endpoints were given.
+    pub issuer: String,
+    /// RFC 6749 §3.1.
+    pub authorization_endpoint: Url,
+    /// RFC 6749 §3.2.
+    pub token_endpoint: Url,
+    /// RFC 7009 §2. Kept as sent, and checked when it is used: a fault there must not keep anyone from signing in.
+    pub revocation_endpoint: Option<String>,
+    /// RP-Initiated Logout §2.1. Kept as sent, like the one above.
+    pub end_session_endpoint: Option<String>,
+    /// RFC 9207 §3.
+    pub authorization_response_iss_parameter_supported: bool,
+    /// All of it, as JSON, for keeping it over a redirect.
+    pub json: String,
+}
+
+/// The places where metadata may be, in order (RFC 8414 §3.1 and §5, OpenID Connect Discovery §4).
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    candidates: [String; 3],
+}
+
+impl Discovery {
+    /// For OpenID Connect the issuer's own path comes first, for plain OAuth 2 the root's.
+    pub fn new(config: &Config) -> Self {
+        let issuer = config.issuer.strip_suffix('/').unwrap_or(&config.issuer);
+        // The third slash, after the two of `https://`, begins the path.
+        let slashes = issuer.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+        let third = slashes.map(|(at, _)| at).nth(2).unwrap_or(issuer.len());
+        let (origin, path) = issuer.split_at_checked(third).unwrap_or((issuer, ""));
+        let appended = [issuer, "/.well-known/openid-configuration"].concat();
+        let oauth = [origin, "/.well-known/oauth-authorization-server", path].concat();
+        let inserted = [origin, "/.well-known/openid-configuration", path].concat();
+        Self { candidates: if config.openid { [appended, oauth, inserted] } else { [oauth, inserted, appended] } }
+    }
+
+    /// One request for each place, to be sent in turn until one of them has metadata.
+    pub fn requests(&self) -> Vec<HttpRequest> {
+        let mut requests: Vec<HttpRequest> = Vec::new();
+        for url in &self.candidates {
+            if !requests.iter().any(|earlier| earlier.url == *url) {
+                requests.push(HttpRequest { url: url.clone(), method: Method::Get });
+            }
+        }
+        requests
+    }
+
+    /// Reads an answer. `None`: nothing is there, ask at the next place.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ServerMetadata::parse`], and those of an answer that is no JSON or no answer.
+    pub fn from_response(config: &Config, response: &HttpResponse) -> Result<Option<ServerMetadata>, Arc<Error>> {
+        if matches!(response.status, 404 | 405 | 410) {
+            return Ok(None);
+        }
+        if !response.is_ok() && response.status < 429 {
+            return Err(Error::DiscoveryFailed { url: response.url.clone() }.into());
+        }
+        let text = response.text()?;
+        let answer = response.json(text).map_err(|error| match &*error {
+            Error::ResponseInvalid { part } if part == REPEATED => missing("a member that comes twice"),
+            _ => error,
+        })?;
+        ServerMetadata::parse(&answer, config).map(Some)
+    }
+}
+
+impl ServerMetadata {
+    /// Checks metadata, fetched or brought along.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IssuerMismatch`] (RFC 8414 §3.3), [`Error::MetadataInvalid`], [`Error::UrlRejected`] for an endpoint
+    /// that is not `https`, [`Error::Unsupported`] for a server that does without S256 or the code flow.
+    pub fn parse(value: &Value<'_>, config: &Config) -> Result<Self, Arc<Error>> {
+        let issuer = match text(value, "issuer")? {
+            Some(issuer) if issuer == config.issuer || config.issuer.is_empty() => issuer,
+            Some(issuer) => {
+                return Err(Error::IssuerMismatch { expected: config.issuer.clone(), received: issuer }.into());
+            }
+            None if config.issuer.is_empty() => String::new(),
+            None => return Err(missing("issuer")),
+        };
+        let mut json = String::new();
+        value.write(&mut json);
+        requires(value, "response_types_supported", &["code"], "a server without the authorization code flow")?;
+        requires(value, "code_challenge_methods_supported", &["S256"], "a server without PKCE by S256")?;
+        Ok(Self {
+            json,
+            issuer,
+            authorization_endpoint: endpoint(value, "authorization_endpoint", config)?,
+            token_endpoint: endpoint(value, "token_endpoint", config)?,
+            revocation_endpoint: text(value, "revocation_endpoint")?,
+            end_session_endpoint: text(value, "end_session_endpoint")?,
+            authorization_response_iss_parameter_supported: match value
+                .get("authorization_response_iss_parameter_supported")
+            {
+                None => false,
+                Some(Value::Bool(promised)) => *promised,
+                Some(_) => return Err(missing("authorization_response_iss_parameter_supported")),
+            },
+        })
+    }
+}
+
+#[cold]
+fn missing(member: &str) -> Arc<Error> {
+    Error::MetadataInvalid { member: member.into() }.into()
+}
+
+fn text(value: &Value<'_>, member: &str) -> Result<Option<String>, Arc<Error>> {
+    match value.get(member) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.to_string())),
+        Some(_) => Err(missing(member)),
+    }
+}
+
+fn endpoint(value: &Value<'_>, member: &str, config: &Config) -> Result<Url, Arc<Error>> {
+    let text = text(value, member)?.ok_or_else(|| missing(member))?;
+    acceptable(&text, config).ok_or_else(|| Error::UrlRejected { member: member.into() }.into())
+}
+
+/// An endpoint: `https`, no user information, no fragment (RFC 6749 §3.1 and §3.2).
+pub(super) fn acceptable(text: &str, config: &Config) -> Option<Url> {
+    Url::parse(text, config.loopback).filter(|url| !url.rest().contains('#'))
+}
+
+/// A list that is there must hold one of the values; a list that is absent says nothing.
+fn requires(value: &Value<'_>, member: &str, any: &[&str], feature: &'static str) -> Result<(), Arc<Error>> {
+    let Some(list) = value.get(member) else { return Ok(()) };
+    let items = list.as_array().ok_or_else(|| missing(member))?;
+    let found = items.iter().any(|item| item.as_str().is_some_and(|text| any.contains(&text)));
+    if found { Ok(()) } else { Err(Error::Unsupported { feature }.into()) }
+}

@@ -1,0 +1,31 @@
+//! The protocol: what to send, what to believe, what to do next. It knows RFCs and no browser.
+//!
+//! ```text
+//! config ─▶ metadata ─▶ authorization_request ─▶ (redirect) ─▶ authorization_response ─▶ token ─▶ session ─▶ resource
+//! ```
+//!
+//! Everything is synchronous and the same on every target. Time and entropy are arguments; requests are returned for
+//! somebody else to send.
+
+#![forbid(unsafe_code)]
+
+pub mod authorization_request;
+pub mod authorization_response;
+pub mod base64url;
+pub mod config;
+pub mod error;
+pub mod form;
+pub mod http;
+pub mod id_token;
+pub mod json;
+pub mod jwt;
+pub mod logout;
+pub mod metadata;
+pub mod pkce;
+pub mod resource;
+pub mod secret;
+pub mod session;
+pub mod time;
+pub mod token;
+pub mod transaction;
+pub mod url;

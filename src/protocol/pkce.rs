@@ -1,0 +1,42 @@
+//! Proof Key for Code Exchange (RFC 7636).
+//!
+//! The client invents a [`CodeVerifier`], sends only its hash in the authorization request, and shows the verifier
+//! itself in the token request.
+//!
+//! Only `S256` exists here: it is the method that does not reveal the verifier.
+
+use sha2::{Digest as _, Sha256};
+
+use super::base64url;
+use super::secret::Secret;
+
+/// The secret half of the proof, 43 characters (RFC 7636 §4.1).
+#[derive(Clone, Debug)]
+pub struct CodeVerifier(Secret);
+
+impl CodeVerifier {
+    /// Spells 32 random octets, drawn by the caller, as a verifier.
+    pub fn from_entropy(octets: [u8; 32]) -> Self {
+        Self(random_text(octets))
+    }
+
+    /// Takes up a verifier that was kept over a redirect.
+    pub(super) fn from_kept(verifier: &str) -> Self {
+        Self(Secret::new(verifier))
+    }
+
+    /// The value of `code_challenge` for this verifier (RFC 7636 §4.2, `S256`).
+    pub fn challenge(&self) -> String {
+        base64url::encode(&Sha256::digest(self.0.expose()))
+    }
+
+    /// The verifier itself, for the token request.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+/// 32 random octets as 43 unreserved characters, also good for `state` and `nonce`.
+pub(super) fn random_text(octets: [u8; 32]) -> Secret {
+    Secret::new(base64url::encode(&octets))
+}

@@ -1,0 +1,62 @@
+//! Where the access token may go (RFC 6750 §5.2, RFC 9700 §4.9).
+
+use std::sync::Arc;
+
+use super::error::Error;
+use super::json::Value;
+use super::url::{Loopback, Url};
+
+/// The APIs that the token is for: exact origins, each with a path prefix.
+#[derive(Clone, Debug, Default)]
+pub struct ApiList {
+    entries: Vec<Url>,
+}
+
+impl ApiList {
+    /// Reads the app's list, an array of strings; none is an empty list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for an entry that is no canonical URL, has a query or a fragment, or tries to be a pattern.
+    pub fn parse(entries: Option<&Value<'_>>, loopback: Loopback) -> Result<Self, Arc<Error>> {
+        let mut list = Self::default();
+        let Some(entries) = entries else { return Ok(list) };
+        for entry in entries.as_array().ok_or_else(|| Error::config("api", "not an array"))? {
+            let entry = entry.as_str().ok_or_else(|| Error::config("api", "an entry is not a string"))?;
+            let slash = if entry.ends_with('/') { "" } else { "/" };
+            let url = Url::parse(&[entry, slash].concat(), loopback)
+                .ok_or_else(|| Error::config("api", "an entry is not an https URL"))?;
+            if !url.is_canonical() || !url.rest().is_empty() || entry.contains('*') {
+                return Err(Error::config(
+                    "api",
+                    "an entry is an origin with a path, without query, fragment, or wildcard",
+                ));
+            }
+            list.entries.push(url);
+        }
+        Ok(list)
+    }
+
+    /// Decides on a URL, as the browser's parser wrote it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RequestBlocked`] says why the token does not go there.
+    pub fn permit(&self, url: &str) -> Result<(), Arc<Error>> {
+        let Some(url) = Url::parse(url, Loopback::Allowed) else {
+            return Err(Error::RequestBlocked { reason: "the address is not a plain https URL" }.into());
+        };
+        if !url.is_canonical() {
+            return Err(Error::RequestBlocked { reason: "the address has dot segments or encoded separators" }.into());
+        }
+        let listed = self.entries.iter().any(|entry| {
+            url.origin() == entry.origin()
+                && (url.path().starts_with(entry.path()) || Some(url.path()) == entry.path().strip_suffix('/'))
+        });
+        if listed {
+            Ok(())
+        } else {
+            Err(Error::RequestBlocked { reason: "the address is not on the `api` list" }.into())
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! A value that must not be seen: token, code, verifier, state.
+
+use core::fmt;
+
+/// A credential. It has no `Display`, its `Debug` prints a placeholder, and [`Secret::expose`] is the only way out.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a credential, in the line that receives it.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The credential itself, in the line that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}

@@ -1,0 +1,370 @@
+//! The session: which token is good, who renews it, and what ends it.
+//!
+//! Callers and renewals compete here, so this is a state machine. It is asked before every call ([`Session::next`]) and
+//! told about every renewal ([`Session::refreshed`]); timers play no part.
+
+use std::sync::Arc;
+
+use super::config::Config;
+use super::error::Error;
+use super::http::{HttpRequest, HttpResponse};
+use super::id_token::Identity;
+use super::json;
+use super::secret::Secret;
+use super::time::Now;
+use super::token::{TokenRequest, TokenResponse};
+use super::transaction::Transaction;
+use super::url::Url;
+
+/// Milliseconds before its end from which a token is renewed, unless it lives so short that a quarter of it is less.
+const MARGIN: i64 = 10_000;
+
+/// Milliseconds until a refused or failed renewal is tried again: doubled each time, between these two.
+const BACK_OFF: (i64, i64) = (2_000, 128_000);
+
+/// What the caller does next.
+#[derive(Debug)]
+pub enum Action {
+    /// Attach the access token and send.
+    Use,
+    /// Send this token request, then report the response with the ticket.
+    Refresh(HttpRequest, Ticket),
+    /// A refresh is under way: wait for it instead of starting a second one.
+    Wait,
+    /// Nothing left to refresh with.
+    SignIn,
+    /// The renewal that this call needs did not work, or belongs to another session.
+    Fail(Arc<Error>),
+}
+
+/// What a caller remembers of the session that it began with.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    epoch: u32,
+    renewals: u32,
+    failures: u32,
+}
+
+/// Names the session that a renewal belongs to, so that its answer cannot reach another one.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket {
+    epoch: u32,
+}
+
+/// Why the session is not what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Somebody signed in.
+    SignedIn,
+    /// Signed out by the app.
+    SignedOut,
+    /// The same user, new tokens.
+    Renewed,
+    /// Somebody else signed in where a user was signed in.
+    UserChanged,
+    /// The server ended it.
+    Ended,
+}
+
+impl Change {
+    /// The spelling in JavaScript.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedIn => "signed_in",
+            Self::SignedOut => "signed_out",
+            Self::Renewed => "renewed",
+            Self::UserChanged => "user_changed",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Tokens that nobody needs any more, to be revoked: a refresh token first, since it can make new
+/// ones; an access token last, always there.
+pub type Leftover = Vec<Secret>;
+
+/// The session of one client: signed in or not.
+#[derive(Debug, Default)]
+pub struct Session {
+    epoch: u32,
+    live: Option<Box<Live>>,
+}
+
+#[derive(Debug)]
+struct Live {
+    issuer: String,
+    identity: Option<Identity>,
+    scope: String,
+    access_token: Secret,
+    refresh_token: Option<Secret>,
+    received: Now,
+    /// Milliseconds from receipt; absent if the server did not say.
+    lifetime: Option<i64>,
+    /// An API refused the token before its time.
+    refused: bool,
+    refreshing: bool,
+    renewals: u32,
+    failures: u32,
+    failure: Option<Failure>,
+}
+
+#[derive(Debug)]
+struct Failure {
+    error: Arc<Error>,
+    at: Now,
+    /// Milliseconds until the next try.
+    delay: i64,
+}
+
+impl Live {
+    fn left(&self, now: Now) -> i64 {
+        match self.lifetime {
+            _ if self.refused => 0,
+            Some(lifetime) => lifetime.saturating_sub(now.since(self.received)),
+            None => i64::MAX,
+        }
+    }
+
+    fn is_fresh(&self, now: Now) -> bool {
+        self.left(now) > MARGIN.min(self.lifetime.unwrap_or(0) / 4)
+    }
+
+    fn receive(&mut self, tokens: TokenResponse, now: Now) {
+        self.access_token = tokens.access_token;
+        self.lifetime = tokens.expires_in.map(|seconds| seconds.saturating_mul(1000));
+        self.received = now;
+        self.refused = false;
+        self.failure = None;
+        if tokens.refresh_token.is_some() {
+            self.refresh_token = tokens.refresh_token;
+        }
+        if let Some(scope) = tokens.scope {
+            self.scope = scope;
+        }
+    }
+}
+
+impl Session {
+    /// Begins a session with the tokens of a sign-in. The tokens of an earlier session come back, to be revoked.
+    ///
+    /// # Errors
+    ///
+    /// What [`Identity::from_sign_in`] says; [`Error::IdTokenInvalid`] with `missing` where OpenID Connect was asked for
+    /// and no ID Token came. An earlier session is then still there, and the new tokens come back.
+    pub fn sign_in(
+        &mut self,
+        tokens: Box<TokenResponse>,
+        transaction: &Transaction,
+        config: &Config,
+        now: Now,
+    ) -> (Result<Change, Arc<Error>>, Leftover) {
+        let identity = match &tokens.id_token {
+            _ if !config.openid => Ok(None),
+            Some(token) => {
+                Identity::from_sign_in(token.expose(), &tokens.access_token, transaction, config, now).map(Some)
+            }
+            None => Err(Error::IdTokenInvalid { reason: "missing" }.into()),
+        };
+        let identity = match identity {
+            Ok(identity) => identity,
+            Err(error) => return (Err(error), tokens.into_leftover()),
+        };
+        let sub = |identity: &Option<Identity>| identity.as_ref().map(|identity| identity.sub.clone());
+        let change = match &self.live {
+            Some(earlier) if sub(&earlier.identity) != sub(&identity) => Change::UserChanged,
+            _ => Change::SignedIn,
+        };
+        let leftover = self.end();
+        let mut live = Box::new(Live {
+            issuer: transaction.issuer.clone(),
+            identity,
+            scope: transaction.scope.clone(),
+            access_token: Secret::new(""),
+            refresh_token: None,
+            received: now,
+            lifetime: None,
+            refused: false,
+            refreshing: false,
+            renewals: 0,
+            failures: 0,
+            failure: None,
+        });
+        live.receive(*tokens, now);
+        self.live = Some(live);
+        (Ok(change), leftover)
+    }
+
+    /// Ends the session. Answers to requests under way will find nobody.
+    pub fn end(&mut self) -> Leftover {
+        self.epoch = self.epoch.wrapping_add(1);
+        match self.live.take() {
+            Some(live) => live.refresh_token.into_iter().chain([live.access_token]).collect(),
+            None => Leftover::new(),
+        }
+    }
+
+    /// Begins a call.
+    pub fn call(&self) -> Call {
+        let (renewals, failures) = self.live.as_ref().map_or((0, 0), |live| (live.renewals, live.failures));
+        Call { epoch: self.epoch, renewals, failures }
+    }
+
+    /// Whether somebody signed in or out since a call began.
+    pub fn is_overtaken(&self, call: Call) -> bool {
+        call.epoch != self.epoch
+    }
+
+    /// Decides for a call. A token that arrived after the call began is used however short it lives, so no call
+    /// renews twice.
+    pub fn next(&mut self, call: Call, token_endpoint: &Url, config: &Config, now: Now) -> Action {
+        if call.epoch != self.epoch {
+            return if self.live.is_some() { Action::Fail(Error::Cancelled.into()) } else { Action::SignIn };
+        }
+        let Some(live) = &mut self.live else { return Action::SignIn };
+        if live.is_fresh(now) || live.renewals != call.renewals {
+            return Action::Use;
+        }
+        if live.refreshing {
+            return Action::Wait;
+        }
+        let usable = live.left(now) > 0;
+        if let Some(Failure { error, at, delay }) = &live.failure
+            && (live.failures != call.failures || now.since(*at) < *delay)
+        {
+            return if usable { Action::Use } else { Action::Fail(error.clone()) };
+        }
+        match &live.refresh_token {
+            Some(refresh_token) => {
+                live.refreshing = true;
+                let request = TokenRequest::for_refresh(refresh_token, config).request(token_endpoint);
+                Action::Refresh(request, Ticket { epoch: self.epoch })
+            }
+            None if usable => Action::Use,
+            None => Action::SignIn,
+        }
+    }
+
+    /// Takes the outcome of a renewal, or of not being able to send it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionEnded`] for `invalid_grant`, and [`Error::IdTokenInvalid`]: both end the session, as
+    /// [`Session::view`] then shows. [`Error::Cancelled`] if the session is another one by now. Every other error leaves
+    /// the session as it was.
+    pub fn refreshed(
+        &mut self,
+        ticket: Ticket,
+        outcome: Result<HttpResponse, Arc<Error>>,
+        config: &Config,
+        now: Now,
+    ) -> (Result<Change, Arc<Error>>, Leftover) {
+        let tokens = outcome.and_then(|response| TokenResponse::from_response(&response));
+        let live = match &mut self.live {
+            Some(live) if ticket.epoch == self.epoch => live,
+            _ => {
+                let leftover = tokens.ok().map(|tokens| tokens.into_leftover()).unwrap_or_default();
+                return (Err(Error::Cancelled.into()), leftover);
+            }
+        };
+        live.refreshing = false;
+        match tokens.and_then(|tokens| renew(live, tokens, config, now)) {
+            Ok(()) => (Ok(Change::Renewed), Leftover::new()),
+            Err(error) => {
+                let ends = match &*error {
+                    Error::TokenRefused(said) => said.error == "invalid_grant",
+                    error => matches!(error, Error::IdTokenInvalid { .. }),
+                };
+                if ends {
+                    let leftover = self.end();
+                    let refused = matches!(*error, Error::TokenRefused(_));
+                    return (Err(if refused { Error::SessionEnded.into() } else { error }), leftover);
+                }
+                if matches!(*error, Error::TokenRefused(_)) {
+                    live.refresh_token = None;
+                }
+                live.failures = live.failures.wrapping_add(1);
+                live.failure = Some(failure(error.clone(), live.failure.as_ref(), now));
+                (Err(error), Leftover::new())
+            }
+        }
+    }
+
+    /// Notes that an API refused the token that this call used. Whether trying again makes sense: the token is another
+    /// one by now, or can be renewed.
+    pub fn refused(&mut self, call: Call) -> bool {
+        match &mut self.live {
+            Some(live) if call.epoch == self.epoch => {
+                let renewed = live.renewals != call.renewals;
+                live.refused |= !renewed;
+                renewed || live.refresh_token.is_some() || live.refreshing
+            }
+            _ => false,
+        }
+    }
+
+    /// Makes the next call renew, whatever the age of the token.
+    pub fn expire(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.refused = true;
+            live.failure = None;
+        }
+    }
+
+    /// The access token, for the line that attaches it.
+    pub fn access_token(&self) -> Option<&Secret> {
+        self.live.as_ref().map(|live| &live.access_token)
+    }
+
+    /// What the app may know, as a JSON object; absent when signed out.
+    pub fn view(&self, now: Now) -> Option<String> {
+        let live = self.live.as_ref()?;
+        let identity = live.identity.as_ref();
+        let expires_at = live.lifetime.map(|lifetime| {
+            let left = lifetime.saturating_sub(now.since(live.received));
+            now.wall.saturating_add(left)
+        });
+        let mut view = String::from("{");
+        for (name, text) in
+            [("sub", identity.map_or("", |id| &id.sub)), ("issuer", &live.issuer), ("scope", &live.scope)]
+        {
+            json::write_member(&mut view, name, text);
+        }
+        for (name, number) in
+            [(",\"expiresAt\":", expires_at), (",\"authTime\":", identity.and_then(|id| id.auth_time))]
+        {
+            view.push_str(name);
+            match number {
+                Some(number) => json::write_integer(&mut view, number),
+                None => view.push_str("null"),
+            }
+        }
+        view.push_str(",\"claims\":");
+        view.push_str(identity.map_or("{}", |id| &id.claims));
+        view.push('}');
+        Some(view)
+    }
+}
+
+/// Takes new tokens, if the ID Token among them is of the same user (OpenID Connect Core §12.2).
+fn renew(live: &mut Live, tokens: Box<TokenResponse>, config: &Config, now: Now) -> Result<(), Arc<Error>> {
+    if let (Some(token), Some(earlier)) = (&tokens.id_token, &live.identity) {
+        let identity =
+            Identity::from_refresh(token.expose(), &tokens.access_token, earlier, &live.issuer, config, now)?;
+        live.identity = Some(identity);
+    }
+    live.receive(*tokens, now);
+    live.renewals = live.renewals.wrapping_add(1);
+    Ok(())
+}
+
+/// A lost connection may be tried again at once, a server in trouble is left alone for a while.
+fn failure(error: Arc<Error>, earlier: Option<&Failure>, now: Now) -> Failure {
+    let delay = match &*error {
+        Error::Network { .. } | Error::Timeout { .. } => 0,
+        _ => {
+            let doubled = earlier.map_or(0, |earlier| earlier.delay.saturating_mul(2)).clamp(BACK_OFF.0, BACK_OFF.1);
+            doubled.max(i64::from(error.retry_after().unwrap_or(0)) * 1000)
+        }
+    };
+    Failure { error, at: now, delay }
+}

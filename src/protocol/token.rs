@@ -1,0 +1,165 @@
+//! The token endpoint (RFC 6749 §4.1.3, §5 and §6).
+
+use core::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+
+use super::authorization_response::Grant;
+use super::config::Config;
+use super::error::Error;
+use super::form;
+use super::http::{HttpRequest, HttpResponse, Method};
+use super::json::{self, Mismatch};
+use super::secret::Secret;
+use super::session::Leftover;
+use super::transaction::Transaction;
+use super::url::Url;
+
+/// A request for tokens. A code goes into one request only: it is taken by value.
+#[derive(Debug)]
+pub struct TokenRequest {
+    form: Secret,
+}
+
+impl TokenRequest {
+    /// Redeems a checked code (RFC 6749 §4.1.3, RFC 7636 §4.5). The transaction comes back for checking the answer.
+    pub fn for_grant(grant: Grant, config: &Config) -> (Self, Box<Transaction>) {
+        let Grant { code, transaction } = grant;
+        let request = Self::new(&[
+            ("grant_type", "authorization_code"),
+            ("code", code.expose()),
+            ("redirect_uri", &transaction.redirect_uri),
+            ("client_id", &config.client_id),
+            ("code_verifier", transaction.code_verifier.expose()),
+        ]);
+        (request, transaction)
+    }
+
+    /// Renews tokens (RFC 6749 §6), for the scope that was granted.
+    pub fn for_refresh(refresh_token: &Secret, config: &Config) -> Self {
+        Self::new(&[
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.expose()),
+            ("client_id", &config.client_id),
+        ])
+    }
+
+    fn new(parameters: &[(&str, &str)]) -> Self {
+        let mut body = String::new();
+        for (name, value) in parameters {
+            form::append(&mut body, name, value);
+        }
+        Self { form: Secret::new(body) }
+    }
+
+    /// The request for the browser to send, once.
+    pub fn request(self, token_endpoint: &Url) -> HttpRequest {
+        HttpRequest { url: token_endpoint.as_str().into(), method: Method::Post(self.form) }
+    }
+}
+
+/// A successful answer (RFC 6749 §5.1). Members that it does not name are not read.
+#[derive(Debug)]
+pub struct TokenResponse {
+    /// Opaque, and never looked into.
+    pub access_token: Secret,
+    /// Seconds; absent if the server did not say.
+    pub expires_in: Option<i64>,
+    /// A new one replaces the old one (RFC 6749 §6).
+    pub refresh_token: Option<Secret>,
+    /// What was granted; absent if it is what was asked for.
+    pub scope: Option<String>,
+    /// Who the user is (OpenID Connect Core §3.1.3.3).
+    pub id_token: Option<Secret>,
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    access_token: &'a str,
+    token_type: &'a str,
+    expires_in: Option<Seconds>,
+    refresh_token: Option<&'a str>,
+    scope: Option<&'a str>,
+    id_token: Option<&'a str>,
+}
+
+impl TokenResponse {
+    /// Reads the answer of the token endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TokenRefused`] holds what the server said, whatever its status; [`Error::ServerUnavailable`],
+    /// [`Error::NotJson`], [`Error::ResponseInvalid`], [`Error::TooLarge`]; [`Error::Unsupported`] for a token type
+    /// other than Bearer (RFC 6749 §7.1).
+    pub fn from_response(response: &HttpResponse) -> Result<Box<Self>, Arc<Error>> {
+        let refused = !response.is_ok();
+        let unreadable = |error: Arc<Error>| match *error {
+            Error::NotJson { .. } if refused => Error::ResponseInvalid { part: status(response.status) }.into(),
+            _ => error,
+        };
+        let text = response.text().map_err(unreadable)?;
+        let value = response.json(text).map_err(unreadable)?;
+        if let Some(said) = response.oauth_error(&value)? {
+            return Err(Error::TokenRefused(said).into());
+        }
+        let answer = Answer::deserialize(&value).map_err(|Mismatch(member)| Error::ResponseInvalid { part: member })?;
+        if !answer.token_type.eq_ignore_ascii_case("bearer") {
+            return Err(Error::Unsupported { feature: "a token type other than Bearer" }.into());
+        }
+        if answer.access_token.is_empty()
+            || !answer.access_token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+        {
+            return Err(Error::ResponseInvalid { part: "access_token".into() }.into());
+        }
+        Ok(Box::new(Self {
+            access_token: Secret::new(answer.access_token),
+            expires_in: answer.expires_in.map(|Seconds(seconds)| seconds),
+            refresh_token: answer.refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
+            scope: answer.scope.map(Into::into),
+            id_token: answer.id_token.map(Secret::new),
+        }))
+    }
+}
+
+impl TokenResponse {
+    /// Tokens that came too late for their session, to be revoked.
+    pub fn into_leftover(self) -> Leftover {
+        self.refresh_token.into_iter().chain([self.access_token]).collect()
+    }
+}
+
+fn status(status: u16) -> String {
+    let mut part = String::from("status ");
+    json::write_integer(&mut part, i64::from(status));
+    part
+}
+
+/// A lifetime: a number that is not negative, or digits in a string, as a few servers send them.
+struct Seconds(i64);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SecondsVisitor)
+    }
+}
+
+struct SecondsVisitor;
+
+impl Visitor<'_> for SecondsVisitor {
+    type Value = Seconds;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("seconds")
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Seconds, E> {
+        if value < 0 { Err(E::missing_field("expires_in")) } else { Ok(Seconds(value)) }
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Seconds, E> {
+        let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+        json::integer(value).filter(|_| digits).map(Seconds).ok_or_else(|| E::missing_field("expires_in"))
+    }
+}

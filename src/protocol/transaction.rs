@@ -1,0 +1,103 @@
+//! What must be known again when the user comes back (RFC 6749 §10.12, RFC 7636 §4.3, RFC 9207 §4).
+
+use std::sync::Arc;
+
+use super::error::Error;
+use super::json::{self, Value};
+use super::pkce::CodeVerifier;
+use super::secret::Secret;
+use super::time::Now;
+
+/// Milliseconds in which a user can sign in. A response after that belongs to nobody.
+const LIFE: i64 = 10 * 60 * 1000;
+
+/// One sign-in under way. It ends with the first response that carries its state.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    /// Binds the response to this browser.
+    pub state: Secret,
+    /// Binds the ID Token to this sign-in; empty for plain OAuth 2.
+    pub nonce: Secret,
+    /// Proves to the token endpoint who began.
+    pub code_verifier: CodeVerifier,
+    /// The server that was asked; empty if it has no name.
+    pub issuer: String,
+    /// As sent, since the token request must repeat it (RFC 6749 §4.1.3).
+    pub redirect_uri: String,
+    /// As asked for; it holds if the server does not say what it granted.
+    pub scope: String,
+    /// Where the user was: path, query and fragment.
+    pub return_to: String,
+    /// Whether the provider was asked to do without any interaction.
+    pub silent: bool,
+    /// When it began, in milliseconds since 1970.
+    pub started: i64,
+    /// The server's metadata as JSON, so that coming back needs no request for them.
+    pub metadata: String,
+}
+
+impl Transaction {
+    /// The text under which a transaction is kept over a redirect. It holds secrets, and lives for one sign-in.
+    pub fn to_record(&self) -> String {
+        let mut record = String::from("{\"started\":");
+        json::write_integer(&mut record, self.started);
+        for (name, value) in [
+            ("state", self.state.expose()),
+            ("nonce", self.nonce.expose()),
+            ("code_verifier", self.code_verifier.expose()),
+            ("issuer", &self.issuer),
+            ("redirect_uri", &self.redirect_uri),
+            ("scope", &self.scope),
+            ("return_to", &self.return_to),
+            ("silent", if self.silent { "yes" } else { "no" }),
+            ("metadata", &self.metadata),
+        ] {
+            json::write_member(&mut record, name, value);
+        }
+        record.push('}');
+        record
+    }
+
+    /// Reads what was kept. Everybody in the origin can write there, so anything odd is no transaction.
+    pub fn from_record(record: &str) -> Option<Box<Self>> {
+        let value = Value::parse(record).ok()?;
+        let text = |name| value.get(name).and_then(Value::as_str);
+        let owned = |name| text(name).map(String::from);
+        Some(Box::new(Self {
+            started: value.get("started")?.as_integer()?,
+            silent: text("silent")? == "yes",
+            return_to: return_target(text("return_to")?).ok()?,
+            state: Secret::new(text("state")?),
+            nonce: Secret::new(text("nonce")?),
+            code_verifier: CodeVerifier::from_kept(text("code_verifier")?),
+            issuer: owned("issuer")?,
+            redirect_uri: owned("redirect_uri")?,
+            scope: owned("scope")?,
+            metadata: owned("metadata")?,
+        }))
+    }
+
+    /// Whether the time for it has passed, or lies in the future because the clock was set back.
+    pub fn is_expired(&self, now: Now) -> bool {
+        !(0..=LIFE).contains(&now.wall.saturating_sub(self.started))
+    }
+}
+
+/// A place of this origin to return to: a plain absolute path with query and fragment. Forms that some parser would
+/// take for another origin are refused, encoded or not (RFC 9700 §4.11.1).
+///
+/// # Errors
+///
+/// [`Error::Config`] names `returnTo`.
+pub(super) fn return_target(target: &str) -> Result<String, Arc<Error>> {
+    let path: String = target
+        .bytes()
+        .take_while(|byte| !matches!(byte, b'?' | b'#'))
+        .map(|byte| char::from(byte.to_ascii_lowercase()))
+        .collect();
+    let plain = path.starts_with('/')
+        && !["//", "/%5c", "/%2f", "/%09", "/%0a", "/%0d"].iter().any(|start| path.starts_with(start))
+        && !path.contains('\\')
+        && !target.bytes().any(|byte| byte.is_ascii_control());
+    if plain { Ok(target.into()) } else { Err(Error::config("returnTo", "not a path of this origin")) }
+}

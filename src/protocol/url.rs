@@ -1,0 +1,187 @@
+//! What has to be known of a URL (WHATWG URL, RFC 3986), without a URL parser: that costs 55 KB in the shipped module.
+//!
+//! The browser parses URLs; this file only reads texts that the browser's parser would leave alone in everything that
+//! decides, and refuses the others. So both see the same host and the same path, or the URL is not used.
+
+use super::{form, json};
+
+/// An absolute `https` URL (or `http` on loopback, where that is allowed) without user information.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    text: String,
+    origin: usize,
+    path: usize,
+}
+
+/// Whether `http` is acceptable on this device itself. Elsewhere it never is (OAuth 2.1 §1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loopback {
+    /// `http://localhost` and the like may be used, for development.
+    Allowed,
+    /// Only `https`.
+    Refused,
+}
+
+impl Url {
+    /// Reads an absolute URL. `None` for every other scheme, for user information, for characters that a parser would
+    /// drop or rewrite (white space, controls, backslash, anything outside ASCII), and for an empty host.
+    pub fn parse(text: &str, loopback: Loopback) -> Option<Self> {
+        if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+            return None;
+        }
+        let (rest, secure) = match text.strip_prefix("https://") {
+            Some(rest) => (rest, true),
+            None => (text.strip_prefix("http://")?, false),
+        };
+        let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+        let (authority, rest) = rest.split_at_checked(end)?;
+        let (host, port) = split_port(authority)?;
+        let on_device = loopback == Loopback::Allowed && matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        if !(secure || on_device) || !is_host(host) || !port.is_none_or(is_port) {
+            return None;
+        }
+        let origin = text.len() - rest.len();
+        let slash = if rest.starts_with('/') { "" } else { "/" };
+        let path = rest.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(rest.len());
+        Some(Self { text: [text.get(..origin)?, slash, rest].concat(), origin, path: origin + slash.len() + path })
+    }
+
+    /// The whole text, with at least `/` for a path.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Scheme, host and port, as spelled.
+    pub fn origin(&self) -> &str {
+        self.text.get(..self.origin).unwrap_or_default()
+    }
+
+    /// The path, starting with `/`.
+    pub fn path(&self) -> &str {
+        self.text.get(self.origin..self.path).unwrap_or_default()
+    }
+
+    /// Query and fragment, with their `?` and `#`; empty if there are none.
+    pub fn rest(&self) -> &str {
+        self.text.get(self.path..).unwrap_or_default()
+    }
+
+    /// Whether the browser's parser would write origin and path exactly like this. A path with dot segments, spelled
+    /// out or encoded, is not canonical, nor is one where a server might decode such a segment later.
+    pub fn is_canonical(&self) -> bool {
+        let default_port = if self.text.starts_with("https") { ":443" } else { ":80" };
+        let query = self.rest().bytes().take_while(|byte| *byte != b'#');
+        !self.origin().bytes().any(|byte| byte.is_ascii_uppercase())
+            && !self.origin().ends_with(default_port)
+            && !self.path().bytes().any(|byte| matches!(byte, b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'^'))
+            && !self.rest().bytes().any(|byte| matches!(byte, b'"' | b'<' | b'>' | b'`'))
+            && !query.into_iter().any(|byte| byte == b'\'')
+            && !has_dot_segment(self.path())
+    }
+
+    /// The URL with a form added to its query (RFC 6749 §3.1: an existing query is kept).
+    pub fn with_query(&self, form: &str) -> String {
+        let mut text = self.text.clone();
+        text.push(if self.rest().is_empty() { '?' } else { '&' });
+        text.push_str(form);
+        text
+    }
+}
+
+fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
+    let bracket = authority.bytes().position(|byte| byte == b']').map_or(0, |at| at + 1);
+    let colon = authority.bytes().skip(bracket).position(|byte| byte == b':');
+    let Some(colon) = colon else { return Some((authority, None)) };
+    let (host, port) = authority.split_at_checked(bracket + colon)?;
+    Some((host, port.get(1..)))
+}
+
+fn is_port(port: &str) -> bool {
+    let digits = !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit());
+    digits && json::integer(port).is_some_and(|port| port < 65_536)
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+    }
+    !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+}
+
+/// Looks for `.` and `..` between separators, after every round of decoding that a careless server might add.
+fn has_dot_segment(path: &str) -> bool {
+    let mut path = path.as_bytes().to_vec();
+    loop {
+        if path.split(|byte| matches!(byte, b'/' | b'\\' | b';')).any(|segment| matches!(segment, b"." | b"..")) {
+            return true;
+        }
+        let decoded = decoded_once(&path);
+        if decoded.len() == path.len() {
+            return false;
+        }
+        path = decoded;
+    }
+}
+
+fn decoded_once(path: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path.iter().copied();
+    while let Some(byte) = rest.next() {
+        let mut ahead = rest.clone();
+        match (byte, form::hex(ahead.next()), form::hex(ahead.next())) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push(high << 4 | low);
+                rest = ahead;
+            }
+            _ => decoded.push(byte),
+        }
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Loopback, Url};
+
+    #[test]
+    fn only_https_and_loopback_are_urls() {
+        let rows = [
+            ("https://as.test", Some("https://as.test/")),
+            ("https://as.test?x=1", Some("https://as.test/?x=1")),
+            ("https://as.test:8443/a#f", Some("https://as.test:8443/a#f")),
+            ("http://localhost:9000/a", Some("http://localhost:9000/a")),
+            ("http://[::1]:9000/", Some("http://[::1]:9000/")),
+            ("http://as.test/", None),
+            ("http://localhost.evil.test/", None),
+            ("HTTPS://as.test/", None),
+            ("https:as.test", None),
+            ("https:/as.test", None),
+            ("https:///as.test", None),
+            ("https://", None),
+            ("https://u:p@as.test/", None),
+            ("https://as.test\\@evil.test/", None),
+            ("https://as.test:/", None),
+            ("https://as.test:0443/", None),
+            ("https://as.test:99999/", None),
+            ("https://as%2etest/", None),
+            ("https://аs.test/", None),
+            (" https://as.test/", None),
+            ("https://as.test/\n", None),
+            ("javascript:alert(1)//", None),
+            ("data:text/html,x", None),
+            ("blob:https://app.test/x", None),
+        ];
+        for (text, expected) in rows {
+            let url = Url::parse(text, Loopback::Allowed);
+            assert_eq!(url.as_ref().map(Url::as_str), expected, "{text}");
+        }
+        assert_eq!(Url::parse("http://localhost/", Loopback::Refused), None);
+    }
+
+    #[test]
+    fn parts_are_where_they_belong() {
+        let url = Url::parse("https://as.test:8443/a/b?x=/y#/z", Loopback::Refused).expect("well formed");
+        assert_eq!((url.origin(), url.path(), url.rest()), ("https://as.test:8443", "/a/b", "?x=/y#/z"));
+        assert_eq!(url.with_query("s=1"), "https://as.test:8443/a/b?x=/y#/z&s=1");
+    }
+}

@@ -1,0 +1,109 @@
+//! The Rust client in a real page: what only a browser can show. Run by `cargo xtask test browser`.
+
+#![cfg(all(feature = "browser", target_arch = "wasm32"))]
+
+use valet_key::browser::{Client, Completion};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_sys::{Request, RequestInit};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+/// A client whose provider's metadata are at hand, so that no request is needed before the redirect.
+fn client() -> Client {
+    let options = r#"{
+        "issuer": "https://as.test", "clientId": "spa", "redirectUri": "https://app.test/cb", "api": ["https://api.test/v1/"],
+        "server": {
+            "issuer": "https://as.test",
+            "authorization_endpoint": "https://as.test/authorize",
+            "token_endpoint": "https://as.test/token"
+        }
+    }"#;
+    Client::new(options).expect("well formed")
+}
+
+fn code<T>(result: Result<T, std::sync::Arc<valet_key::protocol::error::Error>>) -> &'static str {
+    result.err().map_or("no error", |error| error.code())
+}
+
+fn show(path: &str) {
+    let history = web_sys::window().expect("a page").history().expect("a history");
+    history.replace_state_with_url(&JsValue::NULL, "", Some(path)).expect("a path of this origin");
+}
+
+fn address() -> String {
+    let location = web_sys::window().expect("a page").location();
+    [location.search(), location.hash()].map(|part| part.expect("a part")).concat()
+}
+
+#[wasm_bindgen_test]
+async fn every_sign_in_draws_its_own_secrets() {
+    let client = client();
+    let first = client.begin(&[], "/").await.expect("a request");
+    let second = client.begin(&[], "/").await.expect("a request");
+    assert!(first.url.starts_with("https://as.test/authorize?response_type=code&client_id=spa&"), "{}", first.url);
+    assert_ne!(first.transaction.state.expose(), second.transaction.state.expose());
+    assert_ne!(first.transaction.nonce.expose(), second.transaction.nonce.expose());
+    assert_ne!(first.transaction.code_verifier.expose(), second.transaction.code_verifier.expose());
+    assert!(first.transaction.started > 1_700_000_000_000, "the browser's clock");
+}
+
+#[wasm_bindgen_test]
+async fn no_call_leaves_without_permission_and_session() {
+    let client = client();
+    let call = |url: &str| Request::new_with_str(url).expect("a request");
+    assert_eq!(code(client.fetch(call("https://evil.test/v1/x")).await), "request_blocked");
+    assert_eq!(code(client.fetch(call("https://api.test/v1/../admin")).await), "request_blocked");
+    assert_eq!(code(client.fetch(call("https://api.test/v1/x")).await), "login_required");
+    let init = RequestInit::new();
+    let headers = web_sys::Headers::new().expect("headers");
+    headers.set("aUTHORIZATION", "Bearer mine").expect("a header");
+    init.set_headers(&headers);
+    let own = Request::new_with_str_and_init("https://api.test/v1/x", &init).expect("a request");
+    assert_eq!(code(client.fetch(own).await), "request_blocked");
+    assert_eq!(code(client.refresh().await), "login_required");
+    assert_eq!(client.session(), None);
+}
+
+#[wasm_bindgen_test]
+async fn an_unreachable_provider_is_a_network_error_each_time() {
+    let options = r#"{"issuer":"http://localhost:1","clientId":"spa","redirectUri":"https://app.test/","allowLoopbackHttp":true}"#;
+    let client = Client::new(options).expect("well formed");
+    for _ in 0..2 {
+        assert_eq!(code(client.begin(&[], "/").await), "network_error");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_response_that_nobody_waits_for_is_ignored() {
+    let client = client();
+    let ignored = client.complete("code=c&state=s", None, false).await.expect("no error");
+    assert!(matches!(ignored, Completion::Ignored));
+    assert_eq!(code(client.complete("code=c&state=s", None, true).await), "state_mismatch");
+    let pending = client.begin(&[], "/").await.expect("a request").transaction;
+    let query = format!("error=login_required&state={}", pending.state.expose());
+    assert_eq!(code(client.complete(&query, Some(&pending.to_record()), false).await), "authorization_error");
+}
+
+#[wasm_bindgen_test]
+async fn a_silent_attempt_may_end_without_a_session() {
+    let client = client();
+    let params = [("prompt".to_owned(), "none".to_owned())];
+    let pending = client.begin(&params, "/back?x=1#y").await.expect("a request").transaction;
+    let query = format!("error=login_required&state={}", pending.state.expose());
+    let completion = client.complete(&query, Some(&pending.to_record()), false).await.expect("a normal outcome");
+    assert!(matches!(completion, Completion::ReturnTo(path) if path == "/back?x=1#y"));
+    assert_eq!(client.session(), None);
+}
+
+#[wasm_bindgen_test]
+async fn coming_back_cleans_the_address_and_keeps_the_rest() {
+    let before = {
+        let location = web_sys::window().expect("a page").location();
+        location.pathname().expect("a path")
+    };
+    show("?tab=2&code=c&state=s&iss=https%3A%2F%2Fas.test&x=a+b#/route");
+    client().start().await.expect("ignored: nothing is pending");
+    assert_eq!(address(), "?tab=2&x=a+b#/route");
+    show(&before);
+}

@@ -1,0 +1,129 @@
+/**
+ * A script that was in the page first, holds the ends of every channel, and wants a token.
+ *
+ * The worker's own policy would stop it from sending anything away; here it allows the stranger's address, so that
+ * what holds is the client alone.
+ */
+import assert from 'node:assert/strict';
+import { search } from '../support/secrets.mjs';
+import { story } from '../support/stage.mjs';
+import { startStranger } from '../support/stranger.mjs';
+
+/** Takes hold of workers and ports as they are made. */
+const THIEF = `
+  const held = (globalThis.held = { workers: [], ports: new Set(), heard: [] });
+  const { postMessage } = MessagePort.prototype;
+  MessagePort.prototype.postMessage = function (...args) {
+    if (!held.ports.has(this)) {
+      held.ports.add(this);
+      this.addEventListener('message', ({ data }) => held.heard.push(data));
+    }
+    return postMessage.apply(this, args);
+  };
+  const Native = Worker;
+  globalThis.Worker = class extends Native {
+    constructor(...args) { super(...args); held.workers.push(this); }
+  };
+  // Says something on the page's own channel, and tells what came back.
+  globalThis.say = (message) => new Promise((done) => {
+    const [port] = [...held.ports].slice(-1);
+    const id = 1e6 + Math.floor(Math.random() * 1e6);
+    const listen = ({ data }) => { if (data.id === id) done(data); };
+    port.addEventListener('message', listen);
+    setTimeout(() => done('nothing'), 700);
+    postMessage.call(port, { id, ...message });
+  });
+`;
+
+const OPTIONS = { scripts: { '/thief.js': THIEF } };
+
+async function rob(stage, play) {
+  const stranger = await startStranger();
+  stage.site.settings.connect.push(stranger.url);
+  stage.site.settings.before += '<script src="/thief.js"></script>';
+  try {
+    await stage.signIn();
+    assert.equal(await stage.call('Me'), 200);
+    await play(stranger);
+    const loot = [...stage.provider.issued.secrets(), ...[...stage.provider.issued.codes].map((code) => ['authorization code', code])];
+    assert.deepEqual(search(loot, stranger.taken.map((text) => ['the stranger’s hands', text])), []);
+  } finally {
+    await stranger.close();
+  }
+}
+
+story('whoever holds the page’s channel cannot widen the list of APIs', OPTIONS, (stage) =>
+  rob(stage, async (stranger) => {
+    const { config } = stage.site.settings;
+    const options = { ...config, redirectUri: stage.site.url, api: [...config.api, stranger.url] };
+    const { error } = await stage.page.run('(options) => say({ op: "configure", options })', options);
+    assert.equal(error.code, 'config_error');
+    const answer = await stage.page.run(`(url) => say({ op: 'fetch', url, init: { method: 'GET', headers: [] } })`, stranger.url);
+    assert.equal(answer.error.code, 'request_blocked');
+    assert.deepEqual(stranger.taken, []);
+  }));
+
+story('no message brings a token', OPTIONS, (stage) =>
+  rob(stage, async () => {
+    const ops = ['accessToken', 'token', 'tokens', 'session', 'refresh', 'begin', 'export', 'constructor', '__proto__', 'toString', 'prepare'];
+    const shapes = [{}, { params: {}, returnTo: '/www/' }, { params: { scope: 'openid', redirect_uri: 'https://attacker.example/' }, returnTo: '/' }];
+    const messages = ops.flatMap((op) => shapes.map((shape) => ({ op, ...shape })));
+    const answers = await stage.page.run('(messages) => Promise.all(messages.map(say))', messages);
+    answers.forEach((answer, index) => {
+      const found = search(stage.provider.issued.secrets(), [['the answer', JSON.stringify(answer)]]);
+      assert.deepEqual(found, [], messages[index].op);
+    });
+  }));
+
+story('a channel of one’s own leads to a vault without a session', OPTIONS, (stage) =>
+  rob(stage, async (stranger) => {
+    const { config } = stage.site.settings;
+    const answers = await stage.page.run(`async (options, url) => {
+      const { port1, port2 } = new MessageChannel();
+      const [worker] = held.workers;
+      worker.postMessage({ port: port2, wasmUrl: new URL('/pkg/wasm/valet_key.wasm', location.href).href }, [port2]);
+      const answers = [];
+      port1.onmessage = ({ data }) => answers.push(data);
+      port1.postMessage({ id: 1, op: 'configure', options });
+      port1.postMessage({ id: 2, op: 'fetch', url, init: { method: 'GET', headers: [] } });
+      await new Promise((done) => setTimeout(done, 500));
+      port1.postMessage({ id: 3, op: 'fetch', url, init: { method: 'GET', headers: [] } });
+      port1.postMessage({ id: 4, op: 'session' });
+      await new Promise((done) => setTimeout(done, 1000));
+      return answers;
+    }`, { ...config, redirectUri: stage.site.url, api: [stranger.url] }, stranger.url);
+    const byId = Object.fromEntries(answers.filter(({ id }) => id).map((answer) => [answer.id, answer]));
+    assert.equal(byId[3]?.error?.code, 'login_required', JSON.stringify(answers));
+    assert.equal(byId[4]?.value, null);
+  }));
+
+story('a response that is redirected does not take the token along', OPTIONS, (stage) =>
+  rob(stage, async (stranger) => {
+    stage.api.redirect('/me', `${stranger.url}redirected`);
+    await stage.page.click('button', 'Me');
+    await stage.page.find('heading', 'network_error');
+    assert.deepEqual(stranger.taken, []);
+  }));
+
+story('prototypes of the page do not reach into the worker', OPTIONS, (stage) =>
+  rob(stage, async () => {
+    await stage.page.run(`async () => {
+      globalThis.grabbed = [];
+      const grab = (value) => { try { grabbed.push(JSON.stringify(value)); } catch {} };
+      for (const name of ['token', 'access_token', 'refresh_token', 'id_token', 'value', 'record', 'authorization']) {
+        Object.defineProperty(Object.prototype, name, { configurable: true, set(value) { grab(value); }, get() { return undefined; } });
+      }
+      const { call } = Function.prototype;
+      Function.prototype.call = function (...args) { grab(args); return Reflect.apply(call, this, args); };
+      const { then } = Promise.prototype;
+      Promise.prototype.then = function (done, ...rest) {
+        return Reflect.apply(then, this, [typeof done === 'function' ? (value) => (grab(value), done(value)) : done, ...rest]);
+      };
+    }`).catch(() => {});
+    await stage.page.driver.executeScript(`document.getElementById('refresh').click()`);
+    await stage.page.until('the renewal', () => stage.provider.count('token') === 2);
+    const grabbed = await stage.page.driver.executeScript('return grabbed.join()');
+    assert.deepEqual(search(stage.provider.issued.secrets(), [['what was grabbed', grabbed]]), []);
+    await stage.page.reload();
+    await stage.page.see('Signed in as alice');
+  }));

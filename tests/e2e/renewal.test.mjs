@@ -1,0 +1,138 @@
+/** The access token's end, and what a call makes of it. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { story } from '../support/stage.mjs';
+
+const SHORT = { accessTokenSeconds: 5 };
+
+story('calls after the token’s end share one renewal, with a rotated refresh token', SHORT, async (stage) => {
+  const { page, provider, api } = stage;
+  await stage.signIn();
+  assert.equal(await stage.call('Me'), 200);
+  assert.equal(provider.count('token'), 1);
+
+  await sleep(6000);
+  await page.run(`async () => {
+    for (const name of ['me', 'photos', 'notes', 'me', 'photos']) document.querySelector('[data-path=' + name + ']').click();
+  }`);
+  await page.until('five more answers', () => api.statuses().filter(Boolean).length === 6);
+  assert.deepEqual(api.statuses(), [200, 200, 200, 200, 200, 200]);
+  assert.equal(provider.count('token'), 2, 'one renewal for all of them');
+  assert.equal(provider.issued.refreshTokens.size, 2, 'rotated');
+});
+
+story('a refresh on demand gives a new token', {}, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  await page.click('button', 'Refresh');
+  await page.see('New access token');
+  assert.equal(provider.count('token'), 2);
+  assert.equal(provider.issued.accessTokens.size, 2);
+  assert.equal(await stage.call('Me'), 200);
+});
+
+story('a renewal that meets a 500 keeps the session, and calls work when the provider is back', SHORT, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  await sleep(6000);
+  provider.fail('500', 'token');
+  await page.click('button', 'Me');
+  await page.find('heading', 'server_unavailable');
+  await page.see('Signed in as alice');
+
+  provider.recover();
+  await page.click('button', 'Refresh');
+  await page.see('New access token');
+  assert.equal(await stage.call('Me'), 200);
+});
+
+story('a renewal without an answer keeps the session', SHORT, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  await sleep(6000);
+  provider.fail('unreachable', 'token');
+  await page.click('button', 'Me');
+  await page.find('heading', 'network_error');
+  await page.see('Signed in as alice');
+
+  provider.recover();
+  assert.equal(await stage.call('Me'), 200);
+});
+
+story('a refresh token that is worth nothing any more ends the session', SHORT, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  await sleep(6000);
+  provider.fail('invalid_grant', 'token');
+  await page.click('button', 'Me');
+  await page.find('heading', 'session_ended');
+  await page.see('Signed out');
+
+  provider.recover();
+  await page.click('button', 'Sign in');
+  await stage.consent(); // the client revoked the token it could not use, and the provider the consent with it
+  await page.see('Signed in as alice');
+  assert.equal(await stage.call('Me'), 200);
+});
+
+story('a token that the API refuses is renewed, and the call sent again', {}, async (stage) => {
+  const { provider, api } = stage;
+  await stage.signIn();
+  api.distrust(provider.issued.accessToken);
+  assert.equal(await stage.call('Me'), 200);
+  assert.deepEqual(api.statuses(), [401, 200]);
+  assert.equal(provider.count('token'), 2);
+});
+
+story('a body is sent again with the new token', {}, async (stage) => {
+  const { page, provider, api } = stage;
+  await stage.visit();
+  await page.check('notes:write');
+  await page.click('button', 'Sign in');
+  await stage.login();
+  await stage.consent();
+  await page.see('Signed in as alice');
+  api.distrust(provider.issued.accessToken);
+  await page.fill('New note', 'Said once, written once.');
+  assert.equal(await stage.call('Add a note'), 201);
+  await page.see('"count": 2');
+  assert.deepEqual(api.statuses(), [401, 201]);
+});
+
+story('an API that refuses every token gets two, and its answer is shown', {}, async (stage) => {
+  const { page, provider, api } = stage;
+  await stage.signIn();
+  api.distrust(provider.issued.accessToken);
+  await page.click('button', 'Refresh');
+  await page.see('New access token');
+  // Refuses what the next renewal brings, too.
+  const seen = setInterval(() => api.distrust(provider.issued.accessToken), 1);
+  assert.equal(await stage.call('Me').finally(() => clearInterval(seen)), 401);
+  await page.see('The API refused.');
+  assert.equal(api.statuses().length, 2);
+  assert.equal(provider.count('token'), 3);
+  await page.see('Signed in as alice');
+});
+
+story('tokens that were revoked elsewhere end the session, without a loop', {}, async (stage) => {
+  const { page, provider, api } = stage;
+  await stage.signIn();
+  await fetch(`${provider.issuer}/token/revocation`, {
+    method: 'POST',
+    body: new URLSearchParams({ client_id: 'demo', token: provider.issued.refreshToken }),
+  });
+  await page.click('button', 'Me');
+  await page.find('heading', 'session_ended');
+  await page.see('Signed out');
+  assert.deepEqual(api.statuses(), [401]);
+  assert.equal(provider.count('token'), 2);
+});
+
+story('without a refresh token the session lasts as long as the access token', { accessTokenSeconds: 5, refreshTokens: false }, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  assert.equal(await stage.call('Me'), 200);
+  await sleep(6000);
+  await page.click('button', 'Me');
+  await page.find('heading', 'login_required');
+});

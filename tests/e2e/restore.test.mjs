@@ -1,0 +1,94 @@
+/** A reload: the memory of the page is gone, the session need not be. */
+import assert from 'node:assert/strict';
+import { story } from '../support/stage.mjs';
+
+const questions = (provider) => provider.requests.filter(({ path }) => path.startsWith('/interaction/')).length;
+
+story('a reload brings the session back without a question', {}, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  const asked = questions(provider);
+
+  for (let round = 0; round < 3; round += 1) {
+    await page.reload();
+    await page.see('Signed in as alice');
+  }
+  assert.equal(questions(provider), asked, 'neither login nor consent');
+  assert.equal(await page.url(), site.url);
+  assert.equal(await stage.call('Me'), 200);
+  assert.deepEqual(await stage.keys('sessionStorage'), []);
+});
+
+story('a new tab is signed in without a question', {}, async (stage) => {
+  const { browser, page, provider, site } = stage;
+  await stage.signIn();
+  const asked = questions(provider);
+  await browser.newTab();
+  await page.goto(site.url);
+  await page.see('Signed in as alice');
+  assert.equal(questions(provider), asked);
+  assert.equal(await stage.call('Me'), 200);
+});
+
+story('when the provider has forgotten the user, a reload asks once and then waits', {}, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  await stage.forgetAtProvider();
+  const before = provider.count('authorization');
+
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(provider.count('authorization'), before + 1);
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(provider.count('authorization'), before + 1, 'what failed once is not tried at each load');
+
+  await page.click('button', 'Sign in');
+  await stage.login();
+  await stage.consent();
+  await page.see('Signed in as alice');
+});
+
+story('going back after a sign-in, and forward again, does no harm', {}, async (stage) => {
+  const { page, site } = stage;
+  await stage.signIn();
+  await page.back();
+  await page.until('another page', async () => (await page.url()) !== site.url);
+  await page.forward();
+  await page.see('Signed in as alice');
+  assert.equal(await page.url(), site.url);
+  assert.equal(await stage.call('Me'), 200);
+});
+
+story('who never signed in is not sent anywhere', {}, async (stage) => {
+  const { page, provider } = stage;
+  await stage.visit();
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(provider.count('authorization'), 0);
+  assert.deepEqual(await stage.keys('localStorage'), []);
+});
+
+story('an app that wants no silent return gets none', {
+  scripts: {
+    '/www/app.js': `
+      import { createClient } from '../pkg/index.js';
+      const config = await (await fetch('config.json')).json();
+      const client = createClient({ ...config, scope: 'openid profile', restore: 'none' });
+      const session = await client.start();
+      document.getElementById('state').textContent = session ? 'Signed in as ' + session.sub : 'Signed out';
+      document.getElementById('sign-in').hidden = false;
+      document.getElementById('sign-in').onclick = () => client.signIn();
+    `,
+  },
+}, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  const before = provider.count('authorization');
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(provider.count('authorization'), before);
+  await page.click('button', 'Sign in');
+  await page.see('Signed in as alice');
+  assert.equal(questions(provider), 4, 'the provider still knows the user: no question');
+});

@@ -1,0 +1,83 @@
+/** Signing out: here, at the provider, and for good. */
+import assert from 'node:assert/strict';
+import { story } from '../support/stage.mjs';
+
+/** What the API says to a token, asked without any client. */
+async function statusAtApi(stage, token) {
+  const response = await fetch(new URL('me', stage.api.url), { headers: { authorization: `Bearer ${token}` } });
+  return response.status;
+}
+
+async function refreshWith(stage, token) {
+  const response = await fetch(`${stage.provider.issuer}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({ grant_type: 'refresh_token', client_id: 'demo', refresh_token: token }),
+  });
+  return response.json();
+}
+
+story('signing out ends the session here and there, and its tokens', {}, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  const { accessToken, refreshToken } = provider.issued;
+  assert.equal(await statusAtApi(stage, accessToken), 200, 'good until then');
+
+  await page.click('button', 'Sign out');
+  await page.find('heading', 'Sign out?');
+  await page.click('button', 'Sign out');
+  await page.see('Signed out');
+  await page.find('button', 'Sign in');
+  assert.equal((await page.url()).split('?')[0], site.url);
+  assert.deepEqual(await stage.keys('localStorage'), []);
+  assert.deepEqual(await stage.keys('sessionStorage'), []);
+
+  assert.equal(await statusAtApi(stage, accessToken), 401);
+  assert.equal((await refreshWith(stage, refreshToken)).error, 'invalid_grant');
+
+  const before = provider.count('authorization');
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(provider.count('authorization'), before, 'no silent return');
+
+  await page.click('button', 'Sign in');
+  await page.find('heading', 'Sign in');
+  await stage.login('bob');
+  await stage.consent();
+  await page.see('Signed in as bob');
+});
+
+story('tokens are revoked even if the user stays at the provider', {}, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  const { accessToken, refreshToken } = provider.issued;
+  await page.click('button', 'Sign out');
+  await page.find('heading', 'Sign out?');
+  assert.ok(provider.count('revocation') >= 1);
+  assert.equal(await statusAtApi(stage, accessToken), 401);
+  assert.equal((await refreshWith(stage, refreshToken)).error, 'invalid_grant');
+});
+
+for (const kind of ['unreachable', '500']) {
+  story(`signing out works here when the revocation is answered by ${kind}`, {}, async (stage) => {
+    const { page, provider } = stage;
+    await stage.signIn();
+    provider.fail(kind, 'revocation');
+    await page.click('button', 'Sign out');
+    await page.find('heading', 'Sign out?');
+    await page.goto(stage.site.url);
+    await page.see('Signed out');
+  });
+}
+
+story('a call after signing out is not sent', {}, async (stage) => {
+  const { page, api } = stage;
+  await stage.signIn();
+  await page.click('button', 'Sign out');
+  await page.find('heading', 'Sign out?');
+  await page.click('button', 'Sign out');
+  await page.find('button', 'Sign in');
+  const before = api.requests.length;
+  await page.click('button', 'Me');
+  await page.find('heading', 'login_required');
+  assert.equal(api.requests.length, before);
+});

@@ -1,0 +1,524 @@
+//! From options to tokens, step by step, with what each step refuses.
+
+mod support;
+
+use support::{
+    METADATA, at, claims, code, config, discover, finish, honest_query, id_token, json, metadata, options, request,
+    transaction,
+};
+use valet_key::protocol::authorization_request::AuthorizationRequest;
+use valet_key::protocol::authorization_response::AuthorizationResponse;
+use valet_key::protocol::config::Config;
+use valet_key::protocol::error::Error;
+use valet_key::protocol::form;
+use valet_key::protocol::http::Method;
+use valet_key::protocol::id_token::Identity;
+use valet_key::protocol::logout;
+use valet_key::protocol::metadata::Discovery;
+use valet_key::protocol::secret::Secret;
+use valet_key::protocol::token::{TokenRequest, TokenResponse};
+use valet_key::protocol::transaction::Transaction;
+
+fn fields(form: &str) -> Vec<(String, String)> {
+    form::parse(form).expect("a form")
+}
+
+#[test]
+fn wrong_options_are_named() {
+    let rows = [
+        (r#"{"issuer":"http://as.test","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
+        (r#"{"issuer":"http://localhost:9000","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
+        (r#"{"issuer":"https://as.test/?x=1","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
+        (r#"{"issuer":"https://as.test/#f","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
+        (r#"{"issuer":"https://u:p@as.test","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
+        (r#"{"issuer":"as.test","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
+        (r#"{"issuer":"","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
+        (r#"{"clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
+        (r#"{"issuer":7,"clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
+        (r#"{"issuer":"https://as.test","redirectUri":"https://app.test/"}"#, "clientId"),
+        (r#"{"issuer":"https://as.test","clientId":["spa"],"redirectUri":"https://app.test/"}"#, "clientId"),
+        (r#"{"issuer":"https://as.test","clientId":"spa"}"#, "redirectUri"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/#/cb"}"#, "redirectUri"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"javascript:1"}"#, "redirectUri"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","scope":"a\"b"}"#, "scope"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","timeout":0}"#, "timeout"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","openid":"yes"}"#, "openid"),
+        (
+            r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","clientSecret":"x"}"#,
+            "clientSecret",
+        ),
+        (r#"{"issuer":"https://as.test","client_id":"spa","redirectUri":"https://app.test/"}"#, "client_id"),
+        ("[]", "options"),
+        ("{", "options"),
+    ];
+    for (options, expected) in rows {
+        let error = Config::parse(options).expect_err(options);
+        assert!(matches!(&*error, Error::Config { option, .. } if option == expected), "{options}: {error}");
+    }
+    let local = r#"{"issuer":"http://localhost:9000","clientId":"spa","redirectUri":"http://localhost/","allowLoopbackHttp":true}"#;
+    assert_eq!(code(&Config::parse(local)), None);
+}
+
+#[test]
+fn entries_of_the_api_list_are_exact() {
+    for entry in [
+        "*",
+        "https://*",
+        "https://*.test",
+        "https://app.test/.*/",
+        "http://api.test/",
+        "https://u@api.test/",
+        "https://api.test/#x",
+        "https://api.test/?x",
+        "https://API.test/",
+        "https://api.test:443/",
+        "https://api.test/a/../b/",
+    ] {
+        let options = format!(
+            r#"{{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","api":["{entry}"]}}"#
+        );
+        assert_eq!(code(&Config::parse(&options)), Some("config_error"), "{entry}");
+    }
+}
+
+#[test]
+fn metadata_of_another_server_are_not_used() {
+    let rows = [
+        ("the honest server", "", "", None),
+        ("RFC 8414 §3.3: another issuer", r#""https://as.test""#, r#""https://evil.test""#, Some("issuer_mismatch")),
+        ("RFC 8414 §3.3: a slash more", r#""https://as.test""#, r#""https://as.test/""#, Some("issuer_mismatch")),
+        ("RFC 8414 §3.3: other letters", r#""https://as.test""#, r#""https://AS.test""#, Some("issuer_mismatch")),
+        ("RFC 8414 §2: no string", r#""https://as.test""#, "42", Some("metadata_invalid")),
+        ("an endpoint without TLS", "https://as.test/token", "http://as.test/token", Some("url_rejected")),
+        ("an endpoint with a password", "https://as.test/token", "https://u:p@as.test/token", Some("url_rejected")),
+        ("an endpoint that is a script", "https://as.test/authorize", "javascript:alert(1)//", Some("url_rejected")),
+        ("RFC 6749 §3.1: a fragment", "https://as.test/authorize", "https://as.test/authorize#f", Some("url_rejected")),
+        ("an endpoint elsewhere", "https://as.test/token", "https://tokens.test/token", None),
+        ("a query in the endpoint", "https://as.test/authorize", "https://as.test/authorize?tenant=1", None),
+        ("no endpoint", "\"token_endpoint\"", "\"other\"", Some("metadata_invalid")),
+        ("RFC 7636 §4.2: only plain", r#"["S256"]"#, r#"["plain"]"#, Some("unsupported")),
+        ("no code flow", r#"["code"]"#, r#"["id_token"]"#, Some("unsupported")),
+        ("a member twice", "\"jwks_uri\"", "\"token_endpoint\"", Some("metadata_invalid")),
+        ("RFC 9207 §3: no boolean", "true", "\"true\"", Some("metadata_invalid")),
+        ("a logout address that is a script", "https://as.test/logout", "javascript:alert(1)", None),
+    ];
+    for (label, from, to, expected) in rows {
+        assert_eq!(code(&discover(&METADATA.replace(from, to))), expected, "{label}");
+    }
+}
+
+#[test]
+fn answers_that_are_no_metadata_are_told_apart() {
+    let rows = [
+        (support::answer(200, "text/html", "<!doctype html>"), Some("not_json")),
+        (support::answer(200, "application/json; charset=utf-8", METADATA), None),
+        (json(200, r#"{"issuer":"https://as.test""#), Some("not_json")),
+        (json(200, "[]"), Some("response_invalid")),
+        (json(200, &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))), Some("response_invalid")),
+        (json(200, &format!("\u{feff}{METADATA}")), None),
+        (json(200, r#"{"issuer":"\ud800"}"#), Some("response_invalid")),
+        (json(500, "{}"), Some("server_unavailable")),
+        (json(429, "{}"), Some("server_unavailable")),
+        (json(403, "{}"), Some("discovery_failed")),
+        (json(200, &format!("{{\"x\":\"{}\"}}", "a".repeat(1 << 20))), Some("too_large")),
+    ];
+    for (response, expected) in rows {
+        assert_eq!(code(&Discovery::from_response(&config(), &response)), expected, "{response:?}");
+    }
+    let mut octets = json(200, "");
+    octets.body = b"{\"issuer\":\"\xc3\x28\"}".to_vec();
+    assert_eq!(code(&Discovery::from_response(&config(), &octets)), Some("response_invalid"));
+    assert!(Discovery::from_response(&config(), &json(404, "")).expect("no error").is_none(), "404: look elsewhere");
+}
+
+#[test]
+fn the_authorization_request_has_each_parameter_once() {
+    let request = request(&config());
+    let (endpoint, query) = request.url.split_once('?').expect("a query");
+    assert_eq!(endpoint, "https://as.test/authorize");
+    let names: Vec<String> = fields(query).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        [
+            "response_type",
+            "client_id",
+            "redirect_uri",
+            "scope",
+            "state",
+            "nonce",
+            "code_challenge",
+            "code_challenge_method"
+        ]
+    );
+    let get = |name: &str| fields(query).into_iter().find(|(key, _)| key == name).expect(name).1;
+    assert_eq!((get("response_type"), get("code_challenge_method")), ("code".into(), "S256".into()));
+    assert_eq!(get("redirect_uri"), "https://app.test/cb");
+    assert_eq!(get("code_challenge"), request.transaction.code_verifier.challenge());
+    assert!(!request.url.contains(request.transaction.code_verifier.expose()), "the verifier stays here");
+}
+
+#[test]
+fn scope_is_what_was_asked_for() {
+    let rows = [
+        (r#""issuer":"https://as.test","#, "openid"),
+        (r#""issuer":"https://as.test","scope":"read  openid read","#, "openid read"),
+        (r#""issuer":"https://as.test","openid":false,"#, ""),
+        (r#""issuer":"https://as.test","openid":false,"scope":"read write","#, "read write"),
+    ];
+    for (options, expected) in rows {
+        let options = format!(r#"{{{options}"clientId":"spa","redirectUri":"https://app.test/"}}"#);
+        assert_eq!(Config::parse(&options).expect(&options).scope, expected, "{options}");
+    }
+}
+
+#[test]
+fn what_the_client_sets_cannot_be_overridden() {
+    for name in [
+        "client_id",
+        "redirect_uri",
+        "state",
+        "nonce",
+        "code_challenge",
+        "request_uri",
+        "response_mode",
+        "scope",
+        "client_secret",
+    ] {
+        let params = [(name.to_owned(), "x".to_owned())];
+        let result = AuthorizationRequest::new(&config(), &metadata(), &params, "/", &support::ENTROPY, at(0));
+        assert_eq!(code(&result), Some("config_error"), "{name}");
+    }
+    let long = [("login_hint".to_owned(), "x".repeat(9000))];
+    assert_eq!(
+        code(&AuthorizationRequest::new(&config(), &metadata(), &long, "/", &support::ENTROPY, at(0))),
+        Some("config_error")
+    );
+}
+
+#[test]
+fn only_paths_of_this_origin_are_returned_to() {
+    let refused = [
+        "https://evil.test",
+        "//evil.test",
+        "/\\evil.test",
+        "\\\\evil.test",
+        "/%09/evil.test",
+        "/\t/evil.test",
+        "https:evil.test",
+        "https://app.test@evil.test",
+        "https://app.test.evil.test",
+        "javascript:alert(1)",
+        "/%5cevil.test",
+        "///evil.test",
+        "",
+        "a",
+    ];
+    for target in refused {
+        let result = AuthorizationRequest::new(&config(), &metadata(), &[], target, &support::ENTROPY, at(0));
+        assert_eq!(code(&result), Some("config_error"), "{target}");
+        // Planted in the store later, it makes the whole record worthless.
+        let record = transaction().to_record().replace("/here?x=1#y", &target.replace('\\', "\\\\"));
+        assert!(Transaction::from_record(&record).is_none(), "{target}");
+    }
+    let kept = "/a/b?x=1&y=%26#/route?z";
+    let request =
+        AuthorizationRequest::new(&config(), &metadata(), &[], kept, &support::ENTROPY, at(0)).expect("a path");
+    let record = request.transaction.to_record();
+    assert_eq!(Transaction::from_record(&record).expect("a record").return_to, kept);
+    assert!(!request.url.contains("route"), "not in the request");
+}
+
+#[test]
+fn a_transaction_survives_being_kept() {
+    let kept = transaction();
+    let found = Transaction::from_record(&kept.to_record()).expect("a record");
+    assert_eq!(found.to_record(), kept.to_record());
+    for record in [
+        "",
+        "{}",
+        "null",
+        "[1]",
+        &kept.to_record().replace("nonce", "nuance"),
+        &kept.to_record().replace("\"started\":1", "\"started\":\"1\""),
+    ] {
+        assert!(Transaction::from_record(record).is_none());
+    }
+}
+
+#[test]
+fn responses_of_others_are_not_accepted() {
+    let honest = honest_query();
+    let with = |from: &str, to: &str| honest.replace(from, to);
+    let rows = [
+        ("the honest response", honest.clone(), None),
+        ("RFC 9207 §2.4: another server", with("as.test", "evil.test"), Some("iss_mismatch")),
+        ("RFC 9207 §2.4: a slash more", with("as.test", "as.test%2F"), Some("iss_mismatch")),
+        ("RFC 9207 §2.4: encoded twice", with("%3A%2F%2F", "%253A%252F%252F"), Some("iss_mismatch")),
+        ("RFC 9207 §2.4: missing though promised", with("&iss=https%3A%2F%2Fas.test", ""), Some("iss_mismatch")),
+        ("RFC 6749 §10.12: another state", with("state=A", "state=B"), Some("state_mismatch")),
+        ("RFC 6749 §3.1: two codes", with("code=c1", "code=c1&code=c2"), Some("duplicate_parameter")),
+        ("RFC 6749 §3.1: two issuers", with("iss=", "iss=https%3A%2F%2Fevil.test&iss="), Some("duplicate_parameter")),
+        ("RFC 6749 §3.1: an empty code is none", with("code=c1", "code="), Some("response_invalid")),
+        ("neither code nor error", with("code=c1&", ""), Some("response_invalid")),
+        ("a code with a control", with("code=c1", "code=c%0d%0a"), Some("response_invalid")),
+        ("the implicit flow", with("code=c1", "code=c1&access_token=x"), Some("response_invalid")),
+        ("a signed response that nobody asked for", with("code=c1", "code=c1&response=x"), Some("response_invalid")),
+        ("an error of the server", with("code=c1", "error=access_denied"), Some("authorization_error")),
+        (
+            "code and error: the error counts",
+            with("code=c1", "code=c1&error=server_error"),
+            Some("authorization_error"),
+        ),
+        (
+            "an error from elsewhere",
+            with("code=c1", "error=access_denied").replace("as.test", "evil.test"),
+            Some("iss_mismatch"),
+        ),
+        ("an error that is no code", with("code=c1", "error=%22%3Cimg%3E"), Some("response_invalid")),
+        ("unknown parameters", with("code=c1", "code=c1&__proto__[x]=1&session_state=y"), None),
+        ("five thousand parameters", format!("{honest}{}", "&a=1".repeat(5000)), Some("response_invalid")),
+        ("a megabyte", with("code=c1", &format!("code={}", "a".repeat(1 << 20))), Some("too_large")),
+        ("a code of four kilobytes", with("code=c1", &format!("code={}", "a".repeat(4096))), None),
+    ];
+    for (label, query, expected) in rows {
+        assert_eq!(code(&finish(&query)), expected, "{label}");
+    }
+    for query in ["", "utm=1", "code=c1", "error=x&iss=y", "state="] {
+        assert!(AuthorizationResponse::parse(query).expect(query).is_none(), "{query}: not a response");
+    }
+}
+
+#[test]
+fn a_response_comes_within_ten_minutes() {
+    for (seconds, expected) in [(0, None), (599, None), (601, Some("state_mismatch")), (-1, Some("state_mismatch"))] {
+        let response = AuthorizationResponse::parse(&honest_query()).expect("well formed").expect("a response");
+        assert_eq!(code(&response.accept(transaction(), &metadata(), at(seconds))), expected, "{seconds}");
+    }
+}
+
+#[test]
+fn the_words_of_an_error_are_kept_apart() {
+    let query = honest_query().replace(
+        "code=c1",
+        "error=access_denied&error_description=%3Cimg%20src%3Dx%3E&error_uri=javascript%3Aalert(1)",
+    );
+    let error = finish(&query).expect_err("refused");
+    let said = error.oauth().expect("what the server said");
+    assert_eq!(said.error_description.as_deref(), Some("<img src=x>"));
+    assert_eq!(said.error_uri, None, "not an address to link to");
+    assert!(!error.message().contains("img"), "{error}");
+}
+
+#[test]
+fn the_token_request_repeats_what_was_sent() {
+    let query = honest_query().replace("code=c1", "code=a%26scope%3Dadmin%2B");
+    let (request, _) = TokenRequest::for_grant(finish(&query).expect("a grant"), &config());
+    let request = request.request(&metadata().token_endpoint);
+    assert_eq!(request.url, "https://as.test/token");
+    let Method::Post(form) = request.method else { panic!("RFC 6749 §3.2: POST") };
+    let verifier = transaction().code_verifier.expose().to_owned();
+    let expected = [
+        ("grant_type", "authorization_code"),
+        ("code", "a&scope=admin+"),
+        ("redirect_uri", "https://app.test/cb"),
+        ("client_id", "spa"),
+        ("code_verifier", &verifier),
+    ];
+    let expected: Vec<_> = expected.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    assert_eq!(fields(form.expose()), expected);
+}
+
+#[test]
+fn token_responses_are_read_strictly() {
+    let ok = |members: &str| json(200, &format!(r#"{{"access_token":"a","token_type":"Bearer"{members}}}"#));
+    let rows = [
+        ("RFC 6749 §5.1", ok(""), None),
+        ("RFC 6749 §5.1: letters of the type", json(200, r#"{"access_token":"a","token_type":"bEaReR"}"#), None),
+        ("RFC 6749 §7.1: another type", json(200, r#"{"access_token":"a","token_type":"mac"}"#), Some("unsupported")),
+        ("no token", json(200, r#"{"token_type":"Bearer"}"#), Some("response_invalid")),
+        ("an empty token", json(200, r#"{"access_token":"","token_type":"Bearer"}"#), Some("response_invalid")),
+        (
+            "a token that ends a header",
+            json(200, r#"{"access_token":"x\r\nX: 1","token_type":"Bearer"}"#),
+            Some("response_invalid"),
+        ),
+        (
+            "a token with a space",
+            json(200, r#"{"access_token":"x y","token_type":"Bearer"}"#),
+            Some("response_invalid"),
+        ),
+        (
+            "a token outside ASCII",
+            json(200, r#"{"access_token":"tök","token_type":"Bearer"}"#),
+            Some("response_invalid"),
+        ),
+        ("seconds in a string", ok(r#","expires_in":"3600""#), None),
+        ("half seconds", ok(r#","expires_in":3600.7"#), None),
+        ("no seconds left", ok(r#","expires_in":0"#), None),
+        ("less than none", ok(r#","expires_in":-1"#), Some("response_invalid")),
+        ("words", ok(r#","expires_in":"3600abc""#), Some("response_invalid")),
+        ("more than there is", ok(r#","expires_in":1e400"#), Some("response_invalid")),
+        ("no number", ok(r#","expires_in":NaN"#), Some("not_json")),
+        ("null is not absent", ok(r#","expires_in":null"#), Some("response_invalid")),
+        ("a scope that is a list", ok(r#","scope":["read"]"#), Some("response_invalid")),
+        ("members of all kinds", ok(r#","__proto__":{"scope":"x"},"then":1,"state":"x""#), None),
+        ("a member twice", ok(r#","token_type":"mac""#), Some("response_invalid")),
+        ("a member twice, spelled otherwise", ok(r#","token\u005ftype":"mac""#), Some("response_invalid")),
+        ("RFC 6749 §5.2", json(400, r#"{"error":"invalid_grant"}"#), Some("token_error")),
+        (
+            "an error with 200",
+            json(200, r#"{"error":"invalid_grant","access_token":"a","token_type":"Bearer"}"#),
+            Some("token_error"),
+        ),
+        ("an error without a name", json(400, "{}"), Some("response_invalid")),
+        ("an error that is empty", json(400, r#"{"error":""}"#), Some("response_invalid")),
+        ("an error that is an object", json(400, r#"{"error":{}}"#), Some("response_invalid")),
+        ("an error page", support::answer(400, "text/html", "<h1>no"), Some("response_invalid")),
+        ("a page", support::answer(200, "text/html", "<h1>yes"), Some("not_json")),
+        ("a form", support::answer(200, "application/x-www-form-urlencoded", "access_token=a"), Some("not_json")),
+        ("nothing", json(200, ""), Some("not_json")),
+        ("trouble", json(503, r#"{"error":"invalid_grant"}"#), Some("server_unavailable")),
+    ];
+    for (label, response, expected) in rows {
+        assert_eq!(code(&TokenResponse::from_response(&response)), expected, "{label}");
+    }
+    for (spelling, expected) in [
+        ("\"3600\"", 3600),
+        ("3600.7", 3600),
+        ("36e2", 3600),
+        ("3.6e3", 3600),
+        ("2592000", 2_592_000),
+        ("1e12", 1_000_000_000_000),
+    ] {
+        let tokens = TokenResponse::from_response(&ok(&format!(r#","expires_in":{spelling}"#))).expect(spelling);
+        assert_eq!(tokens.expires_in, Some(expected), "{spelling}");
+    }
+}
+
+#[test]
+fn id_tokens_of_others_are_refused() {
+    let long = format!("\"{}\"", "a".repeat(256));
+    let rows: [(&str, &[(&str, &str)], Option<&str>); 31] = [
+        ("the honest token", &[], None),
+        ("another issuer", &[("iss", r#""https://evil.test""#)], Some("iss")),
+        ("a slash more", &[("iss", r#""https://as.test/""#)], Some("iss")),
+        ("a list of issuers", &[("iss", r#"["https://as.test"]"#)], Some("iss")),
+        ("no issuer", &[("-iss", "")], Some("iss")),
+        ("for somebody else", &[("aud", r#""other""#)], Some("aud")),
+        ("for us, in a list", &[("aud", r#"["spa"]"#)], None),
+        ("for us and others", &[("aud", r#"["spa","other"]"#)], Some("aud")),
+        ("for us and others, asked for by us", &[("aud", r#"["spa","other"]"#), ("azp", r#""spa""#)], None),
+        ("for us and others, asked for by them", &[("aud", r#"["spa","other"]"#), ("azp", r#""other""#)], Some("azp")),
+        ("for us and a number", &[("aud", r#"["spa",1]"#), ("azp", r#""spa""#)], Some("aud")),
+        ("for nobody", &[("aud", "[]")], Some("aud")),
+        ("expired", &[("exp", "1799999970")], Some("exp")),
+        ("expired within the leeway", &[("exp", "1799999981")], None),
+        ("no expiry", &[("-exp", "")], Some("exp")),
+        ("an expiry in a string", &[("exp", r#""1800000600""#)], Some("exp")),
+        ("an expiry that is null", &[("exp", "null")], Some("exp")),
+        ("an expiry beyond time", &[("exp", "1e308")], Some("exp")),
+        ("an expiry with a fraction", &[("exp", "1800003600.5")], None),
+        ("an expiry in powers of ten", &[("exp", "1.8000036e9")], None),
+        ("not yet", &[("nbf", "1800000060")], Some("nbf")),
+        ("no time of issue", &[("-iat", "")], Some("iat")),
+        ("from the future", &[("iat", "1800003600")], Some("iat")),
+        ("a week old", &[("iat", "1799395200")], Some("iat")),
+        ("another nonce", &[("nonce", r#""x""#)], Some("nonce")),
+        ("no nonce", &[("-nonce", "")], Some("nonce")),
+        ("nobody", &[("-sub", "")], Some("sub")),
+        ("an empty name", &[("sub", r#""""#)], Some("sub")),
+        ("a name of 256 letters", &[("sub", &long)], Some("sub")),
+        ("a logout token", &[("events", "{}")], Some("events")),
+        ("a sign-in at no time", &[("auth_time", r#""x""#)], Some("auth_time")),
+    ];
+    for (label, changes, expected) in rows {
+        let result =
+            Identity::from_sign_in(&id_token(&claims(changes)), &Secret::new("a"), &transaction(), &config(), at(5));
+        let reason = result.as_ref().err().map(|error| match &**error {
+            Error::IdTokenInvalid { reason } => *reason,
+            other => other.code(),
+        });
+        assert_eq!(reason, expected, "{label}");
+    }
+}
+
+#[test]
+fn id_tokens_in_the_wrong_form_are_refused() {
+    let honest = claims(&[]);
+    let good = id_token(&honest);
+    let (_, payload_and_signature) = good.split_once('.').expect("three parts");
+    let rows = [
+        ("none", support::jwt(r#"{"alg":"none"}"#, &honest), "alg"),
+        ("None", support::jwt(r#"{"alg":"None"}"#, &honest), "alg"),
+        ("HMAC", support::jwt(r#"{"alg":"HS256"}"#, &honest), "alg"),
+        ("no algorithm", support::jwt("{}", &honest), "alg"),
+        ("a list of algorithms", support::jwt(r#"{"alg":["RS256"]}"#, &honest), "alg"),
+        ("RFC 7515 §4.1.11", support::jwt(r#"{"alg":"RS256","crit":["exp"]}"#, &honest), "crit"),
+        ("RFC 8725 §3.11", support::jwt(r#"{"alg":"RS256","typ":"at+jwt"}"#, &honest), "typ"),
+        ("two algorithms", support::jwt(r#"{"alg":"RS256","alg":"RS256"}"#, &honest), "format"),
+        ("a subject twice", id_token(&honest.replace("{", r#"{"sub":"bob","#)), "format"),
+        ("two parts", good.rsplit_once('.').expect("three").0.to_owned(), "format"),
+        ("four parts", format!("{good}.x"), "format"),
+        ("no signature", format!("{}.", good.rsplit_once('.').expect("three").0), "format"),
+        ("a line break", format!("{good}\n"), "format"),
+        ("padding", format!("{good}="), "format"),
+        ("a header that is no object", format!("W10.{payload_and_signature}"), "format"),
+        ("five parts", "a.b.c.d.e".to_owned(), "unsupported"),
+        ("a megabyte", "a".repeat(1 << 20), "too_large"),
+        ("RFC 7515 §2: bits that no encoder sets", good.replacen("fQ.", "fR.", 1), "format"),
+    ];
+    for (label, token, expected) in rows {
+        let error =
+            Identity::from_sign_in(&token, &Secret::new("a"), &transaction(), &config(), at(5)).expect_err(label);
+        let reason = if let Error::IdTokenInvalid { reason } = &*error { reason } else { error.code() };
+        assert_eq!(reason, expected, "{label}");
+    }
+}
+
+#[test]
+fn at_hash_binds_the_access_token() {
+    // SHA-256 of "a", its left half (OpenID Connect Core §3.1.3.6).
+    for (hash, expected) in [
+        (r#""ypeBEsobvcr6wjGzmiPcTQ""#, None),
+        (r#""ypeBEsobvcr6wjGzmiPcTA""#, Some("id_token_invalid")),
+        ("1", Some("id_token_invalid")),
+        (r#""""#, Some("id_token_invalid")),
+    ] {
+        let token = id_token(&claims(&[("at_hash", hash)]));
+        let result = Identity::from_sign_in(&token, &Secret::new("a"), &transaction(), &config(), at(5));
+        assert_eq!(code(&result), expected, "{hash}");
+    }
+}
+
+#[test]
+fn signing_out_revokes_the_refresh_token_first() {
+    let leftover = [Secret::new("r"), Secret::new("a")];
+    let requests = logout::revocation_requests(&leftover, &metadata(), &config());
+    let forms: Vec<_> = requests
+        .iter()
+        .map(|request| match &request.method {
+            Method::Post(form) => form.expose().to_owned(),
+            Method::Get => panic!("RFC 7009 §2.1: POST"),
+        })
+        .collect();
+    assert_eq!(
+        forms,
+        ["token=r&token_type_hint=refresh_token&client_id=spa", "token=a&token_type_hint=access_token&client_id=spa"]
+    );
+    let bad = discover(&METADATA.replace("https://as.test/revoke", "http://as.test/revoke"))
+        .expect("signing in works all the same");
+    assert!(logout::revocation_requests(&leftover, &bad, &config()).is_empty(), "no token goes there");
+}
+
+#[test]
+fn the_end_of_the_providers_session_has_an_address() {
+    let url = logout::end_session_url(&metadata(), &config()).expect("acceptable").expect("offered");
+    assert_eq!(url, "https://as.test/logout?client_id=spa&post_logout_redirect_uri=https%3A%2F%2Fapp.test%2Fcb");
+    for bad in ["javascript:alert(1)", "http://as.test/logout"] {
+        let metadata =
+            discover(&METADATA.replace("https://as.test/logout", bad)).expect("signing in works all the same");
+        assert_eq!(code(&logout::end_session_url(&metadata, &config())), Some("url_rejected"), "{bad}");
+    }
+    let plain = Config::parse(&options(r#""postLogoutRedirectUri":"https://app.test/bye","#)).expect("well formed");
+    assert!(logout::end_session_url(&metadata(), &plain).expect("acceptable").expect("offered").ends_with("%2Fbye"));
+}

@@ -1,0 +1,114 @@
+/**
+ * A small resource API for the tests and the demo: who I am, my photos, my notes.
+ *
+ * It asks the provider about each token (RFC 7662) and refuses as RFC 6750 §3 says, with the challenge readable for
+ * pages. It echoes nothing of a request: an API that sends headers back would hand the page the token it must not see.
+ */
+import { createServer } from 'node:http';
+import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';
+import { photos } from './photos.mjs';
+import { API_CLIENT } from './provider.mjs';
+
+/** What there is, and the scope it needs. */
+const ROUTES = {
+  'GET /me': { answer: ({ token }) => ({ user: token.sub, client: token.client_id, scope: token.scope }) },
+  'GET /photos': { scope: 'photos', answer: ({ token }) => ({ photos: photos(token.sub) }) },
+  'GET /notes': { scope: 'notes:read', answer: ({ notes }) => ({ notes }) },
+  'POST /notes': { scope: 'notes:write', status: 201, answer: write },
+};
+
+/**
+ * @param {object} options
+ * @param {number} [options.port]
+ * @param {string} options.issuer
+ * @param {string[]} options.origins the pages that may call this API
+ */
+export async function startApi({ port = 0, issuer, origins }) {
+  port ||= await portNear();
+  const requests = [];
+  const notesOf = new Map();
+  const distrusted = new Set();
+  const redirects = new Map();
+
+  const server = createServer(async (request, response) => {
+    record(requests, request, response);
+    if (origins.includes(request.headers.origin)) allow(request.headers.origin, response);
+    if (request.method === 'OPTIONS') return response.writeHead(204).end();
+
+    if (redirects.has(pathOf(request))) return response.writeHead(302, { location: redirects.get(pathOf(request)) }).end();
+    const route = ROUTES[`${request.method} ${pathOf(request)}`];
+    if (!route) return send(response, 404, { error: 'not_found' });
+
+    const credentials = request.headers.authorization;
+    if (!credentials) return challenge(response, 401, {}, 'This needs an access token.');
+    const token = await introspect(issuer, credentials);
+    if (!token || distrusted.has(credentials)) return challenge(response, 401, { error: 'invalid_token' }, 'This access token is over, or not from our provider.');
+    if (route.scope && !(token.scope ?? '').split(' ').includes(route.scope)) {
+      return challenge(response, 403, { error: 'insufficient_scope', scope: route.scope }, `This needs the scope ${route.scope}.`);
+    }
+
+    if (!notesOf.has(token.sub)) notesOf.set(token.sub, [{ text: 'Buy a spare key.', at: new Date().toISOString() }]);
+    try {
+      const body = await bodyOf(request);
+      send(response, route.status ?? 200, route.answer({ token, body, notes: notesOf.get(token.sub) }));
+    } catch (error) {
+      send(response, 400, { error: 'invalid_request', message: error.message });
+    }
+  });
+  await listen(server, port);
+
+  return {
+    url: `http://localhost:${port}/`,
+    requests,
+    /** From now on this API refuses a token, good as it may be. */
+    distrust: (token) => distrusted.add(`Bearer ${token}`),
+    /** From now on a path leads elsewhere. */
+    redirect: (path, location) => redirects.set(path, location),
+    /** The statuses of all calls so far, without preflights. */
+    statuses: () => requests.filter(({ method }) => method !== 'OPTIONS').map(({ status }) => status),
+    close: () => close(server),
+  };
+}
+
+function write({ body, notes }) {
+  const { text } = JSON.parse(body);
+  if (typeof text !== 'string' || !text.trim()) throw new TypeError('a note needs a text');
+  const note = { text: text.slice(0, 500), at: new Date().toISOString() };
+  notes.push(note);
+  return { note, count: notes.length };
+}
+
+/** What the provider says of a token, or `null` if it is not good. */
+async function introspect(issuer, authorization) {
+  const [, token] = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization) ?? [];
+  if (!token) return null;
+  const credentials = Buffer.from(`${API_CLIENT.id}:${API_CLIENT.secret}`).toString('base64');
+  const response = await fetch(`${issuer}/token/introspection`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${credentials}` },
+    body: new URLSearchParams({ token }),
+  });
+  const answer = await response.json();
+  return answer.active ? answer : null;
+}
+
+function allow(origin, response) {
+  response.setHeader('access-control-allow-origin', origin);
+  response.setHeader('access-control-allow-methods', 'GET, POST');
+  response.setHeader('access-control-allow-headers', 'authorization, content-type');
+  response.setHeader('access-control-expose-headers', 'www-authenticate');
+  response.setHeader('access-control-max-age', '600');
+  response.setHeader('vary', 'origin');
+}
+
+/** Refuses, and says why in the header that clients read (RFC 6750 §3). Who showed no token is told of no error. */
+function challenge(response, status, attributes, message) {
+  const pairs = Object.entries(attributes).map(([name, value]) => `${name}="${value}"`);
+  response.setHeader('www-authenticate', ['Bearer', pairs.join(', ')].filter(Boolean).join(' '));
+  send(response, status, { ...attributes, message });
+}
+
+function send(response, status, body) {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(JSON.stringify(body));
+}

@@ -1,0 +1,41 @@
+/** The demonstration: a provider, an API and the page, on loopback, until Ctrl-C. */
+import { startApi } from './api.mjs';
+import { portNear } from './loopback.mjs';
+import { startProvider } from './provider.mjs';
+import { startSite } from './site.mjs';
+import { PASSWORD, USERS } from './users.mjs';
+
+const ports = { provider: 9000, api: 9001, site: 5173 };
+for (const [name, wanted] of Object.entries(ports)) {
+  ports[name] = await portNear(wanted);
+  if (ports[name] !== wanted) console.log(`Port ${wanted} is taken, so the ${name} listens on ${ports[name]}.`);
+}
+
+// Any provider can be typed into the page, so its worker may call any of them.
+const site = await startSite({ port: ports.site, connect: ['https:', 'http://localhost:*', 'http://127.0.0.1:*'] });
+const origins = [site.origin];
+const provider = await startProvider({ port: ports.provider, origins, accessTokenSeconds: 120 });
+const api = await startApi({ port: ports.api, issuer: provider.issuer, origins });
+site.settings.config = { issuer: provider.issuer, clientId: 'demo', api: [api.url], allowLoopbackHttp: true };
+
+console.log(`
+  Valet Key, the demo
+
+  Open        ${site.url}
+  Sign in as  ${Object.keys(USERS).join(' or ')}, password ${PASSWORD}
+
+  Provider    ${provider.issuer}
+  API         ${api.url}
+
+  Ctrl-C ends it.
+`);
+
+let ending = false;
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, async () => {
+    if (ending) return;
+    ending = true;
+    await Promise.all([provider.close(), api.close(), site.close()]);
+    process.exit(0);
+  });
+}

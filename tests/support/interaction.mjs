@@ -1,0 +1,75 @@
+/** What the provider asks the user: who are you, and may this app do that. */
+import { consentPage, loginPage } from './provider_pages.mjs';
+import { claimsOf, passwordFits } from './users.mjs';
+
+export class Interaction {
+  #provider;
+  #request;
+  #response;
+  #details;
+  #origins;
+
+  static async of(provider, request, response, { origins }) {
+    const interaction = new Interaction();
+    interaction.#provider = provider;
+    interaction.#request = request;
+    interaction.#response = response;
+    interaction.#origins = origins;
+    interaction.#details = await provider.interactionDetails(request, response);
+    return interaction;
+  }
+
+  async show({ user, mistake } = {}) {
+    const { prompt, params, session } = this.#details;
+    const { clientName } = await this.#provider.Client.find(params.client_id);
+    const page =
+      prompt.name === 'login'
+        ? loginPage({ clientName, user: user ?? params.login_hint, mistake })
+        : consentPage({ clientName, name: claimsOf(session.accountId).name, scopes: this.#scopes() });
+    this.#response.writeHead(mistake ? 401 : 200, {
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+      // The form's answer is a redirect that ends at the app, and Chromium holds `form-action` against each step of it.
+      'content-security-policy': `default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' ${this.#origins.join(' ')}`,
+    });
+    this.#response.end(page);
+  }
+
+  /** @param {URLSearchParams} form */
+  async submit(form) {
+    if (form.has('cancel')) {
+      return this.#finish({ error: 'access_denied', error_description: 'The user said no.' });
+    }
+    if (this.#details.prompt.name === 'login') return this.#login(form);
+    return this.#consent(form.getAll('scope'));
+  }
+
+  #login(form) {
+    const user = form.get('user')?.trim().toLowerCase();
+    if (!passwordFits(user, form.get('password'))) {
+      return this.show({ user, mistake: 'That user and password do not fit together.' });
+    }
+    return this.#finish({ login: { accountId: user } });
+  }
+
+  async #consent(allowed) {
+    const { params, session } = this.#details;
+    // Always a fresh grant, so that the page says all that holds, not what is added to something older.
+    const grant = new this.#provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+    for (const scope of this.#scopes()) {
+      if (scope === 'openid' || allowed.includes(scope)) grant.addOIDCScope(scope);
+      else grant.rejectOIDCScope(scope);
+    }
+    return this.#finish({ consent: { grantId: await grant.save() } });
+  }
+
+  #scopes() {
+    return (this.#details.params.scope ?? '').split(' ').filter(Boolean);
+  }
+
+  #finish(result) {
+    return this.#provider.interactionFinished(this.#request, this.#response, result, {
+      mergeWithLastSubmission: !result.login && !result.error,
+    });
+  }
+}

@@ -1,0 +1,123 @@
+//! An honest provider and an honest app, for tests that change one thing about them.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy};
+use valet_key::protocol::authorization_response::{AuthorizationResponse, Grant};
+use valet_key::protocol::config::Config;
+use valet_key::protocol::error::Error;
+use valet_key::protocol::http::HttpResponse;
+use valet_key::protocol::metadata::{Discovery, ServerMetadata};
+use valet_key::protocol::time::Now;
+use valet_key::protocol::transaction::Transaction;
+
+pub(crate) const T0: i64 = 1_800_000_000;
+
+/// `seconds` after everything began, by both clocks.
+pub(crate) fn at(seconds: i64) -> Now {
+    Now { wall: (T0 + seconds) * 1000, monotonic: seconds * 1000 }
+}
+
+/// The options of the honest app, with further ones in front.
+pub(crate) fn options(more: &str) -> String {
+    format!(
+        r#"{{{more}"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/cb","scope":"openid read","api":["https://api.test/v1/"]}}"#
+    )
+}
+
+pub(crate) fn config() -> Config {
+    Config::parse(&options("")).expect("the honest app's options")
+}
+
+pub(crate) const METADATA: &str = r#"{
+    "issuer": "https://as.test",
+    "authorization_endpoint": "https://as.test/authorize",
+    "token_endpoint": "https://as.test/token",
+    "jwks_uri": "https://as.test/jwks",
+    "revocation_endpoint": "https://as.test/revoke",
+    "end_session_endpoint": "https://as.test/logout",
+    "authorization_response_iss_parameter_supported": true,
+    "response_types_supported": ["code"],
+    "code_challenge_methods_supported": ["S256"]
+}"#;
+
+pub(crate) fn answer(status: u16, content_type: &str, body: &str) -> HttpResponse {
+    HttpResponse {
+        url: "https://as.test/endpoint".into(),
+        status,
+        content_type: content_type.into(),
+        retry_after: None,
+        body: body.into(),
+    }
+}
+
+pub(crate) fn json(status: u16, body: &str) -> HttpResponse {
+    answer(status, "application/json", body)
+}
+
+pub(crate) fn discover(body: &str) -> Result<ServerMetadata, Arc<Error>> {
+    Discovery::from_response(&config(), &json(200, body)).map(|found| found.expect("an answer of 200"))
+}
+
+pub(crate) fn metadata() -> ServerMetadata {
+    discover(METADATA).expect("the honest provider's metadata")
+}
+
+pub(crate) const ENTROPY: Entropy = Entropy { state: [1; 32], nonce: [2; 32], code_verifier: [3; 32] };
+
+pub(crate) fn request(config: &Config) -> AuthorizationRequest {
+    AuthorizationRequest::new(config, &metadata(), &[], "/here?x=1#y", &ENTROPY, at(0)).expect("an honest request")
+}
+
+pub(crate) fn transaction() -> Box<Transaction> {
+    request(&config()).transaction
+}
+
+/// What the honest provider puts into the redirect.
+pub(crate) fn honest_query() -> String {
+    format!("code=c1&state={}&iss=https%3A%2F%2Fas.test", transaction().state.expose())
+}
+
+pub(crate) fn finish(query: &str) -> Result<Grant, Arc<Error>> {
+    let response = AuthorizationResponse::parse(query)?.expect("an authorization response");
+    response.accept(transaction(), &metadata(), at(5))
+}
+
+/// An ID Token with the honest header, of claims in JSON. Nobody looks at the signature yet.
+pub(crate) fn id_token(claims: &str) -> String {
+    jwt(r#"{"alg":"RS256","kid":"r1"}"#, claims)
+}
+
+pub(crate) fn jwt(header: &str, claims: &str) -> String {
+    format!("{}.{}.c2ln", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
+}
+
+/// The honest claims; a member in `changes` replaces the one of its name, and `-name` takes it out.
+pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
+    let nonce = format!("\"{}\"", transaction().nonce.expose());
+    let (now, later) = (T0.to_string(), (T0 + 600).to_string());
+    let honest = [
+        ("iss", r#""https://as.test""#),
+        ("aud", r#""spa""#),
+        ("sub", r#""alice""#),
+        ("exp", &later),
+        ("iat", &now),
+        ("nonce", &nonce),
+    ];
+    let mut members: Vec<(&str, &str)> = honest
+        .into_iter()
+        .filter(|(name, _)| !changes.iter().any(|(n, _)| n.trim_start_matches('-') == *name))
+        .collect();
+    members.extend(changes.iter().filter(|(name, _)| !name.starts_with('-')));
+    let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// The code under which something failed, for tables.
+pub(crate) fn code<T>(result: &Result<T, Arc<Error>>) -> Option<&'static str> {
+    result.as_ref().err().map(|error| error.code())
+}

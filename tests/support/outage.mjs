@@ -1,0 +1,65 @@
+/**
+ * A server that fails on demand, so that a test can see what a client makes of it.
+ *
+ * `404`, `500` and `html` answer with CORS headers, as a well-kept server does when it is ill; `no_cors` gives the true answer
+ * and withholds only the headers that let a page read it; `unreachable` ends the connection; `silent` never answers;
+ * `invalid_grant` is the token endpoint's way to say that a refresh token is worth nothing any more.
+ */
+export class Outage {
+  #kinds = new Map();
+
+  /**
+   * @param {'404' | '500' | 'html' | 'no_cors' | 'unreachable' | 'silent' | 'invalid_grant'} kind
+   * @param {string} path which endpoint
+   */
+  begin(kind, path) {
+    this.#kinds.set(path, kind);
+  }
+
+  end() {
+    this.#kinds.clear();
+  }
+
+  /** Answers in the server's place. @returns {boolean} whether the request is dealt with */
+  answers(request, response, path) {
+    const kind = this.#kinds.get(path);
+    const open = { 'access-control-allow-origin': '*' };
+    switch (kind) {
+      case undefined:
+        return false;
+      case 'no_cors':
+        withholdCors(response);
+        return false;
+      case 'unreachable':
+        request.socket.destroy();
+        return true;
+      case 'silent':
+        return true;
+      case '404':
+        response.writeHead(404, { ...open, 'content-type': 'text/plain' });
+        response.end('nothing here');
+        return true;
+      case '500':
+        response.writeHead(500, { ...open, 'content-type': 'application/json' });
+        response.end('{"error":"server_error"}');
+        return true;
+      case 'html':
+        response.writeHead(200, { ...open, 'content-type': 'text/html' });
+        response.end('<!doctype html><title>Proxy</title><h1>Please sign in to the network</h1>');
+        return true;
+      case 'invalid_grant':
+        response.writeHead(400, { ...open, 'content-type': 'application/json' });
+        response.end('{"error":"invalid_grant","error_description":"grant request is invalid"}');
+        return true;
+      default:
+        throw new TypeError(`no such outage: ${kind}`);
+    }
+  }
+}
+
+function withholdCors(response) {
+  const { setHeader } = response;
+  response.setHeader = function (name, value) {
+    return /^access-control-/i.test(name) ? this : setHeader.call(this, name, value);
+  };
+}

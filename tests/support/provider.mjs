@@ -1,0 +1,170 @@
+/**
+ * An OpenID provider to sign in to, in the tests and in the demo: npm's certified `oidc-provider` on loopback, with
+ * login and consent pages of its own.
+ */
+import { createServer } from 'node:http';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { Provider } from 'oidc-provider';
+import { Interaction } from './interaction.mjs';
+import { Issued } from './issued.mjs';
+import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';
+import { memory } from './memory.mjs';
+import { Outage } from './outage.mjs';
+import { errorPage, logoutPage, signedOutPage } from './provider_pages.mjs';
+import { claimsOf } from './users.mjs';
+
+/** How the API introduces itself when it asks whether a token is good. */
+export const API_CLIENT = { id: 'api', secret: 'api-on-loopback' };
+
+/** The paths of each endpoint; metadata are to be had at two of them. */
+const ENDPOINTS = {
+  discovery: ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'],
+  authorization: ['/auth'],
+  token: ['/token'],
+  jwks: ['/jwks'],
+  revocation: ['/token/revocation'],
+  userinfo: ['/me'],
+  end_session: ['/session/end'],
+};
+
+/**
+ * @param {object} options
+ * @param {number} [options.port] 0 is any free one
+ * @param {string} [options.host] the host of the issuer, which listens on loopback whatever its name
+ * @param {string[]} options.origins the pages that may call this provider
+ * @param {string} [options.path] the page of each origin that users come back to
+ * @param {number} [options.accessTokenSeconds]
+ * @param {boolean} [options.refreshTokens]
+ */
+export async function startProvider({
+  port = 0,
+  host = 'localhost',
+  origins,
+  path = '/www/',
+  accessTokenSeconds = 600,
+  refreshTokens = true,
+}) {
+  port ||= await portNear();
+  const issuer = `http://${host}:${port}`;
+  const settings = { accessTokenSeconds, refreshTokens };
+  const issued = new Issued();
+  const outage = new Outage();
+  const requests = [];
+
+  const pages = origins.map((origin) => origin + path);
+  const provider = new Provider(issuer, configuration({ pages, origins, settings }));
+  provider.use(issued.middleware);
+  provider.on('server_error', (context, error) => console.error(error));
+  const answer = provider.callback();
+
+  const server = createServer(async (request, response) => {
+    const path = pathOf(request);
+    record(requests, request, response);
+    if (outage.answers(request, response, path)) return;
+    if (!path.startsWith('/interaction/')) return answer(request, response);
+    try {
+      const interaction = await Interaction.of(provider, request, response, { origins });
+      if (request.method === 'POST') await interaction.submit(new URLSearchParams(await bodyOf(request)));
+      else await interaction.show();
+    } catch (error) {
+      response.writeHead(400, { 'content-type': 'text/html; charset=utf-8' });
+      response.end(errorPage({ error: error.error ?? 'error', error_description: error.error_description ?? error.message }));
+    }
+  });
+  await listen(server, port);
+
+  return {
+    issuer,
+    issued,
+    requests,
+    settings,
+    /** Makes an endpoint fail until `recover()`. See {@link Outage}. */
+    fail: (kind, endpoint) => pathsOf(endpoint).forEach((path) => outage.begin(kind, path)),
+    recover: () => outage.end(),
+    /** How many requests an endpoint had; preflights do not count. */
+    count: (endpoint) => requests.filter((one) => one.method !== 'OPTIONS' && pathsOf(endpoint).includes(one.path)).length,
+    close: () => close(server),
+  };
+}
+
+function configuration({ pages, origins, settings }) {
+  return {
+    adapter: memory(),
+    clients: [
+      {
+        client_id: 'demo',
+        client_name: 'Valet Key demo',
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        redirect_uris: pages,
+        post_logout_redirect_uris: pages,
+      },
+      { client_id: API_CLIENT.id, client_secret: API_CLIENT.secret, grant_types: [], response_types: [], redirect_uris: [] },
+    ],
+    claims: {
+      openid: ['sub'],
+      profile: ['name', 'preferred_username'],
+      email: ['email', 'email_verified'],
+    },
+    // A page has one look at the user, the ID Token; without this it would need a second request for a name.
+    conformIdTokenClaims: false,
+    scopes: ['openid', 'profile', 'email', 'photos', 'notes:read', 'notes:write', 'offline_access'],
+    clientBasedCORS: (context, origin) => origins.includes(origin),
+    cookies: { keys: [randomBytes(32).toString('hex')] },
+    jwks: { keys: signingKeys() },
+    pkce: { required: () => true },
+    responseTypes: ['code'],
+    issueRefreshToken: async () => settings.refreshTokens,
+    rotateRefreshToken: true,
+    ttl: {
+      AccessToken: () => settings.accessTokenSeconds,
+      AuthorizationCode: 60,
+      Grant: 86_400,
+      IdToken: 600,
+      Interaction: 600,
+      RefreshToken: 86_400,
+      Session: 86_400,
+    },
+    features: {
+      devInteractions: { enabled: false },
+      introspection: { enabled: true, allowedPolicy: async (context, client) => client.clientId === API_CLIENT.id },
+      revocation: { enabled: true, allowedPolicy: async (context, client, token) => token.clientId === client.clientId },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: async (context, form) => {
+          context.body = logoutPage(form);
+        },
+        postLogoutSuccessSource: async (context) => {
+          context.body = signedOutPage();
+        },
+      },
+    },
+    interactions: { url: (context, interaction) => `/interaction/${interaction.uid}` },
+    findAccount: async (context, sub) => ({ accountId: sub, claims: async () => claimsOf(sub) }),
+    renderError: async (context, out) => {
+      context.type = 'html';
+      context.body = errorPage(out);
+    },
+  };
+}
+
+/** Made anew at each start: a key that lies in a repository is nobody's secret. */
+function signingKeys() {
+  const pairs = {
+    RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+    ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  };
+  return Object.entries(pairs).map(([alg, { privateKey }]) => ({
+    ...privateKey.export({ format: 'jwk' }),
+    alg,
+    use: 'sig',
+    kid: `${alg.toLowerCase()}-${randomBytes(4).toString('hex')}`,
+  }));
+}
+
+function pathsOf(endpoint) {
+  const paths = ENDPOINTS[endpoint];
+  if (!paths) throw new TypeError(`no such endpoint: ${endpoint}`);
+  return paths;
+}

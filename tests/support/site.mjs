@@ -1,0 +1,103 @@
+/**
+ * Serves the page and the package as a static host would: `www/` at `/www/`, `pkg/` at `/pkg/`, with the headers that
+ * the documentation recommends. The page's own policy allows it no foreign address at all: every call to the provider
+ * and the API goes through the worker, whose file carries a policy of its own.
+ */
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import sirv from 'sirv';
+import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SPY = fileURLToPath(new URL('spy.js', import.meta.url));
+
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "worker-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const workerPolicy = (connect) =>
+  ["default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", `connect-src 'self' ${connect.join(' ')}`].join('; ');
+
+/**
+ * @param {object} options
+ * @param {number} [options.port]
+ * @param {string} [options.host]
+ * @param {object | null} [options.config] what `/www/config.json` says; may be set later
+ * @param {string[]} [options.connect] the addresses that the worker may call
+ * @param {string} [options.before] markup for the very beginning of the page's head, for tests
+ * @param {Record<string, string | null>} [options.scripts] what is served in the place of a file, for tests; `null` is nothing
+ * @param {{ page?: string, worker?: string }} [options.policies] other policies than the recommended, for tests
+ */
+export async function startSite({ port = 0, host = 'localhost', config = null, connect = [], before = '', scripts = {}, policies = {} } = {}) {
+  port ||= await portNear();
+  const site = {
+    origin: `http://${host}:${port}`,
+    url: `http://${host}:${port}/www/`,
+    requests: [],
+    /** What the spy sent, as texts of JSON: lists of `[channel, text]`. */
+    spied: [],
+    settings: { config, connect, before, scripts, policies },
+    close: () => close(server),
+  };
+
+  const files = sirv(ROOT, {
+    dev: true,
+    onNoMatch: (request, response) => response.writeHead(404).end(),
+  });
+
+  const server = createServer(async (request, response) => {
+    const { settings } = site;
+    const path = pathOf(request);
+    record(site.requests, request, response);
+    response.setHeader('cache-control', 'no-store');
+    response.setHeader('referrer-policy', 'no-referrer');
+    response.setHeader('x-content-type-options', 'nosniff');
+    response.setHeader(
+      'content-security-policy',
+      path === '/pkg/wasm/worker.js'
+        ? (settings.policies.worker ?? workerPolicy(settings.connect))
+        : (settings.policies.page ?? PAGE_POLICY),
+    );
+
+    if (path === '/') return response.writeHead(302, { location: '/www/' }).end();
+    if (path === '/www/config.json') return settings.config ? json(response, settings.config) : response.writeHead(404).end();
+    if (path === '/spy.js') return script(response, await readFile(SPY));
+    if (Object.hasOwn(settings.scripts, path)) {
+      const text = settings.scripts[path];
+      return text === null ? response.writeHead(404).end() : script(response, text);
+    }
+    if (path === '/spy' && request.method === 'POST') {
+      site.spied.push(await bodyOf(request, 50_000_000));
+      return response.writeHead(204).end();
+    }
+    if (path === '/www/' && settings.before) {
+      const page = await readFile(`${ROOT}www/index.html`, 'utf8');
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+      return response.end(page.replace(/<head>/, `<head>${settings.before}`));
+    }
+    // The rest of the repository is nobody's business here.
+    if (!/^\/(www|pkg)\//.test(path)) return response.writeHead(404).end();
+    return files(request, response);
+  });
+  await listen(server, port);
+  return site;
+}
+
+function json(response, value) {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(value));
+}
+
+function script(response, text) {
+  response.writeHead(200, { 'content-type': 'text/javascript' });
+  response.end(text);
+}

@@ -1,0 +1,56 @@
+/**
+ * Which provider, which client, which API, what to ask for. Kept for the tab, so that it is still there after the trip
+ * to the provider; there is no secret in it.
+ */
+
+const KEY = 'demo:settings';
+
+/** What the demo's own provider offers. */
+const OFFERED = ['openid', 'profile', 'email', 'photos', 'notes:read', 'notes:write', 'offline_access'];
+
+/** Not everything, so that there is something to be refused. */
+const ASKED = 'openid profile email photos notes:read';
+
+/**
+ * @typedef {object} Settings
+ * @property {string} issuer
+ * @property {string} clientId
+ * @property {string} scope what to ask for
+ * @property {string[]} api
+ * @property {string[]} offered the scopes to choose from
+ * @property {boolean} [allowLoopbackHttp]
+ * @property {boolean} own whether this is the demo's own provider
+ */
+
+/** @returns {Promise<Settings | null>} `null` where the page is served without a provider of its own */
+export async function readSettings() {
+  const kept = sessionStorage.getItem(KEY);
+  if (kept) return JSON.parse(kept);
+  const response = await fetch('config.json');
+  if (!response.ok) return null;
+  return { scope: ASKED, ...(await response.json()), offered: OFFERED, own: true };
+}
+
+/** @param {Settings} settings */
+export function keepSettings(settings) {
+  sessionStorage.setItem(KEY, JSON.stringify(settings));
+}
+
+export function forgetSettings() {
+  sessionStorage.removeItem(KEY);
+}
+
+/** @param {FormData} form @returns {Settings} */
+export function settingsFrom(form) {
+  const words = (name) => String(form.get(name)).trim().split(/\s+/).filter(Boolean);
+  const issuer = String(form.get('issuer')).trim();
+  return {
+    issuer,
+    clientId: String(form.get('clientId')).trim(),
+    scope: words('scope').join(' '),
+    api: words('api'),
+    offered: words('scope'),
+    allowLoopbackHttp: issuer.startsWith('http:'),
+    own: false,
+  };
+}

@@ -1,0 +1,77 @@
+//! Packages of Debian and its relatives.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+
+/// A package, and what it is for.
+pub struct Package {
+    pub name: &'static str,
+    pub reason: &'static str,
+}
+
+/// Whether this machine has Debian's package tools.
+pub fn is_here() -> bool {
+    !process::on_path("apt-get").is_empty() && !process::on_path("dpkg-query").is_empty()
+}
+
+/// Sees to it that the packages are installed: says which are missing and what for, and installs them where it may.
+pub fn install(packages: &[Package]) -> Result<()> {
+    let missing: Vec<&Package> = packages.iter().filter(|package| !is_installed(package.name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for package in &missing {
+        eprintln!("xtask: needs the Debian package {}: {}", package.name, package.reason);
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    if !is_root() {
+        bail!(
+            "only root may install packages. Run this, then try again:\n  sudo apt-get update\n  \
+             sudo apt-get install -y --no-install-recommends {}",
+            names.join(" ")
+        );
+    }
+    if !names.iter().all(|name| has_candidate(name)) {
+        update()?;
+    }
+    if add(&names).is_err() {
+        eprintln!("xtask: that failed; once more with fresh package lists");
+        update()?;
+        add(&names).context("the packages above could not be installed")?;
+    }
+    Ok(())
+}
+
+fn is_installed(name: &str) -> bool {
+    process::ask(Command::new("dpkg-query").args(["-W", "-f", "${db:Status-Status}", name]))
+        .is_some_and(|status| status == "installed")
+}
+
+fn has_candidate(name: &str) -> bool {
+    process::ask(Command::new("apt-cache").args(["show", name])).is_some_and(|answer| !answer.is_empty())
+}
+
+/// Whether this process may install packages.
+pub fn is_root() -> bool {
+    process::ask(Command::new("id").arg("-u")).is_some_and(|id| id == "0")
+}
+
+fn update() -> Result<()> {
+    apt(&["update"])
+}
+
+fn add(names: &[&str]) -> Result<()> {
+    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+    arguments.extend(names);
+    apt(&arguments)
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("apt-get");
+    command.args(["-q", "-o", "DPkg::Lock::Timeout=300"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    eprintln!("xtask: {}", process::spell(&command));
+    process::run(&mut command)
+}

@@ -1,0 +1,57 @@
+//! Builds, weighs, tests and shows Valet Key.
+
+mod build;
+mod debian;
+mod demo;
+mod node;
+mod process;
+mod shares;
+mod size;
+mod sysroot;
+mod test;
+mod toolchain;
+mod trap;
+mod workspace;
+
+use std::{env, process::ExitCode};
+
+use anyhow::{Result, bail};
+
+use crate::{node::Node, workspace::Workspace};
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  build             make what ships, pkg/wasm/, from the Rust sources
+  size              build, and say what the package weighs; fails over the budgets
+       --json       the same as JSON, on standard output
+       --crates     which crate the module's bytes belong to
+  test [STEP …]     everything that CI runs, or the named steps: fmt clippy wasm host build size types browser e2e
+  demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
+
+VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
+What is missing is installed where that is allowed, and named otherwise.";
+
+fn main() -> ExitCode {
+    run(&env::args().skip(1).collect::<Vec<_>>()).unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    let Some((command, arguments)) = arguments.split_first() else {
+        println!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let workspace = Workspace::new()?;
+    match (command.as_str(), arguments) {
+        ("build", []) => build::build(&workspace, &Node::install(&workspace)?)?,
+        ("size", _) => size::run(&workspace, &Node::install(&workspace)?, arguments)?,
+        ("test", _) => return test::test(&workspace, arguments),
+        ("demo", _) => demo::demo(&workspace, &Node::install(&workspace)?, arguments)?,
+        ("help" | "--help" | "-h", _) => println!("{USAGE}"),
+        _ => bail!("`{command}` with these arguments is not known\n\n{USAGE}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

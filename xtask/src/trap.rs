@@ -1,0 +1,96 @@
+//! Trapping instead of panicking.
+//!
+//! A panic ends the instance either way: the code that says why, and where, is only weight. The standard library is
+//! linked, so the module cannot bring a panic handler of its own; instead, the functions that every panic goes through
+//! lose their bodies here, before the binding generator and wasm-opt clear away what only they needed.
+//!
+//! A library that was compiled to trap (see [`crate::sysroot`]) has none of them, and is smaller still, since the
+//! compiler then drops the text as well. This is for compilers that bring a library of their own.
+
+use rustc_demangle::demangle;
+use walrus::{FunctionBuilder, FunctionKind, Module};
+
+/// Functions that never return, by the path they start with.
+const DIVERGING: &[&str] = &[
+    "__rustc::rust_begin_unwind",
+    "rust_begin_unwind",
+    "core::panicking::",
+    "core::option::expect_failed",
+    "core::option::unwrap_failed",
+    "core::result::unwrap_failed",
+    "core::cell::panic_already_",
+    "core::slice::index::slice_",
+    "core::str::slice_error_fail",
+    "alloc::alloc::handle_alloc_error",
+    "alloc::raw_vec::capacity_overflow",
+    "alloc::raw_vec::handle_error",
+    "std::alloc::rust_oom",
+    "std::alloc::_::__rust_alloc_error_handler",
+    "std::panicking::begin_panic",
+    "std::panicking::default_hook",
+    "std::panicking::panic_handler",
+    "std::panicking::rust_panic",
+    "std::thread::local::panic_access_error",
+];
+
+/// Empties them, and gives back how many there were.
+pub fn instead_of_panics(module: &mut Module) -> usize {
+    let found: Vec<_> = module
+        .funcs
+        .iter()
+        .filter(|function| matches!(function.kind, FunctionKind::Local(_)))
+        .filter(|function| function.name.as_deref().is_some_and(diverges))
+        .filter(|function| module.types.get(function.ty()).results().is_empty())
+        .map(|function| (function.id(), function.ty()))
+        .collect();
+    for &(id, ty) in &found {
+        let (parameters, results) = module.types.params_results(ty);
+        let (parameters, results) = (parameters.to_vec(), results.to_vec());
+        let arguments = parameters.iter().map(|&ty| module.locals.add(ty)).collect();
+        let mut builder = FunctionBuilder::new(&mut module.types, &parameters, &results);
+        builder.func_body().unreachable();
+        module.funcs.get_mut(id).kind = FunctionKind::Local(builder.local_func(arguments));
+    }
+    found.len()
+}
+
+fn diverges(symbol: &str) -> bool {
+    // Without the hashes that either way of spelling symbols adds.
+    let path = without_disambiguators(&format!("{:#}", demangle(symbol)));
+    let path = path.trim_start_matches('<');
+    DIVERGING.iter().any(|start| path.starts_with(start))
+}
+
+/// `core[0f3a]::panicking` as `core::panicking`.
+fn without_disambiguators(path: &str) -> String {
+    let mut depth = 0;
+    path.chars()
+        .filter(|&c| {
+            depth += i32::from(c == '[');
+            let keep = depth == 0;
+            depth -= i32::from(c == ']');
+            keep
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::diverges;
+
+    #[test]
+    fn only_what_cannot_return_is_emptied() {
+        let rows = [
+            ("_ZN4core9panicking9panic_fmt17h0123456789abcdefE", true),
+            ("_ZN4core6option13unwrap_failed17h0123456789abcdefE", true),
+            ("_RNvNtCs1234_4core9panicking9panic_fmt", true),
+            ("_RNvCs1234_7___rustc17rust_begin_unwind", true),
+            ("_ZN3std9panicking11panic_count17is_zero_slow_path17h0123456789abcdefE", false),
+            ("_ZN3std9panicking9panicking17h0123456789abcdefE", false),
+            ("_ZN9valet_key9panicking5other17h0123456789abcdefE", false),
+        ];
+        for (symbol, expected) in rows {
+            assert_eq!(diverges(symbol), expected, "{symbol}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The folders of the project.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+/// The project's root, and where things lie below it.
+pub struct Workspace(PathBuf);
+
+impl Workspace {
+    /// The workspace that xtask belongs to.
+    pub fn new() -> Result<Self> {
+        let manifest = env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask …`")?;
+        let root = Path::new(&manifest).parent().context("xtask lies in a folder of the workspace")?;
+        Ok(Self(root.to_owned()))
+    }
+
+    /// The folder of the root `Cargo.toml`.
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// The npm package, written by hand.
+    pub fn pkg(&self) -> PathBuf {
+        self.0.join("pkg")
+    }
+
+    /// The part of the npm package that `build` makes.
+    pub fn shipped(&self) -> PathBuf {
+        self.0.join("pkg/wasm")
+    }
+
+    /// The folder with the tools from npm.
+    pub fn tests(&self) -> PathBuf {
+        self.0.join("tests")
+    }
+
+    /// What is made and may be deleted at any time.
+    pub fn target(&self) -> PathBuf {
+        self.0.join("target")
+    }
+
+    /// Intermediate files of xtask, apart from Cargo's own.
+    pub fn scratch(&self) -> Result<PathBuf> {
+        let folder = self.target().join("xtask");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// Waits until no other xtask of this workspace is installing or building. Holds until the answer is dropped.
+    pub fn lock(&self) -> Result<fs::File> {
+        let file = fs::File::create(self.scratch()?.join("lock")).context("cannot make the lock file")?;
+        file.lock().context("cannot wait for the lock file")?;
+        Ok(file)
+    }
+}
