@@ -1,6 +1,6 @@
 import { ValetKeyError, configError } from './errors.js';
 import { pendingOf } from './pending.js';
-import { closeVaults, openVault } from './vault.js';
+import { openVault } from './vault.js';
 
 export { ValetKeyError };
 
@@ -147,10 +147,7 @@ class Client extends EventTarget {
       api: Array.from(api, (entry) => absolute('api', entry)),
     };
     return openVault(this.#place, options, ({ event, session, reason }) => {
-      if (event === 'trapped') {
-        this.#vault = undefined;
-        closeVaults();
-      }
+      if (event === 'trapped') this.#vault = undefined;
       this.#take(/** @type {Session | null} */ (session));
       this.dispatchEvent(Object.assign(new Event('change'), { session: this.#session, reason }));
     });

@@ -25,48 +25,72 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker' }, optio
   const script = new URL(workerUrl ?? new URL('./wasm/worker.js', import.meta.url), location.href).href;
   const wasm = new URL(wasmUrl ?? new URL('./wasm/valet_key.wasm', import.meta.url), location.href).href;
   const { port1, port2 } = new MessageChannel();
-  const { call, fail } = asking(port1, onEvent, (plain) => new ValetKeyError(plain));
+  /** @type {Worker | undefined} */
+  let worker;
+  /** Whatever waits is told, and the next call starts another worker. @param {Error} error */
+  const lost = (error) => {
+    if (workers.get(script) === worker) workers.delete(script);
+    worker?.terminate();
+    fail(error);
+  };
+  const { call, fail } = asking(
+    port1,
+    (event) => {
+      if (event.event === 'trapped') lost(new ValetKeyError(TRAPPED));
+      onEvent(event);
+    },
+    (plain) => new ValetKeyError(plain),
+  );
   /** @param {unknown} [cause] */
   const notStarted = (cause) => {
-    workers.delete(script);
     const hint = `Check that ${script} is there, of this page's origin, served as JavaScript, and allowed by the page's \`worker-src\`.`;
-    fail(configError('the worker does not start', hint, cause));
+    lost(configError('the worker does not start', hint, cause));
   };
   const timer = setTimeout(notStarted, START);
+  const configured = call('configure', { options });
   try {
     if (tokens === 'page') (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(port2, wasm, true);
     else {
-      const worker = workerAt(script);
+      worker = workerAt(script);
       worker.addEventListener('error', notStarted);
       worker.postMessage({ port: port2, wasmUrl: wasm }, [port2]);
     }
   } catch (cause) {
-    queueMicrotask(() => notStarted(cause));
+    notStarted(cause);
   }
   try {
-    await call('configure', { options });
-    return (op, args, more) => call(op, args, more);
+    await configured;
+    return call;
   } finally {
     clearTimeout(timer);
+    worker?.removeEventListener('error', notStarted);
   }
 }
+
+/** A trap ends the core's instance, and every session in it. @type {import('./errors.js').Plain} */
+const TRAPPED = {
+  code: 'unexpected',
+  fault: 'library',
+  message: 'a fault in the vault, which starts anew',
+  hint: 'Sign in again; please report it, with the steps that led here.',
+  retryable: false,
+};
+
+/** Addresses that may become workers where Trusted Types are demanded. @type {Set<string>} */
+const scripts = new Set();
+/** @type {{ createScriptURL: (url: string) => any } | undefined} */
+let policy;
 
 /** @param {string} script */
 function workerAt(script) {
   let worker = workers.get(script);
   if (!worker) {
-    // Under Trusted Types a worker wants a checked address: this policy lets through this one and no other.
-    const policy = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('valet-key', {
-      createScriptURL: (/** @type {string} */ url) => (url === script ? url : ''),
+    scripts.add(script);
+    policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy('valet-key', {
+      createScriptURL: (/** @type {string} */ url) => (scripts.has(url) ? url : ''),
     });
     worker = new Worker(policy ? policy.createScriptURL(script) : script, { type: 'module', name: 'valet-key' });
     workers.set(script, worker);
   }
   return worker;
-}
-
-/** Lets go of a worker whose core is gone, so that the next call starts another one. */
-export function closeVaults() {
-  for (const worker of workers.values()) worker.terminate();
-  workers.clear();
 }

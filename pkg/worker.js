@@ -127,7 +127,9 @@ function trapped() {
 
 const scope = /** @type {any} */ (globalThis);
 if (scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope) {
-  scope.onmessage = (/** @type {MessageEvent} */ { data }) => connect(data.port, data.wasmUrl, false);
+  scope.onmessage = (/** @type {MessageEvent} */ { data }) => {
+    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false);
+  };
   for (const type of ['error', 'unhandledrejection']) {
     scope.addEventListener(type, (/** @type {any} */ event) => {
       if ((event.error ?? event.reason) instanceof WebAssembly.RuntimeError) trapped();

@@ -1,5 +1,16 @@
 /** A page that is not set up right, and what its developer is told. */
+import { readFile } from 'node:fs/promises';
 import { story } from '../support/stage.mjs';
+
+/** The worker, in which the call for the notes traps as a fault of the core would: outside of every promise. */
+const trapping = `
+const send = fetch;
+globalThis.fetch = (request) => {
+  if (!request.url?.endsWith('/notes')) return send(request);
+  queueMicrotask(() => { throw new WebAssembly.RuntimeError('unreachable'); });
+  return new Promise(() => {});
+};
+${await readFile(new URL('../../pkg/wasm/worker.js', import.meta.url), 'utf8')}`;
 
 const rows = [
   ['a worker file that is not there', { scripts: { '/pkg/wasm/worker.js': null } }, /worker\.js is there/],
@@ -31,4 +42,17 @@ story('an option that is wrong is named', { config: { issuer: 'http://id.example
   await page.goto(site.url);
   await page.find('heading', 'config_error');
   await page.see('issuer');
+});
+
+story('a fault of the core ends the session and nothing else', { scripts: { '/pkg/wasm/worker.js': trapping } }, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  await page.click('button', 'Notes');
+  await page.find('heading', 'unexpected');
+  await page.see('Signed out');
+
+  await page.click('button', 'Sign in');
+  await page.see('Signed in as alice');
+  await stage.call('Me');
+  await page.see('"user": "alice"');
 });
