@@ -15,6 +15,9 @@
 //! config ─▶ metadata ─▶ authorization_request ─▶ (redirect) ─▶ authorization_response ─▶ token ─▶ session ─▶ resource
 //! ```
 
+// A panic is a trap, and a trap ends everybody's session.
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
 pub mod protocol;
 
 #[cfg(all(feature = "browser", target_arch = "wasm32"))]

@@ -19,6 +19,9 @@ use valet_key::protocol::secret::Secret;
 use valet_key::protocol::token::{TokenRequest, TokenResponse};
 use valet_key::protocol::transaction::Transaction;
 
+/// What is said of it, which claims are changed, and the reason for which it is refused.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>);
+
 fn fields(form: &str) -> Vec<(String, String)> {
     form::parse(form).expect("a form")
 }
@@ -398,7 +401,7 @@ fn token_responses_are_read_strictly() {
 #[test]
 fn id_tokens_of_others_are_refused() {
     let long = format!("\"{}\"", "a".repeat(256));
-    let rows: [(&str, &[(&str, &str)], Option<&str>); 31] = [
+    let rows: [Row<'_>; 31] = [
         ("the honest token", &[], None),
         ("another issuer", &[("iss", r#""https://evil.test""#)], Some("iss")),
         ("a slash more", &[("iss", r#""https://as.test/""#)], Some("iss")),
@@ -456,7 +459,7 @@ fn id_tokens_in_the_wrong_form_are_refused() {
         ("RFC 7515 §4.1.11", support::jwt(r#"{"alg":"RS256","crit":["exp"]}"#, &honest), "crit"),
         ("RFC 8725 §3.11", support::jwt(r#"{"alg":"RS256","typ":"at+jwt"}"#, &honest), "typ"),
         ("two algorithms", support::jwt(r#"{"alg":"RS256","alg":"RS256"}"#, &honest), "format"),
-        ("a subject twice", id_token(&honest.replace("{", r#"{"sub":"bob","#)), "format"),
+        ("a subject twice", id_token(&honest.replace('{', r#"{"sub":"bob","#)), "format"),
         ("two parts", good.rsplit_once('.').expect("three").0.to_owned(), "format"),
         ("four parts", format!("{good}.x"), "format"),
         ("no signature", format!("{}.", good.rsplit_once('.').expect("three").0), "format"),

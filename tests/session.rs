@@ -7,16 +7,23 @@ use std::sync::Arc;
 use support::{at, claims, config, id_token, json, metadata, transaction};
 use valet_key::protocol::error::Error;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
+use valet_key::protocol::secret::Secret;
 use valet_key::protocol::session::{Action, Change, Leftover, Session, Ticket};
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::TokenResponse;
+
+/// What is said of it, which claims are changed, and the code of the error.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>);
+
+/// What is said of it, what the renewal led to, and the code of the error.
+type Trouble = (&'static str, Result<HttpResponse, Arc<Error>>, &'static str);
 
 fn tokens(access: &str, members: &str) -> HttpResponse {
     json(200, &format!(r#"{{"access_token":"{access}","token_type":"Bearer"{members}}}"#))
 }
 
 fn exposed(leftover: &Leftover) -> Vec<&str> {
-    leftover.iter().map(|token| token.expose()).collect()
+    leftover.iter().map(Secret::expose).collect()
 }
 
 /// Alice, signed in at 0 with a token for ten minutes.
@@ -105,7 +112,7 @@ fn a_token_that_is_stale_on_arrival_is_used_for_the_call_that_asked() {
 #[test]
 fn trouble_never_ends_a_session() {
     let network = || Err(Arc::new(Error::Network { url: "https://as.test/token".into() }));
-    let rows: [(&str, Result<HttpResponse, Arc<Error>>, &str); 6] = [
+    let rows: [Trouble; 6] = [
         ("offline", network(), "network_error"),
         ("500", Ok(json(500, "{}")), "server_unavailable"),
         ("a page", Ok(support::answer(200, "text/html", "<h1>")), "not_json"),
@@ -186,7 +193,7 @@ fn a_refusal_that_is_not_invalid_grant_is_not_asked_again() {
 
 #[test]
 fn an_id_token_of_a_refresh_must_be_of_the_same_sign_in() {
-    let rows: [(&str, &[(&str, &str)], Option<&str>); 8] = [
+    let rows: [Row<'_>; 8] = [
         ("the same", &[], None),
         ("OpenID Connect Core §12.2: no nonce", &[("-nonce", "")], None),
         ("another nonce", &[("nonce", r#""x""#)], Some("id_token_invalid")),
