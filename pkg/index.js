@@ -70,7 +70,10 @@ class Client extends EventTarget {
       { url: request.url, init: { method, headers, body, cache, credentials, integrity, keepalive, referrerPolicy } },
       { transfer: body ? [body] : [], signal: request.signal },
     );
-    const response = new Response(answer.body, answer.init);
+    let content = answer.body;
+    // Who aborts after the answer began stops the rest of it.
+    if (content instanceof ReadableStream) content = content.pipeThrough(new TransformStream(), { signal: request.signal });
+    const response = new Response(content, answer.init);
     return Object.defineProperty(response, 'url', { value: answer.url });
   }
 

@@ -88,6 +88,49 @@ story('a body goes through, whatever it is made of', OPEN, async (stage) => {
   }
 });
 
+story('an answer arrives as it comes, and stops when nobody wants the rest', OPEN, async (stage) => {
+  await stage.signIn();
+  // A busy machine takes its time to pass it on, so a while is given; six lines are due in each pause.
+  const stopped = () =>
+    stage.page.until('the API to stop', async () => {
+      const before = stage.api.ticks();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return stage.api.ticks() === before;
+    });
+  const first = await stage.page.run(`async () => {
+    const response = await client.fetch(api + 'ticks');
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const { value } = await reader.read();
+    await reader.cancel();
+    return value;
+  }`);
+  assert.match(first, /^line 1\n/);
+  await stopped();
+
+  const name = await stage.page.run(`async () => {
+    const abort = new AbortController();
+    const response = await client.fetch(api + 'ticks', { signal: abort.signal });
+    setTimeout(() => abort.abort(), 100);
+    try {
+      for await (const chunk of response.body);
+      return 'ended';
+    } catch (error) {
+      return error.name;
+    }
+  }`);
+  assert.equal(name, 'AbortError');
+  await stopped();
+});
+
+story('an answer may be without a body', OPEN, async (stage) => {
+  await stage.signIn();
+  const answer = await stage.page.run(`async () => {
+    const response = await client.fetch(api + 'notes', { method: 'DELETE' });
+    return { status: response.status, text: await response.text() };
+  }`);
+  assert.deepEqual(answer, { status: 204, text: '' });
+});
+
 story('a call that is aborted rejects as fetch does', OPEN, async (stage) => {
   await stage.signIn();
   const name = await stage.page.run(`async () => {

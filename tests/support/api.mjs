@@ -15,6 +15,8 @@ const ROUTES = {
   'GET /photos': { scope: 'photos', answer: ({ token }) => ({ photos: photos(token.sub) }) },
   'GET /notes': { scope: 'notes:read', answer: ({ notes }) => ({ notes }) },
   'POST /notes': { scope: 'notes:write', status: 201, answer: write },
+  'DELETE /notes': { scope: 'notes:write', status: 204, answer: ({ notes }) => void notes.splice(0) },
+  'GET /ticks': { endless: true },
 };
 
 /**
@@ -28,6 +30,7 @@ export async function startApi({ port = 0, issuer, origins }) {
   const requests = [];
   const notesOf = new Map();
   const distrusted = new Set();
+  let ticks = 0;
   const redirects = new Map();
 
   const server = createServer(async (request, response) => {
@@ -47,6 +50,7 @@ export async function startApi({ port = 0, issuer, origins }) {
       return challenge(response, 403, { error: 'insufficient_scope', scope: route.scope }, `This needs the scope ${route.scope}.`);
     }
 
+    if (route.endless) return tick(response, (count) => (ticks = count));
     if (!notesOf.has(token.sub)) notesOf.set(token.sub, [{ text: 'Buy a spare key.', at: new Date().toISOString() }]);
     try {
       const body = await bodyOf(request);
@@ -64,6 +68,8 @@ export async function startApi({ port = 0, issuer, origins }) {
     distrust: (token) => distrusted.add(`Bearer ${token}`),
     /** From now on a path leads elsewhere. */
     redirect: (path, location) => redirects.set(path, location),
+    /** How many lines the last call of `/ticks` got; it gets one after the other until it goes away. */
+    ticks: () => ticks,
     /** The statuses of all calls so far, without preflights. */
     statuses: () => requests.filter(({ method }) => method !== 'OPTIONS').map(({ status }) => status),
     close: () => close(server),
@@ -76,6 +82,17 @@ function write({ body, notes }) {
   const note = { text: text.slice(0, 500), at: new Date().toISOString() };
   notes.push(note);
   return { note, count: notes.length };
+}
+
+/** Writes lines until the other end goes away. */
+function tick(response, count) {
+  let lines = 0;
+  response.writeHead(200, { 'content-type': 'text/plain' });
+  const timer = setInterval(() => {
+    response.write(`line ${++lines}\n`);
+    count(lines);
+  }, 50);
+  response.on('close', () => clearInterval(timer));
 }
 
 /** What the provider says of a token, or `null` if it is not good. */
@@ -94,7 +111,7 @@ async function introspect(issuer, authorization) {
 
 function allow(origin, response) {
   response.setHeader('access-control-allow-origin', origin);
-  response.setHeader('access-control-allow-methods', 'GET, POST');
+  response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
   response.setHeader('access-control-allow-headers', 'authorization, content-type');
   response.setHeader('access-control-expose-headers', 'www-authenticate');
   response.setHeader('access-control-max-age', '600');
