@@ -23,7 +23,8 @@ const workers = new Map();
  */
 export async function openVault({ workerUrl, wasmUrl, tokens = 'worker' }, options, onEvent) {
   const script = new URL(workerUrl ?? new URL('./wasm/worker.js', import.meta.url), location.href).href;
-  const wasm = new URL(wasmUrl ?? new URL('./wasm/valet_key.wasm', import.meta.url), location.href).href;
+  const beside = workerUrl ? new URL('valet_key.wasm', script) : new URL('./wasm/valet_key.wasm', import.meta.url);
+  const wasm = new URL(wasmUrl ?? beside, location.href).href;
   const { port1, port2 } = new MessageChannel();
   /** @type {Worker | undefined} */
   let worker;

@@ -36,6 +36,9 @@ pub const STEM: &str = "valet_key";
 /// The module's file.
 pub const WASM: &str = "valet_key.wasm";
 
+/// What of the project's front page goes into the package as well: npm packs nothing from outside of its folder.
+const ENCLOSED: [&str; 4] = ["README.md", "LICENSE", "LICENSE-APACHE", "LICENSE-MIT"];
+
 /// What every engine of the last years has, and the compiler uses or the binding generator adds. All features at once
 /// would write what no engine reads.
 const FEATURES: [&str; 8] = [
@@ -80,6 +83,10 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<()> {
             fs::write(&shipped, &new).with_context(|| format!("cannot write {}", shipped.display()))?;
         }
         sizes.push(format!("{} {} bytes", name.display(), new.len()));
+    }
+    for name in ENCLOSED {
+        let (from, to) = (workspace.root().join(name), workspace.pkg().join(name));
+        fs::copy(&from, to).with_context(|| format!("cannot copy {}", from.display()))?;
     }
     eprintln!("xtask: {}: {}", process::short(&workspace.shipped()), sizes.join(", "));
     Ok(())

@@ -26,7 +26,8 @@ usage: cargo xtask <command>
   size              build, and say what the package weighs; fails over the budgets
        --json       the same as JSON, on standard output
        --crates     which crate the module's bytes belong to
-  test [STEP …]     everything that CI runs, or the named steps: fmt clippy wasm host build size types browser e2e
+  test [STEP …]     everything that CI runs, or the named steps:
+                    fmt clippy wasm host build size types browser e2e consumers
   demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
 
 VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.

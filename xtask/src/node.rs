@@ -24,29 +24,17 @@ impl Node {
     /// The tools as the lock file names them; fetches them if they are not there or not in step with it.
     pub fn install(workspace: &Workspace) -> Result<Self> {
         let node = Self { tests: workspace.tests() };
-        if node.is_in_step() {
-            return Ok(node);
-        }
-        let _lock = workspace.lock()?;
-        if node.is_in_step() {
-            return Ok(node);
-        }
-        let Some(npm) = process::on_path("npm").into_iter().next() else {
-            bail!(
-                "npm is missing; it fetches the tools of tests/package.json. Install Node from https://nodejs.org, or:\n  \
-                 sudo apt-get install -y --no-install-recommends npm    (Debian)"
-            );
-        };
-        eprintln!(
-            "xtask: npm ci in tests/: a Node of our own, esbuild, wasm-opt and what else tests/package.json names"
-        );
-        let mut command = Command::new(npm);
-        command.args(["ci", "--loglevel=error"]).current_dir(&node.tests);
-        process::timed("npm ci", || process::run(&mut command))?;
+        let what = "a Node of our own, esbuild, wasm-opt and what else tests/package.json names";
+        fetch(workspace, &node.tests, what, || node.program().is_file())?;
         if !node.program().is_file() {
             bail!("there is no package with Node for this platform: add one to tests/package.json (`node-*`)");
         }
         Ok(node)
+    }
+
+    /// The bundlers that the packed package is tried with, which nothing else needs.
+    pub fn install_consumers(workspace: &Workspace) -> Result<()> {
+        fetch(workspace, &workspace.consumers(), "the bundlers that tests/consumers/package.json names", || true)
     }
 
     /// Node, to be given a script. It finds the tools on its path.
@@ -81,18 +69,44 @@ impl Node {
         };
         self.modules().join(package).join("bin").join(format!("node{}", env::consts::EXE_SUFFIX))
     }
+}
 
-    /// Whether what npm wrote down after installing is what the lock file asks for, packages for other platforms aside.
-    fn is_in_step(&self) -> bool {
-        let wanted = packages(&self.tests.join("package-lock.json"));
-        let present = packages(&self.modules().join(".package-lock.json"));
-        let (Ok(wanted), Ok(present)) = (wanted, present) else { return false };
-        let right = present.iter().all(|(path, package)| wanted.get(path).is_some_and(|other| same(package, other)));
-        let complete = wanted.iter().all(|(path, package)| {
-            path.is_empty() || present.contains_key(path) || package.get("optional") == Some(&Value::Bool(true))
-        });
-        right && complete && self.program().is_file()
+/// Has npm fetch what the lock file of a folder names, unless that is there and `also` holds.
+fn fetch(workspace: &Workspace, folder: &Path, what: &str, also: impl Fn() -> bool) -> Result<()> {
+    let done = || also() && is_in_step(folder);
+    if done() {
+        return Ok(());
     }
+    let _lock = workspace.lock()?;
+    if done() {
+        return Ok(());
+    }
+    let name = process::short(folder);
+    let npm = npm()?;
+    eprintln!("xtask: npm ci in {name}: {what}");
+    let mut command = Command::new(npm);
+    command.args(["ci", "--loglevel=error"]).current_dir(folder);
+    process::timed("npm ci", || process::run(&mut command))
+}
+
+/// The machine's npm.
+fn npm() -> Result<PathBuf> {
+    process::on_path("npm").into_iter().next().context(
+        "npm is missing; it fetches the tools of tests/package.json. Install Node from https://nodejs.org, or:\n  \
+         sudo apt-get install -y --no-install-recommends npm    (Debian)",
+    )
+}
+
+/// Whether what npm wrote down after installing is what the lock file asks for, packages for other platforms aside.
+fn is_in_step(folder: &Path) -> bool {
+    let wanted = packages(&folder.join("package-lock.json"));
+    let present = packages(&folder.join("node_modules/.package-lock.json"));
+    let (Ok(wanted), Ok(present)) = (wanted, present) else { return false };
+    let right = present.iter().all(|(path, package)| wanted.get(path).is_some_and(|other| same(package, other)));
+    let complete = wanted.iter().all(|(path, package)| {
+        path.is_empty() || present.contains_key(path) || package.get("optional") == Some(&Value::Bool(true))
+    });
+    right && complete
 }
 
 fn packages(lock: &Path) -> Result<BTreeMap<String, Value>> {

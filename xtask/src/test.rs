@@ -44,7 +44,7 @@ struct Count {
     failed: usize,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "fmt", what: "the sources are formatted", run: fmt },
     Step { name: "clippy", what: "Clippy has nothing to say", run: clippy },
     Step { name: "wasm", what: "nor about the code for the browser", run: clippy_for_wasm },
@@ -54,6 +54,7 @@ const STEPS: [Step; 9] = [
     Step { name: "types", what: "its JavaScript keeps the promises of its types", run: types },
     Step { name: "browser", what: "tests of the Rust client in a browser", run: browser },
     Step { name: "e2e", what: "whole stories, in a browser with a real provider", run: e2e },
+    Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
 ];
 
 const BROWSER: [Package; 3] = [
@@ -61,6 +62,8 @@ const BROWSER: [Package; 3] = [
     Package { name: "chromium-driver", reason: "lets the tests drive it" },
     Package { name: "fonts-dejavu-core", reason: "letters for its pages" },
 ];
+
+const SERVER: [Package; 1] = [Package { name: "nginx-light", reason: "serves the apps that use the packed package" }];
 
 /// Runs the named steps, or all. The last line says how many checks passed and failed.
 pub fn test(workspace: &Workspace, names: &[String]) -> Result<ExitCode> {
@@ -206,6 +209,18 @@ fn e2e(workspace: &Workspace) -> Result<Outcome> {
     if files.is_empty() {
         return Ok(Outcome::Skipped("there is nothing in tests/e2e"));
     }
+    counted(in_browser(workspace)?.args(files))
+}
+
+fn consumers(workspace: &Workspace) -> Result<Outcome> {
+    let nginx = nginx()?;
+    let mut command = in_browser(workspace)?;
+    Node::install_consumers(workspace)?;
+    counted(command.arg(workspace.consumers().join("consumers.test.mjs")).env("WEB_SERVER", nginx))
+}
+
+/// Node's test runner, to be given its files: the package is built, and the browser is there.
+fn in_browser(workspace: &Workspace) -> Result<Command> {
     let (chromium, driver) = chromium()?;
     let node = Node::install(workspace)?;
     build::build(workspace, &node)?;
@@ -213,13 +228,12 @@ fn e2e(workspace: &Workspace) -> Result<Outcome> {
     command
         .current_dir(workspace.root())
         .args(["--test", "--test-reporter=spec"])
-        .args(files)
         .env("CHROMIUM", chromium)
         .env("CHROMEDRIVER", driver)
         // Selenium would look for browsers on the network otherwise.
         .env("SE_OFFLINE", "true")
         .env("SE_AVOID_STATS", "true");
-    counted(&mut command)
+    Ok(command)
 }
 
 /// The compiler, while no other xtask looks for it or compiles its library.
@@ -238,6 +252,21 @@ fn chromium() -> Result<(PathBuf, PathBuf)> {
         debian::install(&BROWSER)?;
     }
     find().context("the tests need Chromium and its chromedriver in PATH: install both")
+}
+
+/// A web server; installs it where it may.
+fn nginx() -> Result<PathBuf> {
+    // Debian keeps servers where only root's path leads.
+    let find = || {
+        process::on_path("nginx")
+            .into_iter()
+            .next()
+            .or(Some("/usr/sbin/nginx".into()).filter(|file: &PathBuf| file.is_file()))
+    };
+    if debian::is_here() && find().is_none() {
+        debian::install(&SERVER)?;
+    }
+    find().context("the tests need nginx in PATH: install it")
 }
 
 /// Runs a program that runs tests, shows what it says, and reads the sums from it.

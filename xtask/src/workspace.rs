@@ -38,6 +38,11 @@ impl Workspace {
         self.0.join("tests")
     }
 
+    /// The folder with the apps that use the packed package.
+    pub fn consumers(&self) -> PathBuf {
+        self.0.join("tests/consumers")
+    }
+
     /// What is made and may be deleted at any time.
     pub fn target(&self) -> PathBuf {
         self.0.join("target")
