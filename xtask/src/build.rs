@@ -58,7 +58,7 @@ pub fn named_module(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// Makes what ships, as far as it is not up to date.
-pub fn build(workspace: &Workspace, node: &Node) -> Result<()> {
+pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
     let _lock = workspace.lock()?;
     let toolchain = Toolchain::find(workspace, Panics::Trap)?;
     let compiled = process::timed("rustc", || compile(workspace, &toolchain))?;
@@ -89,7 +89,7 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<()> {
         fs::copy(&from, to).with_context(|| format!("cannot copy {}", from.display()))?;
     }
     eprintln!("xtask: {}: {}", process::short(&workspace.shipped()), sizes.join(", "));
-    Ok(())
+    Ok(toolchain)
 }
 
 /// The module as the compiler leaves it.

@@ -47,7 +47,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     };
     let workspace = Workspace::new()?;
     match (command.as_str(), arguments) {
-        ("build", []) => build::build(&workspace, &Node::install(&workspace)?)?,
+        ("build", []) => drop(build::build(&workspace, &Node::install(&workspace)?)?),
         ("size", _) => size::run(&workspace, &Node::install(&workspace)?, arguments)?,
         ("test", _) => return test::test(&workspace, arguments),
         ("demo", _) => demo::demo(&workspace, &Node::install(&workspace)?, arguments)?,

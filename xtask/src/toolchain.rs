@@ -92,6 +92,11 @@ impl Toolchain {
         Ok(command)
     }
 
+    /// Whether the standard library is compiled here, as where the budgets are held.
+    pub fn compiles_its_library(&self) -> bool {
+        self.sysroot.is_some()
+    }
+
     /// Whether Clippy can check code for the browser: it reads only the library of the compiler that it belongs to.
     pub fn has_clippy(&self) -> bool {
         let driver = format!("bin/clippy-driver{}", env::consts::EXE_SUFFIX);
@@ -151,7 +156,7 @@ fn any() -> Result<Found> {
         return Ok(found);
     }
     if !process::on_path("rustup").is_empty() {
-        match add_sources(&compilers) {
+        match add(&compilers) {
             Ok(found) => return Ok(found),
             Err(error) if debian::is_here() => eprintln!("xtask: {error:#}\nxtask: so, Debian's compiler"),
             Err(error) => return Err(error),
@@ -169,7 +174,7 @@ fn any() -> Result<Found> {
 
 fn from_rustup() -> Result<Found> {
     let compilers: Vec<PathBuf> = candidates().into_iter().filter(|rustc| belongs_to_rustup(rustc)).collect();
-    with_sources(&compilers).or_else(|| with_target(&compilers)).map_or_else(|| add_sources(&compilers), Ok)
+    with_sources(&compilers).or_else(|| with_target(&compilers)).map_or_else(|| add(&compilers), Ok)
 }
 
 fn from_debian() -> Result<Found> {
@@ -187,13 +192,24 @@ fn from_debian() -> Result<Found> {
     find().context("Debian's compiler is installed and still not found: is /usr/bin in PATH?")
 }
 
-fn add_sources(compilers: &[PathBuf]) -> Result<Found> {
-    let mut command = Command::new("rustup");
-    command.args(["component", "add", "rust-src"]);
-    eprintln!("xtask: no compiler here can make {TARGET}, so rustup's gets the sources of its standard library:");
-    eprintln!("xtask: {}", process::spell(&command));
-    process::run(&mut command).context("rustup could not add them (no network, or not allowed)")?;
-    with_sources(compilers).context("rustup added the sources, but to another toolchain than the one in use here")
+/// Gives rustup's compiler what it lacks: the sources of its standard library, or if they are not to be had, a library
+/// that is compiled already.
+fn add(compilers: &[PathBuf]) -> Result<Found> {
+    eprintln!(
+        "xtask: no compiler here can make {TARGET}, so rustup's gets the sources of its standard library, or the"
+    );
+    eprintln!("xtask: library itself:");
+    for arguments in [["component", "add", "rust-src"], ["target", "add", TARGET]] {
+        let mut command = Command::new("rustup");
+        command.args(arguments);
+        eprintln!("xtask: {}", process::spell(&command));
+        if process::run(&mut command).is_ok()
+            && let Some(found) = with_sources(compilers).or_else(|| with_target(compilers))
+        {
+            return Ok(found);
+        }
+    }
+    bail!("rustup could not add either (no network, not allowed, or another toolchain than the one in use here)")
 }
 
 fn with_sources(compilers: &[PathBuf]) -> Option<Found> {
