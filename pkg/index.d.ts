@@ -44,12 +44,12 @@ export interface Options {
   /** `false` for plain OAuth 2 at an `issuer`: no `openid` scope, no ID Token. Default: `true` where there is an `issuer`. */
   openid?: boolean;
   /**
-   * What `start()` does when this browser had a session and its tokens are gone, as after a reload: `silent` asks the
+   * What `start()` does when this browser had a session and its tokens are gone, as after a restart: `silent` asks the
    * provider once, by a redirect without any interaction (`prompt=none`); `none` waits for `signIn()`. Default: `silent`.
    */
   restore?: 'silent' | 'none';
   /**
-   * Where tokens live. `worker`: out of reach of the page's scripts. `page`: in reach of every script in the page, for
+   * Where tokens live. `worker`: out of reach of the page's scripts, in a worker that all tabs share where there is one. `page`: in reach of every script in the page, for
    * what cannot go through `fetch`; adds `accessToken()`. Default: `worker`.
    */
   tokens?: 'worker' | 'page';

@@ -16,7 +16,10 @@ export function createClient(options) {
 
 /** @implements {import('./index.d.ts').Client} */
 class Client extends EventTarget {
+  /** What all tabs must agree on. */
   #options;
+  /** What each page has for itself. */
+  #page;
   #place;
   #restore;
   /** @type {ReturnType<typeof pendingOf>} */
@@ -31,8 +34,9 @@ class Client extends EventTarget {
   /** @param {import('./index.d.ts').Options} options */
   constructor(options) {
     super();
-    const { restore = 'silent', tokens, workerUrl, wasmUrl, ...rest } = { ...options };
+    const { restore = 'silent', tokens, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope = '', ...rest } = { ...options };
     this.#options = rest;
+    this.#page = { redirectUri, postLogoutRedirectUri, scope };
     this.#place = { tokens, workerUrl, wasmUrl };
     this.#restore = restore;
     this.#pending = pendingOf(`${rest.issuer ?? rest.server?.authorization_endpoint} ${rest.clientId}`);
@@ -50,9 +54,7 @@ class Client extends EventTarget {
   }
 
   async signIn({ returnTo = here(), params = {} } = {}) {
-    const { url, state, record } = await this.#call('begin', { params: { ...params }, returnTo }); // the core decides where to go
-    this.#pending.keep(state, record);
-    location.assign(url); // only a page can go there
+    location.assign(await this.#begin(params, returnTo)); // only a page can go there
     return /** @type {Promise<never>} */ (new Promise(() => {}));
   }
 
@@ -83,7 +85,8 @@ class Client extends EventTarget {
 
   async signOut() {
     this.#pending.mark(false);
-    const url = await this.#call('end');
+    const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#page;
+    const url = await this.#call('end', { returnTo: absolute('postLogoutRedirectUri', postLogoutRedirectUri) });
     if (url) location.assign(url);
   }
 
@@ -116,12 +119,19 @@ class Client extends EventTarget {
     }
     const session = this.#take(await this.#call('session'));
     if (!session && this.#restore === 'silent' && this.#pending.worthTrying()) {
-      const { url, state, record } = await this.#call('begin', { params: { prompt: 'none' }, returnTo: here() });
-      this.#pending.keep(state, record);
-      location.replace(url);
+      location.replace(await this.#begin({ prompt: 'none' }, here()));
       return /** @type {Promise<never>} */ (new Promise(() => {}));
     }
     return session;
+  }
+
+  /** @param {Record<string, string>} params @param {string} returnTo */
+  async #begin(params, returnTo) {
+    const { redirectUri, scope } = this.#page;
+    const request = { redirectUri: absolute('redirectUri', redirectUri), scope, returnTo, params: { ...params } };
+    const { url, state, record } = await this.#call('begin', request); // the core decides where to go
+    this.#pending.keep(state, record);
+    return url;
   }
 
   async #settled() {
@@ -142,13 +152,8 @@ class Client extends EventTarget {
 
   /** Addresses are the browser's to read: it knows the page. */
   async #open() {
-    const { redirectUri = page().pathname, postLogoutRedirectUri, api = [], ...rest } = this.#options;
-    const options = {
-      ...rest,
-      redirectUri: absolute('redirectUri', redirectUri),
-      ...(postLogoutRedirectUri !== undefined && { postLogoutRedirectUri: absolute('postLogoutRedirectUri', postLogoutRedirectUri) }),
-      api: Array.from(api, (entry) => absolute('api', entry)),
-    };
+    const { api = [], ...rest } = this.#options;
+    const options = { ...rest, api: Array.from(api, (entry) => absolute('api', entry)) };
     return openVault(this.#place, options, ({ event, session, reason }) => {
       if (event === 'trapped') this.#vault = undefined;
       this.#take(/** @type {Session | null} */ (session));
@@ -174,8 +179,8 @@ const here = () => page().pathname + location.search + location.hash;
 /** @param {string} path */
 const show = (path) => history.replaceState(history.state, '', path);
 
-/** @param {string} option @param {string} url */
-function absolute(option, url) {
+/** @param {string} option @param {string} [url] */
+function absolute(option, url = page().pathname) {
   try {
     return new URL(url, location.href).href;
   } catch (cause) {

@@ -17,6 +17,7 @@ export function asking(port, onEvent, toError) {
   const waiting = new Map();
   let last = 0;
   port.onmessage = ({ data }) => {
+    if (data.event === 'there') return port.postMessage({ id: ++last, op: 'here' });
     if (data.event) return onEvent(data);
     const call = waiting.get(data.id);
     waiting.delete(data.id);

@@ -6,7 +6,10 @@ import { asking } from './port.js';
 /** Milliseconds after which a vault that does not answer is not coming. */
 const START = 5000;
 
-/** One worker serves all clients of the page that name the same file. @type {Map<string, Worker>} */
+/**
+ * One worker serves all clients that name the same file: of all tabs, where there are shared workers.
+ * @type {Map<string, { start: Worker | SharedWorker, port: Worker | MessagePort }>}
+ */
 const workers = new Map();
 
 /**
@@ -26,12 +29,12 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker' }, optio
   const beside = workerUrl ? new URL('valet_key.wasm', script) : new URL('./wasm/valet_key.wasm', import.meta.url);
   const wasm = new URL(wasmUrl ?? beside, location.href).href;
   const { port1, port2 } = new MessageChannel();
-  /** @type {Worker | undefined} */
+  /** @type {{ start: Worker | SharedWorker, port: Worker | MessagePort } | undefined} */
   let worker;
   /** Whatever waits is told, and the next call starts another worker. @param {Error} error */
   const lost = (error) => {
     if (workers.get(script) === worker) workers.delete(script);
-    worker?.terminate();
+    if (worker?.start instanceof Worker) worker.start.terminate();
     fail(error);
   };
   const { call, fail } = asking(
@@ -53,8 +56,8 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker' }, optio
     if (tokens === 'page') (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(port2, wasm, true);
     else {
       worker = workerAt(script);
-      worker.addEventListener('error', notStarted);
-      worker.postMessage({ port: port2, wasmUrl: wasm }, [port2]);
+      worker.start.addEventListener('error', notStarted);
+      worker.port.postMessage({ port: port2, wasmUrl: wasm }, [port2]);
     }
   } catch (cause) {
     notStarted(cause);
@@ -64,7 +67,7 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker' }, optio
     return call;
   } finally {
     clearTimeout(timer);
-    worker?.removeEventListener('error', notStarted);
+    worker?.start.removeEventListener('error', notStarted);
   }
 }
 
@@ -90,7 +93,17 @@ function workerAt(script) {
     policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy('valet-key', {
       createScriptURL: (/** @type {string} */ url) => (scripts.has(url) ? url : ''),
     });
-    worker = new Worker(policy ? policy.createScriptURL(script) : script, { type: 'module', name: 'valet-key' });
+    const url = policy ? policy.createScriptURL(script) : script;
+    // `extendedLifetime` keeps the worker over a reload of the only tab, where the engine knows it.
+    // Another release is another worker: the two need not understand each other.
+    const options = /** @type {any} */ ({ type: 'module', name: 'valet-key 0.1.0', extendedLifetime: true });
+    if (typeof SharedWorker === 'undefined') {
+      const start = new Worker(url, options);
+      worker = { start, port: start };
+    } else {
+      const start = new SharedWorker(url, options);
+      worker = { start, port: start.port };
+    }
     workers.set(script, worker);
   }
   return worker;

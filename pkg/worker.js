@@ -14,6 +14,13 @@ const INTEGRITY = __WASM_INTEGRITY__;
 /** @type {Promise<unknown> | undefined} */
 let loading;
 
+/**
+ * A client of this origin, and the tabs that use it.
+ * @typedef {{ core: Core, options: string, ports: Set<MessagePort>, heard?: () => void }} Vault
+ */
+/** By issuer and client id. @type {Map<string, Vault>} */
+const vaults = new Map();
+
 /** @type {Set<MessagePort>} */
 const ports = new Set();
 
@@ -23,20 +30,19 @@ const ports = new Set();
  */
 export function connect(port, wasmUrl, inPage) {
   ports.add(port);
-  /** @type {Core | undefined} */
-  let core;
-  let configured = '';
+  /** @type {Vault | undefined} */
+  let vault;
 
-  const configuredCore = () => {
-    if (!core) throw plain('unexpected', 'a call before `configure`', 'Please report it.');
-    return core;
+  const core = () => {
+    if (!vault) throw plain('unexpected', 'a call before `configure`', 'Please report it.');
+    return vault.core;
   };
-  /** Tells the page before the call is answered, so that `client.session` is right when a promise resolves. */
+  /** Tells every tab before the call is answered, so that `client.session` is right when a promise resolves. */
   const publish = () => {
-    const reason = core?.takeChange();
-    if (reason) port.postMessage({ event: 'change', session: view(), reason });
+    const reason = core().takeChange();
+    if (reason) for (const tab of vault?.ports ?? []) tab.postMessage({ event: 'change', session: view(), reason });
   };
-  const view = () => parsed(configuredCore().session());
+  const view = () => parsed(core().session());
   /** @param {Promise<any>} result @returns {Promise<any>} */
   const settle = (result) => result.finally(publish);
 
@@ -47,22 +53,34 @@ export function connect(port, wasmUrl, inPage) {
         takes: { options: 'object' },
         run: async ({ options }) => {
           const text = JSON.stringify(options);
-          // The first one is final: nobody widens the list of APIs later.
-          if (core && text !== configured) throw plain('config_error', 'already configured otherwise', 'Make another client.');
           await (loading ??= load(wasmUrl).catch(notLoaded));
-          core ??= new Core((configured = text));
+          const name = `${options.issuer ?? options.server?.authorization_endpoint} ${options.clientId}`;
+          let found = vaults.get(name);
+          // A page of a newer release may come with other options; the session of the older one ends with its last tab.
+          if (!found || (found.options !== text && !(await isUsed(found)))) {
+            found = { core: new Core(text), options: text, ports: new Set() };
+          }
+          // The first one is final: nobody widens the list of APIs of a session that somebody uses.
+          if (found.options !== text || (vault && vault !== found)) {
+            throw plain('config_error', 'this client is configured otherwise in another tab', 'Give it the same options everywhere, or close the other tabs.');
+          }
+          vaults.set(name, (vault = found));
+          vault.ports.add(port);
           return {};
         },
       },
-      prepare: { takes: {}, run: async () => ({ value: await configuredCore().prepare() }) },
+      here: { takes: {}, run: async () => ({ value: vault?.heard?.() }) },
+      prepare: { takes: {}, run: async () => ({ value: await core().prepare() }) },
       begin: {
-        takes: { params: 'object', returnTo: 'string' },
-        run: async ({ params, returnTo }) => ({ value: parsed(await configuredCore().begin(JSON.stringify(params), returnTo)) }),
+        takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', params: 'object' },
+        run: async ({ redirectUri, scope, returnTo, params }) => ({
+          value: parsed(await core().begin(redirectUri, scope, returnTo, JSON.stringify(params))),
+        }),
       },
       complete: {
         takes: { query: 'string', record: 'string?', pending: 'boolean' },
         run: async ({ query, record, pending }) => {
-          const value = parsed(await settle(configuredCore().complete(query, record, pending)));
+          const value = parsed(await settle(core().complete(query, record, pending)));
           return { value };
         },
       },
@@ -70,23 +88,23 @@ export function connect(port, wasmUrl, inPage) {
       refresh: {
         takes: {},
         run: async () => {
-          await settle(configuredCore().refresh());
+          await settle(core().refresh());
           return { value: view() };
         },
       },
-      end: { takes: {}, run: async () => ({ value: await settle(configuredCore().end()) }) },
+      end: { takes: { returnTo: 'string' }, run: async ({ returnTo }) => ({ value: await settle(core().end(returnTo)) }) },
       fetch: {
         takes: { url: 'string', init: 'object' },
         run: async ({ url, init }, signal) => {
           const request = new Request(url, { ...init, redirect: 'error', signal });
-          const response = await settle(configuredCore().fetch(request));
+          const response = await settle(core().fetch(request));
           const { status, statusText, headers } = response;
           const body = await bodyOf(response);
           return { value: { url: response.url, body, init: { status, statusText, headers: [...headers] } }, transfer: body ? [body] : [] };
         },
       },
       ...(inPage && {
-        accessToken: { takes: {}, run: async () => ({ value: await settle(configuredCore().accessToken()) }) },
+        accessToken: { takes: {}, run: async () => ({ value: await settle(core().accessToken()) }) },
       }),
     },
     toPlain,
@@ -119,6 +137,14 @@ const STREAMS = (() => {
 /** @param {string} url */
 const load = async (url) => initSync({ module: await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })) });
 
+/** Whether any tab is left: no engine says so of its own accord. @param {Vault} vault @returns {Promise<boolean>} */
+const isUsed = (vault) =>
+  new Promise((resolve) => {
+    vault.heard = () => resolve(true);
+    setTimeout(resolve, 300, false);
+    for (const port of vault.ports) port.postMessage({ event: 'there' });
+  });
+
 /** @param {string | undefined} json */
 const parsed = (json) => (json ? JSON.parse(json) : null);
 
@@ -146,13 +172,18 @@ function notLoaded(error) {
 function trapped() {
   for (const port of ports) port.postMessage({ event: 'trapped', session: null, reason: 'restarted' });
   ports.clear();
+  vaults.clear();
+  if (isWorker) scope.close();
 }
 
 const scope = /** @type {any} */ (globalThis);
-if (scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope) {
-  scope.onmessage = (/** @type {MessageEvent} */ { data }) => {
+const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
+if (isWorker) {
+  const onmessage = (/** @type {MessageEvent} */ { data }) => {
     if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false);
   };
+  scope.onmessage = onmessage;
+  scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = onmessage);
   for (const type of ['error', 'unhandledrejection']) {
     scope.addEventListener(type, (/** @type {any} */ event) => {
       if ((event.error ?? event.reason) instanceof WebAssembly.RuntimeError) trapped();

@@ -11,6 +11,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::browser::{Client, Completion};
+use crate::protocol::authorization_request::SignIn;
 use crate::protocol::error::Error;
 use crate::protocol::json::{Value, write_integer, write_member};
 
@@ -31,10 +32,12 @@ impl Core {
     }
 
     /// See [`Client::begin`]. `params` is a JSON object of strings. Gives `{ url, state, record }`.
-    pub fn begin(&self, params: String, return_to: String) -> Promise {
+    pub fn begin(&self, redirect_uri: String, scope: String, return_to: String, params: String) -> Promise {
         let client = self.0.clone();
         promise(Box::pin(async move {
-            let request = client.begin(&read_params(&params)?, &return_to).await?;
+            let (redirect_uri, scope, return_to) = (&*redirect_uri, &*scope, &*return_to);
+            let sign_in = SignIn { redirect_uri, scope, return_to, params: &read_params(&params)? };
+            let request = client.begin(sign_in).await?;
             let record = request.transaction.to_record();
             let state = request.transaction.state.expose();
             Ok(object(&[("url", &request.url), ("state", state), ("record", &record)]))
@@ -83,9 +86,9 @@ impl Core {
     }
 
     /// See [`Client::end`]. Gives the URL, or `undefined`.
-    pub fn end(&self) -> Promise {
+    pub fn end(&self, return_to: String) -> Promise {
         let client = self.0.clone();
-        promise(Box::pin(async move { client.end().await.map(JsValue::from) }))
+        promise(Box::pin(async move { client.end(&return_to).await.map(JsValue::from) }))
     }
 
     /// See [`Client::prepare`].

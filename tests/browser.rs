@@ -3,6 +3,7 @@
 #![cfg(all(feature = "browser", target_arch = "wasm32"))]
 
 use valet_key::browser::{Client, Completion};
+use valet_key::protocol::authorization_request::SignIn;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Request, RequestInit};
@@ -12,7 +13,7 @@ wasm_bindgen_test_configure!(run_in_browser);
 /// A client whose provider's metadata are at hand, so that no request is needed before the redirect.
 fn client() -> Client {
     let options = r#"{
-        "issuer": "https://as.test", "clientId": "spa", "redirectUri": "https://app.test/cb", "api": ["https://api.test/v1/"],
+        "issuer": "https://as.test", "clientId": "spa", "api": ["https://api.test/v1/"],
         "server": {
             "issuer": "https://as.test",
             "authorization_endpoint": "https://as.test/authorize",
@@ -21,6 +22,9 @@ fn client() -> Client {
     }"#;
     Client::new(options).expect("well formed")
 }
+
+const SIGN_IN: SignIn<'_> =
+    SignIn { redirect_uri: "https://app.test/cb", scope: "openid", return_to: "/", params: &[] };
 
 fn code<T>(result: Result<T, std::sync::Arc<valet_key::protocol::error::Error>>) -> &'static str {
     result.err().map_or("no error", |error| error.code())
@@ -39,8 +43,8 @@ fn address() -> String {
 #[wasm_bindgen_test]
 async fn every_sign_in_draws_its_own_secrets() {
     let client = client();
-    let first = client.begin(&[], "/").await.expect("a request");
-    let second = client.begin(&[], "/").await.expect("a request");
+    let first = client.begin(SIGN_IN).await.expect("a request");
+    let second = client.begin(SIGN_IN).await.expect("a request");
     assert!(first.url.starts_with("https://as.test/authorize?response_type=code&client_id=spa&"), "{}", first.url);
     assert_ne!(first.transaction.state.expose(), second.transaction.state.expose());
     assert_ne!(first.transaction.nonce.expose(), second.transaction.nonce.expose());
@@ -67,10 +71,10 @@ async fn no_call_leaves_without_permission_and_session() {
 
 #[wasm_bindgen_test]
 async fn an_unreachable_provider_is_a_network_error_each_time() {
-    let options = r#"{"issuer":"http://localhost:1","clientId":"spa","redirectUri":"https://app.test/","allowLoopbackHttp":true}"#;
+    let options = r#"{"issuer":"http://localhost:1","clientId":"spa","allowLoopbackHttp":true}"#;
     let client = Client::new(options).expect("well formed");
     for _ in 0..2 {
-        assert_eq!(code(client.begin(&[], "/").await), "network_error");
+        assert_eq!(code(client.begin(SIGN_IN).await), "network_error");
     }
 }
 
@@ -80,7 +84,7 @@ async fn a_response_that_nobody_waits_for_is_ignored() {
     let ignored = client.complete("code=c&state=s", None, false).await.expect("no error");
     assert!(matches!(ignored, Completion::Ignored));
     assert_eq!(code(client.complete("code=c&state=s", None, true).await), "state_mismatch");
-    let pending = client.begin(&[], "/").await.expect("a request").transaction;
+    let pending = client.begin(SIGN_IN).await.expect("a request").transaction;
     let query = format!("error=login_required&state={}", pending.state.expose());
     assert_eq!(code(client.complete(&query, Some(&pending.to_record()), false).await), "authorization_error");
 }
@@ -89,7 +93,11 @@ async fn a_response_that_nobody_waits_for_is_ignored() {
 async fn a_silent_attempt_may_end_without_a_session() {
     let client = client();
     let params = [("prompt".to_owned(), "none".to_owned())];
-    let pending = client.begin(&params, "/back?x=1#y").await.expect("a request").transaction;
+    let pending = client
+        .begin(SignIn { params: &params, return_to: "/back?x=1#y", ..SIGN_IN })
+        .await
+        .expect("a request")
+        .transaction;
     let query = format!("error=login_required&state={}", pending.state.expose());
     let completion = client.complete(&query, Some(&pending.to_record()), false).await.expect("a normal outcome");
     assert!(matches!(completion, Completion::ReturnTo(path) if path == "/back?x=1#y"));

@@ -2,11 +2,13 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use support::{
     METADATA, at, claims, code, config, discover, finish, honest_query, id_token, json, metadata, options, request,
     transaction,
 };
-use valet_key::protocol::authorization_request::AuthorizationRequest;
+use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
@@ -22,6 +24,10 @@ use valet_key::protocol::transaction::Transaction;
 /// What is said of it, which claims are changed, and the reason for which it is refused.
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>);
 
+fn begin(sign_in: SignIn<'_>) -> Result<AuthorizationRequest, Arc<Error>> {
+    AuthorizationRequest::new(&config(), &metadata(), sign_in, &support::ENTROPY, at(0))
+}
+
 fn fields(form: &str) -> Vec<(String, String)> {
     form::parse(form).expect("a form")
 }
@@ -29,28 +35,21 @@ fn fields(form: &str) -> Vec<(String, String)> {
 #[test]
 fn wrong_options_are_named() {
     let rows = [
-        (r#"{"issuer":"http://as.test","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
-        (r#"{"issuer":"http://localhost:9000","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
-        (r#"{"issuer":"https://as.test/?x=1","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
-        (r#"{"issuer":"https://as.test/#f","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
-        (r#"{"issuer":"https://u:p@as.test","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
-        (r#"{"issuer":"as.test","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
-        (r#"{"issuer":"","clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
-        (r#"{"clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
-        (r#"{"issuer":7,"clientId":"spa","redirectUri":"https://app.test/"}"#, "issuer"),
-        (r#"{"issuer":"https://as.test","redirectUri":"https://app.test/"}"#, "clientId"),
-        (r#"{"issuer":"https://as.test","clientId":["spa"],"redirectUri":"https://app.test/"}"#, "clientId"),
-        (r#"{"issuer":"https://as.test","clientId":"spa"}"#, "redirectUri"),
-        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/#/cb"}"#, "redirectUri"),
-        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"javascript:1"}"#, "redirectUri"),
-        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","scope":"a\"b"}"#, "scope"),
-        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","timeout":0}"#, "timeout"),
-        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","openid":"yes"}"#, "openid"),
-        (
-            r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","clientSecret":"x"}"#,
-            "clientSecret",
-        ),
-        (r#"{"issuer":"https://as.test","client_id":"spa","redirectUri":"https://app.test/"}"#, "client_id"),
+        (r#"{"issuer":"http://as.test","clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":"http://localhost:9000","clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":"https://as.test/?x=1","clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":"https://as.test/#f","clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":"https://u:p@as.test","clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":"as.test","clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":"","clientId":"spa"}"#, "issuer"),
+        (r#"{"clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":7,"clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":"https://as.test"}"#, "clientId"),
+        (r#"{"issuer":"https://as.test","clientId":["spa"]}"#, "clientId"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","timeout":0}"#, "timeout"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","openid":"yes"}"#, "openid"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","clientSecret":"x"}"#, "clientSecret"),
+        (r#"{"issuer":"https://as.test","client_id":"spa"}"#, "client_id"),
         ("[]", "options"),
         ("{", "options"),
     ];
@@ -58,8 +57,27 @@ fn wrong_options_are_named() {
         let error = Config::parse(options).expect_err(options);
         assert!(matches!(&*error, Error::Config { option, .. } if option == expected), "{options}: {error}");
     }
-    let local = r#"{"issuer":"http://localhost:9000","clientId":"spa","redirectUri":"http://localhost/","allowLoopbackHttp":true}"#;
+    let local = r#"{"issuer":"http://localhost:9000","clientId":"spa","allowLoopbackHttp":true}"#;
     assert_eq!(code(&Config::parse(local)), None);
+}
+
+#[test]
+fn a_wrong_sign_in_is_named_before_any_request() {
+    let honest = support::SIGN_IN;
+    let rows = [
+        (SignIn { redirect_uri: "", ..honest }, "redirectUri"),
+        (SignIn { redirect_uri: "https://app.test/#/cb", ..honest }, "redirectUri"),
+        (SignIn { redirect_uri: "javascript:1", ..honest }, "redirectUri"),
+        (SignIn { redirect_uri: "http://app.test/cb", ..honest }, "redirectUri"),
+        (SignIn { scope: "a\"b", ..honest }, "scope"),
+        (SignIn { return_to: "//evil.test", ..honest }, "returnTo"),
+    ];
+    for (sign_in, expected) in rows {
+        let error = sign_in.check(&config()).expect_err(expected);
+        assert!(matches!(&*error, Error::Config { option, .. } if option == expected), "{sign_in:?}: {error}");
+    }
+    let local = SignIn { redirect_uri: "http://localhost:5173/", ..honest };
+    assert_eq!(code(&local.check(&config())), None, "OAuth 2.1 §1.5");
 }
 
 #[test]
@@ -77,9 +95,7 @@ fn entries_of_the_api_list_are_exact() {
         "https://api.test:443/",
         "https://api.test/a/../b/",
     ] {
-        let options = format!(
-            r#"{{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","api":["{entry}"]}}"#
-        );
+        let options = format!(r#"{{"issuer":"https://as.test","clientId":"spa","api":["{entry}"]}}"#);
         assert_eq!(code(&Config::parse(&options)), Some("config_error"), "{entry}");
     }
 }
@@ -162,15 +178,16 @@ fn the_authorization_request_has_each_parameter_once() {
 
 #[test]
 fn scope_is_what_was_asked_for() {
-    let rows = [
-        (r#""issuer":"https://as.test","#, "openid"),
-        (r#""issuer":"https://as.test","scope":"read  openid read","#, "openid read"),
-        (r#""issuer":"https://as.test","openid":false,"#, ""),
-        (r#""issuer":"https://as.test","openid":false,"scope":"read write","#, "read write"),
-    ];
-    for (options, expected) in rows {
-        let options = format!(r#"{{{options}"clientId":"spa","redirectUri":"https://app.test/"}}"#);
-        assert_eq!(Config::parse(&options).expect(&options).scope, expected, "{options}");
+    for (openid, asked, expected) in [
+        (true, "", "openid"),
+        (true, "read  openid read", "openid read"),
+        (false, "", ""),
+        (false, "read write", "read write"),
+    ] {
+        let options = format!(r#"{{"issuer":"https://as.test","openid":{openid},"clientId":"spa"}}"#);
+        let config = Config::parse(&options).expect("well formed");
+        let sign_in = SignIn { scope: asked, ..support::SIGN_IN };
+        assert_eq!(sign_in.check(&config).expect("well formed"), expected, "{openid} {asked}");
     }
 }
 
@@ -188,14 +205,11 @@ fn what_the_client_sets_cannot_be_overridden() {
         "client_secret",
     ] {
         let params = [(name.to_owned(), "x".to_owned())];
-        let result = AuthorizationRequest::new(&config(), &metadata(), &params, "/", &support::ENTROPY, at(0));
+        let result = begin(SignIn { params: &params, ..support::SIGN_IN });
         assert_eq!(code(&result), Some("config_error"), "{name}");
     }
     let long = [("login_hint".to_owned(), "x".repeat(9000))];
-    assert_eq!(
-        code(&AuthorizationRequest::new(&config(), &metadata(), &long, "/", &support::ENTROPY, at(0))),
-        Some("config_error")
-    );
+    assert_eq!(code(&begin(SignIn { params: &long, ..support::SIGN_IN })), Some("config_error"));
 }
 
 #[test]
@@ -217,15 +231,14 @@ fn only_paths_of_this_origin_are_returned_to() {
         "a",
     ];
     for target in refused {
-        let result = AuthorizationRequest::new(&config(), &metadata(), &[], target, &support::ENTROPY, at(0));
+        let result = begin(SignIn { return_to: target, ..support::SIGN_IN });
         assert_eq!(code(&result), Some("config_error"), "{target}");
         // Planted in the store later, it makes the whole record worthless.
         let record = transaction().to_record().replace("/here?x=1#y", &target.replace('\\', "\\\\"));
         assert!(Transaction::from_record(&record).is_none(), "{target}");
     }
     let kept = "/a/b?x=1&y=%26#/route?z";
-    let request =
-        AuthorizationRequest::new(&config(), &metadata(), &[], kept, &support::ENTROPY, at(0)).expect("a path");
+    let request = begin(SignIn { return_to: kept, ..support::SIGN_IN }).expect("a path");
     let record = request.transaction.to_record();
     assert_eq!(Transaction::from_record(&record).expect("a record").return_to, kept);
     assert!(!request.url.contains("route"), "not in the request");
@@ -515,13 +528,16 @@ fn signing_out_revokes_the_refresh_token_first() {
 
 #[test]
 fn the_end_of_the_providers_session_has_an_address() {
-    let url = logout::end_session_url(&metadata(), &config()).expect("acceptable").expect("offered");
-    assert_eq!(url, "https://as.test/logout?client_id=spa&post_logout_redirect_uri=https%3A%2F%2Fapp.test%2Fcb");
+    let url =
+        logout::end_session_url(&metadata(), &config(), "https://app.test/bye").expect("acceptable").expect("offered");
+    assert_eq!(url, "https://as.test/logout?client_id=spa&post_logout_redirect_uri=https%3A%2F%2Fapp.test%2Fbye");
     for bad in ["javascript:alert(1)", "http://as.test/logout"] {
         let metadata =
             discover(&METADATA.replace("https://as.test/logout", bad)).expect("signing in works all the same");
-        assert_eq!(code(&logout::end_session_url(&metadata, &config())), Some("url_rejected"), "{bad}");
+        let result = logout::end_session_url(&metadata, &config(), "https://app.test/bye");
+        assert_eq!(code(&result), Some("url_rejected"), "{bad}");
     }
-    let plain = Config::parse(&options(r#""postLogoutRedirectUri":"https://app.test/bye","#)).expect("well formed");
-    assert!(logout::end_session_url(&metadata(), &plain).expect("acceptable").expect("offered").ends_with("%2Fbye"));
+    for bad in ["javascript:1", "//evil.test", "https://app.test/#x"] {
+        assert_eq!(code(&logout::end_session_url(&metadata(), &config(), bad)), Some("config_error"), "{bad}");
+    }
 }

@@ -102,9 +102,8 @@ fn permitted_is_equal_or_blocked() {
         let secure = |url: &str| url.strip_prefix("http:").map_or(url.to_owned(), |rest| format!("https:{rest}"));
         let (input, href) = (&secure(input), &secure(href));
         let Some(origin) = Url::parse(href, Loopback::Allowed).map(|url| url.origin().to_owned()) else { continue };
-        let options = format!(
-            r#"{{"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/","allowLoopbackHttp":true,"api":["{origin}"]}}"#
-        );
+        let options =
+            format!(r#"{{"issuer":"https://as.test","clientId":"spa","allowLoopbackHttp":true,"api":["{origin}"]}}"#);
         let api = Config::parse(&options).expect(&origin).api;
         if api.permit(input).is_ok() {
             let ours = Url::parse(input, Loopback::Allowed).expect("permitted");

@@ -47,8 +47,7 @@ fn rfc_6749_section_5_1() {
 #[test]
 fn rfc_8414_section_3_1_and_openid_connect_discovery_section_4() {
     let requested = |issuer: &str, openid: bool| -> Vec<String> {
-        let options =
-            format!(r#"{{"issuer":"{issuer}","openid":{openid},"clientId":"spa","redirectUri":"https://app.test/"}}"#);
+        let options = format!(r#"{{"issuer":"{issuer}","openid":{openid},"clientId":"spa"}}"#);
         let config = valet_key::protocol::config::Config::parse(&options).expect("well formed");
         Discovery::new(&config).requests().into_iter().map(|request| request.url).collect()
     };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bell::Bell;
 
-use crate::protocol::authorization_request::{AuthorizationRequest, Entropy};
+use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::config::Config;
 use crate::protocol::error::Error;
@@ -81,14 +81,11 @@ impl Client {
     /// # Errors
     ///
     /// Those of discovery, and those of [`AuthorizationRequest::new`].
-    pub async fn begin(
-        &self,
-        params: &[(String, String)],
-        return_to: &str,
-    ) -> Result<AuthorizationRequest, Arc<Error>> {
+    pub async fn begin(&self, sign_in: SignIn<'_>) -> Result<AuthorizationRequest, Arc<Error>> {
+        sign_in.check(&self.config)?;
         let metadata = self.metadata().await?;
         let entropy = Entropy { state: place::entropy()?, nonce: place::entropy()?, code_verifier: place::entropy()? };
-        AuthorizationRequest::new(&self.config, &metadata, params, return_to, &entropy, place::now())
+        AuthorizationRequest::new(&self.config, &metadata, sign_in, &entropy, place::now())
     }
 
     /// Finishes a sign-in. `query` is that of the page, `record` what was kept under its `state`, and `pending` says
@@ -207,17 +204,18 @@ impl Client {
         self.ready(call).await
     }
 
-    /// Forgets the session, revokes its tokens, and says where the page goes to end the provider's own session.
+    /// Forgets the session, revokes its tokens, and says where the page goes to end the provider's own session and come
+    /// back to `return_to`.
     ///
     /// # Errors
     ///
     /// [`Error::UrlRejected`] if the provider names an unacceptable address. The session is over all the same.
-    pub async fn end(&self) -> Result<Option<String>, Arc<Error>> {
+    pub async fn end(&self, return_to: &str) -> Result<Option<String>, Arc<Error>> {
         let leftover = self.forget(Change::SignedOut);
         self.settled.ring();
         self.revoke(leftover).await;
         match self.metadata().await {
-            Ok(metadata) => logout::end_session_url(&metadata, &self.config),
+            Ok(metadata) => logout::end_session_url(&metadata, &self.config, return_to),
             Err(_) => Ok(None),
         }
     }

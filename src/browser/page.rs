@@ -7,6 +7,7 @@ use web_sys::Window;
 
 use super::store::Store;
 use super::{Client, Completion};
+use crate::protocol::authorization_request::SignIn;
 use crate::protocol::error::Error;
 use crate::protocol::form;
 
@@ -44,26 +45,25 @@ impl Client {
         Ok(())
     }
 
-    /// Leaves the page for the provider; the user comes back to the same place.
+    /// Leaves the page for the provider; the user comes back to where `sign_in` says.
     ///
     /// # Errors
     ///
     /// Those of [`Client::begin`]; [`Error::Config`] outside of a page, or without session storage.
-    pub async fn sign_in(&self, params: &[(String, String)]) -> Result<(), Arc<Error>> {
+    pub async fn sign_in(&self, sign_in: SignIn<'_>) -> Result<(), Arc<Error>> {
         let location = window()?.location();
-        let parts = [location.pathname(), location.search(), location.hash()].map(Result::unwrap_or_default);
-        let request = self.begin(params, &parts.concat()).await?;
+        let request = self.begin(sign_in).await?;
         Store::open(&self.config.issuer, &self.config.client_id)?.keep(&request.transaction)?;
         location.assign(&request.url).map_err(|_| Error::unexpected("a navigation that the browser refuses"))
     }
 
-    /// Ends the session here and at the provider.
+    /// Ends the session here and at the provider, which sends the user back to `return_to`.
     ///
     /// # Errors
     ///
     /// Those of [`Client::end`]; [`Error::Config`] outside of a page.
-    pub async fn sign_out(&self) -> Result<(), Arc<Error>> {
-        match self.end().await? {
+    pub async fn sign_out(&self, return_to: &str) -> Result<(), Arc<Error>> {
+        match self.end(return_to).await? {
             Some(url) => window()?
                 .location()
                 .assign(&url)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::config::Config;
+use super::config::{Config, check_page_url, scope};
 use super::error::Error;
 use super::form;
 use super::metadata::ServerMetadata;
@@ -48,6 +48,36 @@ impl core::fmt::Debug for Entropy {
     }
 }
 
+/// What a page asks for: it may differ from one sign-in to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct SignIn<'a> {
+    /// RFC 6749 §3.1.2, sent byte for byte as it stands here.
+    pub redirect_uri: &'a str,
+    /// RFC 6749 §3.3, separated by spaces. `openid` is added where it belongs.
+    pub scope: &'a str,
+    /// Where the user is: path, query and fragment of this origin.
+    pub return_to: &'a str,
+    /// Further parameters in their registered spelling.
+    pub params: &'a [(String, String)],
+}
+
+impl SignIn<'_> {
+    /// Checks what can be checked without the server, and gives the scope without repetitions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] names `redirectUri`, `scope`, a `returnTo` that is no path of this origin, or a parameter that
+    /// belongs to the client.
+    pub fn check(&self, config: &Config) -> Result<String, Arc<Error>> {
+        check_page_url("redirectUri", self.redirect_uri)?;
+        return_target(self.return_to)?;
+        if let Some((name, _)) = self.params.iter().find(|(name, _)| RESERVED.contains(&name.as_str())) {
+            return Err(Error::config(name, "set by the client, not by `params`"));
+        }
+        scope(self.scope, config.openid)
+    }
+}
+
 /// A request on its way: where the browser goes, and what it keeps meanwhile.
 #[derive(Debug)]
 pub struct AuthorizationRequest {
@@ -58,31 +88,28 @@ pub struct AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
-    /// Builds the request. `params` are further parameters in their registered spelling.
+    /// Builds the request.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] names a parameter that belongs to the client, a `returnTo` that is no path of this origin, or
-    /// parameters that make the URL too long.
+    /// Those of [`SignIn::check`], and [`Error::Config`] for parameters that make the URL too long.
     pub fn new(
         config: &Config,
         metadata: &ServerMetadata,
-        params: &[(String, String)],
-        return_to: &str,
+        sign_in: SignIn<'_>,
         entropy: &Entropy,
         now: Now,
     ) -> Result<Self, Arc<Error>> {
-        if let Some((name, _)) = params.iter().find(|(name, _)| RESERVED.contains(&name.as_str())) {
-            return Err(Error::config(name, "set by the client, not by `params`"));
-        }
+        let scope = sign_in.check(config)?;
+        let SignIn { redirect_uri, return_to, params, .. } = sign_in;
         let transaction = Box::new(Transaction {
             state: random_text(entropy.state),
             nonce: if config.openid { random_text(entropy.nonce) } else { Secret::new("") },
             code_verifier: CodeVerifier::from_entropy(entropy.code_verifier),
             issuer: metadata.issuer.clone(),
-            redirect_uri: config.redirect_uri.clone(),
-            scope: config.scope.clone(),
-            return_to: return_target(return_to)?,
+            redirect_uri: redirect_uri.into(),
+            scope,
+            return_to: return_to.into(),
             silent: params.iter().any(|(name, value)| name == "prompt" && value == "none"),
             started: now.wall,
             metadata: metadata.json.clone(),
@@ -92,8 +119,8 @@ impl AuthorizationRequest {
         for (name, value) in [
             ("response_type", "code"),
             ("client_id", &config.client_id),
-            ("redirect_uri", &config.redirect_uri),
-            ("scope", &config.scope),
+            ("redirect_uri", redirect_uri),
+            ("scope", &transaction.scope),
             ("state", transaction.state.expose()),
             ("nonce", transaction.nonce.expose()),
             ("code_challenge", &transaction.code_verifier.challenge()),

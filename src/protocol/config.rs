@@ -1,4 +1,4 @@
-//! What the app says about itself and its provider.
+//! What an app says about itself and its provider, the same on each of its pages.
 
 use std::sync::Arc;
 
@@ -17,12 +17,6 @@ pub struct Config {
     pub server: Option<ServerMetadata>,
     /// RFC 6749 §2.2.
     pub client_id: String,
-    /// RFC 6749 §3.1.2, sent byte for byte as it stands here.
-    pub redirect_uri: String,
-    /// RP-Initiated Logout §2.
-    pub post_logout_redirect_uri: String,
-    /// RFC 6749 §3.3, without repetitions; may be empty for plain OAuth 2.
-    pub scope: String,
     /// OpenID Connect, with an ID Token, or plain OAuth 2.
     pub openid: bool,
     /// Where the access token may go.
@@ -34,18 +28,7 @@ pub struct Config {
 }
 
 /// The options as the app spells them. URLs are absolute here: whoever knows the page resolved them.
-const OPTIONS: [&str; 10] = [
-    "allowLoopbackHttp",
-    "api",
-    "clientId",
-    "issuer",
-    "openid",
-    "postLogoutRedirectUri",
-    "redirectUri",
-    "scope",
-    "server",
-    "timeout",
-];
+const OPTIONS: [&str; 7] = ["allowLoopbackHttp", "api", "clientId", "issuer", "openid", "server", "timeout"];
 
 impl Config {
     /// Reads options, as one JSON object.
@@ -77,10 +60,6 @@ impl Config {
         if client_id.is_empty() {
             return Err(Error::config("clientId", "missing"));
         }
-        let redirect_uri = text(&options, "redirectUri")?.unwrap_or_default();
-        let post_logout_redirect_uri = text(&options, "postLogoutRedirectUri")?.unwrap_or(redirect_uri);
-        check_page_url("redirectUri", redirect_uri)?;
-        check_page_url("postLogoutRedirectUri", post_logout_redirect_uri)?;
         let timeout = match options.get("timeout") {
             None => 10_000,
             Some(value) => value
@@ -91,11 +70,8 @@ impl Config {
         };
         let mut config = Self {
             api: ApiList::parse(options.get("api"), loopback)?,
-            scope: scope(text(&options, "scope")?.unwrap_or_default(), openid)?,
             server: None,
             client_id: client_id.into(),
-            redirect_uri: redirect_uri.into(),
-            post_logout_redirect_uri: post_logout_redirect_uri.into(),
             openid,
             loopback,
             timeout,
@@ -145,7 +121,7 @@ fn check_issuer(issuer: &str, loopback: Loopback) -> Result<(), Arc<Error>> {
 }
 
 /// A page of the app: `https`, or `http` on this device (OAuth 2.1 §1.5), without fragment (RFC 6749 §3.1.2).
-fn check_page_url(option: &'static str, text: &str) -> Result<(), Arc<Error>> {
+pub(super) fn check_page_url(option: &'static str, text: &str) -> Result<(), Arc<Error>> {
     match Url::parse(text, Loopback::Allowed) {
         Some(url) if url.rest().contains('#') => {
             Err(Error::config(option, "has a fragment, which RFC 6749 §3.1.2 forbids"))
@@ -156,7 +132,7 @@ fn check_page_url(option: &'static str, text: &str) -> Result<(), Arc<Error>> {
 }
 
 /// The scope without repetitions, with `openid` where it belongs (OpenID Connect Core §3.1.2.1).
-fn scope(asked: &str, openid: bool) -> Result<String, Arc<Error>> {
+pub(super) fn scope(asked: &str, openid: bool) -> Result<String, Arc<Error>> {
     let mut scope = String::from(if openid { "openid" } else { "" });
     for token in asked.split(' ').filter(|token| !token.is_empty()) {
         if !token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::config::Config;
+use super::config::{Config, check_page_url};
 use super::error::Error;
 use super::form;
 use super::http::{HttpRequest, Method};
@@ -30,17 +30,23 @@ pub fn revocation_requests(leftover: &[Secret], metadata: &ServerMetadata, confi
     leftover.iter().enumerate().map(request).collect()
 }
 
-/// Where the page goes to end the provider's own session (RP-Initiated Logout §2). `None` if the server offers none.
+/// Where the page goes to end the provider's own session (RP-Initiated Logout §2), to come back to `return_to`. `None` if
+/// the server offers none.
 ///
 /// # Errors
 ///
-/// [`Error::UrlRejected`] if the address is not acceptable.
-pub fn end_session_url(metadata: &ServerMetadata, config: &Config) -> Result<Option<String>, Arc<Error>> {
+/// [`Error::UrlRejected`] if the address is not acceptable; [`Error::Config`] for a `return_to` that is no page.
+pub fn end_session_url(
+    metadata: &ServerMetadata,
+    config: &Config,
+    return_to: &str,
+) -> Result<Option<String>, Arc<Error>> {
+    check_page_url("postLogoutRedirectUri", return_to)?;
     let Some(url) = &metadata.end_session_endpoint else { return Ok(None) };
     let endpoint =
         acceptable(url, config).ok_or_else(|| Error::UrlRejected { member: "end_session_endpoint".into() })?;
     let mut query = String::new();
     form::append(&mut query, "client_id", &config.client_id);
-    form::append(&mut query, "post_logout_redirect_uri", &config.post_logout_redirect_uri);
+    form::append(&mut query, "post_logout_redirect_uri", return_to);
     Ok(Some(endpoint.with_query(&query)))
 }

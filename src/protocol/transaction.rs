@@ -66,7 +66,7 @@ impl Transaction {
         Some(Box::new(Self {
             started: value.get("started")?.as_integer()?,
             silent: text("silent")? == "yes",
-            return_to: return_target(text("return_to")?).ok()?,
+            return_to: owned("return_to").filter(|target| return_target(target).is_ok())?,
             state: Secret::new(text("state")?),
             nonce: Secret::new(text("nonce")?),
             code_verifier: CodeVerifier::from_kept(text("code_verifier")?),
@@ -89,7 +89,7 @@ impl Transaction {
 /// # Errors
 ///
 /// [`Error::Config`] names `returnTo`.
-pub(super) fn return_target(target: &str) -> Result<String, Arc<Error>> {
+pub(super) fn return_target(target: &str) -> Result<(), Arc<Error>> {
     let path: String = target
         .bytes()
         .take_while(|byte| !matches!(byte, b'?' | b'#'))
@@ -99,5 +99,5 @@ pub(super) fn return_target(target: &str) -> Result<String, Arc<Error>> {
         && !["//", "/%5c", "/%2f", "/%09", "/%0a", "/%0d"].iter().any(|start| path.starts_with(start))
         && !path.contains('\\')
         && !target.bytes().any(|byte| byte.is_ascii_control());
-    if plain { Ok(target.into()) } else { Err(Error::config("returnTo", "not a path of this origin")) }
+    if plain { Ok(()) } else { Err(Error::config("returnTo", "not a path of this origin")) }
 }

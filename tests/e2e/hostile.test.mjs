@@ -9,7 +9,7 @@ import { search } from '../support/secrets.mjs';
 import { story } from '../support/stage.mjs';
 import { startStranger } from '../support/stranger.mjs';
 
-/** Takes hold of workers and ports as they are made. */
+/** Takes hold of workers and ports as they are made. What a client asks goes through a port that is no worker's. */
 const THIEF = `
   const held = (globalThis.held = { workers: [], ports: new Set(), heard: [] });
   const { postMessage } = MessagePort.prototype;
@@ -20,13 +20,13 @@ const THIEF = `
     }
     return postMessage.apply(this, args);
   };
-  const Native = Worker;
-  globalThis.Worker = class extends Native {
-    constructor(...args) { super(...args); held.workers.push(this); }
+  const Native = SharedWorker;
+  globalThis.SharedWorker = class extends Native {
+    constructor(...args) { super(...args); held.workers.push(this.port); }
   };
   // Says something on the page's own channel, and tells what came back.
   globalThis.say = (message) => new Promise((done) => {
-    const [port] = [...held.ports].slice(-1);
+    const port = [...held.ports].find((port) => !held.workers.includes(port));
     const id = 1e6 + Math.floor(Math.random() * 1e6);
     const listen = ({ data }) => { if (data.id === id) done(data); };
     port.addEventListener('message', listen);
@@ -75,26 +75,35 @@ story('no message brings a token', OPTIONS, (stage) =>
     });
   }));
 
-story('a channel of one’s own leads to a vault without a session', OPTIONS, (stage) =>
+story('a channel of one’s own leads to the session, and still to no token', OPTIONS, (stage) =>
   rob(stage, async (stranger) => {
     const { config } = stage.site.settings;
-    const answers = await stage.page.run(`async (options, url) => {
-      const { port1, port2 } = new MessageChannel();
-      const [worker] = held.workers;
-      worker.postMessage({ port: port2, wasmUrl: new URL('/pkg/wasm/valet_key.wasm', location.href).href }, [port2]);
-      const answers = [];
-      port1.onmessage = ({ data }) => answers.push(data);
-      port1.postMessage({ id: 1, op: 'configure', options });
-      port1.postMessage({ id: 2, op: 'fetch', url, init: { method: 'GET', headers: [] } });
-      await new Promise((done) => setTimeout(done, 500));
-      port1.postMessage({ id: 3, op: 'fetch', url, init: { method: 'GET', headers: [] } });
-      port1.postMessage({ id: 4, op: 'session' });
-      await new Promise((done) => setTimeout(done, 1000));
-      return answers;
-    }`, { ...config, redirectUri: stage.site.url, api: [stranger.url] }, stranger.url);
-    const byId = Object.fromEntries(answers.filter(({ id }) => id).map((answer) => [answer.id, answer]));
-    assert.equal(byId[3]?.error?.code, 'login_required', JSON.stringify(answers));
-    assert.equal(byId[4]?.value, null);
+    const answers = await stage.page.run(`async (config, url) => {
+      const open = async (options) => {
+        const { port1, port2 } = new MessageChannel();
+        held.workers[0].postMessage({ port: port2, wasmUrl: new URL('/pkg/wasm/valet_key.wasm', location.href).href }, [port2]);
+        const answers = {};
+        port1.onmessage = ({ data }) => (answers[data.id] = data);
+        port1.postMessage({ id: 1, op: 'configure', options });
+        await new Promise((done) => setTimeout(done, 500));
+        port1.postMessage({ id: 2, op: 'fetch', url, init: { method: 'GET', headers: [] } });
+        port1.postMessage({ id: 3, op: 'fetch', url: config.api[0] + 'me', init: { method: 'GET', headers: [] } });
+        port1.postMessage({ id: 4, op: 'accessToken' });
+        port1.postMessage({ id: 5, op: 'session' });
+        await new Promise((done) => setTimeout(done, 1000));
+        return answers;
+      };
+      return [await open({ ...config, api: [url] }), await open({ issuer: config.issuer, clientId: 'demo', allowLoopbackHttp: true, api: config.api })];
+    }`, config, stranger.url);
+    const [wider, same] = answers;
+    assert.equal(wider[1].error.code, 'config_error', 'nobody widens the list');
+    assert.equal(wider[3].error.code, 'unexpected', 'and who was refused has no client');
+    assert.equal(same[2].error.code, 'request_blocked');
+    assert.equal(same[3].value.init.status, 200, 'the documented limit: a script of this origin can act as the user');
+    assert.equal(same[5].value.sub, 'alice');
+    assert.equal(same[4], undefined, 'there is no such message');
+    const found = search(stage.provider.issued.secrets(), [['the answers', JSON.stringify(answers)]]);
+    assert.deepEqual(found, []);
   }));
 
 story('a response that is redirected does not take the token along', OPTIONS, (stage) =>

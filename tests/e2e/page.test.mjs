@@ -28,7 +28,7 @@ story('another provider can be typed in, and taken back', {}, async (stage) => {
   await page.click('button', /Use another provider/);
   await page.click('button', 'Back to the demo’s own');
   await page.find('checkbox', 'offline_access');
-  await page.see('Signed out'); // it asks for more than was allowed, and silence is no consent
+  await page.see('Signed in as alice'); // the same client, which has one session
 });
 
 story('what a server says is text, never markup', {}, async (stage) => {

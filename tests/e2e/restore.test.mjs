@@ -1,10 +1,12 @@
-/** A reload: the memory of the page is gone, the session need not be. */
+/** A reload where the vault does not survive it: the tokens are gone, the session need not be. */
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
+const DEDICATED = { home: 'dedicated' };
+
 const questions = (provider) => provider.requests.filter(({ path }) => path.startsWith('/interaction/')).length;
 
-story('a reload brings the session back without a question', {}, async (stage) => {
+story('a reload brings the session back without a question', DEDICATED, async (stage) => {
   const { page, provider, site } = stage;
   await stage.signIn();
   const asked = questions(provider);
@@ -19,7 +21,7 @@ story('a reload brings the session back without a question', {}, async (stage) =
   assert.deepEqual(await stage.keys('sessionStorage'), []);
 });
 
-story('a new tab is signed in without a question', {}, async (stage) => {
+story('a new tab is signed in without a question', DEDICATED, async (stage) => {
   const { browser, page, provider, site } = stage;
   await stage.signIn();
   const asked = questions(provider);
@@ -30,7 +32,7 @@ story('a new tab is signed in without a question', {}, async (stage) => {
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('when the provider has forgotten the user, a reload asks once and then waits', {}, async (stage) => {
+story('when the provider has forgotten the user, a reload asks once and then waits', DEDICATED, async (stage) => {
   const { page, provider } = stage;
   await stage.signIn();
   await stage.forgetAtProvider();
@@ -70,6 +72,7 @@ story('who never signed in is not sent anywhere', {}, async (stage) => {
 });
 
 story('an app that wants no silent return gets none', {
+  ...DEDICATED,
   scripts: {
     '/www/app.js': `
       import { createClient } from '../pkg/index.js';

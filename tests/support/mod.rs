@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy};
+use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use valet_key::protocol::authorization_response::{AuthorizationResponse, Grant};
 use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
@@ -24,9 +24,7 @@ pub(crate) fn at(seconds: i64) -> Now {
 
 /// The options of the honest app, with further ones in front.
 pub(crate) fn options(more: &str) -> String {
-    format!(
-        r#"{{{more}"issuer":"https://as.test","clientId":"spa","redirectUri":"https://app.test/cb","scope":"openid read","api":["https://api.test/v1/"]}}"#
-    )
+    format!(r#"{{{more}"issuer":"https://as.test","clientId":"spa","api":["https://api.test/v1/"]}}"#)
 }
 
 pub(crate) fn config() -> Config {
@@ -69,8 +67,11 @@ pub(crate) fn metadata() -> ServerMetadata {
 
 pub(crate) const ENTROPY: Entropy = Entropy { state: [1; 32], nonce: [2; 32], code_verifier: [3; 32] };
 
+pub(crate) const SIGN_IN: SignIn<'_> =
+    SignIn { redirect_uri: "https://app.test/cb", scope: "openid read", return_to: "/here?x=1#y", params: &[] };
+
 pub(crate) fn request(config: &Config) -> AuthorizationRequest {
-    AuthorizationRequest::new(config, &metadata(), &[], "/here?x=1#y", &ENTROPY, at(0)).expect("an honest request")
+    AuthorizationRequest::new(config, &metadata(), SIGN_IN, &ENTROPY, at(0)).expect("an honest request")
 }
 
 pub(crate) fn transaction() -> Box<Transaction> {

@@ -41,12 +41,18 @@ export function story(name, options, play) {
  * @property {Record<string, string | null>} [scripts] what is served in the place of the page's own files
  * @property {{ page?: string, worker?: string }} [policies] other policies than the recommended
  * @property {object} [config] what the page's configuration says besides
+ * @property {'dedicated'} [home] a browser without shared workers
  */
 export class Stage {
   /** @param {StageOptions} options */
-  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, config } = {}) {
+  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, config, home } = {}) {
     const stage = new Stage();
-    stage.site = await startSite({ before: '<script src="/spy.js"></script>', scripts, policies });
+    const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
+    stage.site = await startSite({
+      before: `${without}<script src="/spy.js"></script>`,
+      scripts: { '/without.js': 'delete globalThis.SharedWorker;', ...scripts },
+      policies,
+    });
     const origins = [stage.site.origin];
     stage.provider = await startProvider({ origins, accessTokenSeconds, refreshTokens });
     stage.api = await startApi({ issuer: stage.provider.issuer, origins });

@@ -1,0 +1,121 @@
+/** One session for all tabs, in a shared worker. */
+import assert from 'node:assert/strict';
+import { story } from '../support/stage.mjs';
+
+/** An app whose client every script of the page can lay its hands on, and which keeps count of what it is told. */
+const OPEN = {
+  scripts: {
+    '/www/app.js': `
+      import { createClient } from '../pkg/index.js';
+      const config = await (await fetch('config.json')).json();
+      const client = createClient({ ...config, scope: 'openid profile photos' });
+      const told = [];
+      Object.assign(globalThis, { client, told, api: config.api[0] });
+      const show = (session) => {
+        document.getElementById('state').textContent = session ? 'Signed in as ' + session.sub : 'Signed out';
+        document.getElementById('sign-in').hidden = false;
+      };
+      client.addEventListener('change', ({ session, reason }) => { told.push(reason); show(session); });
+      show(await client.start());
+      document.getElementById('sign-in').onclick = () => client.signIn();
+    `,
+  },
+};
+
+const told = (page) => page.run('async () => told');
+
+story('a reload of the only tab needs no request at all', OPEN, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  const before = provider.requests.length;
+  for (let round = 0; round < 3; round += 1) {
+    await page.reload();
+    await page.see('Signed in as alice');
+  }
+  assert.equal(await page.run(`async () => (await client.fetch(api + 'me')).status`), 200);
+  assert.equal(provider.requests.filter(({ path }) => !path.includes('introspection')).length, before, 'the vault was alive');
+});
+
+story('a second tab is signed in at once, and a sign-out reaches both, told once', OPEN, async (stage) => {
+  const { browser, page, provider, site } = stage;
+  await stage.signIn();
+  const before = provider.requests.length;
+  const [first] = await page.driver.getAllWindowHandles();
+  await browser.newTab();
+  await page.goto(site.url);
+  await page.see('Signed in as alice');
+  assert.equal(provider.requests.length, before, 'no request');
+
+  const second = await page.driver.getWindowHandle();
+  await page.driver.switchTo().window(first);
+  await page.driver.executeScript('client.signOut()');
+  await page.driver.switchTo().window(second);
+  await page.see('Signed out');
+  assert.deepEqual(await told(page), ['signed_out']);
+  const code = await page.run(`async () => client.fetch(api + 'me').catch((error) => error.code)`);
+  assert.equal(code, 'login_required');
+});
+
+story('calls of many tabs share one renewal', { ...OPEN, accessTokenSeconds: 5 }, async (stage) => {
+  const { browser, page, provider, site } = stage;
+  await stage.signIn();
+  const handles = [await page.driver.getWindowHandle()];
+  for (let tab = 0; tab < 2; tab += 1) {
+    await browser.newTab();
+    await page.goto(site.url);
+    await page.see('Signed in as alice');
+    handles.push(await page.driver.getWindowHandle());
+  }
+  const before = provider.count('token');
+  await new Promise((resolve) => setTimeout(resolve, 5500));
+  // Each tab starts its calls and goes on, so that all of them meet the same expired token.
+  const start = `globalThis.calls = Promise.all(Array.from({ length: 20 }, () => client.fetch(api + 'me').then(({ status }) => status)))`;
+  for (const handle of handles) {
+    await page.driver.switchTo().window(handle);
+    await page.driver.executeScript(`setTimeout(() => { ${start} }, ${1200} - (Date.now() % 1000))`);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  for (const handle of handles) {
+    await page.driver.switchTo().window(handle);
+    assert.deepEqual(await page.run('async () => [...new Set(await calls)]'), [200]);
+  }
+  assert.equal(provider.count('token') - before, 1, 'one refresh for sixty calls');
+});
+
+story('another user in another tab is told everywhere', OPEN, async (stage) => {
+  const { browser, page, site } = stage;
+  await stage.signIn('alice');
+  const [first] = await page.driver.getAllWindowHandles();
+  await browser.newTab();
+  await page.goto(site.url);
+  await page.see('Signed in as alice');
+  await stage.forgetAtProvider();
+  await page.click('button', 'Sign in');
+  await stage.login('bob');
+  await stage.consent();
+  await page.see('Signed in as bob');
+  await page.driver.switchTo().window(first);
+  await page.see('Signed in as bob');
+  assert.deepEqual(await told(page), ['signed_in', 'user_changed']);
+});
+
+story('options may change with a release, but not under a session that is in use', OPEN, async (stage) => {
+  const { browser, page, site } = stage;
+  await stage.signIn();
+  const [first] = await page.driver.getAllWindowHandles();
+  const { config } = site.settings;
+  site.settings.config = { ...config, timeout: 9000 };
+  const refusal = `async () => {
+    const { createClient } = await import('/pkg/index.js');
+    const config = await (await fetch('config.json')).json();
+    return createClient(config).preload().then(() => 'taken', ({ code }) => code);
+  }`;
+  await browser.newTab();
+  await page.goto(`${site.origin}/www/style.css`);
+  assert.equal(await page.run(refusal), 'config_error', 'the first tab uses the older options');
+  await page.driver.close();
+  await page.driver.switchTo().window(first);
+  await page.reload();
+  await page.see('Signed in as alice'); // in a new vault, after one silent redirect
+  assert.equal(await page.run(`async () => (await client.fetch(api + 'me')).status`), 200);
+});
