@@ -76,7 +76,7 @@ const TRAPPED = {
   code: 'unexpected',
   fault: 'library',
   message: 'a fault in the vault, which starts anew',
-  hint: 'Sign in again; please report it, with the steps that led here.',
+  hint: 'Sign in again, and please report it.',
   retryable: false,
 };
 

@@ -62,7 +62,7 @@ export function connect(port, wasmUrl, inPage) {
           }
           // The first one is final: nobody widens the list of APIs of a session that somebody uses.
           if (found.options !== text || (vault && vault !== found)) {
-            throw plain('config_error', 'this client is configured otherwise in another tab', 'Give it the same options everywhere, or close the other tabs.');
+            throw plain('config_error', 'another tab gives this client other options', 'Give it the same ones, or close that tab.');
           }
           vaults.set(name, (vault = found));
           vault.ports.add(port);
@@ -157,15 +157,15 @@ const plain = (code, message, hint) =>
 function toPlain(error) {
   if (typeof error === 'string') return JSON.parse(error);
   if (error instanceof WebAssembly.RuntimeError) trapped();
-  return JSON.parse(plain('unexpected', 'a fault in the vault', 'Please report it, with the steps that led here.'));
+  return JSON.parse(plain('unexpected', 'a fault in the vault', 'Please report it.'));
 }
 
 /** @param {unknown} error */
 function notLoaded(error) {
   loading = undefined;
   throw error instanceof WebAssembly.CompileError
-    ? plain('config_error', 'the browser does not compile WebAssembly here', "The Content-Security-Policy of worker.js (of the page, with `tokens: 'page'`) needs `script-src 'wasm-unsafe-eval'`.")
-    : plain('config_error', 'valet_key.wasm cannot be loaded', 'It must lie where `wasmUrl` says (default: beside worker.js), be of the same version, and be allowed by `connect-src`.');
+    ? plain('config_error', 'the browser does not compile WebAssembly here', "The Content-Security-Policy of worker.js needs `script-src 'wasm-unsafe-eval'`.")
+    : plain('config_error', 'valet_key.wasm cannot be loaded', 'It must lie where `wasmUrl` says, be of the same version, and be allowed by `connect-src`.');
 }
 
 /** A trap ends the instance and with it every session: the page starts another worker. */

@@ -5,8 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use support::{
-    METADATA, at, claims, code, config, discover, finish, honest_query, id_token, json, metadata, options, request,
-    transaction,
+    METADATA, at, claims, code, config, discover, finish, honest_query, id_token, json, metadata, request, transaction,
 };
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::AuthorizationResponse;

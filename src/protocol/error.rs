@@ -212,15 +212,16 @@ impl Error {
     /// What to do about it, in a sentence or two.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::AuthorizationRefused(said) => match said.error.as_str() {
+            Self::AuthorizationRefused(said) | Self::TokenRefused(said) => match said.error.as_str() {
                 "access_denied" => "The user or the server said no. Offer the sign-in again.",
                 "invalid_scope" => "Check `scope` against what this client may ask for at the provider.",
-                "unauthorized_client" | "invalid_request" | "unsupported_response_type" => {
+                "invalid_grant" => "The code is used up or expired, or `redirectUri` differs. Sign in again.",
+                "unauthorized_client" | "invalid_client" | "invalid_request" | "unsupported_response_type" => {
                     "Check at the provider that this client is a public one (single-page app)."
                 }
                 _ => "`oauth` holds what the server said.",
             },
-            Self::Cancelled => "Nothing to do: something newer took its place.",
+            Self::Cancelled => "Something newer took its place.",
             Self::Config { .. } => "Correct the option; index.d.ts says what it takes.",
             Self::DiscoveryFailed { .. } => {
                 "Open the address in a tab. If it is not there, check `issuer`, or pass the metadata as `server`."
@@ -231,7 +232,7 @@ impl Error {
             Self::IdTokenInvalid { reason } => match *reason {
                 "exp" | "iat" | "nbf" => "Compare this device's clock with the server's.",
                 "aud" | "azp" => "Check `clientId`, and that the provider issues ID Tokens for this client.",
-                _ => "The provider is misconfigured, or somebody is between. Do not work around it.",
+                _ => "The provider is misconfigured, or somebody is between.",
             },
             Self::IssMismatch { .. } | Self::IssuerMismatch { .. } => {
                 "Check that `issuer` is spelled exactly as the server spells it, to the last slash."
@@ -248,19 +249,10 @@ impl Error {
             Self::RequestBlocked { .. } => {
                 "Add the address to `api` if the token is meant for it; otherwise use `fetch`."
             }
-            Self::ResponseInvalid { .. } | Self::TooLarge { .. } => {
-                "The server breaks the specification; report it there."
-            }
+            Self::ResponseInvalid { .. } | Self::TooLarge { .. } => "The server breaks the specification.",
             Self::ServerUnavailable { .. } | Self::Timeout { .. } => "Try again later. The session is kept.",
-            Self::TokenRefused(said) => match said.error.as_str() {
-                "invalid_client" | "unauthorized_client" => {
-                    "Check at the provider that this client is a public one (single-page app)."
-                }
-                "invalid_grant" => "The code is used up or expired, or `redirectUri` differs. Sign in again.",
-                _ => "`oauth` holds what the server said.",
-            },
-            Self::Unexpected(_) => "Please report it, with the steps that led here.",
-            Self::Unsupported { .. } => "Use a provider, or a setting at the provider, that does without it.",
+            Self::Unexpected(_) => "Please report it.",
+            Self::Unsupported { .. } => "Change it at the provider.",
         }
     }
 }

@@ -1,17 +1,15 @@
 //! The token endpoint (RFC 6749 §4.1.3, §5 and §6).
 
-use core::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
 
 use super::authorization_response::Grant;
 use super::config::Config;
 use super::error::Error;
 use super::form;
 use super::http::{HttpRequest, HttpResponse, Method};
-use super::json::{self, Mismatch};
+use super::json::{self, Mismatch, Value};
 use super::secret::Secret;
 use super::session::Leftover;
 use super::transaction::Transaction;
@@ -75,11 +73,11 @@ pub struct TokenResponse {
     pub id_token: Option<Secret>,
 }
 
+/// The members with text. All have one type, since each further one would cost another copy of the reader.
 #[derive(Deserialize)]
 struct Answer<'a> {
-    access_token: &'a str,
-    token_type: &'a str,
-    expires_in: Option<Seconds>,
+    access_token: Option<&'a str>,
+    token_type: Option<&'a str>,
     refresh_token: Option<&'a str>,
     scope: Option<&'a str>,
     id_token: Option<&'a str>,
@@ -105,17 +103,18 @@ impl TokenResponse {
             return Err(Error::TokenRefused(said).into());
         }
         let answer = Answer::deserialize(&value).map_err(|Mismatch(member)| Error::ResponseInvalid { part: member })?;
-        if !answer.token_type.eq_ignore_ascii_case("bearer") {
+        let (Some(access_token), Some(token_type)) = (answer.access_token, answer.token_type) else {
+            return Err(Error::ResponseInvalid { part: "access_token".into() }.into());
+        };
+        if !token_type.eq_ignore_ascii_case("bearer") {
             return Err(Error::Unsupported { feature: "a token type other than Bearer" }.into());
         }
-        if answer.access_token.is_empty()
-            || !answer.access_token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
-        {
+        if access_token.is_empty() || !access_token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
             return Err(Error::ResponseInvalid { part: "access_token".into() }.into());
         }
         Ok(Box::new(Self {
-            access_token: Secret::new(answer.access_token),
-            expires_in: answer.expires_in.map(|Seconds(seconds)| seconds),
+            access_token: Secret::new(access_token),
+            expires_in: lifetime(&value)?,
             refresh_token: answer.refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
             scope: answer.scope.map(Into::into),
             id_token: answer.id_token.map(Secret::new),
@@ -136,30 +135,15 @@ fn status(status: u16) -> String {
     part
 }
 
-/// A lifetime: a number that is not negative, or digits in a string, as a few servers send them.
-struct Seconds(i64);
-
-impl<'de> Deserialize<'de> for Seconds {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SecondsVisitor)
-    }
-}
-
-struct SecondsVisitor;
-
-impl Visitor<'_> for SecondsVisitor {
-    type Value = Seconds;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("seconds")
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Seconds, E> {
-        if value < 0 { Err(E::missing_field("expires_in")) } else { Ok(Seconds(value)) }
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Seconds, E> {
-        let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-        json::integer(value).filter(|_| digits).map(Seconds).ok_or_else(|| E::missing_field("expires_in"))
+/// A lifetime in seconds: a number that is not negative, or digits in a string, as a few servers send them.
+fn lifetime(answer: &Value<'_>) -> Result<Option<i64>, Arc<Error>> {
+    let seconds = match answer.get("expires_in") {
+        None => return Ok(None),
+        Some(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => json::integer(text),
+        Some(value) => value.as_integer(),
+    };
+    match seconds {
+        Some(0..) => Ok(seconds),
+        _ => Err(Error::ResponseInvalid { part: "expires_in".into() }.into()),
     }
 }
