@@ -92,7 +92,14 @@ export function connect(port, wasmUrl, inPage) {
           return { value: view() };
         },
       },
-      end: { takes: { returnTo: 'string' }, run: async ({ returnTo }) => ({ value: await settle(core().end(returnTo)) }) },
+      end: {
+        takes: { returnTo: 'string' },
+        run: async ({ returnTo }) => {
+          const ended = core().end(returnTo);
+          setTimeout(publish); // the session is over at once, however long the provider takes to revoke it
+          return { value: await settle(ended) };
+        },
+      },
       fetch: {
         takes: { url: 'string', init: 'object' },
         run: async ({ url, init }, signal) => {

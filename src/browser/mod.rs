@@ -129,7 +129,9 @@ impl Client {
             }
         };
         let (result, leftover) = outcome;
-        self.change.set(result.as_ref().ok().copied());
+        if let Ok(change) = &result {
+            self.change.set(Some(*change));
+        }
         self.revoke(leftover).await;
         result.map(|_| Completion::ReturnTo(return_to))
     }

@@ -119,3 +119,20 @@ story('options may change with a release, but not under a session that is in use
   await page.see('Signed in as alice'); // in a new vault, after one silent redirect
   assert.equal(await page.run(`async () => (await client.fetch(api + 'me')).status`), 200);
 });
+
+story('a sign-out counts at once, however long the provider takes to revoke', OPEN, async (stage) => {
+  const { browser, page, provider, site } = stage;
+  await stage.signIn();
+  const [first] = await page.driver.getAllWindowHandles();
+  await browser.newTab();
+  await page.goto(site.url);
+  await page.see('Signed in as alice');
+  provider.fail('silent', 'revocation'); // no answer before the deadline of ten seconds
+  const second = await page.driver.getWindowHandle();
+  await page.driver.switchTo().window(first);
+  await page.driver.executeScript('client.signOut()');
+  await page.driver.switchTo().window(second);
+  await page.see('Signed out', 4000);
+  assert.deepEqual(await told(page), ['signed_out']);
+  provider.recover();
+});
