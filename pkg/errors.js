@@ -18,9 +18,12 @@ export class ValetKeyError extends Error {
   }
 }
 
+/** @param {Shape['code']} code @param {Shape['fault']} fault @param {string} message @param {string} hint @param {unknown} [cause] */
+export const failure = (code, fault, message, hint, retryable = false, cause) =>
+  new ValetKeyError({ code, fault, message, hint, retryable }, { cause });
+
 /**
  * What the app can put right: an option, a header, a file.
  * @param {string} message @param {string} hint @param {unknown} [cause]
  */
-export const configError = (message, hint, cause) =>
-  new ValetKeyError({ code: 'config_error', fault: 'app', message, hint, retryable: false }, { cause });
+export const configError = (message, hint, cause) => failure('config_error', 'app', message, hint, false, cause);

@@ -40,14 +40,16 @@ export interface Options {
    * The only URLs that may ever receive the access token: exact origin, path prefix that ends at a slash. Relative
    * entries are relative to the page. No wildcards.
    */
-  api?: string[];
+  api?: (string | ApiEntry)[];
   /** `false` for plain OAuth 2 at an `issuer`: no `openid` scope, no ID Token. Default: `true` where there is an `issuer`. */
   openid?: boolean;
   /**
-   * What `start()` does when this browser had a session and its tokens are gone, as after a restart: `silent` asks the
-   * provider once, by a redirect without any interaction (`prompt=none`); `none` waits for `signIn()`. Default: `silent`.
+   * What `start()` may take up. `silent`: a session that is still alive in the vault, and where its tokens are gone, as
+   * after a restart, one that the provider brings back without a question (`prompt=none`), in a hidden frame where it is
+   * of the page's own site, else by one redirect. `vault`: only what is alive. `none`: what other tabs keep alive; a
+   * reload of the only tab ends the session. Default: `silent`.
    */
-  restore?: 'silent' | 'none';
+  restore?: 'silent' | 'vault' | 'none';
   /**
    * Where tokens live. `worker`: out of reach of the page's scripts, in a worker that all tabs share where there is one. `page`: in reach of every script in the page, for
    * what cannot go through `fetch`; adds `accessToken()`. Default: `worker`.
@@ -61,6 +63,16 @@ export interface Options {
   workerUrl?: string | URL;
   /** Where the WebAssembly file is, if not beside the worker's file. */
   wasmUrl?: string | URL;
+}
+
+/** An API, when there is more to say than its URL. */
+export interface ApiEntry {
+  url: string;
+  /**
+   * Whether calls that wait for a sign-in ask this API ahead of the token: one `HEAD` with a worthless one, which the
+   * API refuses, so that the browser's CORS preflight is over when the token comes. Saves a round trip. Default: `false`.
+   */
+  warm?: boolean;
 }
 
 /** Members of RFC 8414 §2 and OpenID Connect Discovery §3 that the client reads, in their registered spelling. */
@@ -90,7 +102,15 @@ export interface Session {
 }
 
 export interface SignInOptions {
-  /** Where to be after sign-in: a path of this origin, with query and fragment. Default: the current one. */
+  /**
+   * How to get there. `redirect`: the whole page leaves. `popup`: a window of its own, to be opened first thing in a
+   * click; the page stays, and even the code verifier never leaves the vault. `silent`: a hidden frame, without a
+   * question (`prompt=none`), where the provider is of the page's own site. Default: `redirect`.
+   */
+  mode?: 'redirect' | 'popup' | 'silent';
+  /** With `popup`: size and place, as `window.open` takes them. Default: `popup,width=500,height=700`. */
+  features?: string;
+  /** With `redirect`: where to be afterwards, a path of this origin with query and fragment. Default: the current one. */
   returnTo?: string;
   /**
    * Further parameters of the authorization request, in their registered spelling (`prompt`, `login_hint`,
@@ -107,6 +127,13 @@ export interface ChangeEvent extends Event {
   readonly reason: ChangeReason;
 }
 
+/** A step of the client, for whoever wants to watch. Never holds a secret. */
+export type TraceEvent = Event &
+  (
+    | { readonly step: 'vault'; readonly home: 'shared' | 'dedicated' | 'page' }
+    | { readonly step: 'callback'; readonly outcome: 'completed' | 'ignored' }
+  );
+
 export interface Client {
   /** The last known session. */
   readonly session: Session | null;
@@ -120,7 +147,9 @@ export interface Client {
   start(): Promise<Session | null>;
 
   /** Leaves the page for the provider. The promise is pending until the page is gone, and rejects if it cannot go. */
-  signIn(options?: SignInOptions): Promise<never>;
+  signIn(options?: SignInOptions & { mode?: 'redirect' }): Promise<never>;
+  /** Signs in in another window. A session that was there before stays if that fails. */
+  signIn(options: SignInOptions & { mode: 'popup' | 'silent' }): Promise<Session>;
 
   /**
    * `fetch` with the access token, for URLs on the `api` list. Arguments and answer are those of `fetch`.
@@ -144,7 +173,9 @@ export interface Client {
   accessToken(): Promise<string>;
 
   addEventListener(type: 'change', listener: (event: ChangeEvent) => void, options?: AddEventListenerOptions): void;
+  addEventListener(type: 'trace', listener: (event: TraceEvent) => void, options?: AddEventListenerOptions): void;
   removeEventListener(type: 'change', listener: (event: ChangeEvent) => void): void;
+  removeEventListener(type: 'trace', listener: (event: TraceEvent) => void): void;
 }
 
 /** Everything that this package throws. */
@@ -191,6 +222,14 @@ export type ErrorCode =
   | 'network_error'
   /** The answer is not JSON. */
   | 'not_json'
+  /** The browser did not open the popup: `signIn` must be called in a click, before anything is awaited. */
+  | 'popup_blocked'
+  /** The user closed the popup. */
+  | 'popup_closed'
+  /** Nobody signed in in the popup for ten minutes. */
+  | 'popup_timeout'
+  /** `signIn()` was called too often without a click of the user; `cause` is why the last one failed, if it did. */
+  | 'redirect_loop'
   /** The call is not for an address on the `api` list, or sets what only the client may set. */
   | 'request_blocked'
   /** The answer has the wrong shape. */

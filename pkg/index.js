@@ -1,4 +1,4 @@
-import { ValetKeyError, configError } from './errors.js';
+import { ValetKeyError, configError, failure } from './errors.js';
 import { pendingOf } from './pending.js';
 import { openVault } from './vault.js';
 
@@ -8,6 +8,16 @@ export { ValetKeyError };
 
 /** What an authorization response adds to the page's query. */
 const RESPONSE = /^(code|state|iss|error|error_description|error_uri|session_state)(=|$)/;
+
+/** What makes an address an authorization response: in its query, or as a flow that this client does not do. */
+const ANSWER = /(^|&)(code|error|access_token|id_token|response)=/;
+const FOREIGN = /(^|&)(access_token|id_token)=/;
+
+/** How a `state` ends that another window waits for; the core says so, too. */
+const IN_WINDOW = '.w';
+
+/** What only some sign-ins need. */
+const windows = () => import('./windows.js');
 
 /** @type {import('./index.d.ts').createClient} */
 export function createClient(options) {
@@ -22,6 +32,8 @@ class Client extends EventTarget {
   #page;
   #place;
   #restore;
+  #provider;
+  #name;
   /** @type {ReturnType<typeof pendingOf>} */
   #pending;
   /** @type {Promise<import('./port.js').Call> | undefined} */
@@ -30,6 +42,12 @@ class Client extends EventTarget {
   #started;
   /** @type {Session | null} */
   #session = null;
+  /** Sign-ins in popups and frames. @type {Set<AbortController>} */
+  #windows = new Set();
+  /** Tabs with a vault each tell each other who is signed in: the `sub`, or nobody. @type {BroadcastChannel | undefined} */
+  #tabs;
+  /** Why `start()` failed. @type {unknown} */
+  #failure;
 
   /** @param {import('./index.d.ts').Options} options */
   constructor(options) {
@@ -37,9 +55,11 @@ class Client extends EventTarget {
     const { restore = 'silent', tokens, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope = '', ...rest } = { ...options };
     this.#options = rest;
     this.#page = { redirectUri, postLogoutRedirectUri, scope };
-    this.#place = { tokens, workerUrl, wasmUrl };
+    this.#place = { tokens, workerUrl, wasmUrl, lasting: restore !== 'none' };
     this.#restore = restore;
-    this.#pending = pendingOf(`${rest.issuer ?? rest.server?.authorization_endpoint} ${rest.clientId}`);
+    this.#provider = String(rest.issuer ?? rest.server?.authorization_endpoint);
+    this.#name = `${this.#provider} ${rest.clientId}`;
+    this.#pending = pendingOf(this.#name);
   }
 
   get session() {
@@ -49,13 +69,17 @@ class Client extends EventTarget {
   start() {
     return (this.#started ??= this.#start().catch((error) => {
       this.#started = undefined;
-      throw error;
+      throw (this.#failure = error);
     }));
   }
 
-  async signIn({ returnTo = here(), params = {} } = {}) {
+  /** @param {import('./index.d.ts').SignInOptions} [options] @returns {Promise<any>} */
+  async signIn({ mode = 'redirect', returnTo = here(), params = {}, features = 'popup,width=500,height=700' } = {}) {
+    if (mode === 'popup') return this.#inWindow(params, openPopup(features));
+    if (mode === 'silent') return this.#inWindow({ ...params, prompt: 'none' });
+    this.#pending.leave(this.#failure);
     location.assign(await this.#begin(params, returnTo)); // only a page can go there
-    return /** @type {Promise<never>} */ (new Promise(() => {}));
+    return new Promise(() => {});
   }
 
   /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
@@ -85,6 +109,8 @@ class Client extends EventTarget {
 
   async signOut() {
     this.#pending.mark(false);
+    this.#tabs?.postMessage(null);
+    for (const wait of this.#windows) wait.abort(failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
     const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#page;
     const url = await this.#call('end', { returnTo: absolute('postLogoutRedirectUri', postLogoutRedirectUri) });
     if (url) location.assign(url);
@@ -104,13 +130,21 @@ class Client extends EventTarget {
   async #start() {
     const { search, pathname, hash } = page();
     const query = search.slice(1);
-    const state = new URLSearchParams(query).get('state');
-    if (state && /(^|&)(code|error|access_token|id_token|response)=/.test(query)) {
-      const { record, pending, foreign } = this.#pending.take(state);
-      if (!foreign) {
+    const foreign = FOREIGN.test(hash.slice(1));
+    const state = new URLSearchParams(foreign ? hash.slice(1) : query).get('state');
+    let inWindow = false;
+    if (state && (foreign || ANSWER.test(query))) {
+      inWindow = state.endsWith(IN_WINDOW);
+      if (inWindow && (await (await windows()).handOver(state, query + hash))) {
+        close();
+        return new Promise(() => {});
+      }
+      const { record, pending, others } = this.#pending.take(state);
+      if (!others) {
         const rest = query.split('&').filter((part) => !RESPONSE.test(part)).join('&');
-        show(pathname + (rest && `?${rest}`) + hash);
-        const { returnTo } = await this.#call('complete', { query, record, pending });
+        show(pathname + (rest && `?${rest}`) + (ANSWER.test(hash.slice(1)) ? '' : hash));
+        const { returnTo } = inWindow ? {} : await this.#call('complete', { query: query + hash, state, record, pending });
+        this.#trace('callback', { outcome: returnTo ? 'completed' : 'ignored' });
         if (returnTo) {
           show(returnTo);
           return this.#settled();
@@ -118,20 +152,62 @@ class Client extends EventTarget {
       }
     }
     const session = this.#take(await this.#call('session'));
-    if (!session && this.#restore === 'silent' && this.#pending.worthTrying()) {
-      location.replace(await this.#begin({ prompt: 'none' }, here()));
-      return /** @type {Promise<never>} */ (new Promise(() => {}));
+    if (session || inWindow || this.#restore !== 'silent' || !this.#pending.worthTrying()) return session;
+    return this.#again();
+  }
+
+  /** Asks the provider without a question: in a hidden frame where its cookies go along, else with the whole page. */
+  async #again() {
+    const prompt = 'none';
+    if ((await windows()).isSameSite(this.#provider)) {
+      try {
+        return await this.#inWindow({ prompt });
+      } catch (error) {
+        const { code } = /** @type {ValetKeyError} */ (error);
+        if (code === 'login_required') return null;
+        if (code !== 'timeout') throw error;
+      }
     }
-    return session;
+    location.replace(await this.#begin({ prompt }, here()));
+    return /** @type {Promise<never>} */ (new Promise(() => {}));
+  }
+
+  /** Signs in in a popup; without one, in a hidden frame. @param {Record<string, string>} params @param {Window} [popup] */
+  async #inWindow(params, popup) {
+    const wait = new AbortController();
+    let state = '';
+    this.#windows.add(wait);
+    try {
+      const { answerTo, go, openFrame } = await windows();
+      const request = await this.#request(params, here(), true);
+      state = request.state;
+      const answer = answerTo(state, wait.signal);
+      if (popup) go(popup, request.url, wait);
+      else openFrame(request.url, wait);
+      const { declined } = await this.#call('complete', { query: await answer, state, pending: true });
+      if (declined) throw failure('login_required', 'user', 'the provider has to ask the user', 'Call `signIn()`.');
+      return await this.#settled();
+    } catch (error) {
+      throw error instanceof Error ? error : new ValetKeyError(/** @type {import('./errors.js').Plain} */ (error));
+    } finally {
+      this.#windows.delete(wait);
+      wait.abort();
+      popup?.close();
+      this.#call('abandon', { state }).catch(() => {});
+    }
   }
 
   /** @param {Record<string, string>} params @param {string} returnTo */
   async #begin(params, returnTo) {
-    const { redirectUri, scope } = this.#page;
-    const request = { redirectUri: absolute('redirectUri', redirectUri), scope, returnTo, params: { ...params } };
-    const { url, state, record } = await this.#call('begin', request); // the core decides where to go
+    const { url, state, record } = await this.#request(params, returnTo, false);
     this.#pending.keep(state, record);
     return url;
+  }
+
+  /** The core decides where to go. @param {Record<string, string>} params @param {string} returnTo @param {boolean} inWindow */
+  #request(params, returnTo, inWindow) {
+    const { redirectUri, scope } = this.#page;
+    return this.#call('begin', { redirectUri: absolute('redirectUri', redirectUri), scope, returnTo, params: { ...params }, inWindow });
   }
 
   async #settled() {
@@ -153,12 +229,25 @@ class Client extends EventTarget {
   /** Addresses are the browser's to read: it knows the page. */
   async #open() {
     const { api = [], ...rest } = this.#options;
-    const options = { ...rest, api: Array.from(api, (entry) => absolute('api', entry)) };
-    return openVault(this.#place, options, ({ event, session, reason }) => {
+    const list = Array.from(api, (entry) => (typeof entry === 'string' ? absolute('api', entry) : { ...entry, url: absolute('api', entry.url) }));
+    const { call, home } = await openVault(this.#place, { ...rest, api: list }, ({ event, session, reason }) => {
       if (event === 'trapped') this.#vault = undefined;
-      this.#take(/** @type {Session | null} */ (session));
+      if (this.#take(/** @type {Session | null} */ (session))) this.#tabs?.postMessage(this.#session?.sub);
       this.dispatchEvent(Object.assign(new Event('change'), { session: this.#session, reason }));
     });
+    if (home !== 'shared') {
+      this.#tabs ??= new BroadcastChannel(`valet-key:${this.#name}`);
+      this.#tabs.onmessage = ({ data }) => {
+        if (this.#session && data !== this.#session.sub) call('end', { returnTo: location.origin }).catch(() => {});
+      };
+    }
+    this.#trace('vault', { home });
+    return call;
+  }
+
+  /** @param {string} step @param {object} details never a secret */
+  #trace(step, details) {
+    this.dispatchEvent(Object.assign(new Event('trace'), { step, ...details }));
   }
 
   /** @template {Session | null} T @param {T} session @returns {T} */
@@ -188,13 +277,21 @@ function absolute(option, url = page().pathname) {
   }
 }
 
+/** Opens an empty popup. In the click's own task: later, browsers block it. @param {string} features */
+function openPopup(features) {
+  const popup = open('', '_blank', features);
+  if (!popup || popup.closed) throw failure('popup_blocked', 'browser', 'the browser blocked the popup', 'Call it first thing in a click.');
+  popup.opener = null; // the pages that it shows get no hand on this one
+  return popup;
+}
+
 /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
 function readRequest(input, init) {
   try {
     return new Request(input, { ...init, redirect: 'error' });
   } catch (cause) {
     const message = 'the call was not sent: the browser makes no request of it';
-    throw new ValetKeyError({ code: 'request_blocked', fault: 'app', message, hint: 'Check the address and the options.', retryable: false }, { cause });
+    throw failure('request_blocked', 'app', message, 'Check the address and the options.', false, cause);
   }
 }
 

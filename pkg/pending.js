@@ -3,15 +3,18 @@
  * local storage. `docs/storage.md` lists the keys.
  */
 
-import { configError } from './errors.js';
+import { configError, failure } from './errors.js';
 
 /** How long a user has to sign in, in milliseconds; the core holds the same. */
 const LIFE = 10 * 60 * 1000;
 
+/** No user signs in this many times in so many milliseconds. */
+const LOOP = { times: 5, within: 30_000 };
+
 /** @param {string} client names issuer and client id */
 export function pendingOf(client) {
   const prefix = `valet-key:tx:${client}:`;
-  const marks = { had: `valet-key:had:${client}`, tried: `valet-key:tried:${client}` };
+  const marks = { had: `valet-key:had:${client}`, tried: `valet-key:tried:${client}`, left: `valet-key:left:${client}` };
   /** @template T @param {() => T} use @returns {T | null} storage can be switched off */
   const softly = (use) => {
     try {
@@ -30,10 +33,10 @@ export function pendingOf(client) {
       }
     },
     /**
-     * Takes a record out; it can be used once. `pending`: other sign-ins of this client are under way. `foreign`: the
+     * Takes a record out; it can be used once. `pending`: other sign-ins of this client are under way. `others`: the
      * state is another client's.
      * @param {string} state
-     * @returns {{ record?: string, pending: boolean, foreign: boolean }}
+     * @returns {{ record?: string, pending: boolean, others: boolean }}
      */
     take(state) {
       const record = softly(() => sessionStorage.getItem(prefix + state)) ?? undefined;
@@ -44,13 +47,26 @@ export function pendingOf(client) {
       return {
         record,
         pending: left.some((key) => key.startsWith(prefix)),
-        foreign: !record && left.some((key) => key.startsWith('valet-key:tx:') && key.endsWith(`:${state}`)),
+        others: !record && left.some((key) => key.startsWith('valet-key:tx:') && key.endsWith(`:${state}`)),
       };
     },
     /** @param {boolean} signedIn */
     mark(signedIn) {
       softly(() => (signedIn ? localStorage.setItem(marks.had, '1') : localStorage.removeItem(marks.had)));
       softly(() => sessionStorage.removeItem(marks.tried));
+    },
+    /**
+     * Counts the times that the app leaves for the provider without a click of the user.
+     * @param {unknown} cause why it came to this, if anybody knows
+     */
+    leave(cause) {
+      if (navigator.userActivation?.isActive) return softly(() => sessionStorage.removeItem(marks.left));
+      const recent = softly(() => JSON.parse(sessionStorage.getItem(marks.left) ?? '[]')) ?? [];
+      const times = [...recent, Date.now()].filter((time) => Date.now() - time < LOOP.within);
+      if (times.length > LOOP.times) {
+        throw failure('redirect_loop', 'app', 'the page and the provider send the user round in circles', '`cause` says why the last sign-in failed, if it did.', false, cause);
+      }
+      softly(() => sessionStorage.setItem(marks.left, JSON.stringify(times)));
     },
     /** Whether to ask the provider silently: there was a session, and this was not tried in vain just now. */
     worthTrying() {

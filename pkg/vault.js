@@ -17,14 +17,15 @@ const workers = new Map();
  * @property {string | URL} [workerUrl]
  * @property {string | URL} [wasmUrl]
  * @property {'worker' | 'page'} [tokens]
+ * @property {boolean} lasting whether the vault may outlive the last page by a moment, such as a reload
  */
 
 /**
  * Opens a vault for one client and hands it the options.
  * @param {Place} place @param {object} options @param {(event: import('./port.js').Event) => void} onEvent
- * @returns {Promise<import('./port.js').Call>}
+ * @returns {Promise<{ call: import('./port.js').Call, home: 'shared' | 'dedicated' | 'page' }>}
  */
-export async function openVault({ workerUrl, wasmUrl, tokens = 'worker' }, options, onEvent) {
+export async function openVault({ workerUrl, wasmUrl, tokens = 'worker', lasting }, options, onEvent) {
   const script = new URL(workerUrl ?? new URL('./wasm/worker.js', import.meta.url), location.href).href;
   const beside = workerUrl ? new URL('valet_key.wasm', script) : new URL('./wasm/valet_key.wasm', import.meta.url);
   const wasm = new URL(wasmUrl ?? beside, location.href).href;
@@ -33,7 +34,7 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker' }, optio
   let worker;
   /** Whatever waits is told, and the next call starts another worker. @param {Error} error */
   const lost = (error) => {
-    if (workers.get(script) === worker) workers.delete(script);
+    for (const [key, value] of workers) if (value === worker) workers.delete(key);
     if (worker?.start instanceof Worker) worker.start.terminate();
     fail(error);
   };
@@ -55,7 +56,7 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker' }, optio
   try {
     if (tokens === 'page') (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(port2, wasm, true);
     else {
-      worker = workerAt(script);
+      worker = workerAt(script, lasting);
       worker.start.addEventListener('error', notStarted);
       worker.port.postMessage({ port: port2, wasmUrl: wasm }, [port2]);
     }
@@ -64,7 +65,7 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker' }, optio
   }
   try {
     await configured;
-    return call;
+    return { call, home: worker ? (worker.start instanceof Worker ? 'dedicated' : 'shared') : 'page' };
   } finally {
     clearTimeout(timer);
     worker?.start.removeEventListener('error', notStarted);
@@ -85,9 +86,10 @@ const scripts = new Set();
 /** @type {{ createScriptURL: (url: string) => any } | undefined} */
 let policy;
 
-/** @param {string} script */
-function workerAt(script) {
-  let worker = workers.get(script);
+/** @param {string} script @param {boolean} lasting */
+function workerAt(script, lasting) {
+  const key = script + lasting;
+  let worker = workers.get(key);
   if (!worker) {
     scripts.add(script);
     policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy('valet-key', {
@@ -96,7 +98,7 @@ function workerAt(script) {
     const url = policy ? policy.createScriptURL(script) : script;
     // `extendedLifetime` keeps the worker over a reload of the only tab, where the engine knows it.
     // Another release is another worker: the two need not understand each other.
-    const options = /** @type {any} */ ({ type: 'module', name: 'valet-key 0.1.0', extendedLifetime: true });
+    const options = /** @type {any} */ ({ type: 'module', name: `valet-key 0.1.0 ${lasting}`, extendedLifetime: lasting });
     if (typeof SharedWorker === 'undefined') {
       const start = new Worker(url, options);
       worker = { start, port: start };
@@ -104,7 +106,7 @@ function workerAt(script) {
       const start = new SharedWorker(url, options);
       worker = { start, port: start.port };
     }
-    workers.set(script, worker);
+    workers.set(key, worker);
   }
   return worker;
 }

@@ -15,8 +15,10 @@ const INTEGRITY = __WASM_INTEGRITY__;
 let loading;
 
 /**
- * A client of this origin, and the tabs that use it.
- * @typedef {{ core: Core, options: string, ports: Set<MessagePort>, heard?: () => void }} Vault
+ * A client of this origin, and the tabs that use it. `records`: sign-ins in windows, which never leave it, by `state`.
+ * `answered`: states that came back, since a tab can be duplicated with its storage. `completing`: ends with the sign-in
+ * that is being completed.
+ * @typedef {{ core: Core, options: string, ports: Set<MessagePort>, records: Map<string, string>, answered: Set<string>, completing?: Promise<void>, heard?: () => void }} Vault
  */
 /** By issuer and client id. @type {Map<string, Vault>} */
 const vaults = new Map();
@@ -33,10 +35,11 @@ export function connect(port, wasmUrl, inPage) {
   /** @type {Vault | undefined} */
   let vault;
 
-  const core = () => {
+  const mine = () => {
     if (!vault) throw plain('unexpected', 'a call before `configure`', 'Please report it.');
-    return vault.core;
+    return vault;
   };
+  const core = () => mine().core;
   /** Tells every tab before the call is answered, so that `client.session` is right when a promise resolves. */
   const publish = () => {
     const reason = core().takeChange();
@@ -58,7 +61,7 @@ export function connect(port, wasmUrl, inPage) {
           let found = vaults.get(name);
           // A page of a newer release may come with other options; the session of the older one ends with its last tab.
           if (!found || (found.options !== text && !(await isUsed(found)))) {
-            found = { core: new Core(text), options: text, ports: new Set() };
+            found = { core: new Core(text), options: text, ports: new Set(), records: new Map(), answered: new Set() };
           }
           // The first one is final: nobody widens the list of APIs of a session that somebody uses.
           if (found.options !== text || (vault && vault !== found)) {
@@ -72,16 +75,25 @@ export function connect(port, wasmUrl, inPage) {
       here: { takes: {}, run: async () => ({ value: vault?.heard?.() }) },
       prepare: { takes: {}, run: async () => ({ value: await core().prepare() }) },
       begin: {
-        takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', params: 'object' },
-        run: async ({ redirectUri, scope, returnTo, params }) => ({
-          value: parsed(await core().begin(redirectUri, scope, returnTo, JSON.stringify(params))),
-        }),
+        takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', params: 'object', inWindow: 'boolean' },
+        run: async ({ redirectUri, scope, returnTo, params, inWindow }) => {
+          const { url, state, record } = parsed(await core().begin(redirectUri, scope, returnTo, JSON.stringify(params), inWindow));
+          if (!inWindow) return { value: { url, state, record } };
+          mine().records.set(state, record);
+          return { value: { url, state } };
+        },
       },
+      abandon: { takes: { state: 'string' }, run: async ({ state }) => ({ value: mine().records.delete(state) }) },
       complete: {
-        takes: { query: 'string', record: 'string?', pending: 'boolean' },
-        run: async ({ query, record, pending }) => {
-          const value = parsed(await settle(core().complete(query, record, pending)));
-          return { value };
+        takes: { query: 'string', state: 'string', record: 'string?', pending: 'boolean' },
+        run: async ({ query, state, record = mine().records.get(state), pending }) => {
+          const { records, answered } = mine();
+          records.delete(state);
+          if (answered.has(state)) return { value: {} };
+          if (record) answered.add(state);
+          const outcome = settle(core().complete(query, record, pending));
+          waitFor(outcome, mine());
+          return { value: parsed(await outcome) };
         },
       },
       session: { takes: {}, run: async () => ({ value: view() }) },
@@ -95,6 +107,7 @@ export function connect(port, wasmUrl, inPage) {
       end: {
         takes: { returnTo: 'string' },
         run: async ({ returnTo }) => {
+          mine().records.clear();
           const ended = core().end(returnTo);
           setTimeout(publish); // the session is over at once, however long the provider takes to revoke it
           return { value: await settle(ended) };
@@ -103,6 +116,9 @@ export function connect(port, wasmUrl, inPage) {
       fetch: {
         takes: { url: 'string', init: 'object' },
         run: async ({ url, init }, signal) => {
+          const { completing } = mine();
+          if (completing && core().isWarm(url)) ahead(url, init.credentials);
+          await completing;
           const request = new Request(url, { ...init, redirect: 'error', signal });
           const response = await settle(core().fetch(request));
           const { status, statusText, headers } = response;
@@ -111,12 +127,34 @@ export function connect(port, wasmUrl, inPage) {
         },
       },
       ...(inPage && {
-        accessToken: { takes: {}, run: async () => ({ value: await settle(core().accessToken()) }) },
+        accessToken: {
+          takes: {},
+          run: async () => {
+            await mine().completing;
+            return { value: await settle(core().accessToken()) };
+          },
+        },
       }),
     },
     toPlain,
   );
 }
+
+/** Calls wait for a sign-in that is being completed. @param {Promise<unknown>} outcome @param {Vault} vault */
+function waitFor(outcome, vault) {
+  const completing = Promise.allSettled([outcome, vault.completing]).then(() => {
+    if (vault.completing === completing) vault.completing = undefined;
+  });
+  vault.completing = completing;
+}
+
+/**
+ * Asks an API ahead of the token, so that its CORS preflight is over when the token comes. It refuses the question, and
+ * nobody waits for that.
+ * @param {string} url @param {RequestCredentials} credentials
+ */
+const ahead = (url, credentials) =>
+  void fetch(url, { method: 'HEAD', headers: { authorization: 'Bearer ahead' }, credentials, redirect: 'error' }).catch(() => {});
 
 /**
  * A long answer, or one whose length nobody says, goes to the page as it comes; a short one is faster in one piece.

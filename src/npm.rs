@@ -32,11 +32,18 @@ impl Core {
     }
 
     /// See [`Client::begin`]. `params` is a JSON object of strings. Gives `{ url, state, record }`.
-    pub fn begin(&self, redirect_uri: String, scope: String, return_to: String, params: String) -> Promise {
+    pub fn begin(
+        &self,
+        redirect_uri: String,
+        scope: String,
+        return_to: String,
+        params: String,
+        in_window: bool,
+    ) -> Promise {
         let client = self.0.clone();
         promise(Box::pin(async move {
             let (redirect_uri, scope, return_to) = (&*redirect_uri, &*scope, &*return_to);
-            let sign_in = SignIn { redirect_uri, scope, return_to, params: &read_params(&params)? };
+            let sign_in = SignIn { redirect_uri, scope, return_to, params: &read_params(&params)?, in_window };
             let request = client.begin(sign_in).await?;
             let record = request.transaction.to_record();
             let state = request.transaction.state.expose();
@@ -44,13 +51,14 @@ impl Core {
         }))
     }
 
-    /// See [`Client::complete`]. Gives `{ returnTo }`, or `{}` if there was nothing to complete.
+    /// See [`Client::complete`]. Gives `{ returnTo }` or `{ returnTo, declined }`; `{}` if there was nothing to complete.
     pub fn complete(&self, query: String, record: Option<String>, pending: bool) -> Promise {
         let client = self.0.clone();
         promise(Box::pin(async move {
             Ok(match client.complete(&query, record.as_deref(), pending).await? {
                 Completion::Ignored => object(&[]),
                 Completion::ReturnTo(path) => object(&[("returnTo", &path)]),
+                Completion::Declined(path) => object(&[("returnTo", &path), ("declined", "yes")]),
             })
         }))
     }
@@ -64,6 +72,12 @@ impl Core {
     #[wasm_bindgen(js_name = takeChange)]
     pub fn take_change(&self) -> Option<String> {
         self.0.take_change().map(|change| change.as_str().into())
+    }
+
+    /// See [`Client::is_warm`].
+    #[wasm_bindgen(js_name = isWarm)]
+    pub fn is_warm(&self, url: &str) -> bool {
+        self.0.is_warm(url)
     }
 
     /// See [`Client::fetch`].

@@ -24,7 +24,7 @@ fn client() -> Client {
 }
 
 const SIGN_IN: SignIn<'_> =
-    SignIn { redirect_uri: "https://app.test/cb", scope: "openid", return_to: "/", params: &[] };
+    SignIn { redirect_uri: "https://app.test/cb", scope: "openid", return_to: "/", params: &[], in_window: false };
 
 fn code<T>(result: Result<T, std::sync::Arc<valet_key::protocol::error::Error>>) -> &'static str {
     result.err().map_or("no error", |error| error.code())

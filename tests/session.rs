@@ -239,6 +239,23 @@ fn an_answer_that_comes_too_late_reaches_nobody() {
 }
 
 #[test]
+fn the_same_user_again_costs_nobody_a_token() {
+    let mut session = signed_in();
+    let call = session.call();
+    let again = |sub: &str| {
+        let members = format!(r#","refresh_token":"r9","id_token":"{}""#, id_token(&claims(&[("sub", sub)])));
+        TokenResponse::from_response(&tokens("a9", &members)).expect("well formed")
+    };
+    let (result, leftover) = session.sign_in(again(r#""alice""#), &transaction(), &config(), at(0));
+    assert_eq!((result.ok(), exposed(&leftover)), (Some(Change::SignedIn), vec![]), "one grant, to be revoked whole");
+    assert!(!session.is_overtaken(call), "a sign-in does not call off another one");
+    let (result, leftover) = session.sign_in(again(r#""bob""#), &transaction(), &config(), at(0));
+    assert_eq!((result.ok(), exposed(&leftover)), (Some(Change::UserChanged), vec!["r9", "a9"]));
+    session.end();
+    assert!(session.is_overtaken(call), "a sign-out does");
+}
+
+#[test]
 fn a_refused_sign_in_leaves_the_earlier_session() {
     let mut session = signed_in();
     assert!(sign_in(&mut session, "b1", &claims(&[("aud", r#""other""#)])).is_err());

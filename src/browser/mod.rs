@@ -56,6 +56,8 @@ pub enum Completion {
     Ignored,
     /// The sign-in is over: the session says with what result, and the page belongs at this path.
     ReturnTo(String),
+    /// The provider cannot do without asking the user, as it was told to. The page belongs at this path.
+    Declined(String),
 }
 
 impl Client {
@@ -88,8 +90,8 @@ impl Client {
         AuthorizationRequest::new(&self.config, &metadata, sign_in, &entropy, place::now())
     }
 
-    /// Finishes a sign-in. `query` is that of the page, `record` what was kept under its `state`, and `pending` says
-    /// whether other sign-ins are under way.
+    /// Finishes a sign-in. `query` is that of the page, with its fragment, `record` what was kept under its `state`, and
+    /// `pending` says whether other sign-ins are under way.
     ///
     /// # Errors
     ///
@@ -112,7 +114,7 @@ impl Client {
             Err(error)
                 if silent && error.oauth().is_some_and(|said| INTERACTION_NEEDED.contains(&said.error.as_str())) =>
             {
-                return Ok(Completion::ReturnTo(return_to));
+                return Ok(Completion::Declined(return_to));
             }
             Err(error) => return Err(error),
         };
@@ -144,6 +146,12 @@ impl Client {
     /// What changed since the last time anybody asked.
     pub fn take_change(&self) -> Option<Change> {
         self.change.take()
+    }
+
+    /// Whether the app wants this address asked ahead of the token: see
+    /// [`ApiList::permit`](crate::protocol::resource::ApiList::permit).
+    pub fn is_warm(&self, url: &str) -> bool {
+        self.config.api.permit(url).unwrap_or(false)
     }
 
     /// Sends a request with the access token, if its URL is on the API list. If the API refuses the token, it is renewed

@@ -37,12 +37,14 @@ impl Client {
             clean.push('?');
             clean.push_str(&kept.join("&"));
         }
-        clean.push_str(&location.hash().unwrap_or_default());
+        let fragment = location.hash().unwrap_or_default();
+        clean.push_str(&fragment);
         show(&window, &clean)?;
-        if let Completion::ReturnTo(path) = self.complete(query, record.as_deref(), pending).await? {
-            show(&window, &path)?;
+        let answer = [query, &fragment].concat();
+        match self.complete(&answer, record.as_deref(), pending).await? {
+            Completion::Ignored => Ok(()),
+            Completion::ReturnTo(path) | Completion::Declined(path) => show(&window, &path),
         }
-        Ok(())
     }
 
     /// Leaves the page for the provider; the user comes back to where `sign_in` says.

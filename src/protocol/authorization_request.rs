@@ -14,6 +14,9 @@ use super::transaction::{Transaction, return_target};
 /// Longer URLs are cut or refused somewhere on the way.
 const MAX_URL: usize = 8 * 1024;
 
+/// Ends a `state` whose response another window of this origin waits for. A page that is loaded with it passes it on.
+const IN_WINDOW: &str = ".w";
+
 /// Parameters that the client answers for, and some that would take the answer elsewhere.
 const RESERVED: [&str; 13] = [
     "client_id",
@@ -59,6 +62,8 @@ pub struct SignIn<'a> {
     pub return_to: &'a str,
     /// Further parameters in their registered spelling.
     pub params: &'a [(String, String)],
+    /// Whether a popup or a frame goes to the provider, and the page stays and waits for the answer.
+    pub in_window: bool,
 }
 
 impl SignIn<'_> {
@@ -101,9 +106,10 @@ impl AuthorizationRequest {
         now: Now,
     ) -> Result<Self, Arc<Error>> {
         let scope = sign_in.check(config)?;
-        let SignIn { redirect_uri, return_to, params, .. } = sign_in;
+        let SignIn { redirect_uri, return_to, params, in_window, .. } = sign_in;
+        let state = random_text(entropy.state);
         let transaction = Box::new(Transaction {
-            state: random_text(entropy.state),
+            state: if in_window { Secret::new(&[state.expose(), IN_WINDOW].concat()) } else { state },
             nonce: if config.openid { random_text(entropy.nonce) } else { Secret::new("") },
             code_verifier: CodeVerifier::from_entropy(entropy.code_verifier),
             issuer: metadata.issuer.clone(),

@@ -20,6 +20,9 @@ const KNOWN: [&str; 6] = ["state", "iss", "code", "error", "error_description", 
 /// Parameters of flows that this client does not do, and does not mistake for its own.
 const FOREIGN: [&str; 3] = ["access_token", "id_token", "response"];
 
+/// A fragment with one of these is a response, too: of a flow that this client does not do.
+const IN_FRAGMENT: [&str; 5] = ["access_token=", "code=", "error=", "id_token=", "response="];
+
 /// A response that is well formed and not yet trusted.
 pub struct AuthorizationResponse {
     parameters: Vec<(String, String)>,
@@ -39,7 +42,8 @@ pub struct Grant {
 }
 
 impl AuthorizationResponse {
-    /// Reads a query without its `?`. `None`: this is no authorization response, the page was loaded for another reason.
+    /// Reads a query without its `?`, and with the fragment where there is one. `None`: this is no authorization
+    /// response, the page was loaded for another reason.
     ///
     /// # Errors
     ///
@@ -47,6 +51,10 @@ impl AuthorizationResponse {
     pub fn parse(query: &str) -> Result<Option<Self>, Arc<Error>> {
         if query.len() > MAX_RESPONSE {
             return Err(Error::TooLarge { part: "authorization response" }.into());
+        }
+        let (query, fragment) = query.split_once('#').unwrap_or((query, ""));
+        if fragment.split('&').any(|part| IN_FRAGMENT.iter().any(|name| part.starts_with(name))) {
+            return Err(Error::ResponseInvalid { part: "fragment".into() }.into());
         }
         let Some(parameters) = form::parse(query) else {
             return Err(Error::ResponseInvalid { part: "query".into() }.into());

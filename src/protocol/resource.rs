@@ -9,11 +9,17 @@ use super::url::{Loopback, Url};
 /// The APIs that the token is for: exact origins, each with a path prefix.
 #[derive(Clone, Debug, Default)]
 pub struct ApiList {
-    entries: Vec<Url>,
+    entries: Vec<Api>,
+}
+
+#[derive(Clone, Debug)]
+struct Api {
+    url: Url,
+    warm: bool,
 }
 
 impl ApiList {
-    /// Reads the app's list, an array of strings; none is an empty list.
+    /// Reads the app's list, an array of strings and of `{ url, warm }`; none is an empty list.
     ///
     /// # Errors
     ///
@@ -22,6 +28,8 @@ impl ApiList {
         let mut list = Self::default();
         let Some(entries) = entries else { return Ok(list) };
         for entry in entries.as_array().ok_or_else(|| Error::config("api", "not an array"))? {
+            let warm = matches!(entry.get("warm"), Some(Value::Bool(true)));
+            let entry = entry.get("url").unwrap_or(entry);
             let entry = entry.as_str().ok_or_else(|| Error::config("api", "an entry is not a string"))?;
             let slash = if entry.ends_with('/') { "" } else { "/" };
             let url = Url::parse(&[entry, slash].concat(), loopback)
@@ -32,31 +40,31 @@ impl ApiList {
                     "an entry is an origin with a path, without query, fragment, or wildcard",
                 ));
             }
-            list.entries.push(url);
+            list.entries.push(Api { url, warm });
         }
         Ok(list)
     }
 
-    /// Decides on a URL, as the browser's parser wrote it.
+    /// Decides on a URL, as the browser's parser wrote it, and says whether the app wants its API warmed up: asked ahead
+    /// of the token, so that its CORS preflight is over when the token comes.
     ///
     /// # Errors
     ///
     /// [`Error::RequestBlocked`] says why the token does not go there.
-    pub fn permit(&self, url: &str) -> Result<(), Arc<Error>> {
+    pub fn permit(&self, url: &str) -> Result<bool, Arc<Error>> {
         let Some(url) = Url::parse(url, Loopback::Allowed) else {
             return Err(Error::RequestBlocked { reason: "the address is not a plain https URL" }.into());
         };
         if !url.is_canonical() {
             return Err(Error::RequestBlocked { reason: "the address has dot segments or encoded separators" }.into());
         }
-        let listed = self.entries.iter().any(|entry| {
+        let listed = self.entries.iter().find(|Api { url: entry, .. }| {
             url.origin() == entry.origin()
                 && (url.path().starts_with(entry.path()) || Some(url.path()) == entry.path().strip_suffix('/'))
         });
-        if listed {
-            Ok(())
-        } else {
-            Err(Error::RequestBlocked { reason: "the address is not on the `api` list" }.into())
+        match listed {
+            Some(entry) => Ok(entry.warm),
+            None => Err(Error::RequestBlocked { reason: "the address is not on the `api` list" }.into()),
         }
     }
 }

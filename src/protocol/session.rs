@@ -40,6 +40,7 @@ pub enum Action {
 /// What a caller remembers of the session that it began with.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
+    sign_outs: u32,
     epoch: u32,
     renewals: u32,
     failures: u32,
@@ -86,6 +87,7 @@ pub type Leftover = Vec<Secret>;
 /// The session of one client: signed in or not.
 #[derive(Debug, Default)]
 pub struct Session {
+    sign_outs: u32,
     epoch: u32,
     live: Option<Box<Live>>,
 }
@@ -145,7 +147,8 @@ impl Live {
 }
 
 impl Session {
-    /// Begins a session with the tokens of a sign-in. The tokens of an earlier session come back, to be revoked.
+    /// Begins a session with the tokens of a sign-in. The tokens of another user come back, to be revoked. Those of the
+    /// same user do not: a server may take new and old ones for one grant, and revoke it whole (RFC 7009 §2.1).
     ///
     /// # Errors
     ///
@@ -174,7 +177,8 @@ impl Session {
             Some(earlier) if sub(&earlier.identity) != sub(&identity) => Change::UserChanged,
             _ => Change::SignedIn,
         };
-        let leftover = self.end();
+        let earlier = self.forget();
+        let leftover = if change == Change::UserChanged { earlier } else { Leftover::new() };
         let mut live = Box::new(Live {
             issuer: transaction.issuer.clone(),
             identity,
@@ -194,8 +198,13 @@ impl Session {
         (Ok(change), leftover)
     }
 
-    /// Ends the session. Answers to requests under way will find nobody.
+    /// Signs out. Answers to requests under way will find nobody.
     pub fn end(&mut self) -> Leftover {
+        self.sign_outs = self.sign_outs.wrapping_add(1);
+        self.forget()
+    }
+
+    fn forget(&mut self) -> Leftover {
         self.epoch = self.epoch.wrapping_add(1);
         match self.live.take() {
             Some(live) => live.refresh_token.into_iter().chain([live.access_token]).collect(),
@@ -206,12 +215,12 @@ impl Session {
     /// Begins a call.
     pub fn call(&self) -> Call {
         let (renewals, failures) = self.live.as_ref().map_or((0, 0), |live| (live.renewals, live.failures));
-        Call { epoch: self.epoch, renewals, failures }
+        Call { sign_outs: self.sign_outs, epoch: self.epoch, renewals, failures }
     }
 
-    /// Whether somebody signed in or out since a call began.
+    /// Whether somebody signed out since a call began.
     pub fn is_overtaken(&self, call: Call) -> bool {
-        call.epoch != self.epoch
+        call.sign_outs != self.sign_outs
     }
 
     /// Decides for a call. A token that arrived after the call began is used however short it lives, so no call
@@ -275,7 +284,7 @@ impl Session {
                     error => matches!(error, Error::IdTokenInvalid { .. }),
                 };
                 if ends {
-                    let leftover = self.end();
+                    let leftover = self.forget();
                     let refused = matches!(*error, Error::TokenRefused(_));
                     return (Err(if refused { Error::SessionEnded.into() } else { error }), leftover);
                 }

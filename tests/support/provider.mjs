@@ -46,7 +46,7 @@ export async function startProvider({
 }) {
   port ||= await portNear();
   const issuer = `http://${host}:${port}`;
-  const settings = { accessTokenSeconds, refreshTokens };
+  const settings = { accessTokenSeconds, refreshTokens, frameless: false };
   const issued = new Issued();
   const outage = new Outage();
   const requests = [];
@@ -60,6 +60,10 @@ export async function startProvider({
   const server = createServer(async (request, response) => {
     const path = pathOf(request);
     record(requests, request, response);
+    if (settings.frameless && path === '/auth') {
+      response.writeHead(200, { 'content-type': 'text/html', 'x-frame-options': 'DENY' });
+      return response.end('<!doctype html><title>Sign in</title>');
+    }
     if (outage.answers(request, response, path)) return;
     if (!path.startsWith('/interaction/')) return answer(request, response);
     try {

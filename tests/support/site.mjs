@@ -12,17 +12,19 @@ import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SPY = fileURLToPath(new URL('spy.js', import.meta.url));
 
-const PAGE_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join('; ');
+const pagePolicy = (connect) =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "worker-src 'self'",
+    `frame-src 'self' ${connect.join(' ')}`,
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'self'",
+  ].join('; ');
 
 const workerPolicy = (connect) =>
   ["default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", `connect-src 'self' ${connect.join(' ')}`].join('; ');
@@ -36,8 +38,9 @@ const workerPolicy = (connect) =>
  * @param {string} [options.before] markup for the very beginning of the page's head, for tests
  * @param {Record<string, string | null>} [options.scripts] what is served in the place of a file, for tests; `null` is nothing
  * @param {{ page?: string, worker?: string }} [options.policies] other policies than the recommended, for tests
+ * @param {Record<string, string>} [options.headers] further headers of every file, for tests
  */
-export async function startSite({ port = 0, host = 'localhost', config = null, connect = [], before = '', scripts = {}, policies = {} } = {}) {
+export async function startSite({ port = 0, host = 'localhost', config = null, connect = [], before = '', scripts = {}, policies = {}, headers = {} } = {}) {
   port ||= await portNear();
   const site = {
     origin: `http://${host}:${port}`,
@@ -45,7 +48,7 @@ export async function startSite({ port = 0, host = 'localhost', config = null, c
     requests: [],
     /** What the spy sent, as texts of JSON: lists of `[channel, text]`. */
     spied: [],
-    settings: { config, connect, before, scripts, policies },
+    settings: { config, connect, before, scripts, policies, headers },
     close: () => close(server),
   };
 
@@ -61,11 +64,12 @@ export async function startSite({ port = 0, host = 'localhost', config = null, c
     response.setHeader('cache-control', 'no-store');
     response.setHeader('referrer-policy', 'no-referrer');
     response.setHeader('x-content-type-options', 'nosniff');
+    for (const [name, value] of Object.entries(settings.headers)) response.setHeader(name, value);
     response.setHeader(
       'content-security-policy',
       path === '/pkg/wasm/worker.js'
         ? (settings.policies.worker ?? workerPolicy(settings.connect))
-        : (settings.policies.page ?? PAGE_POLICY),
+        : (settings.policies.page ?? pagePolicy(settings.connect)),
     );
 
     if (path === '/') return response.writeHead(302, { location: '/www/' }).end();

@@ -1,0 +1,128 @@
+/**
+ * Sign-ins in another window: a popup or a hidden frame goes to the provider, which sends it back to the redirect page.
+ * That page hands the answer over on a channel whose name holds the `state`, so that nobody else can find it; unlike
+ * `opener` and `parent`, a channel survives a Cross-Origin-Opener-Policy. Nothing is stored, and the verifier stays in
+ * the vault. Loaded when it is needed first; what goes wrong is told as the core tells it, in plain objects.
+ */
+
+/** @typedef {import('./errors.js').Plain} Plain */
+
+/** Milliseconds until the page that waits must have taken an answer. */
+const TAKEN = 2000;
+
+/** Milliseconds that a user has for a popup; the core holds the same. */
+const LIFE = 10 * 60 * 1000;
+
+/** Milliseconds between looks at a popup, and how long it must have been elsewhere to be believed when it seems closed. */
+const LOOK = 50;
+const ELSEWHERE = 250;
+
+/** Milliseconds that a page in a frame has to hand over its answer: from the start, and once it is loaded. */
+const FRAME = 10_000;
+const LOADED = 3000;
+
+/** @param {string} state */
+const channelOf = (state) => new BroadcastChannel(`valet-key:${state}`);
+
+/**
+ * Gives an answer to the page that waits for it.
+ * @param {string} state @param {string} query @returns {Promise<boolean>} whether it was taken
+ */
+export function handOver(state, query) {
+  const channel = channelOf(state);
+  return /** @type {Promise<boolean>} */ (
+    new Promise((resolve) => {
+      channel.onmessage = () => resolve(true);
+      setTimeout(resolve, TAKEN, false);
+      channel.postMessage(query);
+    })
+  ).finally(() => channel.close());
+}
+
+/**
+ * Waits for an answer, and acknowledges it.
+ * @param {string} state @param {AbortSignal} signal @returns {Promise<string>}
+ */
+export function answerTo(state, signal) {
+  const channel = channelOf(state);
+  return /** @type {Promise<string>} */ (
+    new Promise((resolve, reject) => {
+      channel.onmessage = ({ data }) => {
+        channel.postMessage('taken');
+        resolve(String(data));
+      };
+      signal.addEventListener('abort', () => reject(signal.reason));
+    })
+  ).finally(() => channel.close());
+}
+
+/**
+ * Sends a popup to the provider, and looks whether it is still there. Where a page cuts it off from this one (COOP), it
+ * seems closed as soon as the provider's page comes; then only the user's coming back tells.
+ * @param {Window} popup @param {string} url @param {AbortController} wait
+ */
+export function go(popup, url, wait) {
+  const { signal } = wait;
+  /** @param {Plain['code']} code @param {string} message */
+  const giveUp = (code, message) => wait.abort(plain(code, 'user', message, 'Offer the sign-in again.'));
+  const closed = () => giveUp('popup_closed', 'the popup was closed');
+  if (popup.closed) return closed();
+  popup.location.replace(url);
+  let left = Infinity;
+  const look = setInterval(() => {
+    if (!popup.closed) return isElsewhere(popup) && (left = Math.min(left, performance.now()));
+    clearInterval(look);
+    if (performance.now() - left > ELSEWHERE) closed();
+    else addEventListener('focus', closed, { signal });
+  }, LOOK);
+  const end = setTimeout(() => giveUp('popup_timeout', 'nobody signed in in the popup'), LIFE);
+  signal.addEventListener('abort', () => {
+    clearInterval(look);
+    clearTimeout(end);
+  });
+}
+
+/** @param {Window} popup */
+function isElsewhere(popup) {
+  try {
+    return popup.location.href !== 'about:blank';
+  } catch {
+    return true;
+  }
+}
+
+/** Opens a hidden frame at the provider, until the wait is over. @param {string} url @param {AbortController} wait */
+export function openFrame(url, wait) {
+  const frame = document.createElement('iframe');
+  const silent = () => wait.abort(plain('timeout', 'server', 'the provider did not answer in a hidden frame', 'Call `signIn()`.', true));
+  let timer = setTimeout(silent, FRAME);
+  frame.onload = () => {
+    clearTimeout(timer);
+    timer = setTimeout(silent, LOADED);
+  };
+  wait.signal.addEventListener('abort', () => {
+    clearTimeout(timer);
+    frame.remove();
+  });
+  // A policy of this page that does not let the frame go there says so at once.
+  addEventListener('securitypolicyviolation', ({ effectiveDirective }) => effectiveDirective === 'frame-src' && silent(), wait);
+  frame.hidden = true;
+  frame.setAttribute('sandbox', 'allow-forms allow-same-origin allow-scripts'); // and not to navigate this page
+  frame.src = url;
+  document.documentElement.append(frame);
+}
+
+/** @param {Plain['code']} code @param {Plain['fault']} fault @param {string} message @param {string} hint @returns {Plain} */
+const plain = (code, fault, message, hint, retryable = false) => ({ code, fault, message, hint, retryable });
+
+/**
+ * Whether the provider's cookies go along in a frame of this page. Where that is hard to say, no: a redirect always works.
+ * @param {string} url
+ */
+export function isSameSite(url) {
+  const [here, there] = [location.href, url].map((href) => {
+    const { protocol, hostname } = new URL(href);
+    return protocol + (/[^.]{4,}\.[^.]+$/.exec(hostname)?.[0] ?? hostname);
+  });
+  return here === there;
+}

@@ -1,0 +1,95 @@
+/** Signing in in a hidden frame, without a question. */
+import assert from 'node:assert/strict';
+import { app } from '../support/app.mjs';
+import { startProvider } from '../support/provider.mjs';
+import { story } from '../support/stage.mjs';
+
+const SILENT = { scripts: app({ buttons: { Silent: "client.signIn({ mode: 'silent' })", Call: "client.fetch(config.api[0] + 'me')" } }) };
+const DEDICATED = { ...SILENT, home: 'dedicated' };
+
+const FRAMELESS = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; frame-ancestors 'none'";
+
+/** How often the page itself was loaded. */
+const loads = (site) => site.requests.filter(({ path }) => path === '/www/').length;
+
+story('a reload without a living vault signs in in a frame, and the page stays', DEDICATED, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  const before = [loads(site), provider.count('authorization')];
+  await page.reload();
+  await page.see('Signed in as alice');
+  assert.equal(loads(site), before[0] + 2, 'the page, and the redirect page in its frame');
+  assert.equal(provider.count('authorization'), before[1] + 1);
+  assert.equal(await page.run('async () => document.querySelectorAll("iframe").length'), 0, 'the frame is gone');
+  assert.deepEqual(await stage.keys('sessionStorage'), []);
+});
+
+story('a silent sign-in gives a session, and POP-21 P1: login_required where the provider must ask', SILENT, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  await page.click('button', 'Silent');
+  await page.see('Told: alice');
+  const asked = provider.count('authorization');
+  await stage.forgetAtProvider();
+  await page.click('button', 'Silent');
+  await page.see('Told: login_required');
+  await page.see('Signed in as alice');
+  assert.equal(provider.count('authorization'), asked + 1, 'once');
+  await page.click('button', 'Call');
+  await page.see('Told: 200');
+});
+
+story('POP-19 P1: a provider that does not show in a frame makes it time out', SILENT, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  provider.settings.frameless = true;
+  await page.click('button', 'Silent');
+  await page.see('Told: timeout', 20_000);
+  await page.see('Signed in as alice');
+  assert.equal(await page.run('async () => document.querySelectorAll("iframe").length'), 0);
+});
+
+story('where a frame is not to be had, a reload goes to the provider and back', { ...DEDICATED, policies: { page: FRAMELESS } }, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  const before = provider.count('authorization');
+  await page.reload();
+  await page.see('Signed in as alice');
+  assert.equal(provider.count('authorization'), before + 1, 'the policy stopped the frame before it went anywhere');
+  assert.equal(await page.url(), site.url);
+});
+
+story('a provider of another site is asked by a redirect', DEDICATED, async (stage) => {
+  const { page, site } = stage;
+  const other = await startProvider({ origins: [site.origin], host: '127.0.0.1' });
+  try {
+    site.settings.connect.push(other.issuer);
+    site.settings.config = { ...site.settings.config, issuer: other.issuer };
+    await stage.visit();
+    await page.click('button', 'Sign in');
+    await page.fill('User', 'alice');
+    await page.fill('Password', 'wonderland');
+    await page.click('button', 'Sign in');
+    await stage.consent();
+    await page.see('Signed in as alice');
+    const before = loads(site);
+    await page.reload();
+    await page.see('Signed in as alice');
+    assert.equal(loads(site), before + 2, 'the page, and the page again');
+    await page.click('button', 'Silent');
+    await page.see('Told: login_required', 20_000); // its cookies do not go along
+  } finally {
+    await other.close();
+  }
+});
+
+story('POP-25 P1: in a frame the app starts no frame of its own', DEDICATED, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  await stage.forgetAtProvider();
+  const before = provider.count('authorization');
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(provider.count('authorization'), before + 1);
+  assert.equal(loads(site) > 0, true);
+});

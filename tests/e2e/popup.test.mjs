@@ -1,0 +1,192 @@
+/** Signing in in a popup: the page stays where it is, and nothing is stored. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { app } from '../support/app.mjs';
+import { story } from '../support/stage.mjs';
+
+const POPUP = {
+  scripts: app({
+    buttons: {
+      Popup: "client.signIn({ mode: 'popup' })",
+      'Popup twice': "Promise.all([client.signIn({ mode: 'popup' }), client.signIn({ mode: 'popup' })]).then(([, session]) => session)",
+      Call: "client.fetch(config.api[0] + 'me')",
+      Leave: 'client.signOut()',
+    },
+  }),
+};
+
+/** Clicks, and goes to the window that opened. @returns {Promise<string>} the window it came from */
+async function follow(stage, button = 'Popup') {
+  const { driver } = stage.page;
+  const home = await driver.getWindowHandle();
+  const before = new Set(await driver.getAllWindowHandles());
+  await stage.page.click('button', button);
+  const opened = await stage.page.until('another window', async () => (await driver.getAllWindowHandles()).find((handle) => !before.has(handle)));
+  await driver.switchTo().window(opened);
+  return home;
+}
+
+/** Waits until the popup is gone, and goes back. */
+async function back(stage, home) {
+  const { driver } = stage.page;
+  await stage.page.until('the popup to close', async () => (await driver.getAllWindowHandles()).length === 1);
+  await driver.switchTo().window(home);
+}
+
+async function signInThere(stage) {
+  const home = await follow(stage);
+  await stage.login();
+  await stage.consent();
+  await back(stage, home);
+  await stage.page.see('Signed in as alice');
+}
+
+story('a popup signs in, and the page stays where it is', POPUP, async (stage) => {
+  const { page, site } = stage;
+  await stage.visit();
+  await page.run('async () => { globalThis.stayed = true; history.pushState(null, "", "#/here"); }');
+  await signInThere(stage);
+  assert.equal(await page.run('async () => globalThis.stayed'), true);
+  assert.equal(await page.url(), `${site.url}#/here`);
+  await page.see('Told: alice');
+  await page.click('button', 'Call');
+  await page.see('Told: 200');
+  assert.deepEqual(await stage.keys('sessionStorage'), []);
+  assert.deepEqual(await page.run('async () => events.map(([what]) => what)'), ['vault', 'signed_in'], 'one event');
+});
+
+story('POP-13 P1: under a Cross-Origin-Opener-Policy a popup signs in all the same', { ...POPUP, headers: { 'cross-origin-opener-policy': 'same-origin' } }, async (stage) => {
+  await stage.visit();
+  await signInThere(stage);
+  await stage.page.see('Told: alice');
+});
+
+story('a popup signs in where there are no shared workers', { ...POPUP, home: 'dedicated' }, async (stage) => {
+  await stage.visit();
+  await signInThere(stage);
+  await stage.page.see('Told: alice');
+  assert.deepEqual(await stage.keys('sessionStorage'), []);
+});
+
+story('STORE-01 P0: a popup leaves nothing in any storage while it is open', POPUP, async (stage) => {
+  const { page } = stage;
+  await stage.visit();
+  const home = await follow(stage);
+  await page.find('heading', 'Sign in');
+  await page.driver.switchTo().window(home);
+  assert.deepEqual(await stage.keys('sessionStorage'), []);
+  assert.deepEqual(await stage.keys('localStorage'), []);
+});
+
+story('POP-08 P0: a popup that the browser blocks is told at once', POPUP, async (stage) => {
+  const { page, provider } = stage;
+  await stage.visit();
+  await page.run('async () => { window.open = () => null; }');
+  await page.click('button', 'Popup');
+  await page.see('Told: popup_blocked');
+  assert.equal(provider.count('authorization'), 0);
+  assert.deepEqual(await stage.keys('sessionStorage'), []);
+});
+
+story('POP-10 P1: a popup that the user closes is told, and another one works', POPUP, async (stage) => {
+  const { page } = stage;
+  await stage.visit();
+  const home = await follow(stage);
+  await page.find('heading', 'Sign in');
+  await sleep(500); // nobody closes a window that just came
+  await page.driver.close();
+  await page.driver.switchTo().window(home);
+  await page.see('Told: popup_closed');
+  await page.see('Signed out');
+  await signInThere(stage);
+});
+
+story('what the user refuses in a popup is told as such', POPUP, async (stage) => {
+  const { page } = stage;
+  await stage.visit();
+  const home = await follow(stage);
+  await stage.login();
+  await stage.deny();
+  await back(stage, home);
+  await page.see('Told: authorization_error');
+  await page.see('Signed out');
+});
+
+story('POP-15 P1: two popups at once get an answer each', POPUP, async (stage) => {
+  const { page } = stage;
+  const { driver } = page;
+  await stage.visit();
+  await signInThere(stage); // the provider knows the user from now on
+  const home = await driver.getWindowHandle();
+  await page.click('button', 'Popup twice');
+  await page.until('both popups to close', async () => (await driver.getAllWindowHandles()).length === 1);
+  await driver.switchTo().window(home);
+  await page.see('Told: alice');
+  assert.equal(stage.provider.count('authorization'), 3);
+});
+
+story('OUT-17 P1: a sign-out ends the wait for a popup', POPUP, async (stage) => {
+  const { page } = stage;
+  await stage.visit();
+  const home = await follow(stage);
+  await page.find('heading', 'Sign in');
+  await page.driver.switchTo().window(home);
+  const outcome = await page.run(`async () => {
+    const button = (name) => [...document.querySelectorAll('button')].find((button) => button.textContent === name);
+    const told = new Promise((resolve) => new MutationObserver(() => resolve(document.body.innerText)).observe(document.querySelector('p'), { childList: true }));
+    button('Leave').click();
+    return told;
+  }`);
+  assert.match(outcome, /Told: cancelled/);
+});
+
+story('POP-18 P1: a popup whose page has left shows the app, stores and sends nothing', POPUP, async (stage) => {
+  const { page, provider, site } = stage;
+  const { driver } = page;
+  await stage.visit();
+  const home = await follow(stage);
+  const popup = await driver.getWindowHandle();
+  await page.find('heading', 'Sign in');
+  await driver.switchTo().window(home);
+  await page.goto('about:blank');
+  await driver.switchTo().window(popup);
+  await stage.login();
+  await stage.consent();
+  await page.see('Signed out');
+  assert.equal(await page.url(), site.url, 'neither code nor state is left in the address');
+  assert.equal(provider.count('token'), 0);
+  assert.deepEqual(await stage.keys('sessionStorage'), []);
+});
+
+story('POP-06 P0: a callback that somebody else opened is ignored', POPUP, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.visit();
+  await page.goto(`${site.url}?code=c&state=x.w`);
+  await page.see('Signed out');
+  assert.equal(await page.url(), site.url);
+  assert.equal(provider.count('token'), 0);
+});
+
+story('POP-03 P0: forged answers are ignored, and the sign-in goes on', POPUP, async (stage) => {
+  const { page, provider } = stage;
+  const { driver } = page;
+  await stage.visit();
+  const home = await follow(stage);
+  await page.find('heading', 'Sign in');
+  const popup = await driver.getWindowHandle();
+  await driver.switchTo().window(home);
+  await page.run(`async () => {
+    for (const name of ['valet-key', 'valet-key:', 'valet-key:x.w']) {
+      const channel = new BroadcastChannel(name);
+      for (const message of ['code=c&state=x.w', { query: 'code=c&state=x.w' }, null]) channel.postMessage(message);
+      channel.close();
+    }
+    for (const message of ['code=c&state=x.w', { type: 'authorization_response', code: 'c', state: 'x.w' }]) window.postMessage(message, '*');
+  }`);
+  await driver.switchTo().window(popup);
+  await stage.login();
+  await stage.consent();
+  await back(stage, home);
+  await page.see('Signed in as alice');
+  assert.equal(provider.count('token'), 1);
+});

@@ -1,0 +1,36 @@
+/** A small app in the place of the demo, whose buttons say what they call. */
+
+/**
+ * @param {object} options
+ * @param {string} [options.client] further options of `createClient`, as source
+ * @param {Record<string, string>} [options.buttons] by name: what to do with `client`, as source of an expression
+ * @returns {Record<string, string>} what {@link import('./stage.mjs').story} takes as `scripts`
+ */
+export function app({ client = '', buttons = {} } = {}) {
+  const actions = Object.entries(buttons).map(([name, action]) => `button(${JSON.stringify(name)}, () => ${action});`);
+  return {
+    '/www/app.js': `
+      import { createClient } from '../pkg/index.js';
+      const config = await (await fetch('config.json')).json();
+      const client = createClient({ ...config, scope: 'openid profile', ${client} });
+      const at = (id) => document.getElementById(id);
+      const told = document.createElement('p');
+      document.body.prepend(told);
+      const show = (session) => (at('state').textContent = session ? 'Signed in as ' + session.sub : 'Signed out');
+      const tell = (what) => (told.textContent = 'Told: ' + what);
+      const button = (name, action) => {
+        const element = document.createElement('button');
+        element.textContent = name;
+        element.onclick = () => action().then((result) => tell(result?.sub ?? result?.status ?? result), (error) => tell(error.code ?? error.name));
+        document.body.prepend(element);
+      };
+      globalThis.events = [];
+      for (const type of ['change', 'trace']) client.addEventListener(type, ({ reason, step, home, outcome }) => events.push([reason ?? step, home ?? outcome]));
+      client.addEventListener('change', (event) => show(event.session));
+      ${actions.join('\n      ')}
+      at('sign-in').hidden = false;
+      at('sign-in').onclick = () => client.signIn();
+      show(await client.start().catch((error) => tell(error.code)));
+    `,
+  };
+}
