@@ -6,8 +6,8 @@ export { ValetKeyError };
 
 /** @typedef {import('./index.d.ts').Session} Session */
 
-/** What an authorization response adds to the page's query. */
-const RESPONSE = /^(code|state|iss|error|error_description|error_uri|session_state)(=|$)/;
+/** What an authorization response adds to the page's query, whatever its flow. */
+const RESPONSE = /^(code|state|iss|error|error_description|error_uri|session_state|access_token|token_type|id_token|response)(=|$)/;
 
 /** What makes an address an authorization response: in its query, or as a flow that this client does not do. */
 const ANSWER = /(^|&)(code|error|access_token|id_token|response)=/;

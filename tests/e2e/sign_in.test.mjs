@@ -70,7 +70,7 @@ story('a refused sign-in is explained and can be tried again', {}, async (stage)
   await page.see('Signed in as alice');
 });
 
-story('a callback that belongs to nothing, such as a bookmark, is passed over', {}, async (stage) => {
+story('CB-41 P0: a callback that belongs to nothing, such as a bookmark, is passed over', {}, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   const callback = new URLSearchParams({ code: 'somebody-elses', state: 'made-up', iss: provider.issuer });
@@ -83,7 +83,7 @@ story('a callback that belongs to nothing, such as a bookmark, is passed over', 
   await stage.signIn();
 });
 
-story('a callback with another state does not finish the pending sign-in', {}, async (stage) => {
+story('CB-02 P0: a callback with another state does not finish the pending sign-in', {}, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   await page.click('button', 'Sign in');
@@ -99,7 +99,7 @@ story('a callback with another state does not finish the pending sign-in', {}, a
   await page.see('Signed in as alice');
 });
 
-story('a callback from another issuer is refused', {}, async (stage) => {
+story('CB-08 P0: a callback from another issuer is refused', {}, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   await page.click('button', 'Sign in');
@@ -112,7 +112,7 @@ story('a callback from another issuer is refused', {}, async (stage) => {
   await page.see('Signed out');
 });
 
-story('a forged callback in another tab leaves the session alone', {}, async (stage) => {
+story('CB-41 P0: a forged callback in another tab leaves the session alone', {}, async (stage) => {
   const { browser, page, provider, site } = stage;
   await stage.signIn();
   const first = await page.driver.getWindowHandle();
@@ -130,7 +130,7 @@ story('a forged callback in another tab leaves the session alone', {}, async (st
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('starting twice gives one session and one request', {
+story('CB-38 P1: starting twice gives one session and one request', {
   // As some frameworks do: they run each effect twice while one develops.
   scripts: {
     '/www/app.js': `
@@ -156,7 +156,7 @@ story('starting twice gives one session and one request', {
   assert.equal(provider.count('token'), 1);
 });
 
-story('the user returns to where the sign-in began', {
+story('REQ-08 P1: the user returns to where the sign-in began', {
   scripts: {
     '/www/app.js': `
       import { createClient } from '../pkg/index.js';

@@ -1,12 +1,16 @@
 /** A small app in the place of the demo, whose buttons say what they call. */
 
+/** A page that does nothing: addresses stay as they are. */
+export const IDLE = { '/www/app.js': 'document.body.prepend("Idle");' };
+
 /**
  * @param {object} options
  * @param {string} [options.client] further options of `createClient`, as source
  * @param {Record<string, string>} [options.buttons] by name: what to do with `client`, as source of an expression
+ * @param {string} [options.then] what to do when it is known whether somebody is signed in, with `session`
  * @returns {Record<string, string>} what {@link import('./stage.mjs').story} takes as `scripts`
  */
-export function app({ client = '', buttons = {} } = {}) {
+export function app({ client = '', buttons = {}, then = '' } = {}) {
   const actions = Object.entries(buttons).map(([name, action]) => `button(${JSON.stringify(name)}, () => ${action});`);
   return {
     '/www/app.js': `
@@ -30,7 +34,9 @@ export function app({ client = '', buttons = {} } = {}) {
       ${actions.join('\n      ')}
       at('sign-in').hidden = false;
       at('sign-in').onclick = () => client.signIn();
-      show(await client.start().catch((error) => tell(error.code)));
+      const session = await client.start().catch((error) => void tell(error.code));
+      show(session);
+      ${then}
     `,
   };
 }
