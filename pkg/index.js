@@ -52,7 +52,7 @@ class Client extends EventTarget {
   /** @param {import('./index.d.ts').Options} options */
   constructor(options) {
     super();
-    const { restore = 'silent', tokens, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope = '', ...rest } = { ...options };
+    const { restore = 'silent', tokens, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope = '', ...rest } = own(options);
     this.#options = rest;
     this.#page = { redirectUri, postLogoutRedirectUri, scope };
     this.#place = { tokens, workerUrl, wasmUrl, lasting: restore !== 'none' };
@@ -74,7 +74,8 @@ class Client extends EventTarget {
   }
 
   /** @param {import('./index.d.ts').SignInOptions} [options] @returns {Promise<any>} */
-  async signIn({ mode = 'redirect', returnTo = here(), params = {}, features = 'popup,width=500,height=700' } = {}) {
+  async signIn(options) {
+    const { mode = 'redirect', returnTo = here(), params = {}, features = 'popup,width=500,height=700' } = own(options);
     if (mode === 'popup') return this.#inWindow(params, openPopup(features));
     if (mode === 'silent') return this.#inWindow({ ...params, prompt: 'none' });
     this.#pending.leave(this.#failure);
@@ -84,7 +85,7 @@ class Client extends EventTarget {
 
   /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
   async fetch(input, init) {
-    const { redirect = 'error', mode = 'cors' } = { ...init };
+    const { redirect = 'error', mode = 'cors' } = own(init);
     if (redirect === 'follow') throw configError('option `redirect`: a token does not follow redirects', "Leave it out, or say 'error'.");
     if (mode !== 'cors' && mode !== 'same-origin') throw configError(`option \`mode\`: ${mode} would drop the token`, 'Leave it out.');
     const request = readRequest(input, init);
@@ -257,6 +258,9 @@ class Client extends EventTarget {
   }
 }
 
+/** What somebody says, and nothing that `Object.prototype` says. @template {object} T @param {T} [options] @returns {T} */
+const own = (options) => /** @type {any} */ ({ __proto__: null, ...options });
+
 /** The page's address; there is none on a server. */
 function page() {
   if (typeof document === 'undefined') throw configError('this works in a page only', 'On a server, create the client and call nothing.');
@@ -288,7 +292,7 @@ function openPopup(features) {
 /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
 function readRequest(input, init) {
   try {
-    return new Request(input, { ...init, redirect: 'error' });
+    return new Request(input, Object.assign(own(init), { redirect: 'error' }));
   } catch (cause) {
     const message = 'the call was not sent: the browser makes no request of it';
     throw failure('request_blocked', 'app', message, 'Check the address and the options.', false, cause);

@@ -38,14 +38,17 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker', lasting
     if (worker?.start instanceof Worker) worker.start.terminate();
     fail(error);
   };
-  const { call, fail } = asking(
-    port1,
-    (event) => {
-      if (event.event === 'trapped') lost(new ValetKeyError(TRAPPED));
-      onEvent(event);
-    },
-    (plain) => new ValetKeyError(plain),
-  );
+  /** @param {import('./port.js').Event} event */
+  const heard = (event) => {
+    if (event.event === 'trapped') {
+      if (gone) return;
+      gone = true;
+      lost(new ValetKeyError(TRAPPED));
+    }
+    onEvent(event);
+  };
+  let gone = false;
+  const { call, fail } = asking(port1, heard, (plain) => new ValetKeyError(plain));
   /** @param {unknown} [cause] */
   const notStarted = (cause) => {
     const hint = `Check that ${script} is there, of this page's origin, served as JavaScript, and allowed by the page's \`worker-src\`.`;
@@ -64,7 +67,9 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker', lasting
     notStarted(cause);
   }
   try {
-    await configured;
+    // Nobody says when a worker is gone; but the lock that it holds for its life is then free.
+    const life = await configured;
+    if (worker) navigator.locks?.request(life, () => heard({ event: 'trapped', session: null, reason: 'restarted' }));
     return { call, home: worker ? (worker.start instanceof Worker ? 'dedicated' : 'shared') : 'page' };
   } finally {
     clearTimeout(timer);

@@ -14,6 +14,9 @@ const INTEGRITY = __WASM_INTEGRITY__;
 /** @type {Promise<unknown> | undefined} */
 let loading;
 
+/** The name of a lock that is held as long as this runs: who waits for it learns when it is gone. */
+const life = `valet-key:${crypto.randomUUID()}`;
+
 /**
  * A client of this origin, and the tabs that use it. `records`: sign-ins in windows, which never leave it, by `state`.
  * `answered`: states that came back, since a tab can be duplicated with its storage. `completing`: ends with the sign-in
@@ -69,7 +72,7 @@ export function connect(port, wasmUrl, inPage) {
           }
           vaults.set(name, (vault = found));
           vault.ports.add(port);
-          return {};
+          return { value: life };
         },
       },
       here: { takes: {}, run: async () => ({ value: vault?.heard?.() }) },
@@ -224,6 +227,7 @@ function trapped() {
 const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
 if (isWorker) {
+  navigator.locks?.request(life, () => new Promise(() => {}));
   const onmessage = (/** @type {MessageEvent} */ { data }) => {
     if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false);
   };

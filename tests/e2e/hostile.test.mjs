@@ -52,7 +52,7 @@ async function rob(stage, play) {
   }
 }
 
-story('whoever holds the page’s channel cannot widen the list of APIs', OPTIONS, (stage) =>
+story('XSS-06 P0: whoever holds the page’s channel cannot widen the list of APIs', OPTIONS, (stage) =>
   rob(stage, async (stranger) => {
     const { config } = stage.site.settings;
     const options = { ...config, redirectUri: stage.site.url, api: [...config.api, stranger.url] };
@@ -63,7 +63,7 @@ story('whoever holds the page’s channel cannot widen the list of APIs', OPTION
     assert.deepEqual(stranger.taken, []);
   }));
 
-story('no message brings a token', OPTIONS, (stage) =>
+story('XSS-03 P0: no message brings a token', OPTIONS, (stage) =>
   rob(stage, async () => {
     const ops = ['accessToken', 'token', 'tokens', 'session', 'refresh', 'begin', 'export', 'constructor', '__proto__', 'toString', 'prepare'];
     const shapes = [{}, { params: {}, returnTo: '/www/' }, { params: { scope: 'openid', redirect_uri: 'https://attacker.example/' }, returnTo: '/' }];
@@ -75,7 +75,7 @@ story('no message brings a token', OPTIONS, (stage) =>
     });
   }));
 
-story('a channel of one’s own leads to the session, and still to no token', OPTIONS, (stage) =>
+story('XSS-11 P1: a channel of one’s own leads to the session, and still to no token', OPTIONS, (stage) =>
   rob(stage, async (stranger) => {
     const { config } = stage.site.settings;
     const answers = await stage.page.run(`async (config, url) => {
@@ -114,7 +114,7 @@ story('a response that is redirected does not take the token along', OPTIONS, (s
     assert.deepEqual(stranger.taken, []);
   }));
 
-story('prototypes of the page do not reach into the worker', OPTIONS, (stage) =>
+story('XSS-02 P0: prototypes of the page do not reach into the worker', OPTIONS, (stage) =>
   rob(stage, async () => {
     await stage.page.run(`async () => {
       globalThis.grabbed = [];

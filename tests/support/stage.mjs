@@ -41,17 +41,18 @@ export function story(name, options, play) {
  * @property {Record<string, string | null>} [scripts] what is served in the place of the page's own files
  * @property {{ page?: string, worker?: string }} [policies] other policies than the recommended
  * @property {Record<string, string>} [headers] of every file of the page
+ * @property {string} [attack] a script of the attacker's, which runs before everything else
  * @property {object} [config] what the page's configuration says besides
  * @property {'dedicated'} [home] a browser without shared workers
  */
 export class Stage {
   /** @param {StageOptions} options */
-  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, headers, config, home } = {}) {
+  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, headers, attack, config, home } = {}) {
     const stage = new Stage();
     const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
     stage.site = await startSite({
-      before: `${without}<script src="/spy.js"></script>`,
-      scripts: { '/without.js': 'delete globalThis.SharedWorker;', ...scripts },
+      before: `${without}${attack ? '<script src="/attack.js"></script>' : ''}<script src="/spy.js"></script>`,
+      scripts: { '/without.js': 'delete globalThis.SharedWorker;', '/attack.js': attack ?? null, ...scripts },
       policies,
       headers,
     });
