@@ -48,7 +48,7 @@ story('a second tab is signed in at once, and a sign-out reaches both, told once
 
   const second = await page.driver.getWindowHandle();
   await page.driver.switchTo().window(first);
-  await page.driver.executeScript('client.signOut()');
+  await page.run('async () => void client.signOut()');
   await page.driver.switchTo().window(second);
   await page.see('Signed out');
   assert.deepEqual(await told(page), ['signed_out']);
@@ -72,7 +72,7 @@ story('calls of many tabs share one renewal', { ...OPEN, accessTokenSeconds: 5 }
   const start = `globalThis.calls = Promise.all(Array.from({ length: 20 }, () => client.fetch(api + 'me').then(({ status }) => status)))`;
   for (const handle of handles) {
     await page.driver.switchTo().window(handle);
-    await page.driver.executeScript(`setTimeout(() => { ${start} }, ${1200} - (Date.now() % 1000))`);
+    await page.run(`async () => void setTimeout(() => { ${start} }, 1200 - (Date.now() % 1000))`);
   }
   await new Promise((resolve) => setTimeout(resolve, 2500));
   for (const handle of handles) {
@@ -130,7 +130,7 @@ story('a sign-out counts at once, however long the provider takes to revoke', OP
   provider.fail('silent', 'revocation'); // no answer before the deadline of ten seconds
   const second = await page.driver.getWindowHandle();
   await page.driver.switchTo().window(first);
-  await page.driver.executeScript('client.signOut()');
+  await page.run('async () => void client.signOut()');
   await page.driver.switchTo().window(second);
   await page.see('Signed out', 4000);
   assert.deepEqual(await told(page), ['signed_out']);

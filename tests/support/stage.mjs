@@ -12,6 +12,8 @@ import { PASSWORD } from './users.mjs';
 
 const PICTURES = fileURLToPath(new URL('../../target/e2e/', import.meta.url));
 
+const CHOSEN = (process.env.VALET_KEY_ENGINES ?? 'chromium,firefox,webkit').split(',');
+
 /**
  * A test in a browser of its own. It ends by looking for tokens, and leaves a picture behind if it fails.
  *
@@ -20,18 +22,20 @@ const PICTURES = fileURLToPath(new URL('../../target/e2e/', import.meta.url));
  * @param {(stage: Stage) => Promise<void>} play
  */
 export function story(name, options, play) {
-  test(name, { timeout: 120_000 }, async () => {
-    const stage = await Stage.open(options);
-    try {
-      await play(stage);
-      assert.deepEqual(await stage.tokensFound(), [], 'nothing secret is in reach of the page');
-    } catch (error) {
-      await stage.picture(name).catch(() => {});
-      throw error;
-    } finally {
-      await stage.close();
-    }
-  });
+  for (const engine of CHOSEN) {
+    test(`${name} (${engine})`, { timeout: 120_000 }, async () => {
+      const stage = await Stage.open({ ...options, engine });
+      try {
+        await play(stage);
+        assert.deepEqual(await stage.tokensFound(), [], 'nothing secret is in reach of the page');
+      } catch (error) {
+        await stage.picture(`${name} ${engine}`).catch(() => {});
+        throw error;
+      } finally {
+        await stage.close();
+      }
+    });
+  }
 }
 
 /**
@@ -45,7 +49,7 @@ export function story(name, options, play) {
  */
 export class Stage {
   /** @param {StageOptions} options */
-  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, config, home } = {}) {
+  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, config, home, engine } = {}) {
     const stage = new Stage();
     const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
     stage.site = await startSite({
@@ -65,7 +69,7 @@ export class Stage {
       ...config,
     };
     try {
-      stage.browser = await openBrowser();
+      stage.browser = await openBrowser({ engine });
     } catch (error) {
       await stage.close();
       throw error;
