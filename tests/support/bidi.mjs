@@ -60,10 +60,16 @@ function toRemote(value) {
   return { type: typeof value, value };
 }
 
-/** The value that the protocol spells, as far as JSON has it. */
-function fromRemote({ type, value }) {
+/** The value that the protocol spells, as far as JSON has it. What occurs twice is spelled once, and named then. */
+function fromRemote({ type, value, internalId }, spelled = new Map()) {
   if (type === 'null') return null;
-  if (type === 'array') return value.map(fromRemote);
-  if (type === 'object') return Object.fromEntries(value.map(([name, one]) => [name, fromRemote(one)]));
-  return value;
+  if (type !== 'array' && type !== 'object') return value;
+  if (!value) return spelled.get(internalId);
+  const made = type === 'array' ? [] : {};
+  if (internalId) spelled.set(internalId, made);
+  value.forEach((one, index) => {
+    if (type === 'array') made[index] = fromRemote(one, spelled);
+    else made[one[0]] = fromRemote(one[1], spelled);
+  });
+  return made;
 }

@@ -42,13 +42,23 @@ export class Browser {
   }
 
   /** What the page, its workers and the browser said on the console since the last call. */
-  console() {
-    return this.#started.console();
+  async console() {
+    return (await this.#started.console?.()) ?? [];
+  }
+
+  /** Whether {@link console} can know. */
+  get tellsConsole() {
+    return Boolean(this.#started.console);
+  }
+
+  /** Such as `153.7.0`. */
+  async version() {
+    return (await this.driver.getCapabilities()).getBrowserVersion();
   }
 
   /** Another tab, in front. */
   async newTab() {
-    await this.driver.switchTo().newWindow('tab');
+    await this.driver.switchTo().newWindow(this.#started.tab ?? 'tab');
     return this.driver.getWindowHandle();
   }
 

@@ -1,7 +1,7 @@
 /** How to start each engine with a profile of its own, and what one must know of it. */
 import { spawn } from 'node:child_process';
-import { access, constants, open } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
+import { access, constants, open } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -28,9 +28,13 @@ const BUILT = fileURLToPath(new URL('../../target/geckodriver/bin', import.meta.
  * @property {import('selenium-webdriver').WebDriver} driver
  * @property {(action: string, args: unknown[]) => Promise<unknown>} [run] runs a function in the page, where
  *   `executeAsyncScript` of the driver does not
- * @property {() => Promise<string[]>} console what was said on the console since the last call
+ * @property {'tab' | 'window'} [tab] what is in front when it is opened, and so can be what a user has as a tab
+ * @property {() => Promise<string[]>} [console] what was said on the console since the last call, where it can be known
  * @property {() => Promise<unknown>} [end] what is left to do after the driver has quit
  */
+
+// Who ends the tests early ends the drivers with them.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** @type {Record<string, (settings: Settings) => Promise<Started>>} */
 export const ENGINES = { chromium, firefox: gecko, webkit };
@@ -81,21 +85,22 @@ async function gecko({ dark, size, home }) {
   return { driver, run: (action, args) => bidi.run(action, args), console: () => output.lines(), end };
 }
 
-/** MiniBrowser, a browser made of GTK, which needs a display: each gets one that nobody sees. */
+/**
+ * MiniBrowser, which is all of GTK and needs a display: each gets one that nobody sees. A new tab of it stays hidden, and
+ * what is said on its console is lost.
+ */
 async function webkit({ size, home }) {
-  const output = await Output.in(home);
   const display = await virtualDisplay(size);
   const service = new DriverService.Builder(await program('WEBKITDRIVER', ['WebKitWebDriver']))
     .setLoopback(true)
-    .setStdio(output.stdio)
     .setEnvironment({ ...process.env, DISPLAY: display.name, GDK_BACKEND: 'x11', XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, XDG_CACHE_HOME: home, TMPDIR: home })
     .build();
-  const end = () => Promise.all([service.kill(), display.end(), output.close()]);
+  const end = () => Promise.all([service.kill(), display.end()]);
   try {
     const capabilities = new Capabilities({ browserName: 'MiniBrowser' });
     const driver = await new Builder().usingServer(await service.start()).withCapabilities(capabilities).build();
     await driver.manage().window().setRect({ x: 0, y: 0, ...size });
-    return { driver, console: () => output.lines(), end };
+    return { driver, tab: 'window', end };
   } catch (error) {
     await end();
     throw error;
@@ -108,14 +113,16 @@ async function virtualDisplay({ width, height }) {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   });
   const over = new Promise((done) => server.once('exit', done));
+  const kill = () => server.kill();
+  process.once('exit', kill);
   const number = await Promise.race([
     new Promise((done) => server.stdio[3].once('data', (data) => done(String(data).trim()))),
     over.then((code) => Promise.reject(new Error(`Xvfb ended with ${code}`))),
   ]);
-  return { name: `:${number}`, end: () => (server.kill(), over) };
+  return { name: `:${number}`, end: () => (process.off('exit', kill), kill(), over) };
 }
 
-/** What a driver and its browser print, which is also where these browsers copy the console to. */
+/** What a driver and its browser print; Firefox copies its console there. */
 class Output {
   #file;
   #path;

@@ -45,8 +45,8 @@ export class Page {
   }
 
   /** What a user reads. */
-  text() {
-    return this.driver.executeScript('return document.body ? document.body.innerText : ""');
+  async text() {
+    return (await this.driver.executeScript('return document.body ? document.body.innerText : ""')) ?? '';
   }
 
   /** The visible elements of a role whose name is, or matches, what is given. */

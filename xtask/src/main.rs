@@ -1,5 +1,6 @@
 //! Builds, weighs, tests and shows Valet Key.
 
+mod browsers;
 mod build;
 mod debian;
 mod demo;
