@@ -76,6 +76,7 @@ async function gecko({ dark, size, home }) {
   options.enableBidi();
   options.setPreference('ui.systemUsesDarkTheme', dark ? 1 : 0);
   options.setPreference('devtools.console.stdout.content', true);
+  options.setPreference('dom.ipc.processPrelaunch.enabled', false); // a story opens few pages: no process is needed in reserve
   const service = new firefox.ServiceBuilder(await program('GECKODRIVER', ['geckodriver'], BUILT));
   service.setStdio(output.stdio).setEnvironment({ ...process.env, TMPDIR: home });
   const driver = await new Builder().forBrowser('firefox').setFirefoxOptions(options).setFirefoxService(service).build();

@@ -79,6 +79,9 @@ const ENGINES: [Engine; 3] = [
 /// The engine that the Rust tests and the packed package are tried in.
 pub const CHROMIUM: &Engine = &ENGINES[0];
 
+/// How many engines there are.
+pub const ALL: usize = ENGINES.len();
+
 /// The engines that the environment asks for.
 pub fn chosen() -> Result<Vec<&'static Engine>> {
     let Ok(choice) = env::var(CHOICE) else { return Ok(ENGINES.iter().collect()) };

@@ -5,6 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _, stdout},
     path::PathBuf,
     process::{Command, ExitCode, Stdio},
+    thread,
     time::Instant,
 };
 
@@ -212,7 +213,31 @@ fn e2e(workspace: &Workspace) -> Result<Outcome> {
     if files.is_empty() {
         return Ok(Outcome::Skipped("there is nothing in tests/e2e"));
     }
-    counted(in_browsers(workspace, &browsers::chosen()?)?.args(files))
+    let engines = browsers::chosen()?;
+    let ran = ran(workspace);
+    fs::create_dir_all(workspace.target().join("e2e"))?;
+    fs::write(&ran, "").with_context(|| format!("cannot write {}", ran.display()))?;
+    let outcome = counted(in_browsers(workspace, &engines)?.args(files).env("VALET_KEY_RAN", &ran))?;
+    if matches!(outcome, Outcome::Tests(Count { failed: 0, .. })) && engines.len() == browsers::ALL {
+        process::run(tables(workspace)?.arg("--check"))?;
+    }
+    Ok(outcome)
+}
+
+/// Writes the tables of `docs/engines.md` from what the last whole run of the stories saw.
+pub fn engines(workspace: &Workspace) -> Result<()> {
+    process::run(&mut tables(workspace)?)
+}
+
+fn tables(workspace: &Workspace) -> Result<Command> {
+    let mut command = Node::install(workspace)?.command();
+    command.arg(workspace.tests().join("support/engine_table.mjs")).arg(ran(workspace));
+    Ok(command)
+}
+
+/// Which stories passed where.
+fn ran(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("e2e/ran.jsonl")
 }
 
 fn consumers(workspace: &Workspace) -> Result<Outcome> {
@@ -241,6 +266,7 @@ fn in_browsers(workspace: &Workspace, engines: &[&Engine]) -> Result<Command> {
     command
         .current_dir(workspace.root())
         .args(["--test", "--test-reporter=spec"])
+        .arg(format!("--test-concurrency={}", thread::available_parallelism().map_or(1, usize::from)))
         .envs(programs)
         .env(browsers::CHOICE, engines.iter().map(|engine| engine.name).collect::<Vec<_>>().join(","))
         // Selenium would look for browsers on the network otherwise.
