@@ -29,6 +29,27 @@ export async function openBrowser({ engine = 'chromium', dark = false, size = { 
   }
 }
 
+/** By engine. @type {Map<string, Browser>} */
+const idle = new Map();
+
+/**
+ * A browser that served an earlier story of this process, or a new one: starting takes longer than most stories. No
+ * story finds anything of another in it, as each has ports, hence origins, of its own, and its provider knows no older
+ * cookie. {@link Browser.leave} gives it back; whoever meets a failure closes it instead.
+ *
+ * @param {string} engine
+ */
+export async function borrowBrowser(engine) {
+  const browser = idle.get(engine);
+  idle.delete(engine);
+  return browser ?? openBrowser({ engine });
+}
+
+/** Closes what was left for later. */
+export async function closeIdle() {
+  await Promise.all([...idle.values()].map((browser) => browser.close()));
+}
+
 export class Browser {
   #started;
   #home;
@@ -60,6 +81,19 @@ export class Browser {
   async newTab() {
     await this.driver.switchTo().newWindow(this.#started.tab ?? 'tab');
     return this.driver.getWindowHandle();
+  }
+
+  /** Leaves it to others, with one empty page. */
+  async leave() {
+    const old = await this.driver.getAllWindowHandles();
+    const fresh = await this.newTab();
+    for (const handle of old) {
+      await this.driver.switchTo().window(handle);
+      await this.driver.close();
+    }
+    await this.driver.switchTo().window(fresh);
+    await this.console();
+    idle.set(this.engine, this);
   }
 
   async close() {

@@ -50,9 +50,9 @@ export class Page {
   }
 
   /** The visible elements of a role whose name is, or matches, what is given. */
-  all(role, name) {
+  async all(role, name) {
     const pattern = name instanceof RegExp ? [name.source, name.flags] : [`^${escapeRegExp(name)}$`, ''];
-    return this.driver.executeScript(FIND, role, ...pattern);
+    return (await this.driver.executeScript(FIND, role, ...pattern)) ?? []; // nothing, between two pages
   }
 
   /** Waits for the one element of that role and name. */

@@ -18,11 +18,11 @@
  */
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ABILITIES, NEEDS } from './abilities.mjs';
 import { startApi } from './api.mjs';
-import { openBrowser } from './browser.mjs';
+import { borrowBrowser, closeIdle } from './browser.mjs';
 import { ENGINES } from './engines.mjs';
 import { startProvider } from './provider.mjs';
 import { writeDown } from './ran.mjs';
@@ -34,10 +34,12 @@ import { PASSWORD } from './users.mjs';
 
 const PICTURES = fileURLToPath(new URL('../../target/e2e/', import.meta.url));
 
+after(closeIdle);
+
 const CHOSEN = process.env.VALET_KEY_ENGINES?.split(',') ?? Object.keys(ENGINES);
 
 /**
- * A test in a browser of its own. It ends by looking for tokens, and leaves a picture behind if it fails.
+ * A test with a browser for itself. It ends by looking for tokens, and leaves a picture behind if it fails.
  *
  * @param {string} name a sentence
  * @param {StageOptions & Where} options
@@ -49,6 +51,7 @@ export function story(name, { homes, needs, ...options }, play) {
     try {
       await play(stage);
       assert.deepEqual(await stage.tokensFound(), [], 'nothing secret is in reach of the page');
+      await stage.leave();
     } catch (error) {
       await stage.picture(`${name} ${place.engine} ${place.home}`).catch(() => {});
       throw error;
@@ -121,7 +124,7 @@ export class Stage {
       ...config,
     };
     try {
-      stage.browser = await openBrowser({ engine });
+      stage.browser = await borrowBrowser(engine);
       stage.version = await stage.browser.version();
     } catch (error) {
       await stage.close();
@@ -129,6 +132,12 @@ export class Stage {
     }
     stage.page = stage.browser.page;
     return stage;
+  }
+
+  /** Leaves the browser to the next story. */
+  async leave() {
+    await this.browser.leave();
+    this.browser = null;
   }
 
   async close() {
