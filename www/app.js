@@ -69,8 +69,8 @@ byId('own').addEventListener('click', () => {
 });
 
 /** @param {import('./settings.js').Settings} settings */
-function open({ issuer, clientId, scope, api, allowLoopbackHttp }) {
-  const opened = createClient({ issuer, clientId, scope, api, allowLoopbackHttp });
+function open({ issuer, clientId, scope, api, allowLoopbackHttp, tokens }) {
+  const opened = createClient({ issuer, clientId, scope, api, allowLoopbackHttp, tokens });
   opened.addEventListener('change', ({ session, reason }) => {
     note(REASONS[reason]?.(session) ?? reason, { kind: session ? 'good' : undefined });
     showSession(session, settings.scope);

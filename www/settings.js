@@ -19,6 +19,7 @@ const ASKED = 'openid profile email photos notes:read';
  * @property {string[]} api
  * @property {string[]} offered the scopes to choose from
  * @property {boolean} [allowLoopbackHttp]
+ * @property {'worker' | 'page'} [tokens] where they live
  * @property {boolean} own whether this is the demo's own provider
  */
 

@@ -63,14 +63,14 @@ story('CB-37 P0: of two tabs with the same storage and the same answer, one send
   const first = await driver.getWindowHandle();
   let second;
   await answered(stage, async () => {
-    await driver.executeScript('open(location.href)');
+    await page.run('async () => void open(location.href)');
     second = await page.until('another tab', async () => (await driver.getAllWindowHandles()).find((handle) => handle !== first));
     await driver.switchTo().window(second);
     await page.see('Idle');
   });
   for (const tab of [first, second]) {
     await driver.switchTo().window(tab);
-    await driver.executeScript('setTimeout(() => location.reload(), 1500)');
+    await page.run('async () => void setTimeout(() => location.reload(), 1500)');
   }
   const outcomes = [];
   for (const tab of [first, second]) {

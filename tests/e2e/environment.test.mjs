@@ -45,13 +45,14 @@ story('an option that is wrong is named', { config: { issuer: 'http://id.example
 });
 
 story('a fault of the core ends the session and nothing else', { scripts: { '/pkg/wasm/worker.js': trapping } }, async (stage) => {
-  const { page } = stage;
+  const { page, provider } = stage;
   await stage.signIn();
   await page.click('button', 'Notes');
   await page.find('heading', 'unexpected');
   await page.see('Signed out');
 
   await page.click('button', 'Sign in');
+  await page.until('the way there and back', () => provider.count('token') === 2);
   await page.see('Signed in as alice');
   await stage.call('Me');
   await page.see('"user": "alice"');

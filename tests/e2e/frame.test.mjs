@@ -5,7 +5,7 @@ import { startProvider } from '../support/provider.mjs';
 import { story } from '../support/stage.mjs';
 
 const SILENT = { scripts: app({ buttons: { Silent: "client.signIn({ mode: 'silent' })", Call: "client.fetch(config.api[0] + 'me')" } }) };
-const DEDICATED = { ...SILENT, home: 'dedicated' };
+const DEDICATED = { ...SILENT, homes: ['dedicated'] };
 
 const FRAMELESS = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; frame-ancestors 'none'";
 

@@ -28,6 +28,10 @@ story('another provider can be typed in, and taken back', {}, async (stage) => {
   await page.click('button', /Use another provider/);
   await page.click('button', 'Back to the demo’s own');
   await page.find('checkbox', 'offline_access');
+  if (stage.lacks('lasting')) {
+    await page.click('button', 'Sign in');
+    await stage.consent(); // this page asks for more than was allowed before
+  }
   await page.see('Signed in as alice'); // the same client, which has one session
 });
 
@@ -62,12 +66,25 @@ story('the keyboard is enough', {}, async (stage) => {
   await page.see('Signed in as alice');
 });
 
+/** A popup, since other windows have a least width: some engines give it the size it asks for, some give it any later. */
+async function narrowWindow({ page, site }) {
+  const size = { width: 320, height: 700 };
+  await page.goto(site.url);
+  await page.run(`async () => addEventListener('click', () => open('about:blank', '', 'popup,width=320,height=700'), { once: true })`);
+  const [first] = await page.driver.getAllWindowHandles();
+  await page.click('heading', 'Session');
+  const popup = await page.until('the popup', async () => (await page.driver.getAllWindowHandles()).find((handle) => handle !== first));
+  await page.driver.switchTo().window(popup);
+  await page.driver.manage().window().setRect(size);
+}
+
 story('nothing sticks out of a narrow screen', {}, async (stage) => {
   const { page } = stage;
-  await page.driver.sendDevToolsCommand('Emulation.setDeviceMetricsOverride', { width: 320, height: 700, deviceScaleFactor: 1, mobile: true });
+  await narrowWindow(stage);
   await stage.signIn();
   await stage.call('Photos');
   const [wide, screen] = await page.run('async () => [document.documentElement.scrollWidth, innerWidth]');
+  assert.ok(screen < 340, `a screen of ${screen}`); // no window of WebKit is narrower than 334
   assert.ok(wide <= screen, `${wide} on ${screen}`);
 });
 

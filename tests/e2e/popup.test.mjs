@@ -61,7 +61,7 @@ story('POP-13 P1: under a Cross-Origin-Opener-Policy a popup signs in all the sa
   await stage.page.see('Told: alice');
 });
 
-story('a popup signs in where there are no shared workers', { ...POPUP, home: 'dedicated' }, async (stage) => {
+story('a popup signs in where there are no shared workers', { ...POPUP, homes: ['dedicated'] }, async (stage) => {
   await stage.visit();
   await signInThere(stage);
   await stage.page.see('Told: alice');

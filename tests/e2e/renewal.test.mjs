@@ -5,7 +5,7 @@ import { story } from '../support/stage.mjs';
 
 const SHORT = { accessTokenSeconds: 5 };
 
-story('calls after the token’s end share one renewal, with a rotated refresh token', SHORT, async (stage) => {
+story('calls after the token’s end share one renewal, with a rotated refresh token', { ...SHORT, homes: ['shared', 'dedicated', 'page'] }, async (stage) => {
   const { page, provider, api } = stage;
   await stage.signIn();
   assert.equal(await stage.call('Me'), 200);

@@ -2,26 +2,28 @@
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
-const DEDICATED = { home: 'dedicated' };
+const ALONE = { homes: ['dedicated', 'page'] };
 
 const questions = (provider) => provider.requests.filter(({ path }) => path.startsWith('/interaction/')).length;
 
-story('a reload brings the session back without a question', DEDICATED, async (stage) => {
+story('a reload brings the session back without a question', ALONE, async (stage) => {
   const { page, provider, site } = stage;
   await stage.signIn();
   const asked = questions(provider);
 
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 1; round <= 3; round += 1) {
     await page.reload();
-    await page.see('Signed in as alice');
+    await page.until('the silent trip', () => provider.count('token') === 1 + round);
+    await stage.restored();
   }
   assert.equal(questions(provider), asked, 'neither login nor consent');
+  assert.equal(stage.lacks('lasting'), true);
   assert.equal(await page.url(), site.url);
   assert.equal(await stage.call('Me'), 200);
   assert.deepEqual(await stage.keys('sessionStorage'), []);
 });
 
-story('a new tab is signed in without a question', DEDICATED, async (stage) => {
+story('a new tab is signed in without a question', ALONE, async (stage) => {
   const { browser, page, provider, site } = stage;
   await stage.signIn();
   const asked = questions(provider);
@@ -32,7 +34,7 @@ story('a new tab is signed in without a question', DEDICATED, async (stage) => {
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('when the provider has forgotten the user, a reload asks once and then waits', DEDICATED, async (stage) => {
+story('when the provider has forgotten the user, a reload asks once and then waits', ALONE, async (stage) => {
   const { page, provider } = stage;
   await stage.signIn();
   await stage.forgetAtProvider();
@@ -72,7 +74,7 @@ story('who never signed in is not sent anywhere', {}, async (stage) => {
 });
 
 story('an app that wants no silent return gets none', {
-  ...DEDICATED,
+  ...ALONE,
   scripts: {
     '/www/app.js': `
       import { createClient } from '../pkg/index.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
-story('signing in with clicks ends at a clean address, and the API answers', {}, async (stage) => {
+story('signing in with clicks ends at a clean address, and the API answers', { homes: ['shared', 'dedicated', 'page'] }, async (stage) => {
   const { page, provider, site } = stage;
   await stage.signIn('alice');
 

@@ -16,7 +16,7 @@ async function refreshWith(stage, token) {
   return response.json();
 }
 
-story('signing out ends the session here and there, and its tokens', {}, async (stage) => {
+story('signing out ends the session here and there, and its tokens', { homes: ['shared', 'dedicated', 'page'] }, async (stage) => {
   const { page, provider, site } = stage;
   await stage.signIn();
   const { accessToken, refreshToken } = provider.issued;

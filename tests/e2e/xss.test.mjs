@@ -4,10 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { test } from 'node:test';
 import { app } from '../support/app.mjs';
 import { search } from '../support/secrets.mjs';
-import { Stage, story } from '../support/stage.mjs';
+import { Stage, everywhere, story } from '../support/stage.mjs';
 import { startStranger } from '../support/stranger.mjs';
 
 const ACTIONS = { Call: "client.fetch(config.api[0] + 'me')", Renew: 'client.refresh()', Popup: "client.signIn({ mode: 'popup' })" };
@@ -43,7 +42,7 @@ story('XSS-04 P0: the page never holds the module or its memory', behind(`
   }
 `), async (stage) => {
   await use(stage);
-  assert.deepEqual(await stage.page.driver.executeScript('return seen'), []);
+  assert.deepEqual(await stage.page.run('async () => seen'), []);
 });
 
 story('XSS-05 P0: options are the app’s own, whatever the prototype says', behind(`
@@ -56,7 +55,7 @@ story('XSS-05 P0: options are the app’s own, whatever the prototype says', beh
 `), async (stage) => {
   const { page, provider } = stage;
   await use(stage);
-  assert.equal(await page.driver.executeScript("return events.find(([step]) => step === 'vault')[1]"), 'shared');
+  assert.equal(await page.run("async () => events.find(([step]) => step === 'vault')[1]"), 'shared');
   assert.equal(provider.requests.some(({ path }) => path.includes('evil')), false);
 });
 
@@ -98,7 +97,7 @@ story('XSS-10 P1: a worker that is ended is noticed, and a sign-in works again',
     const Native = Worker;
     globalThis.Worker = class extends Native { constructor(...args) { super(...args); globalThis.victim = this; } };
   `),
-  home: 'dedicated',
+  homes: ['dedicated'],
 }, async (stage) => {
   const { page, provider } = stage;
   await stage.signIn();
@@ -106,7 +105,7 @@ story('XSS-10 P1: a worker that is ended is noticed, and a sign-in works again',
   provider.fail('silent', 'token');
   await page.click('button', 'Renew');
   await page.until('the renewal', () => provider.count('token') > before);
-  await page.driver.executeScript('victim.terminate()');
+  await page.run('async () => victim.terminate()');
   await page.see('Told: unexpected');
   await page.see('Signed out');
   provider.recover();
@@ -119,13 +118,14 @@ const OPEN = { policies: { page: "default-src 'self' http://localhost:* data:; f
 
 /** A story that ends with loot. */
 const limit = (name, options, play) =>
-  test(name, { timeout: 60_000 }, async () => {
-    const stage = await Stage.open(options);
+  everywhere(name, {}, async (place) => {
+    const stage = await Stage.open({ ...options, ...place });
     try {
       await play(stage);
     } finally {
       await stage.close();
     }
+    return stage;
   });
 
 const looted = (stage, loot) => search(stage.provider.issued.secrets(), [['the loot', JSON.stringify(loot)]]);
@@ -207,7 +207,7 @@ limit('XSS-15 P1, a limit: whoever is there first can start another worker in th
   const { page, site } = stage;
   await page.goto(site.url);
   await page.see('Told: config_error'); // nobody answers here; a forger would, with a sign-in of its own
-  assert.match(await page.driver.executeScript('return asked'), /worker\.js$/);
+  assert.match(await page.run('async () => asked'), /worker\.js$/);
 });
 
 story('XSS-19 P1: the worker’s own policy stops it from calling anybody else', { scripts: APP }, async (stage) => {

@@ -50,7 +50,7 @@ export async function startApi({ port = 0, issuer, origins }) {
       return challenge(response, 403, { error: 'insufficient_scope', scope: route.scope }, `This needs the scope ${route.scope}.`);
     }
 
-    if (route.endless) return tick(response, (count) => (ticks = count));
+    if (route.endless) return tick(response, linesWanted(request), (count) => (ticks = count));
     if (!notesOf.has(token.sub)) notesOf.set(token.sub, [{ text: 'Buy a spare key.', at: new Date().toISOString() }]);
     try {
       const body = await bodyOf(request);
@@ -84,13 +84,19 @@ function write({ body, notes }) {
   return { note, count: notes.length };
 }
 
-/** Writes lines until the other end goes away. */
-function tick(response, count) {
+/** `?lines=10` makes an end of what has none. */
+function linesWanted(request) {
+  return Number(new URL(request.url, 'http://loopback').searchParams.get('lines') ?? Infinity);
+}
+
+/** Writes lines until there are enough, or the other end goes away. */
+function tick(response, wanted, count) {
   let lines = 0;
   response.writeHead(200, { 'content-type': 'text/plain' });
   const timer = setInterval(() => {
     response.write(`line ${++lines}\n`);
     count(lines);
+    if (lines === wanted) response.end();
   }, 50);
   response.on('close', () => clearInterval(timer));
 }

@@ -2,104 +2,103 @@
  * A real browser, driven as a person would: by roles, labels and visible text.
  *
  * Nothing is downloaded: browser and driver are the installed ones, found on the PATH or named by the environment
- * (`CHROMIUM`, `CHROMEDRIVER`).
+ * (`CHROMIUM`, `CHROMEDRIVER`, `FIREFOX`, `GECKODRIVER`, `WEBKITDRIVER`, `XVFB`).
  */
-import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { Builder, logging } from 'selenium-webdriver';
-import * as chrome from 'selenium-webdriver/chrome.js';
+import { join } from 'node:path';
+import { ENGINES } from './engines.mjs';
 import { Page } from './page.mjs';
-
-// Selenium would look for drivers on the network, and report on itself.
-process.env.SE_OFFLINE ??= 'true';
-process.env.SE_AVOID_STATS ??= 'true';
-
-/** How to start each engine, and whether its driver hands out what was said on the console. */
-const ENGINES = {
-  chromium: { start: chromium, tellsConsole: true },
-};
 
 /**
  * @param {object} [options]
- * @param {'chromium'} [options.engine]
+ * @param {string} [options.engine] one of {@link ENGINES}
  * @param {boolean} [options.dark] whether the user prefers a dark scheme
  * @param {{ width: number, height: number }} [options.size]
  */
-export async function openBrowser({ engine = process.env.BROWSER ?? 'chromium', dark = false, size = { width: 1200, height: 900 } } = {}) {
+export async function openBrowser({ engine = 'chromium', dark = false, size = { width: 1200, height: 900 } } = {}) {
   if (!Object.hasOwn(ENGINES, engine)) throw new TypeError(`no such engine: ${engine}`);
   const home = await mkdtemp(join(tmpdir(), 'valet-key-'));
   try {
-    const driver = await ENGINES[engine].start({ dark, size, home });
-    await driver.manage().setTimeouts({ script: 30_000, pageLoad: 30_000, implicit: 0 });
-    return new Browser(engine, driver, home);
+    const started = await ENGINES[engine]({ dark, size, home });
+    await started.driver.manage().setTimeouts({ script: 30_000, pageLoad: 30_000, implicit: 0 });
+    return new Browser(engine, started, home);
   } catch (error) {
     await rm(home, { recursive: true, force: true });
     throw error;
   }
 }
 
+/** By engine. @type {Map<string, Browser>} */
+const idle = new Map();
+
+/**
+ * A browser that served an earlier story of this process, or a new one: starting takes longer than most stories. No
+ * story finds anything of another in it, as each has ports, hence origins, of its own, and its provider knows no older
+ * cookie. {@link Browser.leave} gives it back; whoever meets a failure closes it instead.
+ *
+ * @param {string} engine
+ */
+export async function borrowBrowser(engine) {
+  const browser = idle.get(engine);
+  idle.delete(engine);
+  return browser ?? openBrowser({ engine });
+}
+
+/** Closes what was left for later. */
+export async function closeIdle() {
+  await Promise.all([...idle.values()].map((browser) => browser.close()));
+}
+
 export class Browser {
+  #started;
   #home;
 
-  constructor(engine, driver, home) {
+  constructor(engine, started, home) {
     this.engine = engine;
-    this.driver = driver;
+    this.driver = started.driver;
+    this.#started = started;
     this.#home = home;
-    this.page = new Page(driver);
+    this.page = new Page(this.driver, started.run);
   }
 
   /** What the page, its workers and the browser said on the console since the last call. */
   async console() {
-    if (!ENGINES[this.engine].tellsConsole) return [];
-    const entries = await this.driver.manage().logs().get(logging.Type.BROWSER);
-    return entries.map(({ level, message }) => `${level.name} ${message}`);
+    return (await this.#started.console?.()) ?? [];
+  }
+
+  /** Whether {@link console} can know. */
+  get tellsConsole() {
+    return Boolean(this.#started.console);
+  }
+
+  /** Such as `153.7.0`. */
+  async version() {
+    return (await this.driver.getCapabilities()).getBrowserVersion();
   }
 
   /** Another tab, in front. */
   async newTab() {
-    await this.driver.switchTo().newWindow('tab');
+    await this.driver.switchTo().newWindow(this.#started.tab ?? 'tab');
     return this.driver.getWindowHandle();
+  }
+
+  /** Leaves it to others, with one empty page. */
+  async leave() {
+    const old = await this.driver.getAllWindowHandles();
+    const fresh = await this.newTab();
+    for (const handle of old) {
+      await this.driver.switchTo().window(handle);
+      await this.driver.close();
+    }
+    await this.driver.switchTo().window(fresh);
+    await this.console();
+    idle.set(this.engine, this);
   }
 
   async close() {
     await this.driver.quit().catch(() => {});
+    await this.#started.end?.();
     await rm(this.#home, { recursive: true, force: true, maxRetries: 5 });
   }
-}
-
-async function chromium({ dark, size, home }) {
-  const options = new chrome.Options();
-  options.setChromeBinaryPath(await program('CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome']));
-  options.addArguments(
-    '--headless=new',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-dev-shm-usage',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--disable-quic',
-    '--no-first-run',
-    `--user-data-dir=${home}`,
-    `--window-size=${size.width},${size.height}`,
-    ...(dark ? ['--force-dark-mode'] : []),
-  );
-  const logs = new logging.Preferences();
-  logs.setLevel(logging.Type.BROWSER, logging.Level.ALL);
-  options.setLoggingPrefs(logs);
-  const service = new chrome.ServiceBuilder(await program('CHROMEDRIVER', ['chromedriver']));
-  return new Builder().forBrowser('chrome').setChromeOptions(options).setChromeService(service).build();
-}
-
-/** The path of an installed program. */
-async function program(variable, names) {
-  if (process.env[variable]) return process.env[variable];
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    for (const name of names) {
-      const path = join(folder, name);
-      if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
-    }
-  }
-  throw new Error(`${names[0]} is not on the PATH, and ${variable} names none`);
 }

@@ -16,8 +16,12 @@ const BETWEEN_PAGES = new Set([
 ]);
 
 export class Page {
-  constructor(driver) {
+  #run;
+
+  /** @param {import('./engines.mjs').Started['run']} [run] another way than the driver's to run a function in the page */
+  constructor(driver, run) {
     this.driver = driver;
+    this.#run = run;
   }
 
   goto(url) {
@@ -41,14 +45,14 @@ export class Page {
   }
 
   /** What a user reads. */
-  text() {
-    return this.driver.executeScript('return document.body ? document.body.innerText : ""');
+  async text() {
+    return (await this.driver.executeScript('return document.body ? document.body.innerText : ""')) ?? '';
   }
 
   /** The visible elements of a role whose name is, or matches, what is given. */
-  all(role, name) {
+  async all(role, name) {
     const pattern = name instanceof RegExp ? [name.source, name.flags] : [`^${escapeRegExp(name)}$`, ''];
-    return this.driver.executeScript(FIND, role, ...pattern);
+    return (await this.driver.executeScript(FIND, role, ...pattern)) ?? []; // nothing, between two pages
   }
 
   /** Waits for the one element of that role and name. */
@@ -72,7 +76,7 @@ export class Page {
   fill(label, text) {
     return this.until(`fill "${label}"`, async () => {
       const [element] = await this.all('textbox', label);
-      if (!element) return false;
+      if (!element || !(await this.driver.executeScript(FOCUSED))) return false;
       await element.clear();
       await element.sendKeys(text);
       return true;
@@ -104,6 +108,7 @@ export class Page {
 
   /** Runs an asynchronous function in the page. Never give it a secret: the page's spy would see it. */
   async run(action, ...args) {
+    if (this.#run) return this.#run(action, args);
     const script = `const done = arguments[arguments.length - 1];
       (${action})(...Array.prototype.slice.call(arguments, 0, -1))
         .then((value) => done({ value }), (error) => done({ error: String(error && error.stack || error) }));`;
@@ -136,6 +141,9 @@ export class Page {
     }
   }
 }
+
+/** Runs in the page: whether the focus is where the page wants it. It goes there late, and would take the keys along. */
+const FOCUSED = `return !document.querySelector('[autofocus]') || document.activeElement !== document.body`;
 
 /** Runs in the page: visible elements by role and accessible name. */
 const FIND = `

@@ -118,6 +118,7 @@ const REACH = `async () => {
       if (value === null || (typeof value !== 'object' && typeof value !== 'function') || seen.has(value)) continue;
       seen.add(value);
       if (value !== root && value instanceof Node) continue;
+      if (value instanceof Promise) value.catch(() => {}); // of a prototype's getter: the search shall not cause errors
       if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
         const bytes = value instanceof ArrayBuffer ? new Uint8Array(value) : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
         let text = '';

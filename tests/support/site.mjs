@@ -12,22 +12,24 @@ import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SPY = fileURLToPath(new URL('spy.js', import.meta.url));
 
-const pagePolicy = (connect) =>
+/** The vault needs to compile and to call; the page needs neither, unless the vault is in it. */
+const VAULT = { scripts: "'self' 'wasm-unsafe-eval'", calls: (connect) => ["'self'", ...connect].join(' ') };
+
+const pagePolicy = ({ connect, tokensInPage }) =>
   [
     "default-src 'none'",
-    "script-src 'self'",
+    `script-src ${tokensInPage ? VAULT.scripts : "'self'"}`,
     "style-src 'self'",
     "img-src 'self' data:",
-    "connect-src 'self'",
+    `connect-src ${tokensInPage ? VAULT.calls(connect) : "'self'"}`,
     "worker-src 'self'",
-    `frame-src 'self' ${connect.join(' ')}`,
+    `frame-src ${VAULT.calls(connect)}`,
     "base-uri 'none'",
     "form-action 'self'",
     "frame-ancestors 'self'",
   ].join('; ');
 
-const workerPolicy = (connect) =>
-  ["default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", `connect-src 'self' ${connect.join(' ')}`].join('; ');
+const workerPolicy = ({ connect }) => ["default-src 'none'", `script-src ${VAULT.scripts}`, `connect-src ${VAULT.calls(connect)}`].join('; ');
 
 /**
  * @param {object} options
@@ -39,8 +41,19 @@ const workerPolicy = (connect) =>
  * @param {Record<string, string | null>} [options.scripts] what is served in the place of a file, for tests; `null` is nothing
  * @param {{ page?: string, worker?: string }} [options.policies] other policies than the recommended, for tests
  * @param {Record<string, string>} [options.headers] further headers of every file, for tests
+ * @param {boolean} [options.tokensInPage] whether the page does what its worker does otherwise
  */
-export async function startSite({ port = 0, host = 'localhost', config = null, connect = [], before = '', scripts = {}, policies = {}, headers = {} } = {}) {
+export async function startSite({
+  port = 0,
+  host = 'localhost',
+  config = null,
+  connect = [],
+  before = '',
+  scripts = {},
+  policies = {},
+  headers = {},
+  tokensInPage = false,
+} = {}) {
   port ||= await portNear();
   const site = {
     origin: `http://${host}:${port}`,
@@ -48,7 +61,7 @@ export async function startSite({ port = 0, host = 'localhost', config = null, c
     requests: [],
     /** What the spy sent, as texts of JSON: lists of `[channel, text]`. */
     spied: [],
-    settings: { config, connect, before, scripts, policies, headers },
+    settings: { config, connect, before, scripts, policies, headers, tokensInPage },
     close: () => close(server),
   };
 
@@ -68,8 +81,8 @@ export async function startSite({ port = 0, host = 'localhost', config = null, c
     response.setHeader(
       'content-security-policy',
       path === '/pkg/wasm/worker.js'
-        ? (settings.policies.worker ?? workerPolicy(settings.connect))
-        : (settings.policies.page ?? pagePolicy(settings.connect)),
+        ? (settings.policies.worker ?? workerPolicy(settings))
+        : (settings.policies.page ?? pagePolicy(settings)),
     );
 
     if (path === '/') return response.writeHead(302, { location: '/www/' }).end();

@@ -1,37 +1,91 @@
-/** All that a page test needs: provider, API, site and a fresh browser, and the steps that every story takes. */
+/**
+ * All that a page test needs: provider, API, site and a fresh browser, and the steps that every story takes.
+ *
+ * A story is played once in each engine, and in each of the homes of tokens that it names:
+ *
+ *     story('a call is answered', { homes: ['shared', 'dedicated', 'page'] }, async (stage) => {
+ *       await stage.signIn();
+ *       assert.equal(await stage.call('Me'), 200);
+ *     });
+ *
+ * Where engines differ, the story tells what happens instead, and `abilities.mjs` has it in words:
+ *
+ *     const trips = stage.lacks('lasting') ? 1 : 0;
+ *
+ * What a driver cannot do is named, `{ needs: 'devTools' }`, and skipped elsewhere. Functions that a story runs in the page
+ * go through `page.run`: the driver's own scripts have globals of their own in Firefox. `VALET_KEY_ENGINES=firefox,webkit`
+ * chooses the engines.
+ */
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ABILITIES, NEEDS } from './abilities.mjs';
 import { startApi } from './api.mjs';
-import { openBrowser } from './browser.mjs';
+import { borrowBrowser, closeIdle } from './browser.mjs';
+import { ENGINES } from './engines.mjs';
 import { startProvider } from './provider.mjs';
+import { writeDown } from './ran.mjs';
 import { reachOf, search } from './secrets.mjs';
 import { startSite } from './site.mjs';
 import { PASSWORD } from './users.mjs';
 
+/** @typedef {import('./abilities.mjs').Place} Place */
+
 const PICTURES = fileURLToPath(new URL('../../target/e2e/', import.meta.url));
 
+after(closeIdle);
+
+const CHOSEN = process.env.VALET_KEY_ENGINES?.split(',') ?? Object.keys(ENGINES);
+
 /**
- * A test in a browser of its own. It ends by looking for tokens, and leaves a picture behind if it fails.
+ * A test with a browser for itself. It ends by looking for tokens, and leaves a picture behind if it fails.
  *
  * @param {string} name a sentence
- * @param {StageOptions} options
+ * @param {StageOptions & Where} options
  * @param {(stage: Stage) => Promise<void>} play
  */
-export function story(name, options, play) {
-  test(name, { timeout: 120_000 }, async () => {
-    const stage = await Stage.open(options);
+export function story(name, { homes, needs, ...options }, play) {
+  everywhere(name, { homes, needs }, async (place) => {
+    const stage = await Stage.open({ ...options, ...place });
     try {
       await play(stage);
       assert.deepEqual(await stage.tokensFound(), [], 'nothing secret is in reach of the page');
+      await stage.leave();
     } catch (error) {
-      await stage.picture(name).catch(() => {});
+      await stage.picture(`${name} ${place.engine} ${place.home}`).catch(() => {});
       throw error;
     } finally {
       await stage.close();
     }
+    return stage;
   });
+}
+
+/**
+ * @typedef {object} Where
+ * @property {Place['home'][]} [homes] where tokens live: a shared worker, a worker of the tab, the page
+ * @property {keyof NEEDS} [needs] what it takes to drive it
+ */
+
+/**
+ * A test that opens its browsers itself, in each engine and home.
+ *
+ * @param {string} name
+ * @param {Where} where
+ * @param {(place: Place) => Promise<Stage | void>} play
+ */
+export function everywhere(name, { homes = ['shared'], needs }, play) {
+  for (const engine of CHOSEN) {
+    for (const home of homes) {
+      const skip = needs && !NEEDS[needs].engines.includes(engine) && NEEDS[needs].reason;
+      if (skip) writeDown({ engine, home, name, needs });
+      test(`${name} (${home === 'shared' ? engine : `${engine}, ${home}`})`, { timeout: 120_000, skip }, async () => {
+        const stage = await play({ engine, home });
+        writeDown({ engine, home, name, version: stage?.version, lacked: [...(stage?.lacked ?? [])] });
+      });
+    }
+  }
 }
 
 /**
@@ -43,18 +97,22 @@ export function story(name, options, play) {
  * @property {Record<string, string>} [headers] of every file of the page
  * @property {string} [attack] a script of the attacker's, which runs before everything else
  * @property {object} [config] what the page's configuration says besides
- * @property {'dedicated'} [home] a browser without shared workers
  */
 export class Stage {
-  /** @param {StageOptions} options */
-  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, headers, attack, config, home } = {}) {
+  /** The abilities that the story had to do without. @type {Set<string>} */
+  lacked = new Set();
+
+  /** @param {StageOptions & Partial<Place>} options */
+  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, headers, attack, config, home = 'shared', engine = 'chromium' } = {}) {
     const stage = new Stage();
+    stage.place = { engine, home };
     const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
     stage.site = await startSite({
       before: `${without}${attack ? '<script src="/attack.js"></script>' : ''}<script src="/spy.js"></script>`,
       scripts: { '/without.js': 'delete globalThis.SharedWorker;', '/attack.js': attack ?? null, ...scripts },
       policies,
       headers,
+      tokensInPage: home === 'page',
     });
     const origins = [stage.site.origin];
     stage.provider = await startProvider({ origins, accessTokenSeconds, refreshTokens });
@@ -65,10 +123,12 @@ export class Stage {
       clientId: 'demo',
       api: [stage.api.url],
       allowLoopbackHttp: true,
+      ...(home === 'page' && { tokens: 'page' }),
       ...config,
     };
     try {
-      stage.browser = await openBrowser();
+      stage.browser = await borrowBrowser(engine);
+      stage.version = await stage.browser.version();
     } catch (error) {
       await stage.close();
       throw error;
@@ -77,9 +137,22 @@ export class Stage {
     return stage;
   }
 
+  /** Leaves the browser to the next story. */
+  async leave() {
+    await this.browser.leave();
+    this.browser = null;
+  }
+
   async close() {
     await this.browser?.close();
     await Promise.all([this.site, this.provider, this.api].map((server) => server?.close()));
+  }
+
+  /** Whether this engine and home lack an ability, and the story has to tell what happens instead. */
+  lacks(ability) {
+    const lacking = !ABILITIES[ability].has(this.place);
+    if (lacking) this.lacked.add(ability);
+    return lacking;
   }
 
   /** Opens the page and waits until it knows whether somebody is signed in. */
@@ -124,6 +197,12 @@ export class Stage {
     return new RegExp(`^${this.provider.issuer}/`);
   }
 
+  /** Waits until a silent trip has brought the session back, and nothing of it is left to do. */
+  async restored(user = 'alice') {
+    await this.page.see(`Signed in as ${user}`);
+    await this.page.until('the end of the trip', async () => (await this.keys('sessionStorage')).length === 0);
+  }
+
   /** A call with a click, and the status the page shows for it. */
   async call(button) {
     const before = this.api.requests.length;
@@ -145,7 +224,9 @@ export class Stage {
   /** Every secret that a script of the page can find: `refresh token in localStorage`. */
   async tokensFound() {
     const { issued } = this.provider;
-    const places = await reachOf(this.browser, this.site);
+    // An app that takes its tokens into the page has them in its memory. They are not to be anywhere else.
+    const memory = this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header)\)|globals)$/ : /^$/;
+    const places = (await reachOf(this.browser, this.site)).filter(([place]) => !memory.test(place));
     const tokens = issued.secrets().filter(([label]) => label !== 'code verifier');
     // A redirect leaves through the page and comes back through it, so verifier and code pass it on their way, spent
     // within one request. Neither may stay anywhere, nor may the verifier show in an address or on the console.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::process;
 
 /// A package, and what it is for.
+#[derive(Clone, Copy)]
 pub struct Package {
     pub name: &'static str,
     pub reason: &'static str,
@@ -14,12 +15,17 @@ pub struct Package {
 
 /// Whether this machine has Debian's package tools.
 pub fn is_here() -> bool {
-    !process::on_path("apt-get").is_empty() && !process::on_path("dpkg-query").is_empty()
+    !cfg!(target_os = "macos") && !process::on_path("apt-get").is_empty() && !process::on_path("dpkg-query").is_empty()
 }
 
 /// Sees to it that the packages are installed: says which are missing and what for, and installs them where it may.
 pub fn install(packages: &[Package]) -> Result<()> {
-    let missing: Vec<&Package> = packages.iter().filter(|package| !is_installed(package.name)).collect();
+    let mut missing: Vec<&Package> = Vec::new();
+    for package in packages {
+        if missing.iter().all(|other| other.name != package.name) && !is_installed(package.name) {
+            missing.push(package);
+        }
+    }
     if missing.is_empty() {
         return Ok(());
     }

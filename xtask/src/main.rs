@@ -1,5 +1,6 @@
 //! Builds, weighs, tests and shows Valet Key.
 
+mod browsers;
 mod build;
 mod debian;
 mod demo;
@@ -28,9 +29,11 @@ usage: cargo xtask <command>
        --crates     which crate the module's bytes belong to
   test [STEP …]     everything that CI runs, or the named steps:
                     fmt clippy wasm host build size types browser e2e consumers
+  engines           write the tables of docs/engines.md from what the last `test e2e` saw
   demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
 
 VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
+VALET_KEY_ENGINES=chromium,firefox,webkit says which engines play the stories; otherwise all of them do.
 What is missing is installed where that is allowed, and named otherwise.";
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ("build", []) => drop(build::build(&workspace, &Node::install(&workspace)?)?),
         ("size", _) => size::run(&workspace, &Node::install(&workspace)?, arguments)?,
         ("test", _) => return test::test(&workspace, arguments),
+        ("engines", []) => test::engines(&workspace)?,
         ("demo", _) => demo::demo(&workspace, &Node::install(&workspace)?, arguments)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),
         _ => bail!("`{command}` with these arguments is not known\n\n{USAGE}"),

@@ -5,6 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _, stdout},
     path::PathBuf,
     process::{Command, ExitCode, Stdio},
+    thread,
     time::Instant,
 };
 
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::{
+    browsers::{self, Engine, Geckodriver},
     build,
     debian::{self, Package},
     node::Node,
@@ -57,12 +59,6 @@ const STEPS: [Step; 10] = [
     Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
 ];
 
-const BROWSER: [Package; 3] = [
-    Package { name: "chromium", reason: "the browser that the tests run in" },
-    Package { name: "chromium-driver", reason: "lets the tests drive it" },
-    Package { name: "fonts-dejavu-core", reason: "letters for its pages" },
-];
-
 const SERVER: [Package; 1] = [Package { name: "nginx-light", reason: "serves the apps that use the packed package" }];
 
 /// Runs the named steps, or all. The last line says how many checks passed and failed.
@@ -71,11 +67,18 @@ pub fn test(workspace: &Workspace, names: &[String]) -> Result<ExitCode> {
         let known: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
         bail!("there is no step `{unknown}`; the steps are {}", known.join(", "));
     }
+    let asked = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
+    let steps: Vec<&Step> = STEPS.iter().filter(asked).collect();
+    let mut driver = steps.iter().any(|step| step.name == "e2e").then(|| ahead(workspace)).transpose()?;
     let mut sum = Count::default();
     let mut code = ExitCode::SUCCESS;
-    for step in STEPS.iter().filter(|step| names.is_empty() || names.iter().any(|name| name == step.name)) {
+    for step in steps {
         eprintln!("\nxtask: {}: {}", step.name, step.what);
         let start = Instant::now();
+        if step.name == "e2e" {
+            // What became of it is the step's to tell.
+            let _ = driver.take().map(Geckodriver::finish);
+        }
         let outcome = (step.run)(workspace);
         let seconds = start.elapsed().as_secs_f32();
         let (count, words) = match outcome {
@@ -154,7 +157,8 @@ fn browser(workspace: &Workspace) -> Result<Outcome> {
     if !workspace.tests().join("browser.rs").is_file() {
         return Ok(Outcome::Skipped("there is no tests/browser.rs"));
     }
-    let (chromium, driver) = chromium()?;
+    let programs = browsers::programs(workspace, &[browsers::CHROMIUM])?;
+    let [(_, chromium), (_, driver)] = &programs[..] else { bail!("Chromium and its driver are two programs") };
     let toolchain = found(workspace, Panics::Tell)?;
     let mut runner = toolchain::cargo("build");
     runner.current_dir(workspace.root());
@@ -209,27 +213,62 @@ fn e2e(workspace: &Workspace) -> Result<Outcome> {
     if files.is_empty() {
         return Ok(Outcome::Skipped("there is nothing in tests/e2e"));
     }
-    counted(in_browser(workspace)?.args(files))
+    let engines = browsers::chosen()?;
+    let ran = ran(workspace);
+    fs::create_dir_all(workspace.target().join("e2e"))?;
+    fs::write(&ran, "").with_context(|| format!("cannot write {}", ran.display()))?;
+    let outcome = counted(in_browsers(workspace, &engines)?.args(files).env("VALET_KEY_RAN", &ran))?;
+    if matches!(outcome, Outcome::Tests(Count { failed: 0, .. })) && engines.len() == browsers::ALL {
+        process::run(tables(workspace)?.arg("--check"))?;
+    }
+    Ok(outcome)
+}
+
+/// Writes the tables of `docs/engines.md` from what the last whole run of the stories saw.
+pub fn engines(workspace: &Workspace) -> Result<()> {
+    process::run(&mut tables(workspace)?)
+}
+
+fn tables(workspace: &Workspace) -> Result<Command> {
+    let mut command = Node::install(workspace)?.command();
+    command.arg(workspace.tests().join("support/engine_table.mjs")).arg(ran(workspace));
+    Ok(command)
+}
+
+/// Which stories passed where.
+fn ran(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("e2e/ran.jsonl")
 }
 
 fn consumers(workspace: &Workspace) -> Result<Outcome> {
     let nginx = nginx()?;
-    let mut command = in_browser(workspace)?;
+    let mut command = in_browsers(workspace, &[browsers::CHROMIUM])?;
     Node::install_consumers(workspace)?;
     counted(command.arg(workspace.consumers().join("consumers.test.mjs")).env("WEB_SERVER", nginx))
 }
 
-/// Node's test runner, to be given its files: the package is built, and the browser is there.
-fn in_browser(workspace: &Workspace) -> Result<Command> {
-    let (chromium, driver) = chromium()?;
+/// Begins what takes long and is in nobody's way: the first steps need neither the browsers nor a driver.
+fn ahead(workspace: &Workspace) -> Result<Geckodriver> {
+    let engines = browsers::chosen()?;
+    if debian::is_here() {
+        // All in one go. Who may not install them learns it here, and again where they are needed.
+        debian::install(&browsers::packages(&engines)).unwrap_or_else(|error| eprintln!("xtask: {error:#}"));
+    }
+    Geckodriver::begin(workspace, &engines)
+}
+
+/// Node's test runner, to be given its files: the package is built, and the browsers are there.
+fn in_browsers(workspace: &Workspace, engines: &[&Engine]) -> Result<Command> {
+    let programs = browsers::programs(workspace, engines)?;
     let node = Node::install(workspace)?;
     build::build(workspace, &node)?;
     let mut command = node.command();
     command
         .current_dir(workspace.root())
         .args(["--test", "--test-reporter=spec"])
-        .env("CHROMIUM", chromium)
-        .env("CHROMEDRIVER", driver)
+        .arg(format!("--test-concurrency={}", thread::available_parallelism().map_or(1, usize::from)))
+        .envs(programs)
+        .env(browsers::CHOICE, engines.iter().map(|engine| engine.name).collect::<Vec<_>>().join(","))
         // Selenium would look for browsers on the network otherwise.
         .env("SE_OFFLINE", "true")
         .env("SE_AVOID_STATS", "true");
@@ -240,18 +279,6 @@ fn in_browser(workspace: &Workspace) -> Result<Command> {
 fn found(workspace: &Workspace, panics: Panics) -> Result<Toolchain> {
     let _lock = workspace.lock()?;
     Toolchain::find(workspace, panics)
-}
-
-/// The browser and its driver; installs them where it may.
-fn chromium() -> Result<(PathBuf, PathBuf)> {
-    let find = || {
-        let first = |names: &[&str]| names.iter().find_map(|name| process::on_path(name).into_iter().next());
-        Some((first(&["chromium", "chromium-browser", "google-chrome", "chrome"])?, first(&["chromedriver"])?))
-    };
-    if debian::is_here() && !cfg!(target_os = "macos") && find().is_none() {
-        debian::install(&BROWSER)?;
-    }
-    find().context("the tests need Chromium and its chromedriver in PATH: install both")
 }
 
 /// A web server; installs it where it may.

@@ -1,0 +1,31 @@
+/**
+ * What is not alike everywhere. A story asks `stage.lacks(ability)` and goes on with the fallback where that is so; a
+ * story that only some drivers can drive names what it `needs`. `docs/engines.md` says both, in these words.
+ */
+
+/** @typedef {{ engine: string, home: 'shared' | 'dedicated' | 'page' }} Place */
+
+/**
+ * What an engine or a home of tokens has or lacks, and what happens instead.
+ * @type {Record<string, { has: (place: Place) => boolean, lacking: string, instead: string }>}
+ */
+export const ABILITIES = {
+  lasting: {
+    has: ({ engine, home }) => engine === 'chromium' && home === 'shared',
+    lacking: 'The tokens do not outlive the last page that uses them',
+    instead: 'the next page, a reload for instance, asks the provider once without a question (`prompt=none`), and the user is signed in again. Where the page asks for more than the user has allowed so far, a click is needed',
+  },
+  streaming: {
+    has: ({ engine, home }) => engine !== 'webkit' || home === 'page',
+    lacking: 'Streams cannot be handed from a worker to the page',
+    instead: 'an answer arrives when all of it is there. One that never ends can be aborted, and is then ended at the API, too',
+  },
+};
+
+/**
+ * What it takes to drive some stories, the engines whose drivers have it, and why others do not run them.
+ * @type {Record<string, { engines: string[], reason: string }>}
+ */
+export const NEEDS = {
+  devTools: { engines: ['chromium'], reason: 'it is driven by the DevTools protocol, which only Chromium speaks' },
+};

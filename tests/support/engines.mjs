@@ -1,0 +1,166 @@
+/** How to start each engine with a profile of its own, and what one must know of it. */
+import { spawn } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { access, constants, open } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { Builder, Capabilities, logging } from 'selenium-webdriver';
+import * as chrome from 'selenium-webdriver/chrome.js';
+import * as firefox from 'selenium-webdriver/firefox.js';
+import { DriverService } from 'selenium-webdriver/remote/index.js';
+import { Bidi } from './bidi.mjs';
+
+// Selenium would look for drivers on the network, and report on itself.
+process.env.SE_OFFLINE ??= 'true';
+process.env.SE_AVOID_STATS ??= 'true';
+
+/** Where `cargo xtask` puts what it builds. */
+const BUILT = fileURLToPath(new URL('../../target/geckodriver/bin', import.meta.url));
+
+/**
+ * @typedef {object} Settings
+ * @property {boolean} dark whether the user prefers a dark scheme
+ * @property {{ width: number, height: number }} size
+ * @property {string} home an empty folder that goes with the browser
+ *
+ * @typedef {object} Started
+ * @property {import('selenium-webdriver').WebDriver} driver
+ * @property {(action: string, args: unknown[]) => Promise<unknown>} [run] runs a function in the page, where
+ *   `executeAsyncScript` of the driver does not
+ * @property {'tab' | 'window'} [tab] what is in front when it is opened, and so can be what a user has as a tab
+ * @property {() => Promise<string[]>} [console] what was said on the console since the last call, where it can be known
+ * @property {() => Promise<unknown>} [end] what is left to do after the driver has quit
+ */
+
+// Who ends the tests early ends the drivers with them.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+/** @type {Record<string, (settings: Settings) => Promise<Started>>} */
+export const ENGINES = { chromium, firefox: gecko, webkit };
+
+async function chromium({ dark, size, home }) {
+  const options = new chrome.Options();
+  options.setChromeBinaryPath(await program('CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome']));
+  options.addArguments(
+    '--headless=new',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-dev-shm-usage',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--disable-quic',
+    '--no-first-run',
+    `--user-data-dir=${home}`,
+    `--window-size=${size.width},${size.height}`,
+    ...(dark ? ['--force-dark-mode'] : []),
+  );
+  const logs = new logging.Preferences();
+  logs.setLevel(logging.Type.BROWSER, logging.Level.ALL);
+  options.setLoggingPrefs(logs);
+  const service = new chrome.ServiceBuilder(await program('CHROMEDRIVER', ['chromedriver']));
+  const driver = await new Builder().forBrowser('chrome').setChromeOptions(options).setChromeService(service).build();
+  const console = async () => {
+    const entries = await driver.manage().logs().get(logging.Type.BROWSER);
+    return entries.map(({ level, message }) => `${level.name} ${message}`);
+  };
+  return { driver, console };
+}
+
+async function gecko({ dark, size, home }) {
+  const output = await Output.in(home);
+  const options = new firefox.Options();
+  options.setBinary(await program('FIREFOX', ['firefox-esr', 'firefox']));
+  options.addArguments('-headless');
+  options.enableBidi();
+  options.setPreference('ui.systemUsesDarkTheme', dark ? 1 : 0);
+  options.setPreference('devtools.console.stdout.content', true);
+  options.setPreference('dom.ipc.processPrelaunch.enabled', false); // a story opens few pages: no process is needed in reserve
+  const service = new firefox.ServiceBuilder(await program('GECKODRIVER', ['geckodriver'], BUILT));
+  service.setStdio(output.stdio).setEnvironment({ ...process.env, TMPDIR: home });
+  const driver = await new Builder().forBrowser('firefox').setFirefoxOptions(options).setFirefoxService(service).build();
+  await driver.manage().window().setRect(size);
+  const bidi = await Bidi.of(driver);
+  const end = () => (bidi.close(), output.close());
+  return { driver, run: (action, args) => bidi.run(action, args), console: () => output.lines(), end };
+}
+
+/**
+ * MiniBrowser, which is all of GTK and needs a display: each gets one that nobody sees. A new tab of it stays hidden, and
+ * what is said on its console is lost.
+ */
+async function webkit({ size, home }) {
+  const display = await virtualDisplay(size);
+  const service = new DriverService.Builder(await program('WEBKITDRIVER', ['WebKitWebDriver']))
+    .setLoopback(true)
+    .setEnvironment({ ...process.env, DISPLAY: display.name, GDK_BACKEND: 'x11', XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, XDG_CACHE_HOME: home, TMPDIR: home })
+    .build();
+  const end = () => Promise.all([service.kill(), display.end()]);
+  try {
+    const capabilities = new Capabilities({ browserName: 'MiniBrowser' });
+    const driver = await new Builder().usingServer(await service.start()).withCapabilities(capabilities).build();
+    await driver.manage().window().setRect({ x: 0, y: 0, ...size });
+    return { driver, tab: 'window', end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function virtualDisplay({ width, height }) {
+  const screen = `${width}x${height}x24`;
+  const server = spawn(await program('XVFB', ['Xvfb']), ['-displayfd', '3', '-screen', '0', screen, '-nolisten', 'tcp'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  const over = new Promise((done) => server.once('exit', done));
+  const kill = () => server.kill();
+  process.once('exit', kill);
+  const number = await Promise.race([
+    new Promise((done) => server.stdio[3].once('data', (data) => done(String(data).trim()))),
+    over.then((code) => Promise.reject(new Error(`Xvfb ended with ${code}`))),
+  ]);
+  return { name: `:${number}`, end: () => (process.off('exit', kill), kill(), over) };
+}
+
+/** What a driver and its browser print; Firefox copies its console there. */
+class Output {
+  #file;
+  #path;
+  #read = 0;
+
+  static async in(folder) {
+    const output = new Output();
+    output.#path = join(folder, 'output.txt');
+    output.#file = await open(output.#path, 'a');
+    return output;
+  }
+
+  get stdio() {
+    return ['ignore', this.#file.fd, this.#file.fd];
+  }
+
+  /** What is new since the last call. */
+  async lines() {
+    const start = this.#read;
+    this.#read = (await this.#file.stat()).size;
+    if (this.#read === start) return [];
+    return (await text(createReadStream(this.#path, { start, end: this.#read - 1 }))).split('\n');
+  }
+
+  close() {
+    return this.#file.close();
+  }
+}
+
+/** The path of an installed program. */
+async function program(variable, names, ...folders) {
+  if (process.env[variable]) return process.env[variable];
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...folders]) {
+    for (const name of names) {
+      const path = join(folder, name);
+      if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+    }
+  }
+  throw new Error(`${names[0]} is not on the PATH, and ${variable} names none`);
+}
