@@ -2,14 +2,15 @@
  * A server that fails on demand, so that a test can see what a client makes of it.
  *
  * `404`, `500` and `html` answer with CORS headers, as a well-kept server does when it is ill; `no_cors` gives the true answer
- * and withholds only the headers that let a page read it; `unreachable` ends the connection; `silent` never answers;
+ * and withholds only the headers that let a page read it; `unreachable` ends the connection; `lost` does what it is asked
+ * and ends the connection in the place of the answer; `silent` never answers;
  * `invalid_grant` is the token endpoint's way to say that a refresh token is worth nothing any more.
  */
 export class Outage {
   #kinds = new Map();
 
   /**
-   * @param {'404' | '500' | 'html' | 'no_cors' | 'unreachable' | 'silent' | 'invalid_grant'} kind
+   * @param {'404' | '500' | 'html' | 'no_cors' | 'unreachable' | 'lost' | 'silent' | 'invalid_grant'} kind
    * @param {string} path which endpoint
    */
   begin(kind, path) {
@@ -29,6 +30,10 @@ export class Outage {
         return false;
       case 'no_cors':
         withholdCors(response);
+        return false;
+      case 'lost':
+        if (request.method === 'OPTIONS') return false;
+        response.end = () => request.socket.destroy();
         return false;
       case 'unreachable':
         request.socket.destroy();

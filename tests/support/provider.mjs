@@ -2,6 +2,7 @@
  * An OpenID provider to sign in to, in the tests and in the demo: npm's certified `oidc-provider` on loopback, with
  * login and consent pages of its own.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer } from 'node:http';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Provider } from 'oidc-provider';
@@ -49,6 +50,7 @@ export async function startProvider({
   const settings = { accessTokenSeconds, refreshTokens, frameless: false };
   const issued = new Issued();
   const outage = new Outage();
+  const delays = new Map();
   const requests = [];
 
   const pages = origins.map((origin) => origin + path);
@@ -65,6 +67,7 @@ export async function startProvider({
       return response.end('<!doctype html><title>Sign in</title>');
     }
     if (outage.answers(request, response, path)) return;
+    if (request.method !== 'OPTIONS') await sleep(delays.get(path) ?? 0);
     if (!path.startsWith('/interaction/')) return answer(request, response);
     try {
       const interaction = await Interaction.of(provider, request, response, { origins });
@@ -85,6 +88,8 @@ export async function startProvider({
     /** Makes an endpoint fail until `recover()`. See {@link Outage}. */
     fail: (kind, endpoint) => pathsOf(endpoint).forEach((path) => outage.begin(kind, path)),
     recover: () => outage.end(),
+    /** Makes an endpoint take its time, in milliseconds. */
+    delay: (endpoint, time) => pathsOf(endpoint).forEach((path) => delays.set(path, time)),
     /** How many requests an endpoint had; preflights do not count. */
     count: (endpoint) => requests.filter((one) => one.method !== 'OPTIONS' && pathsOf(endpoint).includes(one.path)).length,
     close: () => close(server),

@@ -1,0 +1,59 @@
+/** Tabs without a common vault: each has a session of its own, and what must hold for all is told to all. */
+import assert from 'node:assert/strict';
+import { app } from '../support/app.mjs';
+import { story } from '../support/stage.mjs';
+
+const ALONE = { homes: ['dedicated', 'page'], scripts: app({ buttons: { Leave: 'client.signOut()' } }) };
+
+const told = (page) => page.run("async () => events.map(([reason]) => reason).filter((reason) => reason === 'signed_out')");
+
+async function twoTabs(stage) {
+  const { browser, page, site } = stage;
+  await stage.signIn();
+  const first = await page.driver.getWindowHandle();
+  const second = await browser.newTab();
+  await page.goto(site.url);
+  await page.see('Signed in as alice');
+  return [first, second];
+}
+
+story('a sign-out in one tab reaches the others, told once, and ends their tokens', ALONE, async (stage) => {
+  const { page, provider } = stage;
+  const [first] = await twoTabs(stage);
+  await page.driver.switchTo().window(first);
+  await page.see('Signed in as alice');
+  const before = provider.count('revocation');
+  await page.driver.switchTo().window((await page.driver.getAllWindowHandles()).find((tab) => tab !== first));
+  await page.click('button', 'Leave');
+  await page.driver.switchTo().window(first);
+  await page.see('Signed out');
+  assert.deepEqual(await told(page), ['signed_out']);
+  await page.until('the tokens of both', () => provider.count('revocation') >= before + 4);
+});
+
+story('another user in one tab signs the others out', ALONE, async (stage) => {
+  const { page } = stage;
+  const [first, second] = await twoTabs(stage);
+  await page.driver.switchTo().window(second);
+  await stage.forgetAtProvider();
+  await page.click('button', 'Sign in');
+  await stage.login('bob');
+  await stage.consent();
+  await page.see('Signed in as bob');
+  await page.driver.switchTo().window(first);
+  await page.see('Signed out');
+  await page.driver.switchTo().window(second);
+  await page.see('Signed in as bob');
+});
+
+story('OUT-22 P1: what a stranger says on the channel of the tabs signs nobody in', ALONE, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.visit();
+  await page.run(`async (name) => {
+    const channel = new BroadcastChannel(name);
+    for (const message of ['alice', { event: 'signed_in', sub: 'alice' }, null, { session: { sub: 'alice' } }]) channel.postMessage(message);
+  }`, `valet-key:${provider.issuer} demo`);
+  await page.see('Signed out');
+  assert.equal(await page.url(), site.url);
+  assert.equal(provider.count('token'), 0);
+});
