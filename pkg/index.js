@@ -1,3 +1,4 @@
+import { callThrough } from './call.js';
 import { ValetKeyError, configError } from './errors.js';
 import { pendingOf } from './pending.js';
 import { openVault } from './vault.js';
@@ -59,24 +60,8 @@ class Client extends EventTarget {
   }
 
   /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
-  async fetch(input, init) {
-    const { redirect = 'error', mode = 'cors' } = { ...init };
-    if (redirect === 'follow') throw configError('option `redirect`: a token does not follow redirects', "Leave it out, or say 'error'.");
-    if (mode !== 'cors' && mode !== 'same-origin') throw configError(`option \`mode\`: ${mode} would drop the token`, 'Leave it out.');
-    const request = readRequest(input, init);
-    const body = request.body === null || /^(GET|HEAD)$/.test(request.method) ? undefined : await request.arrayBuffer();
-    const { method, cache, credentials, integrity, keepalive, referrerPolicy } = request;
-    const headers = [...request.headers];
-    const answer = await this.#call(
-      'fetch',
-      { url: request.url, init: { method, headers, body, cache, credentials, integrity, keepalive, referrerPolicy } },
-      { transfer: body ? [body] : [], signal: request.signal },
-    );
-    let content = answer.body;
-    // Who aborts after the answer began stops the rest of it.
-    if (content instanceof ReadableStream) content = content.pipeThrough(new TransformStream(), { signal: request.signal });
-    const response = new Response(content, answer.init);
-    return Object.defineProperty(response, 'url', { value: answer.url });
+  fetch(input, init) {
+    return callThrough(() => this.#reach(), input, init);
   }
 
   async refresh() {
@@ -140,14 +125,18 @@ class Client extends EventTarget {
     return session;
   }
 
-  /** @param {string} op @param {object} [args] @param {{ transfer?: Transferable[], signal?: AbortSignal }} [more] */
-  async #call(op, args, more) {
-    this.#vault ??= this.#open().catch((error) => {
+  /** @param {string} op @param {object} [args] */
+  async #call(op, args) {
+    const call = await this.#reach();
+    return call(op, args);
+  }
+
+  /** The vault, opened with the first call. */
+  #reach() {
+    return (this.#vault ??= this.#open().catch((error) => {
       this.#vault = undefined;
       throw error;
-    });
-    const call = await this.#vault;
-    return call(op, args, more);
+    }));
   }
 
   /** Addresses are the browser's to read: it knows the page. */
@@ -185,16 +174,6 @@ function absolute(option, url = page().pathname) {
     return new URL(url, location.href).href;
   } catch (cause) {
     throw configError(`option \`${option}\`: not a URL`, 'Give an absolute one, or one relative to this page.', cause);
-  }
-}
-
-/** @param {RequestInfo | URL} input @param {RequestInit} [init] */
-function readRequest(input, init) {
-  try {
-    return new Request(input, { ...init, redirect: 'error' });
-  } catch (cause) {
-    const message = 'the call was not sent: the browser makes no request of it';
-    throw new ValetKeyError({ code: 'request_blocked', fault: 'app', message, hint: 'Check the address and the options.', retryable: false }, { cause });
   }
 }
 

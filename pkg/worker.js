@@ -32,6 +32,8 @@ export function connect(port, wasmUrl, inPage) {
   ports.add(port);
   /** @type {Vault | undefined} */
   let vault;
+  /** What is left of long answers, by the call. @type {Map<number, ReadableStreamDefaultReader<Uint8Array>>} */
+  const bodies = new Map();
 
   const core = () => {
     if (!vault) throw plain('unexpected', 'a call before `configure`', 'Please report it.');
@@ -102,14 +104,26 @@ export function connect(port, wasmUrl, inPage) {
       },
       fetch: {
         takes: { url: 'string', init: 'object' },
-        run: async ({ url, init }, signal) => {
-          const request = new Request(url, { ...init, redirect: 'error', signal });
-          const response = await settle(core().fetch(request));
-          const { status, statusText, headers } = response;
+        run: async ({ id, url, init }, signal) => {
+          const make = () => new Request(url, { ...init, redirect: 'error', signal });
+          // A stream can be sent once.
+          const response = await settle(core().fetch(make(), init.duplex ? undefined : make()));
+          const { status, statusText, headers, type } = response;
           const body = await bodyOf(response);
-          return { value: { url: response.url, body, init: { status, statusText, headers: [...headers] } }, transfer: body ? [body] : [] };
+          if (body === undefined) bodies.set(id, response.body.getReader());
+          const value = { id, body, native: { url: response.url, type }, init: { status, statusText, headers: [...headers] } };
+          return { value, transfer: body ? [body] : [] };
         },
       },
+      read: {
+        takes: { of: 'number' },
+        run: async ({ of }) => {
+          const { value } = (await bodies.get(of)?.read().catch(brokeOff)) ?? {};
+          if (!value) bodies.delete(of);
+          return { value, transfer: value ? [value.buffer] : [] };
+        },
+      },
+      cancel: { takes: { of: 'number' }, run: async ({ of }) => ({ value: bodies.get(of)?.cancel() && bodies.delete(of) }) },
       ...(inPage && {
         accessToken: { takes: {}, run: async () => ({ value: await settle(core().accessToken()) }) },
       }),
@@ -119,27 +133,21 @@ export function connect(port, wasmUrl, inPage) {
 }
 
 /**
- * A long answer, or one whose length nobody says, goes to the page as it comes; a short one is faster in one piece.
- * @param {Response} response @returns {Promise<ReadableStream | ArrayBuffer | null>}
+ * The octets of a short answer, which is faster in one piece; `undefined` for a long one, or one whose length nobody says:
+ * the page asks for it piece by piece.
+ * @param {Response} response @returns {Promise<ArrayBuffer | null | undefined>}
  */
 async function bodyOf(response) {
-  if ([204, 205, 304].includes(response.status)) return null; // whatever the engine says
-  if (STREAMS && !(Number(response.headers.get('content-length') ?? Infinity) <= PIECE)) return response.body;
-  return response.arrayBuffer();
+  if (!response.body || [204, 205, 304].includes(response.status)) return null; // whatever the engine says
+  if (Number(response.headers.get('content-length') ?? Infinity) <= PIECE) return response.arrayBuffer();
 }
 
 /** Octets up to which an answer goes in one piece. */
 const PIECE = 65536;
 
-/** Whether this engine passes streams to another thread. */
-const STREAMS = (() => {
-  try {
-    const stream = new ReadableStream();
-    return structuredClone(stream, { transfer: [stream] }) && true;
-  } catch {
-    return false;
-  }
-})();
+function brokeOff() {
+  throw plain('network_error', 'the answer broke off', 'Try again.');
+}
 
 /** @param {string} url */
 const load = async (url) => initSync({ module: await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })) });
