@@ -8,35 +8,28 @@ import { ValetKeyError, configError } from './errors.js';
  * @returns {Promise<Response>}
  */
 export async function callThrough(vault, input, init) {
-  const { body: given, redirect = 'error' } = init ?? {};
-  if (redirect !== 'error') throw configError(`option \`redirect\`: a token does not ${redirect} redirects`, "Leave it out, or say 'error'.");
-  const stream = given instanceof ReadableStream;
-  const streamed = stream && sendsStreams();
-  // Where no stream can be sent, its octets are; it stands for none until they are read.
-  const request = readRequest(input, stream && !streamed ? { ...init, body: new Uint8Array() } : init);
+  const { body: given, redirect = 'error', priority } = init ?? {};
+  const once = given instanceof ReadableStream;
+  const streamed = once && sendsStreams();
+  if (once && !streamed) {
+    const whole = given.pipeThrough(new TransformStream(), { signal: init?.signal ?? undefined });
+    init = { ...init, body: await new Response(whole).blob() };
+  }
+  const request = readRequest(input, init);
   const { url, method, mode, cache, credentials, integrity, keepalive, referrer, referrerPolicy, signal } = request;
-  if (!/^(cors|same-origin)$/.test(mode)) throw configError(`option \`mode\`: ${mode} would drop the token`, 'Leave it out.');
-  /** @type {ReadableStream | Blob | undefined} */
-  let body;
-  if (streamed) body = given;
-  else if (stream) body = await new Response(given.pipeThrough(new TransformStream(), { signal })).blob();
-  else if (request.body !== null && !/^(GET|HEAD)$/.test(method)) body = await request.blob();
+  const refused = redirect !== 'error' ? 'redirect' : mode === 'no-cors' && 'mode';
+  if (refused) throw configError(`option \`${refused}\`: no token goes that way`, 'Leave it out.');
+  const hasBody = request.body !== null && !/^(GET|HEAD)$/.test(method);
+  const body = streamed ? given : hasBody ? await request.blob() : undefined;
+  const headers = [...request.headers];
   const call = await vault();
   const answer = await call(
     'fetch',
-    {
-      url,
-      init: {
-        ...{ method, mode, cache, credentials, integrity, keepalive, referrer, referrerPolicy, body },
-        headers: [...request.headers],
-        priority: init?.priority,
-        duplex: stream ? 'half' : undefined,
-      },
-    },
+    { url, once, init: { method, mode, cache, credentials, integrity, keepalive, referrer, referrerPolicy, priority, headers, body } },
     { transfer: streamed ? [given] : [], signal },
   );
-  const content = answer.body === undefined ? rest(call, answer.id, signal) : answer.body;
-  return dressed(new Response(content, answer.init), answer.native, signal);
+  const { id, content = rest(call, id, signal), init: told } = answer;
+  return dressed(new Response(content, told), answer, signal);
 }
 
 /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
@@ -51,9 +44,10 @@ function readRequest(input, init) {
 
 /** Whether this engine passes a stream to another thread and sends it from there. Some would send its name instead. */
 function sendsStreams() {
+  const stream = new ReadableStream();
   try {
-    const stream = new ReadableStream();
-    const init = { method: 'POST', body: structuredClone(stream, { transfer: [stream] }), duplex: 'half' };
+    const body = structuredClone(stream, { transfer: [stream] });
+    const init = { method: 'POST', body, duplex: 'half' };
     return !new Request('', init).headers.has('content-type');
   } catch {
     return false;
@@ -64,39 +58,42 @@ function sendsStreams() {
  * The octets of a long answer, asked for piece by piece: who does not read, holds up the API.
  * @param {import('./port.js').Call} call @param {number} of the call that they answer @param {AbortSignal} signal
  */
-const rest = (call, of, signal) =>
-  new ReadableStream({
+function rest(call, of, signal) {
+  const cancel = () => call('cancel', { of });
+  return new ReadableStream({
     start(controller) {
-      const stop = () => {
+      signal.addEventListener('abort', () => {
         controller.error(signal.reason);
-        call('cancel', { of });
-      };
-      signal.addEventListener('abort', stop);
-      if (signal.aborted) stop();
+        cancel();
+      });
     },
     async pull(controller) {
       const piece = await call('read', { of });
       if (piece) controller.enqueue(piece);
       else controller.close();
     },
-    cancel: () => call('cancel', { of }),
+    cancel,
   });
+}
 
 /**
  * Gives a response of ours what the browser gives only to its own.
- * @param {Response} response @param {{ url: string, type: string }} native @param {AbortSignal} signal
+ * @param {any} response @param {any} answer @param {AbortSignal} signal
  * @returns {Response}
  */
-function dressed(response, native, signal) {
-  /** @type {Record<string, unknown>} */
-  const own = { ...native, clone: () => dressed(Response.prototype.clone.call(response), native, signal) };
-  // Chromium says of every stream of ours that broke off that the network failed, also if the app aborted it.
-  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) {
-    const read = /** @type {any} */ (response)[name];
-    own[name] = read && (() => read.call(response).catch((/** @type {unknown} */ error) => {
-      throw signal.aborted ? signal.reason : error;
-    }));
+function dressed(response, answer, signal) {
+  for (const name in response) {
+    const own = response[name];
+    const value =
+      answer[name] ??
+      (name === 'clone'
+        ? () => dressed(own.call(response), answer, signal)
+        : typeof own === 'function' &&
+          (() =>
+            own.call(response).catch((/** @type {unknown} */ error) => {
+              throw signal.aborted ? signal.reason : error;
+            })));
+    if (value) Object.defineProperty(response, name, { value });
   }
-  for (const name in own) if (own[name] !== undefined) Object.defineProperty(response, name, { value: own[name] });
   return response;
 }

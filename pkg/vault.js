@@ -64,6 +64,8 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker' }, optio
   }
   try {
     await configured;
+    // No engine tells a shared worker that a page is gone.
+    addEventListener('pagehide', ({ persisted }) => persisted || call('leave'));
     return call;
   } finally {
     clearTimeout(timer);

@@ -24,11 +24,16 @@ const vaults = new Map();
 /** @type {Set<MessagePort>} */
 const ports = new Set();
 
+/** The options of a page's clients, by issuer and client id. @typedef {Map<string, { api: string[] }>} Clients */
+/** Of the one page there is, where the vault is not shared. @type {Clients} */
+const own = new Map();
+
 /**
  * Answers one client.
  * @param {MessagePort} port @param {string} wasmUrl @param {boolean} inPage whether the page may have tokens
+ * @param {Clients} clients of the same page
  */
-export function connect(port, wasmUrl, inPage) {
+export function connect(port, wasmUrl, inPage, clients = own) {
   ports.add(port);
   /** @type {Vault | undefined} */
   let vault;
@@ -66,6 +71,13 @@ export function connect(port, wasmUrl, inPage) {
           if (found.options !== text || (vault && vault !== found)) {
             throw plain('config_error', 'another tab gives this client other options', 'Give it the same ones, or close that tab.');
           }
+          for (const [other, { api }] of clients) {
+            const meets = (/** @type {string} */ one) => api.some((two) => one.startsWith(two) || two.startsWith(one));
+            if (other !== name && options.api.some(meets)) {
+              throw plain('config_error', 'two clients of this page list the same API', 'List each address with one of them.');
+            }
+          }
+          clients.set(name, options);
           vaults.set(name, (vault = found));
           vault.ports.add(port);
           return {};
@@ -103,16 +115,15 @@ export function connect(port, wasmUrl, inPage) {
         },
       },
       fetch: {
-        takes: { url: 'string', init: 'object' },
-        run: async ({ id, url, init }, signal) => {
-          const make = () => new Request(url, { ...init, redirect: 'error', signal });
-          // A stream can be sent once.
-          const response = await settle(core().fetch(make(), init.duplex ? undefined : make()));
+        takes: { url: 'string', init: 'object', once: 'boolean' },
+        run: async ({ id, url, init, once }, signal) => {
+          const make = () => new Request(url, { ...init, redirect: 'error', duplex: 'half', signal });
+          const response = await settle(core().fetch(make(), once ? undefined : make()));
           const { status, statusText, headers, type } = response;
-          const body = await bodyOf(response);
-          if (body === undefined) bodies.set(id, response.body.getReader());
-          const value = { id, body, native: { url: response.url, type }, init: { status, statusText, headers: [...headers] } };
-          return { value, transfer: body ? [body] : [] };
+          const content = await contentOf(response);
+          if (content === undefined) bodies.set(id, response.body.getReader());
+          const value = { id, content, url: response.url, type, init: { status, statusText, headers: [...headers] } };
+          return { value, transfer: content ? [content] : [] };
         },
       },
       read: {
@@ -121,6 +132,13 @@ export function connect(port, wasmUrl, inPage) {
           const { value } = (await bodies.get(of)?.read().catch(brokeOff)) ?? {};
           if (!value) bodies.delete(of);
           return { value, transfer: value ? [value.buffer] : [] };
+        },
+      },
+      leave: {
+        takes: {},
+        run: async () => {
+          vault?.ports.delete(port);
+          return { value: bodies.forEach((body) => body.cancel()) };
         },
       },
       cancel: { takes: { of: 'number' }, run: async ({ of }) => ({ value: bodies.get(of)?.cancel() && bodies.delete(of) }) },
@@ -137,7 +155,7 @@ export function connect(port, wasmUrl, inPage) {
  * the page asks for it piece by piece.
  * @param {Response} response @returns {Promise<ArrayBuffer | null | undefined>}
  */
-async function bodyOf(response) {
+async function contentOf(response) {
   if (!response.body || [204, 205, 304].includes(response.status)) return null; // whatever the engine says
   if (Number(response.headers.get('content-length') ?? Infinity) <= PIECE) return response.arrayBuffer();
 }
@@ -194,11 +212,11 @@ function trapped() {
 const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
 if (isWorker) {
-  const onmessage = (/** @type {MessageEvent} */ { data }) => {
-    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false);
+  const listener = (/** @type {Clients} */ clients) => (/** @type {MessageEvent} */ { data }) => {
+    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false, clients);
   };
-  scope.onmessage = onmessage;
-  scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = onmessage);
+  scope.onmessage = listener(own);
+  scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = listener(new Map()));
   for (const type of ['error', 'unhandledrejection']) {
     scope.addEventListener(type, (/** @type {any} */ event) => {
       if ((event.error ?? event.reason) instanceof WebAssembly.RuntimeError) trapped();
