@@ -35,8 +35,8 @@ class Client extends EventTarget {
   /** @param {import('./index.d.ts').Options} options */
   constructor(options) {
     super();
-    const { restore = 'silent', tokens, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope = '', ...rest } = { ...options };
-    this.#options = rest;
+    const { restore = 'silent', tokens, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope = '', api, ...rest } = { ...options };
+    this.#options = { ...rest, api: Array.from(api ?? []) }; // a copy: whoever changes the app's list later, changes nothing
     this.#page = { redirectUri, postLogoutRedirectUri, scope };
     this.#place = { tokens, workerUrl, wasmUrl };
     this.#restore = restore;
@@ -141,8 +141,7 @@ class Client extends EventTarget {
 
   /** Addresses are the browser's to read: it knows the page. */
   async #open() {
-    const { api = [], ...rest } = this.#options;
-    const options = { ...rest, api: Array.from(api, (entry) => absolute('api', entry)) };
+    const options = { ...this.#options, api: this.#options.api.map((entry) => absolute('api', entry)) };
     return openVault(this.#place, options, ({ event, session, reason }) => {
       if (event === 'trapped') this.#vault = undefined;
       this.#take(/** @type {Session | null} */ (session));

@@ -54,6 +54,8 @@ export async function startEcho({ scheme = 'http' } = {}) {
     allow(request, response);
     if (request.method === 'OPTIONS' && request.headers['access-control-request-method']) {
       echo.preflights.push(pathOf(request));
+      // A browser sends again what is lost on a connection that it used before.
+      if (pathOf(request) === '/v1/lost' && scheme === 'http') response.setHeader('connection', 'close');
       return response.writeHead(204).end();
     }
     const [, route, argument] = /^\/v1\/(\w+)(?:\/(\d+))?/.exec(pathOf(request)) ?? [];
