@@ -74,7 +74,7 @@ export function connect(port, wasmUrl, inPage, clients = own) {
           for (const [other, { api }] of clients) {
             const meets = (/** @type {string} */ one) => api.some((two) => one.startsWith(two) || two.startsWith(one));
             if (other !== name && options.api.some(meets)) {
-              throw plain('config_error', 'two clients of this page list the same API', 'List each address with one of them.');
+              throw plain('config_error', 'two clients of a page list the same API', 'List it with one.');
             }
           }
           clients.set(name, options);

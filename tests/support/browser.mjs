@@ -25,12 +25,13 @@ const ENGINES = {
  * @param {'chromium'} [options.engine]
  * @param {boolean} [options.dark] whether the user prefers a dark scheme
  * @param {{ width: number, height: number }} [options.size]
+ * @param {number} [options.everywhere] the port on this machine where every host but this machine's own names is found; Chromium only
  */
-export async function openBrowser({ engine = process.env.BROWSER ?? 'chromium', dark = false, size = { width: 1200, height: 900 } } = {}) {
+export async function openBrowser({ engine = process.env.BROWSER ?? 'chromium', dark = false, size = { width: 1200, height: 900 }, everywhere } = {}) {
   if (!Object.hasOwn(ENGINES, engine)) throw new TypeError(`no such engine: ${engine}`);
   const home = await mkdtemp(join(tmpdir(), 'valet-key-'));
   try {
-    const driver = await ENGINES[engine].start({ dark, size, home });
+    const driver = await ENGINES[engine].start({ dark, size, home, everywhere });
     await driver.manage().setTimeouts({ script: 30_000, pageLoad: 30_000, implicit: 0 });
     return new Browser(engine, driver, home);
   } catch (error) {
@@ -68,7 +69,7 @@ export class Browser {
   }
 }
 
-async function chromium({ dark, size, home }) {
+async function chromium({ dark, size, home, everywhere }) {
   const options = new chrome.Options();
   options.setChromeBinaryPath(await program('CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome']));
   options.setAcceptInsecureCerts(true); // servers on loopback sign for themselves
@@ -85,6 +86,7 @@ async function chromium({ dark, size, home }) {
     `--user-data-dir=${home}`,
     `--window-size=${size.width},${size.height}`,
     ...(dark ? ['--force-dark-mode'] : []),
+    ...(everywhere ? [`--host-resolver-rules=MAP * 127.0.0.1:${everywhere}, EXCLUDE localhost, EXCLUDE 127.0.0.1`] : []),
   );
   const logs = new logging.Preferences();
   logs.setLevel(logging.Type.BROWSER, logging.Level.ALL);

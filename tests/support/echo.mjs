@@ -19,7 +19,7 @@ import { createServer } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { certificate } from './certificate.mjs';
-import { close, listen, pathOf, portNear } from './loopback.mjs';
+import { close, listen, portNear } from './loopback.mjs';
 
 /** One octet after the other, so that what is missing or twice shows in the hash. */
 const OCTETS = Buffer.from(Uint8Array.from({ length: 1 << 18 }, (_, at) => (at % 65536) % 251));
@@ -51,14 +51,15 @@ export async function startEcho({ scheme = 'http' } = {}) {
   const sessions = new Set();
 
   const answer = async (request, response) => {
+    const [path] = request.url.split('?');
     allow(request, response);
     if (request.method === 'OPTIONS' && request.headers['access-control-request-method']) {
-      echo.preflights.push(pathOf(request));
+      echo.preflights.push(path);
       // A browser sends again what is lost on a connection that it used before.
-      if (pathOf(request) === '/v1/lost' && scheme === 'http') response.setHeader('connection', 'close');
+      if (path === '/v1/lost' && scheme === 'http') response.setHeader('connection', 'close');
       return response.writeHead(204).end();
     }
-    const [, route, argument] = /^\/v1\/(\w+)(?:\/(\d+))?/.exec(pathOf(request)) ?? [];
+    const [, route, argument] = /^\/v1\/(\w+)(?:\/(\d+))?/.exec(path) ?? [];
     const entry = seen(request);
     echo.seen.push(entry);
     if (route === 'lost') return request.stream ? request.stream.session.destroy() : request.socket.destroy();

@@ -42,10 +42,11 @@ export function story(name, options, play) {
  * @property {{ page?: string, worker?: string }} [policies] other policies than the recommended
  * @property {object} [config] what the page's configuration says besides
  * @property {'dedicated'} [home] a browser without shared workers
+ * @property {number} [everywhere] where other hosts are found, see {@link openBrowser}
  */
 export class Stage {
   /** @param {StageOptions} options */
-  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, config, home } = {}) {
+  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, config, home, everywhere } = {}) {
     const stage = new Stage();
     const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
     stage.site = await startSite({
@@ -65,7 +66,7 @@ export class Stage {
       ...config,
     };
     try {
-      stage.browser = await openBrowser();
+      stage.browser = await openBrowser({ everywhere });
     } catch (error) {
       await stage.close();
       throw error;
