@@ -38,7 +38,7 @@ export interface Options {
   scope?: string;
   /**
    * The only URLs that may ever receive the access token: exact origin, path prefix that ends at a slash. Relative
-   * entries are relative to the page. No wildcards.
+   * entries are relative to the page. No wildcards. Clients of the same page list different ones.
    */
   api?: (string | ApiEntry)[];
   /** `false` for plain OAuth 2 at an `issuer`: no `openid` scope, no ID Token. Default: `true` where there is an `issuer`. */
@@ -154,6 +154,9 @@ export interface Client {
   /**
    * `fetch` with the access token, for URLs on the `api` list. Arguments and answer are those of `fetch`.
    * Redirects are not followed.
+   *
+   * If the API refuses the token, the request is sent once more with a new one. A stream is sent only once: as it comes
+   * in Chromium (over HTTP/2 or later, as with `fetch`), read first elsewhere.
    */
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
 

@@ -16,9 +16,6 @@ const FOREIGN = /(^|&)(access_token|id_token)=/;
 /** How a `state` ends that another window waits for; the core says so, too. */
 const IN_WINDOW = '.w';
 
-/** What only some sign-ins need. */
-const windows = () => import('./windows.js');
-
 /** @type {import('./index.d.ts').createClient} */
 export function createClient(options) {
   return new Client(options); // touches nothing yet: importing and creating are safe on a server
@@ -43,7 +40,7 @@ class Client extends EventTarget {
   /** @type {Session | null} */
   #session = null;
   /** Sign-ins in popups and frames. @type {Set<AbortController>} */
-  #windows = new Set();
+  #waits = new Set();
   /** Tabs with a vault each tell each other who is signed in: the `sub`, or nobody. @type {BroadcastChannel | undefined} */
   #tabs;
   /** Why `start()` failed. @type {unknown} */
@@ -52,8 +49,8 @@ class Client extends EventTarget {
   /** @param {import('./index.d.ts').Options} options */
   constructor(options) {
     super();
-    const { restore = 'silent', tokens, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope = '', ...rest } = own(options);
-    this.#options = rest;
+    const { restore = 'silent', tokens, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope = '', api, ...rest } = own(options);
+    this.#options = { ...rest, api: Array.from(api ?? []) }; // a copy: whoever changes the app's list later, changes nothing
     this.#page = { redirectUri, postLogoutRedirectUri, scope };
     this.#place = { tokens, workerUrl, wasmUrl, lasting: restore !== 'none' };
     this.#restore = restore;
@@ -76,8 +73,10 @@ class Client extends EventTarget {
   /** @param {import('./index.d.ts').SignInOptions} [options] @returns {Promise<any>} */
   async signIn(options) {
     const { mode = 'redirect', returnTo = here(), params = {}, features = 'popup,width=500,height=700' } = own(options);
-    if (mode === 'popup') return this.#inWindow(params, openPopup(features));
-    if (mode === 'silent') return this.#inWindow({ ...params, prompt: 'none' });
+    if (mode !== 'redirect') {
+      const popup = mode === 'popup' ? openPopup(features) : undefined;
+      return this.#beside(({ signIn }, client) => signIn(client, params, popup));
+    }
     this.#pending.leave(this.#failure);
     location.assign(await this.#begin(params, returnTo)); // only a page can go there
     return new Promise(() => {});
@@ -85,23 +84,7 @@ class Client extends EventTarget {
 
   /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
   async fetch(input, init) {
-    const { redirect = 'error', mode = 'cors' } = own(init);
-    if (redirect === 'follow') throw configError('option `redirect`: a token does not follow redirects', "Leave it out, or say 'error'.");
-    if (mode !== 'cors' && mode !== 'same-origin') throw configError(`option \`mode\`: ${mode} would drop the token`, 'Leave it out.');
-    const request = readRequest(input, init);
-    const body = request.body === null || /^(GET|HEAD)$/.test(request.method) ? undefined : await request.arrayBuffer();
-    const { method, cache, credentials, integrity, keepalive, referrerPolicy } = request;
-    const headers = [...request.headers];
-    const answer = await this.#call(
-      'fetch',
-      { url: request.url, init: { method, headers, body, cache, credentials, integrity, keepalive, referrerPolicy } },
-      { transfer: body ? [body] : [], signal: request.signal },
-    );
-    let content = answer.body;
-    // Who aborts after the answer began stops the rest of it.
-    if (content instanceof ReadableStream) content = content.pipeThrough(new TransformStream(), { signal: request.signal });
-    const response = new Response(content, answer.init);
-    return Object.defineProperty(response, 'url', { value: answer.url });
+    return (calls ?? (await loadCalls())).callThrough(() => this.#reach(), input, init);
   }
 
   async refresh() {
@@ -111,7 +94,7 @@ class Client extends EventTarget {
   async signOut() {
     this.#pending.mark(false);
     this.#tabs?.postMessage(null);
-    for (const wait of this.#windows) wait.abort(failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
+    for (const wait of this.#waits) wait.abort(failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
     const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#page;
     const url = await this.#call('end', { returnTo: absolute('postLogoutRedirectUri', postLogoutRedirectUri) });
     if (url) location.assign(url);
@@ -133,10 +116,11 @@ class Client extends EventTarget {
     const query = search.slice(1);
     const foreign = FOREIGN.test(hash.slice(1));
     const state = new URLSearchParams(foreign ? hash.slice(1) : query).get('state');
+    if (state || this.#pending.had()) loadCalls().catch(() => {}); // beside what comes first
     let inWindow = false;
     if (state && (foreign || ANSWER.test(query))) {
       inWindow = state.endsWith(IN_WINDOW);
-      if (inWindow && (await (await windows()).handOver(state, query + hash))) {
+      if (inWindow && (await this.#beside(({ handOver }) => handOver(state, query + hash)))) {
         close();
         return new Promise(() => {});
       }
@@ -154,47 +138,26 @@ class Client extends EventTarget {
     }
     const session = this.#take(await this.#call('session'));
     if (session || inWindow || this.#restore !== 'silent' || !this.#pending.worthTrying()) return session;
-    return this.#again();
-  }
-
-  /** Asks the provider without a question: in a hidden frame where its cookies go along, else with the whole page. */
-  async #again() {
-    const prompt = 'none';
-    if ((await windows()).isSameSite(this.#provider)) {
-      try {
-        return await this.#inWindow({ prompt });
-      } catch (error) {
-        const { code } = /** @type {ValetKeyError} */ (error);
-        if (code === 'login_required') return null;
-        if (code !== 'timeout') throw error;
-      }
-    }
-    location.replace(await this.#begin({ prompt }, here()));
+    const found = await this.#beside(({ restore }, client) => restore(client, this.#provider));
+    if (found !== undefined) return found;
+    location.replace(await this.#begin({ prompt: 'none' }, here()));
     return /** @type {Promise<never>} */ (new Promise(() => {}));
   }
 
-  /** Signs in in a popup; without one, in a hidden frame. @param {Record<string, string>} params @param {Window} [popup] */
-  async #inWindow(params, popup) {
-    const wait = new AbortController();
-    let state = '';
-    this.#windows.add(wait);
+  /**
+   * What only some sign-ins need is loaded then.
+   * @template T @param {(windows: typeof import('./windows.js'), client: import('./windows.js').Here) => Promise<T>} use
+   */
+  async #beside(use) {
     try {
-      const { answerTo, go, openFrame } = await windows();
-      const request = await this.#request(params, here(), true);
-      state = request.state;
-      const answer = answerTo(state, wait.signal);
-      if (popup) go(popup, request.url, wait);
-      else openFrame(request.url, wait);
-      const { declined } = await this.#call('complete', { query: await answer, state, pending: true });
-      if (declined) throw failure('login_required', 'user', 'the provider has to ask the user', 'Call `signIn()`.');
-      return await this.#settled();
+      return await use(await import('./windows.js'), {
+        waits: this.#waits,
+        request: (params) => this.#request(params, here(), true),
+        call: (op, args) => this.#call(op, args),
+        settled: () => this.#settled(),
+      });
     } catch (error) {
       throw error instanceof Error ? error : new ValetKeyError(/** @type {import('./errors.js').Plain} */ (error));
-    } finally {
-      this.#windows.delete(wait);
-      wait.abort();
-      popup?.close();
-      this.#call('abandon', { state }).catch(() => {});
     }
   }
 
@@ -217,21 +180,24 @@ class Client extends EventTarget {
     return session;
   }
 
-  /** @param {string} op @param {object} [args] @param {{ transfer?: Transferable[], signal?: AbortSignal }} [more] */
-  async #call(op, args, more) {
-    this.#vault ??= this.#open().catch((error) => {
+  /** @param {string} op @param {object} [args] */
+  async #call(op, args) {
+    const call = await this.#reach();
+    return call(op, args);
+  }
+
+  /** The vault, opened with the first call. */
+  #reach() {
+    return (this.#vault ??= this.#open().catch((error) => {
       this.#vault = undefined;
       throw error;
-    });
-    const call = await this.#vault;
-    return call(op, args, more);
+    }));
   }
 
   /** Addresses are the browser's to read: it knows the page. */
   async #open() {
-    const { api = [], ...rest } = this.#options;
-    const list = Array.from(api, (entry) => (typeof entry === 'string' ? absolute('api', entry) : { ...entry, url: absolute('api', entry.url) }));
-    const { call, home } = await openVault(this.#place, { ...rest, api: list }, ({ event, session, reason }) => {
+    const api = this.#options.api.map((entry) => (typeof entry === 'string' ? absolute('api', entry) : { ...entry, url: absolute('api', entry.url) }));
+    const { call, home } = await openVault(this.#place, { ...this.#options, api }, ({ event, session, reason }) => {
       if (event === 'trapped') this.#vault = undefined;
       if (this.#take(/** @type {Session | null} */ (session))) this.#tabs?.postMessage(this.#session?.sub);
       this.dispatchEvent(Object.assign(new Event('change'), { session: this.#session, reason }));
@@ -257,6 +223,10 @@ class Client extends EventTarget {
     return session;
   }
 }
+
+/** What calls need, and nobody who is signed out. @type {typeof import('./call.js') | undefined} */
+let calls;
+const loadCalls = async () => (calls ??= await import('./call.js'));
 
 /** What somebody says, and nothing that `Object.prototype` says. @template {object} T @param {T} [options] @returns {T} */
 const own = (options) => /** @type {any} */ ({ __proto__: null, ...options });
@@ -287,16 +257,6 @@ function openPopup(features) {
   if (!popup || popup.closed) throw failure('popup_blocked', 'browser', 'the browser blocked the popup', 'Call it first thing in a click.');
   popup.opener = null; // the pages that it shows get no hand on this one
   return popup;
-}
-
-/** @param {RequestInfo | URL} input @param {RequestInit} [init] */
-function readRequest(input, init) {
-  try {
-    return new Request(input, Object.assign(own(init), { redirect: 'error' }));
-  } catch (cause) {
-    const message = 'the call was not sent: the browser makes no request of it';
-    throw failure('request_blocked', 'app', message, 'Check the address and the options.', false, cause);
-  }
 }
 
 /** @template T @param {T} value @returns {T} */

@@ -68,6 +68,8 @@ export function pendingOf(client) {
       }
       softly(() => sessionStorage.setItem(marks.left, JSON.stringify(times)));
     },
+    /** Whether this browser had a session. */
+    had: () => Boolean(softly(() => localStorage.getItem(marks.had))),
     /** Whether to ask the provider silently: there was a session, and this was not tried in vain just now. */
     worthTrying() {
       return softly(() => localStorage.getItem(marks.had) && !sessionStorage.getItem(marks.tried) && (sessionStorage.setItem(marks.tried, '1'), true));

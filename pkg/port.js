@@ -10,12 +10,14 @@
 /**
  * The asking end.
  * @param {MessagePort} port @param {(event: Event) => void} onEvent @param {(error: Plain) => Error} toError
- * @returns {{ call: Call, fail: (error: Error) => void }} `fail` rejects whatever waits, when the other end is gone.
+ * @returns {{ call: Call, fail: (error: Error) => void }} `fail` rejects whatever waits or comes later, when the other end is gone.
  */
 export function asking(port, onEvent, toError) {
   /** @type {Map<number, { resolve: (value: unknown) => void, reject: (error: unknown) => void }>} */
   const waiting = new Map();
   let last = 0;
+  /** @type {Error | undefined} */
+  let lost;
   port.onmessage = ({ data }) => {
     if (data.event === 'there') return port.postMessage({ id: ++last, op: 'here' });
     if (data.event) return onEvent(data);
@@ -28,6 +30,7 @@ export function asking(port, onEvent, toError) {
     call: (op, args, { transfer = [], signal } = {}) =>
       new Promise((resolve, reject) => {
         const id = ++last;
+        if (lost) return reject(lost);
         if (signal?.aborted) return reject(signal.reason);
         waiting.set(id, { resolve, reject });
         port.postMessage({ ...args, id, op }, transfer);
@@ -38,6 +41,7 @@ export function asking(port, onEvent, toError) {
         });
       }),
     fail: (error) => {
+      lost = error;
       for (const { reject } of waiting.values()) reject(error);
       waiting.clear();
     },

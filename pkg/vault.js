@@ -70,6 +70,8 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker', lasting
     // Nobody says when a worker is gone; but the lock that it holds for its life is then free.
     const life = await configured;
     if (worker) navigator.locks?.request(life, () => heard({ event: 'trapped', session: null, reason: 'restarted' }));
+    // Nor does any engine tell a shared worker that a page is gone.
+    addEventListener('pagehide', ({ persisted }) => persisted || call('leave'));
     return { call, home: worker ? (worker.start instanceof Worker ? 'dedicated' : 'shared') : 'page' };
   } finally {
     clearTimeout(timer);

@@ -40,10 +40,60 @@ export function handOver(state, query) {
 }
 
 /**
+ * What a sign-in needs of the client.
+ * @typedef {object} Here
+ * @property {Set<AbortController>} waits those that a sign-out ends
+ * @property {(params: Record<string, string>) => Promise<{ url: string, state: string }>} request
+ * @property {(op: string, args: object) => Promise<any>} call
+ * @property {() => Promise<any>} settled the session, when the vault has it
+ */
+
+/**
+ * Signs in in a popup; without one, in a hidden frame and without a question.
+ * @param {Here} here @param {Record<string, string>} params @param {Window} [popup]
+ */
+export async function signIn({ waits, request, call, settled }, params, popup) {
+  const wait = new AbortController();
+  let state = '';
+  waits.add(wait);
+  try {
+    const asked = await request(popup ? params : { ...params, prompt: 'none' });
+    state = asked.state;
+    const answer = answerTo(state, wait.signal);
+    if (popup) go(popup, asked.url, wait);
+    else openFrame(asked.url, wait);
+    const { declined } = await call('complete', { query: await answer, state, pending: true });
+    if (declined) throw plain('login_required', 'user', 'the provider has to ask the user', 'Call `signIn()`.');
+    return await settled();
+  } finally {
+    waits.delete(wait);
+    wait.abort();
+    popup?.close();
+    call('abandon', { state }).catch(() => {});
+  }
+}
+
+/**
+ * Brings a session back in a hidden frame, where the provider's cookies go along: the session, `null` if there is none,
+ * `undefined` if a frame cannot tell.
+ * @param {Here} here @param {string} provider
+ */
+export async function restore(here, provider) {
+  if (!isSameSite(provider)) return undefined;
+  try {
+    return await signIn(here, {});
+  } catch (error) {
+    const { code } = /** @type {Plain} */ (error);
+    if (code === 'login_required') return null;
+    if (code !== 'timeout') throw error;
+  }
+}
+
+/**
  * Waits for an answer, and acknowledges it.
  * @param {string} state @param {AbortSignal} signal @returns {Promise<string>}
  */
-export function answerTo(state, signal) {
+function answerTo(state, signal) {
   const channel = channelOf(state);
   return /** @type {Promise<string>} */ (
     new Promise((resolve, reject) => {
@@ -61,7 +111,7 @@ export function answerTo(state, signal) {
  * seems closed as soon as the provider's page comes; then only the user's coming back tells.
  * @param {Window} popup @param {string} url @param {AbortController} wait
  */
-export function go(popup, url, wait) {
+function go(popup, url, wait) {
   const { signal } = wait;
   /** @param {Plain['code']} code @param {string} message */
   const giveUp = (code, message) => wait.abort(plain(code, 'user', message, 'Offer the sign-in again.'));
@@ -92,7 +142,7 @@ function isElsewhere(popup) {
 }
 
 /** Opens a hidden frame at the provider, until the wait is over. @param {string} url @param {AbortController} wait */
-export function openFrame(url, wait) {
+function openFrame(url, wait) {
   const frame = document.createElement('iframe');
   const silent = () => wait.abort(plain('timeout', 'server', 'the provider did not answer in a hidden frame', 'Call `signIn()`.', true));
   let timer = setTimeout(silent, FRAME);
@@ -119,7 +169,7 @@ const plain = (code, fault, message, hint, retryable = false) => ({ code, fault,
  * Whether the provider's cookies go along in a frame of this page. Where that is hard to say, no: a redirect always works.
  * @param {string} url
  */
-export function isSameSite(url) {
+function isSameSite(url) {
   const [here, there] = [location.href, url].map((href) => {
     const { protocol, hostname } = new URL(href);
     return protocol + (/[^.]{4,}\.[^.]+$/.exec(hostname)?.[0] ?? hostname);

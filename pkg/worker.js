@@ -29,14 +29,21 @@ const vaults = new Map();
 /** @type {Set<MessagePort>} */
 const ports = new Set();
 
+/** The APIs of a page's clients, by issuer and client id. @typedef {Map<string, string[]>} Clients */
+/** Of the one page there is, where the vault is not shared. @type {Clients} */
+const own = new Map();
+
 /**
  * Answers one client.
  * @param {MessagePort} port @param {string} wasmUrl @param {boolean} inPage whether the page may have tokens
+ * @param {Clients} clients of the same page
  */
-export function connect(port, wasmUrl, inPage) {
+export function connect(port, wasmUrl, inPage, clients = own) {
   ports.add(port);
   /** @type {Vault | undefined} */
   let vault;
+  /** What is left of long answers, by the call. @type {Map<number, ReadableStreamDefaultReader<Uint8Array>>} */
+  const bodies = new Map();
 
   const mine = () => {
     if (!vault) throw plain('unexpected', 'a call before `configure`', 'Please report it.');
@@ -70,6 +77,14 @@ export function connect(port, wasmUrl, inPage) {
           if (found.options !== text || (vault && vault !== found)) {
             throw plain('config_error', 'another tab gives this client other options', 'Give it the same ones, or close that tab.');
           }
+          const list = options.api.map((/** @type {any} */ entry) => entry.url ?? entry);
+          for (const [other, api] of clients) {
+            const meets = (/** @type {string} */ one) => api.some((two) => one.startsWith(two) || two.startsWith(one));
+            if (other !== name && list.some(meets)) {
+              throw plain('config_error', 'two clients of a page list the same API', 'List it with one.');
+            }
+          }
+          clients.set(name, list);
           vaults.set(name, (vault = found));
           vault.ports.add(port);
           return { value: life };
@@ -117,18 +132,36 @@ export function connect(port, wasmUrl, inPage) {
         },
       },
       fetch: {
-        takes: { url: 'string', init: 'object' },
-        run: async ({ url, init }, signal) => {
+        takes: { url: 'string', init: 'object', once: 'boolean' },
+        run: async ({ id, url, init, once }, signal) => {
           const { completing } = mine();
           if (completing && core().isWarm(url)) ahead(url, init.credentials);
           await completing;
-          const request = new Request(url, { ...init, redirect: 'error', signal });
-          const response = await settle(core().fetch(request));
-          const { status, statusText, headers } = response;
-          const body = await bodyOf(response);
-          return { value: { url: response.url, body, init: { status, statusText, headers: [...headers] } }, transfer: body ? [body] : [] };
+          const make = () => new Request(url, { ...init, redirect: 'error', duplex: 'half', signal });
+          const response = await settle(core().fetch(make(), once ? undefined : make()));
+          const { status, statusText, headers, type } = response;
+          const content = await contentOf(response);
+          if (content === undefined) bodies.set(id, response.body.getReader());
+          const value = { id, content, url: response.url, type, init: { status, statusText, headers: [...headers] } };
+          return { value, transfer: content ? [content] : [] };
         },
       },
+      read: {
+        takes: { of: 'number' },
+        run: async ({ of }) => {
+          const { value } = (await bodies.get(of)?.read().catch(brokeOff)) ?? {};
+          if (!value) bodies.delete(of);
+          return { value, transfer: value ? [value.buffer] : [] };
+        },
+      },
+      leave: {
+        takes: {},
+        run: async () => {
+          vault?.ports.delete(port);
+          return { value: bodies.forEach((body) => body.cancel()) };
+        },
+      },
+      cancel: { takes: { of: 'number' }, run: async ({ of }) => ({ value: bodies.get(of)?.cancel() && bodies.delete(of) }) },
       ...(inPage && {
         accessToken: {
           takes: {},
@@ -160,27 +193,21 @@ const ahead = (url, credentials) =>
   void fetch(url, { method: 'HEAD', headers: { authorization: 'Bearer ahead' }, credentials, redirect: 'error' }).catch(() => {});
 
 /**
- * A long answer, or one whose length nobody says, goes to the page as it comes; a short one is faster in one piece.
- * @param {Response} response @returns {Promise<ReadableStream | ArrayBuffer | null>}
+ * The octets of a short answer, which is faster in one piece; `undefined` for a long one, or one whose length nobody says:
+ * the page asks for it piece by piece.
+ * @param {Response} response @returns {Promise<ArrayBuffer | null | undefined>}
  */
-async function bodyOf(response) {
-  if ([204, 205, 304].includes(response.status)) return null; // whatever the engine says
-  if (STREAMS && !(Number(response.headers.get('content-length') ?? Infinity) <= PIECE)) return response.body;
-  return response.arrayBuffer();
+async function contentOf(response) {
+  if (!response.body || [204, 205, 304].includes(response.status)) return null; // whatever the engine says
+  if (Number(response.headers.get('content-length') ?? Infinity) <= PIECE) return response.arrayBuffer();
 }
 
 /** Octets up to which an answer goes in one piece. */
 const PIECE = 65536;
 
-/** Whether this engine passes streams to another thread. */
-const STREAMS = (() => {
-  try {
-    const stream = new ReadableStream();
-    return structuredClone(stream, { transfer: [stream] }) && true;
-  } catch {
-    return false;
-  }
-})();
+function brokeOff() {
+  throw plain('network_error', 'the answer broke off', 'Try again.');
+}
 
 /** @param {string} url */
 const load = async (url) => initSync({ module: await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })) });
@@ -228,11 +255,11 @@ const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
 if (isWorker) {
   navigator.locks?.request(life, () => new Promise(() => {}));
-  const onmessage = (/** @type {MessageEvent} */ { data }) => {
-    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false);
+  const listener = (/** @type {Clients} */ clients) => (/** @type {MessageEvent} */ { data }) => {
+    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false, clients);
   };
-  scope.onmessage = onmessage;
-  scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = onmessage);
+  scope.onmessage = listener(own);
+  scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = listener(new Map()));
   for (const type of ['error', 'unhandledrejection']) {
     scope.addEventListener(type, (/** @type {any} */ event) => {
       if ((event.error ?? event.reason) instanceof WebAssembly.RuntimeError) trapped();

@@ -81,9 +81,9 @@ impl Core {
     }
 
     /// See [`Client::fetch`].
-    pub fn fetch(&self, request: web_sys::Request) -> Promise {
+    pub fn fetch(&self, request: web_sys::Request, again: Option<web_sys::Request>) -> Promise {
         let client = self.0.clone();
-        promise(Box::pin(async move { client.fetch(request).await.map(Into::into) }))
+        promise(Box::pin(async move { client.fetch(request, again).await.map(Into::into) }))
     }
 
     /// See [`Client::access_token`].

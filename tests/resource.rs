@@ -12,70 +12,117 @@ fn permitted(url: &str) -> bool {
     support::config().api.permit(url).is_ok()
 }
 
+/// Addresses as the browser's parser hands them over; `call.test.mjs` and `addresses.test.mjs` have those that it rewrites.
 #[test]
-fn only_listed_addresses_are_permitted() {
+fn fetch_01_to_18_only_listed_addresses_are_permitted() {
     let permitted_ones = [
-        "https://api.test/v1/x",
-        "https://api.test/v1/",
-        "https://api.test/v1",
-        "https://api.test/v1?x=1",
-        "https://api.test/v1/x?y=/../z#f",
-        "https://api.test/v1/group%2Fproject",
-        "https://api.test/v1/a.b/..c/d..",
+        ("FETCH-01", "https://api.test/v1/x"),
+        ("FETCH-01", "https://api.test/v1/"),
+        ("FETCH-15", "https://api.test/v1"),
+        ("FETCH-15", "https://api.test/v1?x=1"),
+        ("FETCH-01", "https://api.test/v1/x?y=/../z#f"),
+        ("FETCH-14", "https://api.test/v1/group%2Fproject"),
+        ("FETCH-14", "https://api.test/v1/a.b/..c/d.."),
     ];
-    for url in permitted_ones {
-        assert!(permitted(url), "{url}");
+    for (id, url) in permitted_ones {
+        assert!(permitted(url), "{id}: {url}");
     }
     let blocked_ones = [
-        "https://api.test.evil.com/v1/x",
-        "https://api.testevil.com/v1/",
-        "https://evil-api.test/v1/",
-        "https://xapi.test/v1/",
-        "https://evil.com/https://api.test/v1/",
-        "https://evil.com/?u=https://api.test/v1/",
-        "https://evil.com/#https://api.test/v1/",
-        "https://api.test@evil.com/v1/",
-        "https://api.test%40evil.com/v1/",
-        "https://user:pw@api.test/v1/x",
-        "https://api.test:8443/v1/x",
-        "https://api.test:443/v1/x",
-        "http://api.test/v1/x",
-        "HTTPS://API.TEST/v1/x",
-        "https://api.test/v10/x",
-        "https://api.test/v1x",
-        "https://api.test/V1/x",
-        "https://api.test/",
-        "https://api.test/v1/../admin",
-        "https://api.test/v1/%2e%2e/admin",
-        "https://api.test/v1/.%2E/admin",
-        "https://api.test/v1/%2e%2e%2fadmin",
-        "https://api.test/v1/..%5cadmin",
-        "https://api.test/v1/..;/admin",
-        "https://api.test/v1/%252e%252e/admin",
-        "https://api.test/v1/x/./y",
-        "https://api.test\\@evil.com/v1/",
-        "https://evil.com\\@api.test/v1/",
-        "https://api.test\\.evil.com/v1/",
-        "https://xn--api-.test/v1/",
-        "https://api.test.xn--/v1/",
-        "https://api.test./v1/x",
-        "https://аpi.test/v1/",
-        "https:/api.test/v1/x",
-        "https:api.test/v1/x",
-        "https:///api.test/v1/x",
-        " https://api.test/v1/x",
-        "https://api.test/v1/a\tb",
-        "/v1/x",
-        "data:,x",
-        "blob:https://api.test/v1/",
-        "file:///v1/",
-        "javascript:1",
-        "about:blank",
-        "",
-        "https://",
+        ("FETCH-02", "https://api.test.evil.com/v1/x"),
+        ("FETCH-02", "https://api.testevil.com/v1/"),
+        ("FETCH-02", "https://evil-api.test/v1/"),
+        ("FETCH-02", "https://xapi.test/v1/"),
+        ("FETCH-03", "https://evil.com/https://api.test/v1/"),
+        ("FETCH-03", "https://evil.com/?u=https://api.test/v1/"),
+        ("FETCH-03", "https://evil.com/#https://api.test/v1/"),
+        ("FETCH-04", "https://api.test@evil.com/v1/"),
+        ("FETCH-04", "https://api.test%40evil.com/v1/"),
+        ("FETCH-04", "https://user:pw@api.test/v1/x"),
+        ("FETCH-05", "https://api.test:8443/v1/x"),
+        ("FETCH-05", "https://api.test:443/v1/x"),
+        ("FETCH-05", "http://api.test/v1/x"),
+        ("FETCH-08", "https://evil.com/x"),
+        ("FETCH-09", "HTTPS://API.TEST/v1/x"),
+        ("FETCH-09", "https:\\\\api.test\\v1\\x"),
+        ("FETCH-09", "https:///api.test/v1/x"),
+        ("FETCH-09", " https://api.test/v1/x"),
+        ("FETCH-09", "https://api.test/v1/x\n"),
+        ("FETCH-09", "https://api.test/v1/a\tb"),
+        ("FETCH-10", "https:/api.test/v1/x"),
+        ("FETCH-10", "https:api.test/v1/x"),
+        ("FETCH-10", "https:evil.com"),
+        ("FETCH-10", "https://app.test/api.test/v1/x"),
+        ("FETCH-12", "https://аpi.test/v1/"),
+        ("FETCH-12", "https://ａｐｉ.test/v1/"),
+        ("FETCH-12", "https://a\u{ad}pi.test/v1/"),
+        ("FETCH-12", "https://ⓐpi.test/v1/"),
+        ("FETCH-12", "https://a\u{200d}pi.test/v1/"),
+        ("FETCH-12", "https://xn--pi-7kc.test/v1/"),
+        ("FETCH-13", "https://xn--api-.test/v1/"),
+        ("FETCH-13", "https://api.test.xn--/v1/"),
+        ("FETCH-13", "https://api.test./v1/x"),
+        ("FETCH-14", "https://api.test/v1/../admin"),
+        ("FETCH-14", "https://api.test/v1/%2e%2e/admin"),
+        ("FETCH-14", "https://api.test/v1/.%2E/admin"),
+        ("FETCH-14", "https://api.test/v1/%2e%2e%2fadmin"),
+        ("FETCH-14", "https://api.test/v1/..%5cadmin"),
+        ("FETCH-14", "https://api.test/v1/..;/admin"),
+        ("FETCH-14", "https://api.test/v1/%252e%252e/admin"),
+        ("FETCH-14", "https://api.test/v1/x/./y"),
+        ("FETCH-14", "https://api.test/"),
+        ("FETCH-15", "https://api.test/v10/x"),
+        ("FETCH-15", "https://api.test/v1x"),
+        ("FETCH-15", "https://api.test/V1/x"),
+        ("FETCH-16", "https://api.test\\@evil.com/v1/"),
+        ("FETCH-16", "https://evil.com\\@api.test/v1/"),
+        ("FETCH-16", "https://api.test\\.evil.com/v1/"),
+        ("FETCH-16", "https://api.test/@evil.com/v1/"),
+        ("FETCH-16", "https://evil.com/@api.test/v1/"),
+        ("FETCH-17", "https://app.test/v1/x"),
+        ("FETCH-17", "/v1/x"),
+        ("FETCH-18", "data:,x"),
+        ("FETCH-18", "blob:https://api.test/v1/"),
+        ("FETCH-18", "file:///v1/"),
+        ("FETCH-18", "javascript:1"),
+        ("FETCH-18", "about:blank"),
+        ("FETCH-18", ""),
+        ("FETCH-18", "https://"),
     ];
-    for url in blocked_ones {
-        assert!(!permitted(url), "{url}");
+    for (id, url) in blocked_ones {
+        assert!(!permitted(url), "{id}: {url}");
+    }
+}
+
+#[test]
+fn fetch_41_an_entry_is_an_address_and_no_pattern() {
+    let options = |entry: &str| {
+        format!(r#"{{"issuer":"https://as.test","clientId":"spa","api":["https://api.test/","{entry}"]}}"#)
+    };
+    for entry in ["https://api2.test", "https://api2.test/v1", "https://api2.test:8443/v1/"] {
+        assert!(Config::parse(&options(entry)).is_ok(), "{entry}");
+    }
+    let entries = [
+        "*",
+        "https://*",
+        "https://*/",
+        "https://*.test",
+        "https://api.test/*",
+        "/.*/",
+        "http://api.test",
+        "http://localhost/",
+        "https://u@api.test",
+        "https://api.test/#x",
+        "https://api.test/?x",
+        "https://api.test/a/../b/",
+        "https://API.test/",
+        "https://api.test:443/",
+        "ftp://api.test/",
+        "api.test",
+        "",
+    ];
+    for entry in entries {
+        let error = Config::parse(&options(entry)).expect_err(entry);
+        assert_eq!(error.code(), "config_error", "{entry}");
     }
 }
 

@@ -155,12 +155,16 @@ impl Client {
     }
 
     /// Sends a request with the access token, if its URL is on the API list. If the API refuses the token, it is renewed
-    /// and the request sent once more.
+    /// and `again` sent, the same request once more; without it, the API's refusal is the answer.
     ///
     /// # Errors
     ///
     /// [`Error::RequestBlocked`], [`Error::LoginRequired`], [`Error::Network`], and those of a renewal.
-    pub async fn fetch(&self, request: web_sys::Request) -> Result<web_sys::Response, Arc<Error>> {
+    pub async fn fetch(
+        &self,
+        request: web_sys::Request,
+        again: Option<web_sys::Request>,
+    ) -> Result<web_sys::Response, Arc<Error>> {
         self.config.api.permit(&request.url())?;
         for name in ["authorization", "dpop"] {
             if request.headers().has(name).unwrap_or(true) {
@@ -171,13 +175,13 @@ impl Client {
         }
         let call = self.session.borrow().call();
         self.ready(call).await?;
-        let again = request.clone().map_err(|_| Error::unexpected("a request that cannot be copied"))?;
         // Captured only once the token that this request carries is settled.
         let call = self.session.borrow().call();
         let response = self.pass(&request).await?;
         if response.status() != 401 || !self.session.borrow_mut().refused(call) {
             return Ok(response);
         }
+        let Some(again) = again else { return Ok(response) };
         match self.ready(call).await {
             Ok(()) => self.pass(&again).await,
             // The API's own answer says more than a renewal that is out of the question.

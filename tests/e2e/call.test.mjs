@@ -1,38 +1,16 @@
 /** Calls: what goes through, and what never carries the token. */
 import assert from 'node:assert/strict';
-import { story } from '../support/stage.mjs';
-
-/** An app whose client every script of the page can lay its hands on. */
-const OPEN = {
-  scripts: {
-    '/www/app.js': `
-      import { createClient, ValetKeyError } from '../pkg/index.js';
-      const config = await (await fetch('config.json')).json();
-      const client = createClient({ ...config, scope: 'openid profile photos notes:write' });
-      Object.assign(globalThis, { client, ValetKeyError, api: config.api[0] });
-      const session = await client.start();
-      document.getElementById('state').textContent = session ? 'Signed in as ' + session.sub : 'Signed out';
-      document.getElementById('sign-in').hidden = false;
-      document.getElementById('sign-in').onclick = () => client.signIn();
-    `,
-  },
-};
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { startEcho } from '../support/echo.mjs';
+import { OPEN, codeOf, list } from '../support/open_app.mjs';
+import { search } from '../support/secrets.mjs';
+import { Stage, story } from '../support/stage.mjs';
+import { startStranger } from '../support/stranger.mjs';
 
 const EVERYWHERE = { ...OPEN, homes: ['shared', 'dedicated', 'page'] };
 
-/** Runs `client.fetch` in the page and tells what came of it. */
-function codeOf(stage, expression) {
-  return stage.page.run(`async () => {
-    try {
-      const response = await client.fetch(${expression});
-      return String(response.status);
-    } catch (error) {
-      return error instanceof ValetKeyError ? error.code : 'not ours: ' + error;
-    }
-  }`);
-}
-
-story('the token goes to the addresses on the list and to no other', EVERYWHERE, async (stage) => {
+story('FETCH-17 P1: the token goes to the addresses on the list and to no other', EVERYWHERE, async (stage) => {
   await stage.signIn();
   const api = new URL(stage.api.url);
   const rows = [
@@ -45,7 +23,6 @@ story('the token goes to the addresses on the list and to no other', EVERYWHERE,
     ['a user in the address', `'http://localhost@attacker.example:${api.port}/me'`, 'request_blocked'],
     ['the provider', `'${stage.provider.issuer}/me'`, 'request_blocked'],
     ['the page itself', `'/www/config.json'`, 'request_blocked'],
-    ['an Authorization of the caller', `'${api}me', { headers: { authorization: 'Bearer x' } }`, 'request_blocked'],
   ];
   for (const [label, expression, expected] of rows) {
     assert.equal(await codeOf(stage, expression), expected, label);
@@ -176,4 +153,207 @@ story('many calls at once are all answered', EVERYWHERE, async (stage) => {
   }`);
   assert.equal(answers, 50);
   assert.equal(stage.provider.count('token'), 1);
+});
+
+/** A story with an echo on the list of APIs. */
+function echoStory(name, play) {
+  story(name, OPEN, async (stage) => {
+    const echo = await startEcho();
+    try {
+      list(stage, echo.url);
+      await stage.signIn();
+      await play(stage, echo);
+    } finally {
+      await echo.close();
+    }
+  });
+}
+
+/** The same, with a server of somebody else's, which the worker could reach and which must get nothing. */
+function robbery(name, play) {
+  story(name, OPEN, async (stage) => {
+    const [stranger, echo] = [await startStranger(), await startEcho()];
+    try {
+      list(stage, echo.url);
+      stage.site.settings.connect.push(stranger.url);
+      await stage.signIn();
+      await play(stage, stranger, echo);
+      assert.deepEqual(stranger.taken, []);
+    } finally {
+      await Promise.all([stranger.close(), echo.close()]);
+    }
+  });
+}
+
+robbery('FETCH-21, FETCH-22 P0: what an address says of itself when asked again does not count', async (stage, stranger) => {
+  const here = `${stage.api.url}me`;
+  const there = `${stranger.url}me`;
+  const rows = [
+    ['another text each time', `{ toString() { return this.asked ? '${there}' : (this.asked = '${here}'); } }`, '200'],
+    ['the same the other way round', `{ toString() { return this.asked ? '${here}' : (this.asked = '${there}'); } }`, 'request_blocked'],
+    ['a Request that says another url', `new (class extends Request { get url() { return '${here}'; } })('${there}')`, 'request_blocked'],
+    ['the same the other way round', `new (class extends Request { get url() { return '${there}'; } })('${here}')`, '200'],
+    ['a URL that says another href', `new (class extends URL { get href() { return '${here}'; } })('${there}')`, 'request_blocked'],
+    ['a URL that spells itself otherwise', `new (class extends URL { toString() { return '${there}'; } })('${here}')`, 'request_blocked'],
+    ['a Proxy around a Request', `new Proxy(new Request('${there}'), { get: (target, name) => name === 'url' ? '${here}' : Reflect.get(target, name, target) })`, 'request_blocked'],
+  ];
+  for (const [label, expression, expected] of rows) assert.equal(await codeOf(stage, expression), expected, label);
+});
+
+story('FETCH-23 P0: who brings credentials of their own is refused', OPEN, async (stage) => {
+  await stage.signIn();
+  const rows = ["{ authorization: 'Bearer x' }", "{ AuthoriZation: '' }", "[['DPOP', 'x']]", "new Headers({ dpop: 'x' })", "[['a', 'b'], ['AUTHORIZATION', 'Basic x']]"];
+  for (const headers of rows) {
+    assert.equal(await codeOf(stage, `api + 'me', { headers: ${headers} }`), 'request_blocked', headers);
+    assert.equal(await codeOf(stage, `new Request(api + 'me', { headers: ${headers} })`), 'request_blocked', headers);
+  }
+  assert.deepEqual(stage.api.requests, []);
+});
+
+robbery('FETCH-24 P0: a redirect is not followed, whatever its status', async (stage, stranger, echo) => {
+  echo.redirectTo = `${stranger.url}redirected`;
+  for (const status of [301, 302, 303, 307, 308]) {
+    for (const input of [`'${echo.url}to/${status}'`, `new Request('${echo.url}to/${status}', { method: 'POST', body: 'a' })`]) {
+      assert.equal(await codeOf(stage, input), 'network_error', input);
+    }
+  }
+  assert.equal(echo.seen.length, 10);
+});
+
+story('FETCH-26, FETCH-36 P0: options that would lose the token, or send it on, are refused', OPEN, async (stage) => {
+  await stage.signIn();
+  const rows = [
+    `api + 'me', { redirect: 'follow' }`,
+    `api + 'me', { redirect: 'manual' }`,
+    `new Request(api + 'me'), { redirect: 'follow' }`,
+    `api + 'me', { mode: 'no-cors' }`,
+    `new Request(api + 'me', { mode: 'no-cors' })`,
+  ];
+  for (const row of rows) assert.equal(await codeOf(stage, row), 'config_error', row);
+  assert.equal(await codeOf(stage, `api + 'me', { mode: 'navigate' }`), 'request_blocked', 'as the browser refuses it');
+  assert.equal(await codeOf(stage, `api + 'me', { mode: 'same-origin' }`), 'network_error', 'as with fetch');
+  assert.deepEqual(stage.api.requests, []);
+  assert.equal(await codeOf(stage, `new Request(api + 'me', { redirect: 'follow' })`), '200', 'which is what a Request says by itself');
+  assert.equal(await codeOf(stage, `api + 'me', { redirect: 'error' }`), '200');
+});
+
+echoStory('FETCH-29 P1: a 401 that does not say why counts as a token that is over, once', async (stage, echo) => {
+  echo.distrust(stage.provider.issued.accessToken);
+  assert.equal(await codeOf(stage, `'${echo.url}x', { method: 'POST', body: 'said once' }`), '200');
+  assert.equal(echo.seen.length, 2);
+  assert.equal(echo.seen[0].sha256, echo.seen[1].sha256);
+  assert.equal(stage.provider.count('token'), 2);
+  assert.equal(await codeOf(stage, `'${echo.url}status/401'`), '401');
+  assert.equal(echo.seen.length, 4, 'and no more often');
+  assert.equal(stage.provider.count('token'), 3);
+});
+
+echoStory('FETCH-32 P0: what got no answer is not sent again', async (stage, echo) => {
+  assert.equal(await codeOf(stage, `'${echo.url}lost', { method: 'POST', body: 'a' }`), 'network_error');
+  assert.equal(echo.seen.length, 1);
+});
+
+story('FETCH-35 P1: who gives up while ten wait for a renewal gives up alone', { ...OPEN, accessTokenSeconds: 5 }, async (stage) => {
+  await stage.signIn();
+  await new Promise((over) => setTimeout(over, 6000));
+  const outcomes = await stage.page.run(`async () => {
+    const abort = new AbortController();
+    const calls = Array.from({ length: 10 }, (_, at) => client.fetch(api + 'me', at === 4 ? { signal: abort.signal } : {}));
+    await new Promise((next) => setTimeout(next));
+    abort.abort();
+    return Promise.all(calls.map((call) => call.then(({ status }) => status, (error) => error.name)));
+  }`);
+  assert.deepEqual(outcomes, [200, 200, 200, 200, 'AbortError', 200, 200, 200, 200, 200]);
+  assert.equal(stage.provider.count('token'), 2);
+});
+
+robbery('FETCH-42 P0: what is changed in the page after the client was made changes nothing', async (stage, stranger) => {
+  const outcomes = await stage.page.run(`async (there) => {
+    const here = api + 'me';
+    const listed = [...config.api];
+    const late = make({ api: listed });
+    listed.push(there);
+    config.api.push(there);
+    const kept = [];
+    const change = (owner, name, described) => {
+      kept.push([owner, name, Object.getOwnPropertyDescriptor(owner, name)]);
+      Object.defineProperty(owner, name, { configurable: true, ...described });
+    };
+    for (const name of ['some', 'includes', 'every']) change(Array.prototype, name, { value: () => true });
+    for (const name of ['startsWith', 'includes']) change(String.prototype, name, { value: () => true });
+    for (const name of ['origin', 'host', 'pathname', 'href']) change(URL.prototype, name, { get: () => here });
+    change(Request.prototype, 'url', { get: () => here });
+    const outcome = (call) => call.then(({ status }) => status, (error) => error.code);
+    const outcomes = [
+      await outcome(client.fetch(there)),
+      await outcome(client.fetch(here)),
+      await outcome(late.fetch(there)),
+    ];
+    for (const [owner, name, described] of kept) Object.defineProperty(owner, name, described);
+    outcomes.push(await outcome(client.fetch(there)), await outcome(late.fetch(there)));
+    return outcomes;
+  }`, `${stranger.url}me`);
+  // While the page's parser lies, the vault hears of the listed address only; the other client gives it another list.
+  assert.deepEqual(outcomes, [200, 200, 'config_error', 'request_blocked', 'request_blocked']);
+});
+
+/** Notes down what a page's own tools for requests are given. */
+const REPLACED = `(() => {
+  const seen = (globalThis.seen = []);
+  const noted = (name, target) => new Proxy(target, {
+    apply: (target, self, args) => (note(name, args), Reflect.apply(target, self, args)),
+    construct: (target, args, made) => (note(name, args), Reflect.construct(target, args, made)),
+  });
+  const note = (name, args) => seen.push(name + ' ' + args.map((one) => one instanceof Request ? [...one.headers].join() : JSON.stringify(one)).join());
+  const { Request } = globalThis;
+  for (const name of ['fetch', 'Request', 'Headers', 'XMLHttpRequest', 'Response']) globalThis[name] = noted(name, globalThis[name]);
+  Headers.prototype.set = noted('set', Headers.prototype.set);
+  Headers.prototype.append = noted('append', Headers.prototype.append);
+})();`;
+
+story('FETCH-43 P0: tools for requests that were replaced before see no token', { ...OPEN, scripts: { ...OPEN.scripts, '/replaced.js': REPLACED } }, async (stage) => {
+  stage.site.settings.before += '<script src="/replaced.js"></script>';
+  await stage.signIn();
+  assert.equal(await codeOf(stage, `api + 'me', { headers: { 'content-type': 'text/plain' }, method: 'GET' }`), '200');
+  const seen = await stage.page.run('async () => globalThis.seen');
+  assert.ok(seen.some((line) => line.startsWith('Request ')) && seen.some((line) => line.startsWith('Response ')), String(seen));
+  assert.deepEqual(search(stage.provider.issued.secrets(), seen.map((line) => ['the replaced tools', line])), []);
+});
+
+test('FETCH-44 P1, a limit: an API that sends headers back hands the page its token', { timeout: 120_000 }, async () => {
+  const echo = await startEcho();
+  const stage = await Stage.open(OPEN);
+  try {
+    list(stage, echo.url);
+    await stage.signIn();
+    assert.equal(await codeOf(stage, `'${echo.url}x'`), '200');
+    assert.deepEqual(await stage.tokensFound(), []);
+    const authorization = await stage.page.run(`async (url) => (await (await client.fetch(url)).json()).headers.authorization`, `${echo.url}echo`);
+    assert.equal(authorization, `Bearer ${stage.provider.issued.accessToken}`);
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    assert.match(readme.replace(/\s+/g, ' '), /the APIs on your list do not send the `Authorization` header back/);
+  } finally {
+    await stage.close();
+    await echo.close();
+  }
+});
+
+story('FETCH-45 P1: whoever takes a function in the place of fetch can have this one', OPEN, async (stage) => {
+  await stage.signIn();
+  const outcomes = await stage.page.run(`async () => {
+    const library = async (fetch, url) => fetch(url).then(({ status }) => status, (error) => error.code);
+    const ours = client.fetch.bind(client);
+    return [await library(ours, api + 'me'), await library(ours, '/www/config.json')];
+  }`);
+  assert.deepEqual(outcomes, [200, 'request_blocked']);
+});
+
+story('FETCH-46 P1: nothing puts a token into an address', OPEN, async (stage) => {
+  await stage.signIn();
+  const offered = await stage.page.run(`async () => [
+    Object.keys(await import('/pkg/index.js')).sort(),
+    Object.getOwnPropertyNames(Object.getPrototypeOf(client)).sort(),
+  ]`);
+  assert.deepEqual(offered[0], ['ValetKeyError', 'createClient']);
+  assert.deepEqual(offered[1].filter((name) => /socket|event|beacon|image|url|src/i.test(name)), []);
 });

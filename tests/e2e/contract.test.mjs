@@ -26,7 +26,7 @@ const APP = {
 
 const config = (fault = 'app') => ({ ours: true, name: 'ValetKeyError', code: 'config_error', fault, hint: true, message: true, retryable: false });
 
-story('wrong options are refused by name, before any request', APP, async (stage) => {
+story('FETCH-41 P0: wrong options are refused by name, before any request', APP, async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
   const rows = [
@@ -35,6 +35,11 @@ story('wrong options are refused by name, before any request', APP, async (stage
     ['loopback without leave', '{ allowLoopbackHttp: false }'],
     ['an empty client id', '{ clientId: "" }'],
     ['a wildcard', '{ api: ["https://*.example.com/"] }'],
+    ['nothing but a wildcard', '{ api: ["*"] }'],
+    ['a pattern', '{ api: ["/.*/"] }'],
+    ['an entry without https', '{ api: ["http://api.example.com/"] }'],
+    ['an entry with a user', '{ api: ["https://u@api.example.com/"] }'],
+    ['an entry with a fragment', '{ api: ["https://api.example.com/#x"] }'],
     ['an entry with a query', '{ api: ["https://api.example.com/?x=1"] }'],
     ['a secret', '{ clientSecret: "hush" }'],
     ['an option of another library', '{ client_id: "x" }'],
@@ -103,7 +108,7 @@ story('who signs out is told so before the page leaves', APP, async (stage) => {
   assert.equal(await page.run('async () => sessionStorage.getItem("seen")'), 'signed_out null');
 });
 
-story('signed out, calls and renewals say that somebody has to sign in', APP, async (stage) => {
+story('FETCH-34 P0: signed out, calls and renewals say that somebody has to sign in', APP, async (stage) => {
   const { page, api } = stage;
   await stage.visit();
   for (const call of ['client.fetch(config.api[0] + "me")', 'client.refresh()']) {

@@ -1,5 +1,8 @@
 /** A page that is not set up right, and what its developer is told. */
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { startEcho } from '../support/echo.mjs';
+import { OPEN, list } from '../support/open_app.mjs';
 import { story } from '../support/stage.mjs';
 
 /** The worker, in which the call for the notes traps as a fault of the core would: outside of every promise. */
@@ -56,4 +59,27 @@ story('a fault of the core ends the session and nothing else', { scripts: { '/pk
   await page.see('Signed in as alice');
   await stage.call('Me');
   await page.see('"user": "alice"');
+});
+
+const openAndTrapping = { ...OPEN, scripts: { ...OPEN.scripts, '/pkg/wasm/worker.js': trapping } };
+
+story('a fault of the core ends the answers that are still read', openAndTrapping, async (stage) => {
+  const echo = await startEcho();
+  try {
+    list(stage, echo.url);
+    await stage.signIn();
+    const code = await stage.page.run(`async (url) => {
+      const reader = (await client.fetch(url)).body.getReader();
+      await reader.read();
+      await client.fetch(api + 'notes').catch(() => {});
+      try {
+        for (;;) await reader.read();
+      } catch (error) {
+        return error.code;
+      }
+    }`, `${echo.url}bytes/100000000`);
+    assert.equal(code, 'unexpected');
+  } finally {
+    await echo.close();
+  }
 });

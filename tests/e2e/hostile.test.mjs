@@ -58,7 +58,7 @@ story('XSS-06 P0: whoever holds the page’s channel cannot widen the list of AP
     const options = { ...config, redirectUri: stage.site.url, api: [...config.api, stranger.url] };
     const { error } = await stage.page.run('(options) => say({ op: "configure", options })', options);
     assert.equal(error.code, 'config_error');
-    const answer = await stage.page.run(`(url) => say({ op: 'fetch', url, init: { method: 'GET', headers: [] } })`, stranger.url);
+    const answer = await stage.page.run(`(url) => say({ op: 'fetch', url, once: false, init: { method: 'GET', headers: [] } })`, stranger.url);
     assert.equal(answer.error.code, 'request_blocked');
     assert.deepEqual(stranger.taken, []);
   }));
@@ -86,8 +86,8 @@ story('XSS-11 P1: a channel of one’s own leads to the session, and still to no
         port1.onmessage = ({ data }) => (answers[data.id] = data);
         port1.postMessage({ id: 1, op: 'configure', options });
         await new Promise((done) => setTimeout(done, 500));
-        port1.postMessage({ id: 2, op: 'fetch', url, init: { method: 'GET', headers: [] } });
-        port1.postMessage({ id: 3, op: 'fetch', url: config.api[0] + 'me', init: { method: 'GET', headers: [] } });
+        port1.postMessage({ id: 2, op: 'fetch', url, once: false, init: { method: 'GET', headers: [] } });
+        port1.postMessage({ id: 3, op: 'fetch', url: config.api[0] + 'me', once: false, init: { method: 'GET', headers: [] } });
         port1.postMessage({ id: 4, op: 'accessToken' });
         port1.postMessage({ id: 5, op: 'session' });
         await new Promise((done) => setTimeout(done, 1000));

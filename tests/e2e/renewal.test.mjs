@@ -75,7 +75,7 @@ story('a refresh token that is worth nothing any more ends the session', SHORT, 
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('a token that the API refuses is renewed, and the call sent again', {}, async (stage) => {
+story('FETCH-27 P0: a token that the API refuses is renewed, and the call sent again', {}, async (stage) => {
   const { provider, api } = stage;
   await stage.signIn();
   api.distrust(provider.issued.accessToken);

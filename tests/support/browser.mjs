@@ -15,12 +15,13 @@ import { Page } from './page.mjs';
  * @param {string} [options.engine] one of {@link ENGINES}
  * @param {boolean} [options.dark] whether the user prefers a dark scheme
  * @param {{ width: number, height: number }} [options.size]
+ * @param {number} [options.hostsAt] the port on this machine where every host but this machine's own names is found; Chromium only
  */
-export async function openBrowser({ engine = 'chromium', dark = false, size = { width: 1200, height: 900 } } = {}) {
+export async function openBrowser({ engine = 'chromium', dark = false, size = { width: 1200, height: 900 }, hostsAt } = {}) {
   if (!Object.hasOwn(ENGINES, engine)) throw new TypeError(`no such engine: ${engine}`);
   const home = await mkdtemp(join(tmpdir(), 'valet-key-'));
   try {
-    const started = await ENGINES[engine]({ dark, size, home });
+    const started = await ENGINES[engine]({ dark, size, home, hostsAt });
     await started.driver.manage().setTimeouts({ script: 30_000, pageLoad: 30_000, implicit: 0 });
     return new Browser(engine, started, home);
   } catch (error) {

@@ -23,6 +23,7 @@ const BUILT = fileURLToPath(new URL('../../target/geckodriver/bin', import.meta.
  * @property {boolean} dark whether the user prefers a dark scheme
  * @property {{ width: number, height: number }} size
  * @property {string} home an empty folder that goes with the browser
+ * @property {number} [hostsAt] the port on this machine where every other host is found
  *
  * @typedef {object} Started
  * @property {import('selenium-webdriver').WebDriver} driver
@@ -39,8 +40,9 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 /** @type {Record<string, (settings: Settings) => Promise<Started>>} */
 export const ENGINES = { chromium, firefox: gecko, webkit };
 
-async function chromium({ dark, size, home }) {
+async function chromium({ dark, size, home, hostsAt }) {
   const options = new chrome.Options();
+  options.setAcceptInsecureCerts(true); // servers on loopback sign for themselves
   options.setChromeBinaryPath(await program('CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome']));
   options.addArguments(
     '--headless=new',
@@ -55,6 +57,7 @@ async function chromium({ dark, size, home }) {
     `--user-data-dir=${home}`,
     `--window-size=${size.width},${size.height}`,
     ...(dark ? ['--force-dark-mode'] : []),
+    ...(hostsAt ? [`--host-resolver-rules=MAP * 127.0.0.1:${hostsAt}, EXCLUDE localhost, EXCLUDE 127.0.0.1`] : []),
   );
   const logs = new logging.Preferences();
   logs.setLevel(logging.Type.BROWSER, logging.Level.ALL);

@@ -22,7 +22,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ABILITIES, NEEDS } from './abilities.mjs';
 import { startApi } from './api.mjs';
-import { borrowBrowser, closeIdle } from './browser.mjs';
+import { borrowBrowser, closeIdle, openBrowser } from './browser.mjs';
 import { ENGINES } from './engines.mjs';
 import { startProvider } from './provider.mjs';
 import { writeDown } from './ran.mjs';
@@ -97,13 +97,14 @@ export function everywhere(name, { homes = ['shared'], needs }, play) {
  * @property {Record<string, string>} [headers] of every file of the page
  * @property {string} [attack] a script of the attacker's, which runs before everything else
  * @property {object} [config] what the page's configuration says besides
+ * @property {number} [hostsAt] where other hosts are found, see {@link openBrowser}
  */
 export class Stage {
   /** The abilities that the story had to do without. @type {Set<string>} */
   lacked = new Set();
 
   /** @param {StageOptions & Partial<Place>} options */
-  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, headers, attack, config, home = 'shared', engine = 'chromium' } = {}) {
+  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, headers, attack, config, hostsAt, home = 'shared', engine = 'chromium' } = {}) {
     const stage = new Stage();
     stage.place = { engine, home };
     const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
@@ -127,8 +128,9 @@ export class Stage {
       ...config,
     };
     try {
-      stage.browser = await borrowBrowser(engine);
+      stage.browser = hostsAt ? await openBrowser({ engine, hostsAt }) : await borrowBrowser(engine);
       stage.version = await stage.browser.version();
+      stage.keepsBrowser = !hostsAt;
     } catch (error) {
       await stage.close();
       throw error;
@@ -139,6 +141,7 @@ export class Stage {
 
   /** Leaves the browser to the next story. */
   async leave() {
+    if (!this.keepsBrowser) return;
     await this.browser.leave();
     this.browser = null;
   }

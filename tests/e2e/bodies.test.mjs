@@ -1,0 +1,250 @@
+/** Bodies, both ways: large ones in bounded memory, streams with back-pressure, and the end of each when nobody wants it. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startEcho } from '../support/echo.mjs';
+import { growthDuring, isTold } from '../support/footprint.mjs';
+import { OPEN, list } from '../support/open_app.mjs';
+import { story } from '../support/stage.mjs';
+
+/** Signed in, with an echo on the list of APIs. */
+function echoStory(name, options, play) {
+  story(name, OPEN, async (stage) => {
+    const echo = await startEcho(options);
+    try {
+      list(stage, echo.url);
+      await stage.signIn();
+      await stage.page.driver.manage().setTimeouts({ script: 90_000 });
+      await play(stage, echo);
+    } finally {
+      await echo.close();
+    }
+  });
+}
+
+/** Waits until a number stays as it is. */
+async function settled(stage, what, number) {
+  let before;
+  await stage.page.until(what, async () => {
+    before = number();
+    await sleep(400);
+    return number() === before;
+  }, 30_000);
+  return before;
+}
+
+echoStory('FETCH-38 P1: who cancels a long answer stops it', {}, async (stage, echo) => {
+  const read = await stage.page.run(`async (url) => {
+    const reader = (await client.fetch(url)).body.getReader();
+    let octets = 0;
+    while (octets < 1_000_000) octets += (await reader.read()).value.length;
+    await reader.cancel();
+    return octets;
+  }`, `${echo.url}bytes/200000000`);
+  assert.ok(read < 3_000_000, `${read} octets read`);
+  await stage.page.until('the API to stop', () => echo.sent.stopped);
+  assert.ok(echo.sent.octets < 30_000_000, `${echo.sent.octets} octets sent`);
+});
+
+echoStory('FETCH-38 P1: 200 MB pass through, and are not kept', {}, async (stage, echo) => {
+  const read = (call) => stage.page.run(`async (url) => {
+    const reader = (await ${call}(url)).body.getReader();
+    let octets = 0;
+    let wrong = 0;
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return { octets, wrong };
+      if (value[0] !== (octets % 65536) % 251) wrong += 1;
+      octets += value.length;
+    }
+  }`, `${echo.url}bytes/200000000`);
+  // The spy would keep what passes.
+  stage.site.settings.before = '';
+  await stage.visit();
+  const expected = { octets: 200_000_000, wrong: 0 };
+  // The first one shows what the browser allows itself for its own.
+  const native = await growthDuring(stage.browser, async () => assert.deepEqual(await read('fetch'), expected));
+  const ours = await growthDuring(stage.browser, async () => assert.deepEqual(await read('client.fetch'), expected));
+  if (!isTold) return;
+  assert.ok(ours < 100, `${ours} MB more while 200 MB passed, after ${native} MB with fetch`);
+  const kept = await growthDuring(stage.browser, () => stage.page.run(`async (url) => {
+    globalThis.kept = await (await client.fetch(url)).arrayBuffer();
+  }`, `${echo.url}bytes/200000000`));
+  assert.ok(kept > 150, `${kept} MB more where all of it is kept: this would have been seen`);
+});
+
+echoStory('who does not read holds up the API', {}, async (stage, echo) => {
+  stage.site.settings.before = ''; // the spy would keep what passes
+  await stage.visit();
+  await stage.page.run(`async (url) => { globalThis.kept = await client.fetch(url); }`, `${echo.url}bytes/200000000`);
+  const sent = await settled(stage, 'the API to wait', () => echo.sent.octets);
+  assert.ok(sent > 0 && sent < 30_000_000, `${sent} octets sent`);
+  assert.equal(echo.sent.stopped, false);
+  const octets = await stage.page.run(`async () => (await globalThis.kept.arrayBuffer()).byteLength`);
+  assert.equal(octets, 200_000_000, 'and has all of it when it reads on');
+});
+
+echoStory('a tab that is closed takes its calls along', {}, async (stage, echo) => {
+  const { driver } = stage.page;
+  const first = await driver.getWindowHandle();
+  const second = await stage.browser.newTab();
+  await stage.visit();
+  await stage.page.run(`async (url) => { globalThis.kept = await client.fetch(url); }`, `${echo.url}bytes/200000000`);
+  await settled(stage, 'the API to wait', () => echo.sent.octets);
+  assert.equal(echo.sent.stopped, false);
+  await driver.switchTo().window(second);
+  await driver.close();
+  await driver.switchTo().window(first);
+  await stage.page.until('the API to stop', () => echo.sent.stopped);
+});
+
+echoStory('FETCH-39 P1: a form with a file of 50 MB arrives as it was', {}, async (stage, echo) => {
+  const length = 50_000_000;
+  await stage.page.run(`async (length) => {
+    const part = Uint8Array.from({ length: 1 << 20 }, (_, at) => at % 249);
+    const parts = Array.from({ length: Math.ceil(length / part.length) }, () => part);
+    const file = new Blob(parts).slice(0, length);
+    globalThis.form = new FormData();
+    form.append('text', 'ü');
+    form.append('file', new File([file], 'large.bin'));
+  }`, length);
+  let status;
+  const send = async () => (status = await stage.page.run(`async (url) => (await client.fetch(url, { method: 'POST', body: form })).status`, `${echo.url}x`));
+  const grown = await growthDuring(stage.browser, send);
+  assert.equal(status, 200);
+  const part = Buffer.from(Uint8Array.from({ length: 1 << 20 }, (_, at) => at % 249));
+  const whole = Buffer.concat(Array.from({ length: Math.ceil(length / part.length) }, () => part)).subarray(0, length);
+  const sha256 = (octets) => createHash('sha256').update(octets).digest('hex');
+  const [{ files, headers }] = echo.seen;
+  assert.deepEqual(files, [
+    { name: 'text', length: 2, sha256: sha256('ü') },
+    { name: 'file', length, sha256: sha256(whole) },
+  ]);
+  assert.equal(headers['content-type'], 'multipart/form-data; boundary=BOUNDARY');
+  if (isTold) assert.ok(grown < 100, `${grown} MB more while 50 MB passed`);
+});
+
+/** A stream of so many pieces of 64 KB, and what became of it. */
+const SOURCE = `
+  globalThis.source = (pieces) => {
+    const told = (globalThis.told = { pulled: 0, cancelled: null });
+    return new ReadableStream({
+      pull(controller) {
+        if (told.pulled === pieces) return controller.close();
+        told.pulled += 1;
+        controller.enqueue(new Uint8Array(65536).fill(told.pulled));
+      },
+      cancel(reason) { told.cancelled = String(reason); },
+    });
+  };
+`;
+
+echoStory('a stream goes up as it comes', { scheme: 'https' }, async (stage, echo) => {
+  const { seen } = await stage.page.run(`async (url) => {
+    ${SOURCE}
+    const seen = await (await client.fetch(url, { method: 'POST', body: source(100), duplex: 'half' })).json();
+    return { seen };
+  }`, `${echo.url}x`);
+  const whole = Buffer.concat(Array.from({ length: 100 }, (_, at) => Buffer.alloc(65536, at + 1)));
+  assert.equal(seen.length, whole.length);
+  assert.equal(seen.sha256, createHash('sha256').update(whole).digest('hex'));
+  assert.equal(seen.headers['content-type'], undefined);
+});
+
+echoStory('FETCH-31 P1: a stream is sent once, whatever the answer', { scheme: 'https' }, async (stage, echo) => {
+  echo.distrust(stage.provider.issued.accessToken);
+  const status = await stage.page.run(`async (url) => {
+    ${SOURCE}
+    return (await client.fetch(url, { method: 'POST', body: source(2), duplex: 'half' })).status;
+  }`, `${echo.url}x`);
+  assert.equal(status, 401);
+  assert.equal(echo.seen.length, 1);
+  assert.equal(await stage.page.run('async (url) => (await client.fetch(url)).status', `${echo.url}x`), 200, 'with a new token');
+  assert.equal(echo.seen.length, 2);
+});
+
+echoStory('who does not take a stream holds up the page, and an abort ends it', { scheme: 'https' }, async (stage, echo) => {
+  await stage.page.run(`async (url) => {
+    ${SOURCE}
+    globalThis.abort = new AbortController();
+    globalThis.outcome = client.fetch(url, { method: 'POST', body: source(5000), duplex: 'half', signal: abort.signal })
+      .then(() => 'answered', (error) => error.name);
+  }`, `${echo.url}unread`);
+  let pulled = 0;
+  await stage.page.until('the page to wait', async () => {
+    const before = pulled;
+    await sleep(400);
+    pulled = await stage.page.run('async () => told.pulled');
+    return pulled > 0 && pulled === before;
+  });
+  assert.ok(pulled < 500, `${pulled} pieces of 64 KB are on the way`);
+  const name = await stage.page.run('async () => { abort.abort(); return outcome; }');
+  assert.equal(name, 'AbortError');
+  assert.match(await stage.page.until('the stream to end', () => stage.page.run('async () => told.cancelled')), /abort/i);
+});
+
+echoStory('a stream that HTTP/1.1 cannot take fails as with fetch, and is not sent otherwise', {}, async (stage, echo) => {
+  const outcomes = await stage.page.run(`async (url) => {
+    ${SOURCE}
+    const outcome = (call) => call(url, { method: 'POST', body: source(2), duplex: 'half' }).then(() => 'answered', (error) => error.code ?? error.name);
+    return [await outcome(fetch), await outcome((...args) => client.fetch(...args))];
+  }`, `${echo.url}x`);
+  assert.deepEqual(outcomes, ['TypeError', 'network_error']);
+  assert.deepEqual(echo.seen, []);
+});
+
+echoStory('FETCH-31 P1: where the engine sends no streams, they are read first, and sent once', {}, async (stage, echo) => {
+  echo.distrust(stage.provider.issued.accessToken);
+  const { status, name, cancelled } = await stage.page.run(`async (url) => {
+    ${SOURCE}
+    const clone = structuredClone;
+    globalThis.structuredClone = (value, options) => {
+      if (options?.transfer?.some((one) => one instanceof ReadableStream)) throw new DOMException('', 'DataCloneError');
+      return clone(value, options);
+    };
+    const { status } = await client.fetch(url, { method: 'POST', body: source(3), duplex: 'half' });
+    const abort = new AbortController();
+    const call = client.fetch(url, { method: 'POST', body: source(Infinity), duplex: 'half', signal: abort.signal });
+    setTimeout(() => abort.abort(), 50);
+    const name = await call.then(() => 'answered', (error) => error.name);
+    return { status, name, cancelled: told.cancelled };
+  }`, `${echo.url}x`);
+  assert.equal(status, 401);
+  const whole = Buffer.concat([1, 2, 3].map((octet) => Buffer.alloc(65536, octet)));
+  assert.deepEqual(echo.seen.map(({ sha256 }) => sha256), [createHash('sha256').update(whole).digest('hex')]);
+  assert.equal(echo.seen[0].headers['content-type'], undefined);
+  assert.notEqual(name, 'answered');
+  assert.match(cancelled, /abort/i);
+});
+
+echoStory('an aborted answer rejects as with fetch, however it is read', {}, async (stage, echo) => {
+  for (const read of ['text()', 'arrayBuffer()', 'blob()', 'body.getReader().read()', 'clone().text()']) {
+    for (const reason of ['', '"enough"']) {
+      const [native, ours] = await stage.page.run(`async (url) => {
+        const outcome = async (call) => {
+          const abort = new AbortController();
+          const response = await call(url, { signal: abort.signal });
+          if (!'${read}'.endsWith('read()')) setTimeout(() => abort.abort(${reason}), 50);
+          else abort.abort(${reason});
+          const wait = async () => {
+            const reader = response.body.getReader();
+            for (;;) await reader.read();
+          };
+          return ('${read}'.endsWith('read()') ? wait() : response.${read}).then(() => 'read', (error) => error.name ?? error);
+        };
+        return [await outcome(fetch), await outcome((...args) => client.fetch(...args))];
+      }`, `${echo.url}bytes/2000000000`);
+      assert.equal(ours, native, `${read} ${reason}`);
+      await stage.page.until('the API to stop', () => echo.sent.stopped);
+    }
+  }
+});
+
+echoStory('an answer that breaks off rejects', {}, async (stage, echo) => {
+  const [native, text, body] = await stage.page.run(`async (url) => [
+    await (await fetch(url)).text().catch((error) => error.name),
+    await (await client.fetch(url)).text().catch((error) => error.name),
+    await (await client.fetch(url)).body.pipeTo(new WritableStream()).catch((error) => error.code),
+  ]`, `${echo.url}broken`);
+  assert.deepEqual([native, text, body], ['TypeError', 'TypeError', 'network_error']);
+});

@@ -1,0 +1,50 @@
+/** How much memory a browser takes, all its processes together, as Linux counts it. */
+import { readFile, readdir } from 'node:fs/promises';
+
+const PAUSE = 50;
+
+/** Whether this system tells. */
+export const isTold = process.platform === 'linux';
+
+/**
+ * The most that a browser takes while something happens, beyond what it took before, in MB (10⁶ octets). What several
+ * processes share counts once.
+ * @param {import('./browser.mjs').Browser} browser @param {() => Promise<unknown>} happening
+ */
+export async function growthDuring(browser, happening) {
+  const capabilities = await browser.driver.getCapabilities();
+  const root = capabilities.get('goog:processID') ?? capabilities.get('moz:processID');
+  const before = await footprint(root);
+  let most = before;
+  let over = false;
+  const watching = (async () => {
+    while (!over) {
+      most = Math.max(most, await footprint(root));
+      await new Promise((next) => setTimeout(next, PAUSE));
+    }
+  })();
+  try {
+    await happening();
+  } finally {
+    over = true;
+    await watching;
+  }
+  return (most - before) / 1e6;
+}
+
+async function footprint(root) {
+  const parents = new Map();
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
+    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+  }
+  const isOurs = (pid) => pid === root || (parents.has(pid) && isOurs(parents.get(pid)));
+  let sum = 0;
+  for (const pid of parents.keys()) {
+    if (!isOurs(pid)) continue;
+    const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+    sum += Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024;
+  }
+  return sum;
+}
