@@ -21,20 +21,30 @@ extern "C" {
     fn fetch(request: &Request) -> Promise;
 }
 
+/// A request on its way.
+pub(super) struct Started {
+    request: Request,
+    answer: JsFuture,
+}
+
 /// Sends a request to the authorization server: without cookies, caches, referrer or redirects, and with a deadline.
 ///
 /// # Errors
 ///
 /// [`Error::Network`], [`Error::Timeout`], [`Error::TooLarge`].
 pub(super) async fn send(request: HttpRequest, timeout: u32) -> Result<HttpResponse, Arc<Error>> {
+    finish(start(request, timeout)?).await
+}
+
+/// The first half of [`send`], which waits for nothing.
+pub(super) fn start(request: HttpRequest, timeout: u32) -> Result<Started, Arc<Error>> {
     let HttpRequest { url, method } = request;
-    let signal = AbortSignal::timeout_with_u32(timeout);
     let init = RequestInit::new();
     init.set_cache(RequestCache::NoStore);
     init.set_credentials(RequestCredentials::Omit);
     init.set_redirect(RequestRedirect::Manual);
     init.set_referrer_policy(ReferrerPolicy::NoReferrer);
-    init.set_signal(Some(&signal));
+    init.set_signal(Some(&AbortSignal::timeout_with_u32(timeout)));
     if let Method::Post(form) = &method {
         init.set_method("POST");
         init.set_body(&form.expose().into());
@@ -46,9 +56,16 @@ pub(super) async fn send(request: HttpRequest, timeout: u32) -> Result<HttpRespo
     if matches!(method, Method::Post(_)) {
         headers.set("Content-Type", "application/x-www-form-urlencoded").map_err(refused)?;
     }
-    read(url, &request).await.map_err(|failure| match failure {
+    let answer = JsFuture::from(fetch(&request));
+    Ok(Started { request, answer })
+}
+
+/// The other half of [`send`].
+pub(super) async fn finish(started: Started) -> Result<HttpResponse, Arc<Error>> {
+    let Started { request, answer } = started;
+    read(request.url(), answer).await.map_err(|failure| match failure {
         Failure::TooLarge => Error::TooLarge { part: "answer" }.into(),
-        Failure::Lost if signal.aborted() => Error::Timeout { url: request.url() }.into(),
+        Failure::Lost if request.signal().aborted() => Error::Timeout { url: request.url() }.into(),
         Failure::Lost => Error::Network { url: request.url() }.into(),
     })
 }
@@ -72,9 +89,9 @@ enum Failure {
     TooLarge,
 }
 
-async fn read(url: String, request: &Request) -> Result<HttpResponse, Failure> {
+async fn read(url: String, answer: JsFuture) -> Result<HttpResponse, Failure> {
     let lost = |_| Failure::Lost;
-    let answer = JsFuture::from(fetch(request)).await.map_err(lost)?;
+    let answer = answer.await.map_err(lost)?;
     let response = Response::from(answer.unchecked_into::<web_sys::Response>());
     if response.type_() == ResponseType::Opaqueredirect {
         return Err(Failure::Lost);

@@ -4,6 +4,7 @@
 
 mod bell;
 mod fetch;
+pub mod keys;
 pub mod page;
 mod place;
 mod store;
@@ -13,15 +14,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bell::Bell;
+use fetch::Started;
 
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::config::Config;
 use crate::protocol::error::Error;
 use crate::protocol::json::Value;
+use crate::protocol::jwks::Keys;
+use crate::protocol::jwt::{Unverified, Verified};
 use crate::protocol::logout;
 use crate::protocol::metadata::{Discovery, ServerMetadata};
-use crate::protocol::session::{Action, Call, Change, Leftover, Session};
+use crate::protocol::session::{Action, Call, Change, Leftover, Proof, Session};
 use crate::protocol::token::{TokenRequest, TokenResponse};
 use crate::protocol::transaction::Transaction;
 
@@ -35,6 +39,7 @@ const INTERACTION_NEEDED: [&str; 4] =
 pub struct Client {
     config: Config,
     lookup: RefCell<Lookup>,
+    keys: RefCell<Keys>,
     session: RefCell<Session>,
     change: Cell<Option<Change>>,
     settled: Bell,
@@ -70,6 +75,7 @@ impl Client {
         Ok(Self {
             config,
             lookup: RefCell::new(Lookup { found, ..Lookup::default() }),
+            keys: RefCell::default(),
             session: RefCell::default(),
             change: Cell::new(None),
             settled: Bell::default(),
@@ -117,15 +123,18 @@ impl Client {
             Err(error) => return Err(error),
         };
         let call = self.session.borrow().call();
+        let keys = self.keys.borrow_mut().early(&metadata, place::now());
+        let keys = keys.map(|request| fetch::start(request, self.config.timeout)).transpose()?;
         let (request, transaction) = TokenRequest::for_grant(grant, &self.config);
         let response = fetch::send(request.request(&metadata.token_endpoint), self.config.timeout).await?;
         let tokens = TokenResponse::from_response(&response)?;
+        let proof = self.prove(&tokens, &metadata, keys).await;
         let outcome = {
             let mut session = self.session.borrow_mut();
             if session.is_overtaken(call) {
                 (Err(Error::Cancelled.into()), tokens.into_leftover())
             } else {
-                session.sign_in(tokens, &transaction, &self.config, place::now())
+                session.sign_in(tokens, proof, &transaction, &self.config, place::now())
             }
         };
         let (result, leftover) = outcome;
@@ -291,6 +300,41 @@ impl Client {
         Err(Error::DiscoveryFailed { url: self.config.issuer.clone() }.into())
     }
 
+    /// Checks the signature of the ID Token among these, if it is asked for. `keys` are on their way already, or at hand.
+    async fn prove(&self, tokens: &TokenResponse, metadata: &ServerMetadata, keys: Option<Started>) -> Proof {
+        let Some(token) = tokens.id_token.as_ref().filter(|_| self.config.openid) else { return Ok(None) };
+        let token = Unverified::parse(token.expose(), metadata.algorithms)?;
+        self.verify(token, metadata, keys).await.map(Some)
+    }
+
+    async fn verify(
+        &self,
+        token: Unverified<'_>,
+        metadata: &ServerMetadata,
+        mut keys: Option<Started>,
+    ) -> Result<Verified, Arc<Error>> {
+        loop {
+            let received = match keys.take() {
+                Some(started) => {
+                    let outcome = fetch::finish(started).await;
+                    self.keys.borrow_mut().receive(outcome)
+                }
+                None => Ok(()),
+            };
+            let selected = self.keys.borrow().select(&token);
+            let unknown = match selected {
+                Ok(question) => {
+                    let signature = keys::check(question).await;
+                    return token.accept(signature);
+                }
+                Err(error) => error,
+            };
+            received?;
+            let request = self.keys.borrow_mut().again(metadata, place::now()).ok_or(unknown)?;
+            keys = Some(fetch::start(request, self.config.timeout)?);
+        }
+    }
+
     /// Returns when the access token may be attached.
     async fn ready(&self, call: Call) -> Result<(), Arc<Error>> {
         if self.session.borrow().access_token().is_none() {
@@ -305,9 +349,14 @@ impl Client {
                 Action::SignIn => return Err(Error::LoginRequired.into()),
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
-                    let outcome = fetch::send(request, self.config.timeout).await;
+                    let answer = fetch::send(request, self.config.timeout).await;
+                    let tokens = answer.and_then(|response| TokenResponse::from_response(&response));
+                    let proof = match &tokens {
+                        Ok(tokens) => self.prove(tokens, &metadata, None).await,
+                        Err(_) => Ok(None),
+                    };
                     let (result, leftover) =
-                        self.session.borrow_mut().refreshed(ticket, outcome, &self.config, place::now());
+                        self.session.borrow_mut().refreshed(ticket, tokens, proof, &self.config, place::now());
                     match &result {
                         Ok(change) => self.change.set(Some(*change)),
                         Err(error) if !leftover.is_empty() && !matches!(**error, Error::Cancelled) => {

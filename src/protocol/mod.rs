@@ -18,6 +18,7 @@ pub mod form;
 pub mod http;
 pub mod id_token;
 pub mod json;
+pub mod jwks;
 pub mod jwt;
 pub mod logout;
 pub mod metadata;
