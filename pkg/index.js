@@ -53,8 +53,8 @@ class Client extends EventTarget {
     }));
   }
 
-  async signIn({ returnTo = here(), params = {} } = {}) {
-    location.assign(await this.#begin(params, returnTo)); // only a page can go there
+  async signIn({ returnTo = here(), ...options } = {}) {
+    location.assign(await this.#begin(options, returnTo)); // only a page can go there
     return /** @type {Promise<never>} */ (new Promise(() => {}));
   }
 
@@ -83,11 +83,27 @@ class Client extends EventTarget {
     return this.#take(await this.#call('refresh'));
   }
 
-  async signOut() {
-    this.#pending.mark(false);
+  async userinfo({ sub } = {}) {
+    return this.#call('userinfo', { sub });
+  }
+
+  async signOut({ everywhere = true } = {}) {
     const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#page;
-    const url = await this.#call('end', { returnTo: absolute('postLogoutRedirectUri', postLogoutRedirectUri) });
-    if (url) location.assign(url);
+    const returnTo = everywhere ? absolute('postLogoutRedirectUri', postLogoutRedirectUri) : undefined;
+    if (returnTo && new URL(returnTo).origin !== location.origin) {
+      throw configError('option `postLogoutRedirectUri`: not a page of this origin', 'Come back here, and go on from here.');
+    }
+    this.#pending.mark(false);
+    const url = await this.#call('end', { returnTo });
+    if (!url) return;
+    this.#pending.leave(new URL(url).searchParams.get('state') ?? '');
+    location.assign(url);
+  }
+
+  async frontChannelLogout() {
+    const ended = await this.#call('frontChannel', { query: page().search.slice(1) });
+    if (ended) this.#pending.mark(false);
+    return ended;
   }
 
   async preload() {
@@ -105,6 +121,12 @@ class Client extends EventTarget {
     const { search, pathname, hash } = page();
     const query = search.slice(1);
     const state = new URLSearchParams(query).get('state');
+    const left = this.#pending.left();
+    if (left !== null) {
+      const confirmed = left !== '' && left === state;
+      if (confirmed) show(pathname + hash);
+      this.dispatchEvent(Object.assign(new Event('change'), { session: this.#session, reason: 'signed_out', confirmed }));
+    }
     if (state && /(^|&)(code|error|access_token|id_token|response)=/.test(query)) {
       const { record, pending, foreign } = this.#pending.take(state);
       if (!foreign) {
@@ -125,10 +147,10 @@ class Client extends EventTarget {
     return session;
   }
 
-  /** @param {Record<string, string>} params @param {string} returnTo */
-  async #begin(params, returnTo) {
+  /** @param {import('./index.d.ts').SignInOptions} options @param {string} returnTo */
+  async #begin(options, returnTo) {
     const { redirectUri, scope } = this.#page;
-    const request = { redirectUri: absolute('redirectUri', redirectUri), scope, returnTo, params: { ...params } };
+    const request = { redirectUri: absolute('redirectUri', redirectUri), scope, returnTo, options: { ...options } };
     const { url, state, record } = await this.#call('begin', request); // the core decides where to go
     this.#pending.keep(state, record);
     return url;

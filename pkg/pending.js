@@ -11,7 +11,7 @@ const LIFE = 10 * 60 * 1000;
 /** @param {string} client names issuer and client id */
 export function pendingOf(client) {
   const prefix = `valet-key:tx:${client}:`;
-  const marks = { had: `valet-key:had:${client}`, tried: `valet-key:tried:${client}` };
+  const marks = { had: `valet-key:had:${client}`, tried: `valet-key:tried:${client}`, out: `valet-key:out:${client}` };
   /** @template T @param {() => T} use @returns {T | null} storage can be switched off */
   const softly = (use) => {
     try {
@@ -46,6 +46,14 @@ export function pendingOf(client) {
         pending: left.some((key) => key.startsWith(prefix)),
         foreign: !record && left.some((key) => key.startsWith('valet-key:tx:') && key.endsWith(`:${state}`)),
       };
+    },
+    /** Notes that the page leaves to sign out at the provider. @param {string} state comes back with the user */
+    leave: (state) => softly(() => sessionStorage.setItem(marks.out, state)),
+    /** The `state` with which this page left, once; `null` if it did not. */
+    left() {
+      const state = softly(() => sessionStorage.getItem(marks.out));
+      if (state !== null) softly(() => sessionStorage.removeItem(marks.out));
+      return state;
     },
     /** @param {boolean} signedIn */
     mark(signedIn) {

@@ -52,7 +52,7 @@ export function connect(port, wasmUrl, inPage) {
       configure: {
         takes: { options: 'object' },
         run: async ({ options }) => {
-          const text = JSON.stringify(options);
+          const text = JSON.stringify(paramsOf(options));
           await (loading ??= load(wasmUrl).catch(notLoaded));
           const name = `${options.issuer ?? options.server?.authorization_endpoint} ${options.clientId}`;
           let found = vaults.get(name);
@@ -72,9 +72,9 @@ export function connect(port, wasmUrl, inPage) {
       here: { takes: {}, run: async () => ({ value: vault?.heard?.() }) },
       prepare: { takes: {}, run: async () => ({ value: await core().prepare() }) },
       begin: {
-        takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', params: 'object' },
-        run: async ({ redirectUri, scope, returnTo, params }) => ({
-          value: parsed(await core().begin(redirectUri, scope, returnTo, JSON.stringify(params))),
+        takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object' },
+        run: async ({ redirectUri, scope, returnTo, options }) => ({
+          value: parsed(await core().begin(redirectUri, scope, returnTo, JSON.stringify(options))),
         }),
       },
       complete: {
@@ -92,14 +92,16 @@ export function connect(port, wasmUrl, inPage) {
           return { value: view() };
         },
       },
+      userinfo: { takes: { sub: 'string?' }, run: async ({ sub }) => ({ value: parsed(await settle(core().userinfo(sub))) }) },
       end: {
-        takes: { returnTo: 'string' },
+        takes: { returnTo: 'string?' },
         run: async ({ returnTo }) => {
           const ended = core().end(returnTo);
           setTimeout(publish); // the session is over at once, however long the provider takes to revoke it
           return { value: await settle(ended) };
         },
       },
+      frontChannel: { takes: { query: 'string' }, run: async ({ query }) => ({ value: await settle(core().frontChannel(query)) }) },
       fetch: {
         takes: { url: 'string', init: 'object' },
         run: async ({ url, init }, signal) => {
@@ -151,6 +153,26 @@ const isUsed = (vault) =>
     setTimeout(resolve, 300, false);
     for (const port of vault.ports) port.postMessage({ event: 'there' });
   });
+
+/** What has an option of its own, in our spelling. */
+const OPTIONS = /^(acrValues|claims|claimsLocales|display|loginHint|maxAge|prompt|uiLocales)$/;
+
+/**
+ * The options of a sign-in in their registered spelling: `loginHint` is `login_hint`, a list has spaces between.
+ * @param {Record<string, any>} options
+ */
+function paramsOf({ params, ...options }) {
+  const all = { ...params };
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    const registered = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    if (!OPTIONS.test(name) || Object.hasOwn(all, registered)) {
+      throw plain('config_error', `option \`${name}\`: unknown, or in \`params\` as well`, 'index.d.ts lists the options.');
+    }
+    all[registered] = Array.isArray(value) ? value.join(' ') : typeof value === 'object' ? JSON.stringify(value) : `${value}`;
+  }
+  return all;
+}
 
 /** @param {string | undefined} json */
 const parsed = (json) => (json ? JSON.parse(json) : null);

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::base64url;
 use super::config::Config;
 use super::error::Error;
-use super::json::Value;
+use super::json::{self, Value};
 use super::jwt::{Verified, invalid, member as text, object};
 use super::secret::Secret;
 use super::time::Now;
@@ -51,8 +51,20 @@ impl Identity {
         if time(&value, "iat")?.is_none_or(|iat| iat < transaction.started.div_euclid(1000) - LEEWAY) {
             return Err(invalid("iat"));
         }
+        let auth_time = time(&value, "auth_time")?;
+        // Good since the sign-in began, however long the user then took, or young enough now.
+        if let Some(max_age) = json::integer(&transaction.max_age) {
+            let earliest = now.unix().saturating_sub(max_age).min(transaction.started.div_euclid(1000)) - LEEWAY;
+            if auth_time.is_none_or(|time| time < earliest) {
+                return Err(invalid("auth_time"));
+            }
+        }
+        let (acr, asked) = (text(&value, "acr")?, &transaction.acr_values);
+        if !asked.is_empty() && !asked.split(' ').any(|one| acr == Some(one)) {
+            return Err(invalid("acr"));
+        }
         let sub = text(&value, "sub")?.unwrap_or_default().into();
-        Ok(Self { sub, auth_time: time(&value, "auth_time")?, claims: token.claims })
+        Ok(Self { sub, auth_time, claims: token.claims })
     }
 
     /// Checks the ID Token of a refresh against the one before (OpenID Connect Core §12.2).

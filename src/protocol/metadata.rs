@@ -20,6 +20,8 @@ pub struct ServerMetadata {
     pub token_endpoint: Url,
     /// RFC 8414 §2, OpenID Connect Discovery §3; always there for OpenID Connect.
     pub jwks_uri: Option<Url>,
+    /// OpenID Connect Discovery §3.
+    pub userinfo_endpoint: Option<Url>,
     /// What an ID Token may be signed with, by OpenID Connect Discovery §3 and by this client.
     pub algorithms: Algorithms,
     /// RFC 7009 §2. Kept as sent, and checked when it is used: a fault there must not keep anyone from signing in.
@@ -115,6 +117,10 @@ impl ServerMetadata {
             issuer,
             algorithms,
             jwks_uri: if config.openid { Some(endpoint(value, "jwks_uri", config)?) } else { None },
+            userinfo_endpoint: match value.get("userinfo_endpoint") {
+                Some(_) => Some(endpoint(value, "userinfo_endpoint", config)?),
+                None => None,
+            },
             authorization_endpoint: endpoint(value, "authorization_endpoint", config)?,
             token_endpoint: endpoint(value, "token_endpoint", config)?,
             revocation_endpoint: text(value, "revocation_endpoint")?,

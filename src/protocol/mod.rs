@@ -30,3 +30,4 @@ pub mod time;
 pub mod token;
 pub mod transaction;
 pub mod url;
+pub mod userinfo;

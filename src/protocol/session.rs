@@ -9,8 +9,9 @@ use super::config::Config;
 use super::error::Error;
 use super::http::HttpRequest;
 use super::id_token::Identity;
-use super::json;
+use super::json::{self, Value};
 use super::jwt::Verified;
+use super::logout;
 use super::secret::Secret;
 use super::time::Now;
 use super::token::{TokenRequest, TokenResponse};
@@ -98,6 +99,8 @@ pub struct Session {
 struct Live {
     issuer: String,
     identity: Option<Identity>,
+    /// As it came, for the provider to recognise; only where the app asked for that.
+    id_token: Option<Secret>,
     scope: String,
     access_token: Secret,
     refresh_token: Option<Secret>,
@@ -183,6 +186,7 @@ impl Session {
         let mut live = Box::new(Live {
             issuer: transaction.issuer.clone(),
             identity,
+            id_token: tokens.id_token.clone().filter(|_| config.id_token_hint),
             scope: transaction.scope.clone(),
             access_token: Secret::new(""),
             refresh_token: None,
@@ -319,6 +323,23 @@ impl Session {
     /// The access token, for the line that attaches it.
     pub fn access_token(&self) -> Option<&Secret> {
         self.live.as_ref().map(|live| &live.access_token)
+    }
+
+    /// The user, where OpenID Connect says who it is.
+    pub fn subject(&self) -> Option<&str> {
+        Some(&self.live.as_ref()?.identity.as_ref()?.sub)
+    }
+
+    /// The ID Token of the sign-in, where it was to be kept.
+    pub fn id_token(&self) -> Option<&Secret> {
+        self.live.as_ref()?.id_token.as_ref()
+    }
+
+    /// Whether the query of a front-channel logout page means this session: see [`logout::names_session`].
+    pub fn is_named_by(&self, query: &str) -> bool {
+        let Some(live) = &self.live else { return false };
+        let claims = live.identity.as_ref().map_or("", |identity| &identity.claims);
+        Value::parse(claims).is_ok_and(|claims| logout::names_session(query, &live.issuer, &claims))
     }
 
     /// What the app may know, as a JSON object; absent when signed out.
