@@ -32,7 +32,7 @@ export interface Options {
   clientId: string;
   /** Where the provider sends the user back, relative to the page. Default: this page without query and fragment. */
   redirectUri?: string;
-  /** Where the provider sends the user after sign-out, relative to the page. Default: `redirectUri`. */
+  /** Where the provider sends the user after sign-out, a page of this origin, relative to the page. Default: `redirectUri`. */
   postLogoutRedirectUri?: string;
   /** What to ask for, separated by spaces (RFC 6749 §3.3). Default: `openid`, or nothing for plain OAuth 2. */
   scope?: string;
@@ -55,6 +55,16 @@ export interface Options {
    * what cannot go through `fetch`; adds `accessToken()`. Default: `worker`.
    */
   tokens?: 'worker' | 'page';
+  /**
+   * How the provider's UserInfo answers this client, as registered there (`userinfo_signed_response_alg`). The other form
+   * is refused. Default: `json`.
+   */
+  userinfo?: 'json' | 'signed';
+  /**
+   * Sends the ID Token along at sign-out, for providers that ask the user otherwise (RP-Initiated Logout §2). It then
+   * passes through the page in an address. Default: `false`.
+   */
+  idTokenHint?: boolean;
   /** Allows `http://localhost`, `http://127.0.0.1` and `http://[::1]` as issuer, endpoints and API. For development. */
   allowLoopbackHttp?: boolean;
   /** Milliseconds after which a request to the provider counts as unanswered. Default: 10000. */
@@ -79,6 +89,9 @@ export interface ApiEntry {
 export interface ServerMetadata {
   authorization_endpoint: string;
   token_endpoint: string;
+  /** Needed for OpenID Connect. */
+  jwks_uri?: string;
+  userinfo_endpoint?: string;
   revocation_endpoint?: string;
   end_session_endpoint?: string;
   authorization_response_iss_parameter_supported?: boolean;
@@ -112,12 +125,30 @@ export interface SignInOptions {
   features?: string;
   /** With `redirect`: where to be afterwards, a path of this origin with query and fragment. Default: the current one. */
   returnTo?: string;
+  /** What the provider may show (OpenID Connect Core §3.1.2.1). `login` is checked: who signed in before does not count. */
+  prompt?: Prompt | Prompt[];
+  /** Who is expected: a name to fill in. */
+  loginHint?: string;
+  /** Seconds since the user last proved who they are, at most. Checked. */
+  maxAge?: number;
+  /** Authentication contexts, the best first. Checked: the ID Token must name one of them. */
+  acrValues?: string | string[];
+  /** Languages, the best first (BCP 47). */
+  uiLocales?: string | string[];
+  /** Languages for the claims, the best first (BCP 47). */
+  claimsLocales?: string | string[];
+  /** How the provider should show itself. */
+  display?: 'page' | 'popup' | 'touch' | 'wap';
+  /** Which claims to ask for (OpenID Connect Core §5.5), in their registered spelling. */
+  claims?: { userinfo?: Record<string, unknown>; id_token?: Record<string, unknown> };
   /**
-   * Further parameters of the authorization request, in their registered spelling (`prompt`, `login_hint`,
-   * `acr_values`, …). What the client sets itself cannot be overridden.
+   * Further parameters of the authorization request, in their registered spelling. What the client sets itself cannot
+   * be overridden.
    */
   params?: Record<string, string>;
 }
+
+export type Prompt = 'none' | 'login' | 'consent' | 'select_account' | 'create';
 
 /** Why a `change` event happened. */
 export type ChangeReason = 'signed_in' | 'signed_out' | 'renewed' | 'user_changed' | 'ended' | 'restarted';
@@ -125,6 +156,8 @@ export type ChangeReason = 'signed_in' | 'signed_out' | 'renewed' | 'user_change
 export interface ChangeEvent extends Event {
   readonly session: Session | null;
   readonly reason: ChangeReason;
+  /** Only after the way back from signing out at the provider: whether the provider sent the user, by `state`. */
+  readonly confirmed?: boolean;
 }
 
 /** A step of the client, for whoever wants to watch. Never holds a secret. */
@@ -164,10 +197,26 @@ export interface Client {
   refresh(): Promise<Session>;
 
   /**
-   * Forgets the session, revokes its tokens (RFC 7009) and, where the provider offers it, leaves the page to end the
-   * provider's own session (RP-Initiated Logout). The user is signed out here whatever the provider answers.
+   * Asks the provider about the user (OpenID Connect Core §5.3). The claims come as they are, checked only for whom they
+   * are of: `sub` must be that of the session. Without an ID Token in the session, name the expected user yourself.
    */
-  signOut(): Promise<void>;
+  userinfo(options?: { sub?: string }): Promise<{ sub: string } & Record<string, unknown>>;
+
+  /**
+   * Forgets the session, revokes its tokens (RFC 7009) and, where the provider offers it, leaves the page to end the
+   * provider's own session (RP-Initiated Logout). The user is signed out here whatever the provider answers. Where the
+   * promise resolves, the page stays: the provider offers no more, or `everywhere` is `false`.
+   *
+   * After the way back, `start()` tells it by a `change` event whose `confirmed` says whether the provider sent the user.
+   */
+  signOut(options?: { everywhere?: boolean }): Promise<void>;
+
+  /**
+   * For the page that the provider loads in a hidden frame when the user signs out elsewhere (Front-Channel Logout), the
+   * client's `frontchannel_logout_uri`: ends the session that the page's `iss` and `sid` name. Gives whether there was
+   * one; browsers that keep storage of frames apart show none to a provider of another site.
+   */
+  frontChannelLogout(): Promise<boolean>;
 
   /** Starts the worker before it is needed. */
   preload(): Promise<void>;
@@ -248,7 +297,7 @@ export type ErrorCode =
   | 'state_mismatch'
   /** The server did not answer in time. */
   | 'timeout'
-  /** The server refused the token request; `oauth` says why (RFC 6749 §5.2). */
+  /** The server refused the token request, or UserInfo the token; `oauth` says why (RFC 6749 §5.2, RFC 6750 §3.1). */
   | 'token_error'
   /** The answer is larger than any honest one. */
   | 'too_large'
@@ -257,4 +306,6 @@ export type ErrorCode =
   /** The server wants something that this client does not do. */
   | 'unsupported'
   /** An endpoint is not an acceptable URL. */
-  | 'url_rejected';
+  | 'url_rejected'
+  /** UserInfo is of somebody else, or not in the agreed form (OpenID Connect Core §5.3). */
+  | 'userinfo_invalid';

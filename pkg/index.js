@@ -72,13 +72,13 @@ class Client extends EventTarget {
 
   /** @param {import('./index.d.ts').SignInOptions} [options] @returns {Promise<any>} */
   async signIn(options) {
-    const { mode = 'redirect', returnTo = here(), params = {}, features = 'popup,width=500,height=700' } = own(options);
+    const { mode = 'redirect', returnTo = here(), features = 'popup,width=500,height=700', ...asked } = own(options);
     if (mode !== 'redirect') {
       const popup = mode === 'popup' ? openPopup(features) : undefined;
-      return this.#beside(({ signIn }, client) => signIn(client, params, popup));
+      return this.#beside(({ signIn }, client) => signIn(client, asked, popup));
     }
     this.#pending.leave(this.#failure);
-    location.assign(await this.#begin(params, returnTo)); // only a page can go there
+    location.assign(await this.#begin(asked, returnTo)); // only a page can go there
     return new Promise(() => {});
   }
 
@@ -91,13 +91,29 @@ class Client extends EventTarget {
     return this.#take(await this.#call('refresh'));
   }
 
-  async signOut() {
+  async userinfo({ sub } = own()) {
+    return this.#call('userinfo', { sub });
+  }
+
+  async signOut({ everywhere = true } = own()) {
+    const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#page;
+    const returnTo = everywhere ? absolute('postLogoutRedirectUri', postLogoutRedirectUri) : undefined;
+    if (returnTo && new URL(returnTo).origin !== location.origin) {
+      throw configError('option `postLogoutRedirectUri`: not a page of this origin', 'Come back here, and go on from here.');
+    }
     this.#pending.mark(false);
     this.#tabs?.postMessage(null);
     for (const wait of this.#waits) wait.abort(failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
-    const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#page;
-    const url = await this.#call('end', { returnTo: absolute('postLogoutRedirectUri', postLogoutRedirectUri) });
-    if (url) location.assign(url);
+    const url = await this.#call('end', { returnTo });
+    if (!url) return;
+    this.#pending.signingOut(new URL(url).searchParams.get('state') ?? '');
+    location.assign(url);
+  }
+
+  async frontChannelLogout() {
+    const ended = await this.#call('frontChannel', { query: page().search.slice(1) });
+    if (ended) this.#pending.mark(false);
+    return ended;
   }
 
   async preload() {
@@ -116,6 +132,12 @@ class Client extends EventTarget {
     const query = search.slice(1);
     const foreign = FOREIGN.test(hash.slice(1));
     const state = new URLSearchParams(foreign ? hash.slice(1) : query).get('state');
+    const left = this.#pending.signedOut();
+    if (left !== null) {
+      const confirmed = left !== '' && left === state;
+      if (confirmed) show(pathname + hash);
+      this.dispatchEvent(Object.assign(new Event('change'), { session: this.#session, reason: 'signed_out', confirmed }));
+    }
     if (state || this.#pending.had()) loadCalls().catch(() => {}); // beside what comes first
     let inWindow = false;
     if (state && (foreign || ANSWER.test(query))) {
@@ -152,7 +174,7 @@ class Client extends EventTarget {
     try {
       return await use(await import('./windows.js'), {
         waits: this.#waits,
-        request: (params) => this.#request(params, here(), true),
+        request: (options) => this.#request(options, here(), true),
         call: (op, args) => this.#call(op, args),
         settled: () => this.#settled(),
       });
@@ -161,17 +183,17 @@ class Client extends EventTarget {
     }
   }
 
-  /** @param {Record<string, string>} params @param {string} returnTo */
-  async #begin(params, returnTo) {
-    const { url, state, record } = await this.#request(params, returnTo, false);
+  /** @param {object} options @param {string} returnTo */
+  async #begin(options, returnTo) {
+    const { url, state, record } = await this.#request(options, returnTo, false);
     this.#pending.keep(state, record);
     return url;
   }
 
-  /** The core decides where to go. @param {Record<string, string>} params @param {string} returnTo @param {boolean} inWindow */
-  #request(params, returnTo, inWindow) {
+  /** The core decides where to go. @param {object} options @param {string} returnTo @param {boolean} inWindow */
+  #request(options, returnTo, inWindow) {
     const { redirectUri, scope } = this.#page;
-    return this.#call('begin', { redirectUri: absolute('redirectUri', redirectUri), scope, returnTo, params: { ...params }, inWindow });
+    return this.#call('begin', { redirectUri: absolute('redirectUri', redirectUri), scope, returnTo, options, inWindow });
   }
 
   async #settled() {
@@ -205,7 +227,7 @@ class Client extends EventTarget {
     if (home !== 'shared') {
       this.#tabs ??= new BroadcastChannel(`valet-key:${this.#name}`);
       this.#tabs.onmessage = ({ data }) => {
-        if (this.#session && data !== this.#session.sub) call('end', { returnTo: location.origin }).catch(() => {});
+        if (this.#session && data !== this.#session.sub) call('end').catch(() => {});
       };
     }
     this.#trace('vault', { home });

@@ -14,7 +14,7 @@ const LOOP = { times: 5, within: 30_000 };
 /** @param {string} client names issuer and client id */
 export function pendingOf(client) {
   const prefix = `valet-key:tx:${client}:`;
-  const marks = { had: `valet-key:had:${client}`, tried: `valet-key:tried:${client}`, left: `valet-key:left:${client}` };
+  const marks = Object.fromEntries(['had', 'tried', 'left', 'out'].map((name) => [name, `valet-key:${name}:${client}`]));
   /** @template T @param {() => T} use @returns {T | null} storage can be switched off */
   const softly = (use) => {
     try {
@@ -49,6 +49,14 @@ export function pendingOf(client) {
         pending: left.some((key) => key.startsWith(prefix)),
         others: !record && left.some((key) => key.startsWith('valet-key:tx:') && key.endsWith(`:${state}`)),
       };
+    },
+    /** Notes that the page leaves to sign out at the provider. @param {string} state comes back with the user */
+    signingOut: (state) => softly(() => sessionStorage.setItem(marks.out, state)),
+    /** The `state` with which this page left, once; `null` if it did not. */
+    signedOut() {
+      const state = softly(() => sessionStorage.getItem(marks.out));
+      if (state !== null) softly(() => sessionStorage.removeItem(marks.out));
+      return state;
     },
     /** @param {boolean} signedIn */
     mark(signedIn) {

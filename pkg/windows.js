@@ -43,21 +43,21 @@ export function handOver(state, query) {
  * What a sign-in needs of the client.
  * @typedef {object} Here
  * @property {Set<AbortController>} waits those that a sign-out ends
- * @property {(params: Record<string, string>) => Promise<{ url: string, state: string }>} request
+ * @property {(options: object) => Promise<{ url: string, state: string }>} request
  * @property {(op: string, args: object) => Promise<any>} call
  * @property {() => Promise<any>} settled the session, when the vault has it
  */
 
 /**
  * Signs in in a popup; without one, in a hidden frame and without a question.
- * @param {Here} here @param {Record<string, string>} params @param {Window} [popup]
+ * @param {Here} here @param {object} options @param {Window} [popup]
  */
-export async function signIn({ waits, request, call, settled }, params, popup) {
+export async function signIn({ waits, request, call, settled }, options, popup) {
   const wait = new AbortController();
   let state = '';
   waits.add(wait);
   try {
-    const asked = await request(popup ? params : { ...params, prompt: 'none' });
+    const asked = await request(popup ? options : { ...options, prompt: 'none' });
     state = asked.state;
     const answer = answerTo(state, wait.signal);
     if (popup) go(popup, asked.url, wait);

@@ -65,7 +65,7 @@ export function connect(port, wasmUrl, inPage, clients = own) {
       configure: {
         takes: { options: 'object' },
         run: async ({ options }) => {
-          const text = JSON.stringify(options);
+          const text = JSON.stringify(paramsOf(options));
           await (loading ??= load(wasmUrl).catch(notLoaded));
           const name = `${options.issuer ?? options.server?.authorization_endpoint} ${options.clientId}`;
           let found = vaults.get(name);
@@ -93,9 +93,9 @@ export function connect(port, wasmUrl, inPage, clients = own) {
       here: { takes: {}, run: async () => ({ value: vault?.heard?.() }) },
       prepare: { takes: {}, run: async () => ({ value: await core().prepare() }) },
       begin: {
-        takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', params: 'object', inWindow: 'boolean' },
-        run: async ({ redirectUri, scope, returnTo, params, inWindow }) => {
-          const { url, state, record } = parsed(await core().begin(redirectUri, scope, returnTo, JSON.stringify(params), inWindow));
+        takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object', inWindow: 'boolean' },
+        run: async ({ redirectUri, scope, returnTo, options, inWindow }) => {
+          const { url, state, record } = parsed(await core().begin(redirectUri, scope, returnTo, JSON.stringify(paramsOf(options)), inWindow));
           if (!inWindow) return { value: { url, state, record } };
           mine().records.set(state, record);
           return { value: { url, state } };
@@ -122,8 +122,9 @@ export function connect(port, wasmUrl, inPage, clients = own) {
           return { value: view() };
         },
       },
+      userinfo: { takes: { sub: 'string?' }, run: async ({ sub }) => ({ value: parsed(await settle(core().userinfo(sub))) }) },
       end: {
-        takes: { returnTo: 'string' },
+        takes: { returnTo: 'string?' },
         run: async ({ returnTo }) => {
           mine().records.clear();
           const ended = core().end(returnTo);
@@ -131,6 +132,7 @@ export function connect(port, wasmUrl, inPage, clients = own) {
           return { value: await settle(ended) };
         },
       },
+      frontChannel: { takes: { query: 'string' }, run: async ({ query }) => ({ value: await settle(core().frontChannel(query)) }) },
       fetch: {
         takes: { url: 'string', init: 'object', once: 'boolean' },
         run: async ({ id, url, init, once }, signal) => {
@@ -219,6 +221,26 @@ const isUsed = (vault) =>
     setTimeout(resolve, 300, false);
     for (const port of vault.ports) port.postMessage({ event: 'there' });
   });
+
+/** What has an option of its own, in our spelling. */
+const OPTIONS = /^(acrValues|claims|claimsLocales|display|loginHint|maxAge|prompt|uiLocales)$/;
+
+/**
+ * The options of a sign-in in their registered spelling: `loginHint` is `login_hint`, a list has spaces between.
+ * @param {Record<string, any>} options
+ */
+function paramsOf({ params, ...options }) {
+  const all = { ...params };
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    const registered = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    if (!OPTIONS.test(name) || Object.hasOwn(all, registered)) {
+      throw plain('config_error', `option \`${name}\`: unknown, or in \`params\` as well`, 'index.d.ts lists the options.');
+    }
+    all[registered] = Array.isArray(value) ? value.join(' ') : typeof value === 'object' ? JSON.stringify(value) : `${value}`;
+  }
+  return all;
+}
 
 /** @param {string | undefined} json */
 const parsed = (json) => (json ? JSON.parse(json) : null);

@@ -86,6 +86,12 @@ impl Core {
         promise(Box::pin(async move { client.fetch(request, again).await.map(Into::into) }))
     }
 
+    /// See [`Client::userinfo`].
+    pub fn userinfo(&self, sub: Option<String>) -> Promise {
+        let client = self.0.clone();
+        promise(Box::pin(async move { client.userinfo(sub.as_deref()).await.map(Into::into) }))
+    }
+
     /// See [`Client::access_token`].
     #[wasm_bindgen(js_name = accessToken)]
     pub fn access_token(&self) -> Promise {
@@ -100,9 +106,16 @@ impl Core {
     }
 
     /// See [`Client::end`]. Gives the URL, or `undefined`.
-    pub fn end(&self, return_to: String) -> Promise {
+    pub fn end(&self, return_to: Option<String>) -> Promise {
         let client = self.0.clone();
-        promise(Box::pin(async move { client.end(&return_to).await.map(JsValue::from) }))
+        promise(Box::pin(async move { client.end(return_to.as_deref()).await.map(JsValue::from) }))
+    }
+
+    /// See [`Client::front_channel`].
+    #[wasm_bindgen(js_name = frontChannel)]
+    pub fn front_channel(&self, query: String) -> Promise {
+        let client = self.0.clone();
+        promise(Box::pin(async move { Ok(client.front_channel(&query).await.into()) }))
     }
 
     /// See [`Client::prepare`].

@@ -2,8 +2,14 @@
 
 #![cfg(all(feature = "browser", target_arch = "wasm32"))]
 
-use valet_key::browser::{Client, Completion};
+#[path = "support/known.rs"]
+mod known;
+
+use valet_key::browser::{Client, Completion, keys};
 use valet_key::protocol::authorization_request::SignIn;
+use valet_key::protocol::http::HttpResponse;
+use valet_key::protocol::jwks::Keys;
+use valet_key::protocol::jwt::{Algorithms, Signature, Unverified};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Request, RequestInit};
@@ -17,7 +23,8 @@ fn client() -> Client {
         "server": {
             "issuer": "https://as.test",
             "authorization_endpoint": "https://as.test/authorize",
-            "token_endpoint": "https://as.test/token"
+            "token_endpoint": "https://as.test/token",
+            "jwks_uri": "https://as.test/jwks"
         }
     }"#;
     Client::new(options).expect("well formed")
@@ -114,4 +121,44 @@ async fn coming_back_cleans_the_address_and_keeps_the_rest() {
     client().start().await.expect("ignored: nothing is pending");
     assert_eq!(address(), "?tab=2&x=a+b#/route");
     show(&before);
+}
+
+/// What the browser says of a token's signature.
+async fn signature(token: &str, key: &str) -> Signature {
+    let mut keys = Keys::default();
+    let answer = HttpResponse {
+        url: String::new(),
+        status: 200,
+        content_type: "application/json".into(),
+        retry_after: None,
+        body: format!(r#"{{"keys":[{key}]}}"#).into(),
+    };
+    keys.receive(Ok(answer)).expect("a key set");
+    let token = Unverified::parse(token, Algorithms::ALL).expect("well formed");
+    keys::check(keys.select(&token).expect("one key")).await
+}
+
+#[wasm_bindgen_test]
+async fn signatures_of_the_rfcs_are_right_and_altered_ones_are_not() {
+    for (label, key, token) in known::SIGNED {
+        assert_eq!(signature(token, key).await, Signature::Right, "{label}");
+        let (signed, octets) = token.rsplit_once('.').expect("three parts");
+        assert_eq!(signature(&format!("{signed}AAAA.{octets}"), key).await, Signature::Wrong, "{label}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn idt_72_signatures_outside_of_the_curve_are_wrong() {
+    let (_, key, token) = known::SIGNED[1];
+    let (signed, _) = token.rsplit_once('.').expect("three parts");
+    // No number at all; then r and s that are as large as a number of 32 octets can be.
+    for octets in ["A".repeat(86), "_".repeat(85) + "w"] {
+        assert_eq!(signature(&format!("{signed}.{octets}"), key).await, Signature::Wrong);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_point_that_is_not_on_its_curve_is_no_key() {
+    let (_, key, token) = known::SIGNED[1];
+    assert_eq!(signature(token, &key.replacen("\"y\":\"x", "\"y\":\"y", 1)).await, Signature::Unusable);
 }

@@ -11,9 +11,7 @@ use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::form;
 use valet_key::protocol::http::Method;
-use valet_key::protocol::logout;
 use valet_key::protocol::metadata::Discovery;
-use valet_key::protocol::secret::Secret;
 use valet_key::protocol::token::{TokenRequest, TokenResponse};
 use valet_key::protocol::transaction::Transaction;
 
@@ -401,41 +399,5 @@ fn token_responses_are_read_strictly() {
     ] {
         let tokens = TokenResponse::from_response(&ok(&format!(r#","expires_in":{spelling}"#))).expect(spelling);
         assert_eq!(tokens.expires_in, Some(expected), "{spelling}");
-    }
-}
-
-#[test]
-fn signing_out_revokes_the_refresh_token_first() {
-    let leftover = [Secret::new("r"), Secret::new("a")];
-    let requests = logout::revocation_requests(&leftover, &metadata(), &config());
-    let forms: Vec<_> = requests
-        .iter()
-        .map(|request| match &request.method {
-            Method::Post(form) => form.expose().to_owned(),
-            Method::Get => panic!("RFC 7009 §2.1: POST"),
-        })
-        .collect();
-    assert_eq!(
-        forms,
-        ["token=r&token_type_hint=refresh_token&client_id=spa", "token=a&token_type_hint=access_token&client_id=spa"]
-    );
-    let bad = discover(&METADATA.replace("https://as.test/revoke", "http://as.test/revoke"))
-        .expect("signing in works all the same");
-    assert!(logout::revocation_requests(&leftover, &bad, &config()).is_empty(), "no token goes there");
-}
-
-#[test]
-fn the_end_of_the_providers_session_has_an_address() {
-    let url =
-        logout::end_session_url(&metadata(), &config(), "https://app.test/bye").expect("acceptable").expect("offered");
-    assert_eq!(url, "https://as.test/logout?client_id=spa&post_logout_redirect_uri=https%3A%2F%2Fapp.test%2Fbye");
-    for bad in ["javascript:alert(1)", "http://as.test/logout"] {
-        let metadata =
-            discover(&METADATA.replace("https://as.test/logout", bad)).expect("signing in works all the same");
-        let result = logout::end_session_url(&metadata, &config(), "https://app.test/bye");
-        assert_eq!(code(&result), Some("url_rejected"), "{bad}");
-    }
-    for bad in ["javascript:1", "//evil.test", "https://app.test/#x"] {
-        assert_eq!(code(&logout::end_session_url(&metadata(), &config(), bad)), Some("config_error"), "{bad}");
     }
 }

@@ -43,7 +43,9 @@ fn nothing_printable_holds_a_credential() {
     let tokens = TokenResponse::from_response(&answer).expect("well formed");
     assert_silent("a token response", &format!("{tokens:?}"));
     let mut session = Session::default();
-    session.sign_in(tokens, &transaction(), &config(), at(1)).0.expect("honest");
+    let proof = support::signing::proof(&tokens);
+    assert_silent("a proof", &format!("{proof:?}"));
+    session.sign_in(tokens, proof, &transaction(), &config(), at(1)).0.expect("honest");
     let tokens_only = format!("{session:?}");
     assert!(!tokens_only.contains(CANARY), "a session: {tokens_only}");
     assert_silent(

@@ -4,6 +4,7 @@ mod support;
 
 use std::sync::Arc;
 
+use support::signing::proof;
 use support::{at, claims, config, id_token, json, metadata, transaction};
 use valet_key::protocol::error::Error;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
@@ -37,7 +38,8 @@ fn sign_in(session: &mut Session, access: &str, claims: &str) -> Result<Change, 
     let response =
         tokens(access, &format!(r#","refresh_token":"r1","expires_in":600,"id_token":"{}""#, id_token(claims)));
     let tokens = TokenResponse::from_response(&response)?;
-    session.sign_in(tokens, &transaction(), &config(), at(0)).0
+    let proof = proof(&tokens);
+    session.sign_in(tokens, proof, &transaction(), &config(), at(0)).0
 }
 
 fn next(session: &mut Session, seconds: i64) -> Action {
@@ -57,7 +59,9 @@ fn outcome(
     outcome: Result<HttpResponse, Arc<Error>>,
     now: Now,
 ) -> (Option<&'static str>, Leftover) {
-    let (result, leftover) = session.refreshed(ticket, outcome, &config(), now);
+    let tokens = outcome.and_then(|response| TokenResponse::from_response(&response));
+    let proof = tokens.as_ref().map_or(Ok(None), |tokens| proof(tokens));
+    let (result, leftover) = session.refreshed(ticket, tokens, proof, &config(), now);
     (result.err().map(|error| error.code()), leftover)
 }
 
@@ -242,15 +246,17 @@ fn an_answer_that_comes_too_late_reaches_nobody() {
 fn the_same_user_again_costs_nobody_a_token() {
     let mut session = signed_in();
     let call = session.call();
-    let again = |sub: &str| {
+    let mut again = |sub: &str| {
         let members = format!(r#","refresh_token":"r9","id_token":"{}""#, id_token(&claims(&[("sub", sub)])));
-        TokenResponse::from_response(&tokens("a9", &members)).expect("well formed")
+        let tokens = TokenResponse::from_response(&tokens("a9", &members)).expect("well formed");
+        let proof = proof(&tokens);
+        session.sign_in(tokens, proof, &transaction(), &config(), at(0))
     };
-    let (result, leftover) = session.sign_in(again(r#""alice""#), &transaction(), &config(), at(0));
+    let (result, leftover) = again(r#""alice""#);
     assert_eq!((result.ok(), exposed(&leftover)), (Some(Change::SignedIn), vec![]), "one grant, to be revoked whole");
-    assert!(!session.is_overtaken(call), "a sign-in does not call off another one");
-    let (result, leftover) = session.sign_in(again(r#""bob""#), &transaction(), &config(), at(0));
+    let (result, leftover) = again(r#""bob""#);
     assert_eq!((result.ok(), exposed(&leftover)), (Some(Change::UserChanged), vec!["r9", "a9"]));
+    assert!(!session.is_overtaken(call), "a sign-in does not call off another one");
     session.end();
     assert!(session.is_overtaken(call), "a sign-out does");
 }
@@ -261,7 +267,7 @@ fn a_refused_sign_in_leaves_the_earlier_session() {
     assert!(sign_in(&mut session, "b1", &claims(&[("aud", r#""other""#)])).is_err());
     assert_eq!(token(&session), "a1");
     let no_id_token = TokenResponse::from_response(&tokens("b1", "")).expect("well formed");
-    let (result, leftover) = session.sign_in(no_id_token, &transaction(), &config(), at(0));
+    let (result, leftover) = session.sign_in(no_id_token, Ok(None), &transaction(), &config(), at(0));
     assert_eq!(support::code(&result), Some("id_token_invalid"), "OpenID Connect Core §3.1.3.3");
     assert_eq!((exposed(&leftover), token(&session)), (vec!["b1"], "a1"), "what came is revoked, what was is kept");
 }
@@ -279,7 +285,8 @@ fn a_token_that_an_api_refused_is_renewed_once() {
     let mut alone = Session::default();
     let only = TokenResponse::from_response(&tokens("a1", &format!(r#","id_token":"{}""#, id_token(&claims(&[])))))
         .expect("well formed");
-    alone.sign_in(only, &transaction(), &config(), at(0)).0.expect("an honest sign-in");
+    let proof = proof(&only);
+    alone.sign_in(only, proof, &transaction(), &config(), at(0)).0.expect("an honest sign-in");
     assert!(!alone.refused(alone.call()), "nothing to renew with");
 }
 
@@ -310,7 +317,8 @@ fn lifetimes_beyond_all_time_saturate() {
     let mut session = Session::default();
     let members = format!(r#","expires_in":9223372036854775807,"id_token":"{}""#, id_token(&claims(&[])));
     let endless = TokenResponse::from_response(&tokens("a1", &members)).expect("well formed");
-    session.sign_in(endless, &transaction(), &config(), at(0)).0.expect("an honest sign-in");
+    let proof = proof(&endless);
+    session.sign_in(endless, proof, &transaction(), &config(), at(0)).0.expect("an honest sign-in");
     assert!(matches!(next(&mut session, 86_400 * 365), Action::Use));
     assert!(session.view(at(5)).expect("signed in").contains("9223372036854775807"));
 }

@@ -4,7 +4,12 @@ mod support;
 
 use std::path::Path;
 
+use support::known::SIGNED;
+use support::signing::check;
+use valet_key::protocol::error::Error;
 use valet_key::protocol::json::Value;
+use valet_key::protocol::jwks::Keys;
+use valet_key::protocol::jwt::{Algorithms, Unverified};
 use valet_key::protocol::metadata::Discovery;
 use valet_key::protocol::pkce::CodeVerifier;
 use valet_key::protocol::token::TokenResponse;
@@ -86,4 +91,74 @@ fn the_json_test_suite() {
         count += 1;
     }
     assert!(count > 300, "only {count} files");
+}
+
+/// Whether a token is accepted with a key set, by the client and the checker of the tests; `Err` with the reason.
+fn accepted(token: &str, set: &str) -> Result<(), String> {
+    let reason = |error: std::sync::Arc<Error>| match &*error {
+        Error::IdTokenInvalid { reason } => (*reason).to_owned(),
+        other => other.code().to_owned(),
+    };
+    let mut keys = Keys::default();
+    keys.receive(Ok(support::json(200, set))).map_err(reason)?;
+    let token = Unverified::parse(token, Algorithms::ALL).map_err(reason)?;
+    let signature = check(&keys.select(&token).map_err(reason)?);
+    token.accept(signature).map(drop).map_err(reason)
+}
+
+#[test]
+fn signatures_of_the_rfcs_are_right_and_altered_ones_are_not() {
+    for (label, key, token) in SIGNED {
+        if key.contains("P-521") {
+            continue; // The checker here knows no P-521; browsers do, see tests/browser.rs.
+        }
+        let set = format!(r#"{{"keys":[{key}]}}"#);
+        assert_eq!(accepted(token, &set), Ok(()), "{label}");
+        let (signed, _) = token.rsplit_once('.').expect("three parts");
+        let altered = token.replacen(signed, &format!("{signed}AAAA"), 1);
+        assert_eq!(accepted(&altered, &set), Err("signature".into()), "{label}");
+    }
+}
+
+/// <https://github.com/C2SP/wycheproof>: signatures and key sets, right ones and attacks.
+#[test]
+fn wycheproof() {
+    let (mut right, mut refused, mut left_out) = (0, 0, 0);
+    for name in ["wycheproof_json_web_signature.json", "wycheproof_json_web_key.json"] {
+        let Some(file) = data(name) else { return };
+        let text = std::fs::read_to_string(file).expect("a file");
+        let all = Value::parse(&text).expect("JSON");
+        for group in all.get("testGroups").and_then(Value::as_array).expect("groups") {
+            let mut set = String::new();
+            // A group without public keys is about HMAC, which is refused whatever the key.
+            group.get("public").or(group.get("private")).expect("a key").write(&mut set);
+            if group.get("public").and_then(|key| key.get("keys")).is_none() {
+                set = format!(r#"{{"keys":[{set}]}}"#);
+            }
+            let symmetric = group.get("public").is_none();
+            for test in group.get("tests").and_then(Value::as_array).expect("tests") {
+                let says = |name| test.get(name).and_then(Value::as_str).unwrap_or_default();
+                // Whether a chip made the primes badly takes more than looking at them.
+                if says("comment") == "rejectsKeyWithRocaVulnerability" {
+                    continue;
+                }
+                let label = format!("{name} {:?} {}", test.get("tcId"), says("comment"));
+                let outcome = accepted(says("jws"), &set);
+                // Keys of the set whose `alg` is not the token's: `PS256` for a PS384, and `ES521`, which is no name.
+                let misnamed = matches!(says("comment"), "Figure20" | "Figure27");
+                if says("result") == "valid" && !symmetric && !misnamed {
+                    if set.contains("P-521") {
+                        left_out += 1;
+                        continue;
+                    }
+                    assert_eq!(outcome, Ok(()), "{label}");
+                    right += 1;
+                } else {
+                    assert!(outcome.is_err(), "{label}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(right > 50 && refused > 200, "{right} right, {refused} refused, {left_out} left out");
 }

@@ -21,20 +21,37 @@ extern "C" {
     fn fetch(request: &Request) -> Promise;
 }
 
+/// A request on its way.
+pub(super) struct Started {
+    request: Request,
+    answer: JsFuture,
+}
+
 /// Sends a request to the authorization server: without cookies, caches, referrer or redirects, and with a deadline.
 ///
 /// # Errors
 ///
 /// [`Error::Network`], [`Error::Timeout`], [`Error::TooLarge`].
 pub(super) async fn send(request: HttpRequest, timeout: u32) -> Result<HttpResponse, Arc<Error>> {
+    finish(start(request, timeout)?).await
+}
+
+/// The first half of [`send`], which waits for nothing.
+pub(super) fn start(request: HttpRequest, timeout: u32) -> Result<Started, Arc<Error>> {
+    let request = prepare(request, timeout)?;
+    let answer = JsFuture::from(fetch(&request));
+    Ok(Started { request, answer })
+}
+
+/// The browser's request of one of the protocol's.
+pub(super) fn prepare(request: HttpRequest, timeout: u32) -> Result<Request, Arc<Error>> {
     let HttpRequest { url, method } = request;
-    let signal = AbortSignal::timeout_with_u32(timeout);
     let init = RequestInit::new();
     init.set_cache(RequestCache::NoStore);
     init.set_credentials(RequestCredentials::Omit);
     init.set_redirect(RequestRedirect::Manual);
     init.set_referrer_policy(ReferrerPolicy::NoReferrer);
-    init.set_signal(Some(&signal));
+    init.set_signal(Some(&AbortSignal::timeout_with_u32(timeout)));
     if let Method::Post(form) = &method {
         init.set_method("POST");
         init.set_body(&form.expose().into());
@@ -46,11 +63,16 @@ pub(super) async fn send(request: HttpRequest, timeout: u32) -> Result<HttpRespo
     if matches!(method, Method::Post(_)) {
         headers.set("Content-Type", "application/x-www-form-urlencoded").map_err(refused)?;
     }
-    read(url, &request).await.map_err(|failure| match failure {
-        Failure::TooLarge => Error::TooLarge { part: "answer" }.into(),
-        Failure::Lost if signal.aborted() => Error::Timeout { url: request.url() }.into(),
-        Failure::Lost => Error::Network { url: request.url() }.into(),
-    })
+    Ok(request)
+}
+
+/// The other half of [`send`].
+pub(super) async fn finish(started: Started) -> Result<HttpResponse, Arc<Error>> {
+    let Started { request, answer } = started;
+    match answer.await {
+        Ok(answer) => read(&request, answer.unchecked_into()).await,
+        Err(_) => Err(lost(&request)),
+    }
 }
 
 /// Sends a request of the app. Headers and body of the answer are the app's to read.
@@ -67,25 +89,29 @@ pub(super) async fn pass(request: &Request) -> Result<web_sys::Response, Arc<Err
     Ok(answer.unchecked_into())
 }
 
-enum Failure {
-    Lost,
-    TooLarge,
+/// Why there is no answer.
+fn lost(request: &Request) -> Arc<Error> {
+    let url = request.url();
+    Arc::new(if request.signal().aborted() { Error::Timeout { url } } else { Error::Network { url } })
 }
 
-async fn read(url: String, request: &Request) -> Result<HttpResponse, Failure> {
-    let lost = |_| Failure::Lost;
-    let answer = JsFuture::from(fetch(request)).await.map_err(lost)?;
-    let response = Response::from(answer.unchecked_into::<web_sys::Response>());
+/// Reads an answer of the authorization server to its end.
+///
+/// # Errors
+///
+/// Those of [`send`].
+pub(super) async fn read(request: &Request, answer: web_sys::Response) -> Result<HttpResponse, Arc<Error>> {
+    let response = Response::from(answer);
     if response.type_() == ResponseType::Opaqueredirect {
-        return Err(Failure::Lost);
+        return Err(lost(request));
     }
     let mut body = Vec::new();
     if let Some(stream) = response.body() {
         let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
         loop {
-            let part = JsFuture::from(reader.read()).await.map_err(lost)?;
+            let part = JsFuture::from(reader.read()).await.map_err(|_| lost(request))?;
             // The end is the part without a chunk.
-            let chunk = Reflect::get(&part, &"value".into()).map_err(lost)?;
+            let chunk = Reflect::get(&part, &"value".into()).map_err(|_| lost(request))?;
             if chunk.is_undefined() {
                 break;
             }
@@ -93,14 +119,14 @@ async fn read(url: String, request: &Request) -> Result<HttpResponse, Failure> {
             if body.len() + chunk.length() as usize > MAX_RESPONSE {
                 // Whether or not the rest can be stopped, nobody reads it.
                 drop(reader.cancel());
-                return Err(Failure::TooLarge);
+                return Err(Error::TooLarge { part: "answer" }.into());
             }
             body.extend(chunk.to_vec());
         }
     }
     let header = |name| response.headers().get(name).unwrap_or_default();
     Ok(HttpResponse {
-        url,
+        url: request.url(),
         status: response.status(),
         content_type: header("content-type"),
         retry_after: json::integer(&header("retry-after")).and_then(|seconds| seconds.try_into().ok()),

@@ -4,6 +4,7 @@
 
 mod bell;
 mod fetch;
+pub mod keys;
 pub mod page;
 mod place;
 mod store;
@@ -13,17 +14,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bell::Bell;
+use fetch::Started;
 
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use crate::protocol::authorization_response::AuthorizationResponse;
-use crate::protocol::config::Config;
+use crate::protocol::config::{Config, Userinfo};
 use crate::protocol::error::Error;
 use crate::protocol::json::Value;
+use crate::protocol::jwks::Keys;
+use crate::protocol::jwt::{Algorithms, Unverified, Verified};
 use crate::protocol::logout;
 use crate::protocol::metadata::{Discovery, ServerMetadata};
-use crate::protocol::session::{Action, Call, Change, Leftover, Session};
+use crate::protocol::pkce::random_text;
+use crate::protocol::session::{Action, Call, Change, Leftover, Proof, Session};
 use crate::protocol::token::{TokenRequest, TokenResponse};
 use crate::protocol::transaction::Transaction;
+use crate::protocol::userinfo;
 
 /// Codes with which a provider says that it cannot sign in without asking (OpenID Connect Core §3.1.2.6): after a
 /// silent attempt a normal answer, no error.
@@ -35,6 +41,7 @@ const INTERACTION_NEEDED: [&str; 4] =
 pub struct Client {
     config: Config,
     lookup: RefCell<Lookup>,
+    keys: RefCell<Keys>,
     session: RefCell<Session>,
     change: Cell<Option<Change>>,
     settled: Bell,
@@ -72,6 +79,7 @@ impl Client {
         Ok(Self {
             config,
             lookup: RefCell::new(Lookup { found, ..Lookup::default() }),
+            keys: RefCell::default(),
             session: RefCell::default(),
             change: Cell::new(None),
             settled: Bell::default(),
@@ -119,15 +127,18 @@ impl Client {
             Err(error) => return Err(error),
         };
         let call = self.session.borrow().call();
+        let keys = self.keys.borrow_mut().early(&metadata, place::now());
+        let keys = keys.map(|request| fetch::start(request, self.config.timeout)).transpose()?;
         let (request, transaction) = TokenRequest::for_grant(grant, &self.config);
         let response = fetch::send(request.request(&metadata.token_endpoint), self.config.timeout).await?;
         let tokens = TokenResponse::from_response(&response)?;
+        let proof = self.prove(&tokens, &metadata, keys).await;
         let outcome = {
             let mut session = self.session.borrow_mut();
             if session.is_overtaken(call) {
                 (Err(Error::Cancelled.into()), tokens.into_leftover())
             } else {
-                session.sign_in(tokens, &transaction, &self.config, place::now())
+                session.sign_in(tokens, proof, &transaction, &self.config, place::now())
             }
         };
         let (result, leftover) = outcome;
@@ -173,11 +184,19 @@ impl Client {
                 );
             }
         }
+        self.authorised(&request, again).await
+    }
+
+    async fn authorised(
+        &self,
+        request: &web_sys::Request,
+        again: Option<web_sys::Request>,
+    ) -> Result<web_sys::Response, Arc<Error>> {
         let call = self.session.borrow().call();
         self.ready(call).await?;
         // Captured only once the token that this request carries is settled.
         let call = self.session.borrow().call();
-        let response = self.pass(&request).await?;
+        let response = self.pass(request).await?;
         if response.status() != 401 || !self.session.borrow_mut().refused(call) {
             return Ok(response);
         }
@@ -188,6 +207,32 @@ impl Client {
             Err(error) if matches!(*error, Error::LoginRequired) => Ok(response),
             Err(error) => Err(error),
         }
+    }
+
+    /// What the provider says of the user, as a JSON object: the claims as they come. In a session without an ID Token
+    /// the app has to say whom it expects.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if nobody is expected, [`Error::LoginRequired`], [`Error::UserinfoInvalid`],
+    /// [`Error::MetadataInvalid`], and what can go wrong on the way. The session is kept.
+    pub async fn userinfo(&self, sub: Option<&str>) -> Result<String, Arc<Error>> {
+        let subject = self.session.borrow().subject().map(String::from);
+        let expected = [subject.as_deref(), sub];
+        if expected == [None; 2] && self.session.borrow().access_token().is_some() {
+            return Err(Error::config("sub", "no ID Token says who this is: name the user who is expected"));
+        }
+        let metadata = self.metadata().await?;
+        let request = fetch::prepare(userinfo::request(&metadata)?, self.config.timeout)?;
+        let response = self.authorised(&request, request.clone().ok()).await?;
+        let response = fetch::read(&request, response).await?;
+        let mut claims = String::from(userinfo::text(&response)?);
+        if self.config.userinfo == Userinfo::Signed {
+            let token = self.verify(&claims, Algorithms::ALL, &metadata, None).await;
+            claims = token.map_err(userinfo::of_userinfo)?.claims;
+        }
+        userinfo::check(&claims, expected, &metadata, &self.config)?;
+        Ok(claims)
     }
 
     /// A valid access token, renewed if need be. Whoever calls this leaves the protection of the worker behind.
@@ -219,19 +264,36 @@ impl Client {
     }
 
     /// Forgets the session, revokes its tokens, and says where the page goes to end the provider's own session and come
-    /// back to `return_to`.
+    /// back to `return_to`; nowhere, without that.
     ///
     /// # Errors
     ///
     /// [`Error::UrlRejected`] if the provider names an unacceptable address. The session is over all the same.
-    pub async fn end(&self, return_to: &str) -> Result<Option<String>, Arc<Error>> {
+    pub async fn end(&self, return_to: Option<&str>) -> Result<Option<String>, Arc<Error>> {
+        let id_token = self.session.borrow().id_token().cloned();
         let leftover = self.forget(Change::SignedOut);
         self.settled.ring();
         self.revoke(leftover).await;
+        let Some(return_to) = return_to else { return Ok(None) };
         match self.metadata().await {
-            Ok(metadata) => logout::end_session_url(&metadata, &self.config, return_to),
+            Ok(metadata) => {
+                let state = random_text(place::entropy()?);
+                logout::end_session_url(&metadata, &self.config, return_to, &state, id_token.as_ref())
+            }
             Err(_) => Ok(None),
         }
+    }
+
+    /// Ends the session if the provider says so: `query` is that of the page which the provider loads in a frame
+    /// (Front-Channel Logout §2). Gives whether it meant this session.
+    pub async fn front_channel(&self, query: &str) -> bool {
+        let named = self.session.borrow().is_named_by(query);
+        if named {
+            let leftover = self.forget(Change::Ended);
+            self.settled.ring();
+            self.revoke(leftover).await;
+        }
+        named
     }
 
     /// Fetches the metadata, so that a later sign-in leaves at once.
@@ -303,6 +365,42 @@ impl Client {
         Err(Error::DiscoveryFailed { url: self.config.issuer.clone() }.into())
     }
 
+    /// Checks the signature of the ID Token among these, if it is asked for. `keys` are on their way already, or at hand.
+    async fn prove(&self, tokens: &TokenResponse, metadata: &ServerMetadata, keys: Option<Started>) -> Proof {
+        let Some(token) = tokens.id_token.as_ref().filter(|_| self.config.openid) else { return Ok(None) };
+        self.verify(token.expose(), metadata.algorithms, metadata, keys).await.map(Some)
+    }
+
+    async fn verify(
+        &self,
+        token: &str,
+        allowed: Algorithms,
+        metadata: &ServerMetadata,
+        mut keys: Option<Started>,
+    ) -> Result<Verified, Arc<Error>> {
+        let token = Unverified::parse(token, allowed)?;
+        loop {
+            let received = match keys.take() {
+                Some(started) => {
+                    let outcome = fetch::finish(started).await;
+                    self.keys.borrow_mut().receive(outcome)
+                }
+                None => Ok(()),
+            };
+            let selected = self.keys.borrow().select(&token);
+            let unknown = match selected {
+                Ok(question) => {
+                    let signature = keys::check(question).await;
+                    return token.accept(signature);
+                }
+                Err(error) => error,
+            };
+            received?;
+            let request = self.keys.borrow_mut().again(metadata, place::now()).ok_or(unknown)?;
+            keys = Some(fetch::start(request, self.config.timeout)?);
+        }
+    }
+
     /// Returns when the access token may be attached.
     async fn ready(&self, call: Call) -> Result<(), Arc<Error>> {
         if self.session.borrow().access_token().is_none() {
@@ -317,9 +415,14 @@ impl Client {
                 Action::SignIn => return Err(Error::LoginRequired.into()),
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
-                    let outcome = fetch::send(request, self.config.timeout).await;
+                    let answer = fetch::send(request, self.config.timeout).await;
+                    let tokens = answer.and_then(|response| TokenResponse::from_response(&response));
+                    let proof = match &tokens {
+                        Ok(tokens) => self.prove(tokens, &metadata, None).await,
+                        Err(_) => Ok(None),
+                    };
                     let (result, leftover) =
-                        self.session.borrow_mut().refreshed(ticket, outcome, &self.config, place::now());
+                        self.session.borrow_mut().refreshed(ticket, tokens, proof, &self.config, place::now());
                     match &result {
                         Ok(change) => self.change.set(Some(*change)),
                         Err(error) if !leftover.is_empty() && !matches!(**error, Error::Cancelled) => {

@@ -77,7 +77,7 @@ impl Client {
     ///
     /// Those of [`Client::end`]; [`Error::Config`] outside of a page.
     pub async fn sign_out(&self, return_to: &str) -> Result<(), Arc<Error>> {
-        match self.end(return_to).await? {
+        match self.end(Some(return_to)).await? {
             Some(url) => window()?
                 .location()
                 .assign(&url)

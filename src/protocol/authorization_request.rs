@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::config::{Config, check_page_url, scope};
 use super::error::Error;
 use super::form;
+use super::json;
 use super::metadata::ServerMetadata;
 use super::pkce::{CodeVerifier, random_text};
 use super::secret::Secret;
@@ -72,12 +73,17 @@ impl SignIn<'_> {
     /// # Errors
     ///
     /// [`Error::Config`] names `redirectUri`, `scope`, a `returnTo` that is no path of this origin, or a parameter that
-    /// belongs to the client.
+    /// belongs to the client, or is a `max_age` that is no number of seconds.
     pub fn check(&self, config: &Config) -> Result<String, Arc<Error>> {
         check_page_url("redirectUri", self.redirect_uri)?;
         return_target(self.return_to)?;
-        if let Some((name, _)) = self.params.iter().find(|(name, _)| RESERVED.contains(&name.as_str())) {
-            return Err(Error::config(name, "set by the client, not by `params`"));
+        for (name, value) in self.params {
+            if RESERVED.contains(&name.as_str()) {
+                return Err(Error::config(name, "set by the client, not by `params`"));
+            }
+            if name == "max_age" && json::integer(value).is_none_or(|seconds| seconds < 0) {
+                return Err(Error::config(name, "no number of seconds"));
+            }
         }
         scope(self.scope, config.openid)
     }
@@ -108,6 +114,11 @@ impl AuthorizationRequest {
         let scope = sign_in.check(config)?;
         let SignIn { redirect_uri, return_to, params, in_window, .. } = sign_in;
         let state = random_text(entropy.state);
+        let asked = |name| params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+        let prompt = asked("prompt");
+        // To sign in anew is to have signed in no time ago. Saying so makes `auth_time` due in the ID Token.
+        let anew = prompt.split(' ').any(|one| one == "login");
+        let max_age = if anew { "0" } else { asked("max_age") };
         let transaction = Box::new(Transaction {
             state: if in_window { Secret::new(&[state.expose(), IN_WINDOW].concat()) } else { state },
             nonce: if config.openid { random_text(entropy.nonce) } else { Secret::new("") },
@@ -116,7 +127,9 @@ impl AuthorizationRequest {
             redirect_uri: redirect_uri.into(),
             scope,
             return_to: return_to.into(),
-            silent: params.iter().any(|(name, value)| name == "prompt" && value == "none"),
+            silent: prompt == "none",
+            acr_values: asked("acr_values").into(),
+            max_age: max_age.into(),
             started: now.wall,
             metadata: metadata.json.clone(),
         });
@@ -131,6 +144,7 @@ impl AuthorizationRequest {
             ("nonce", transaction.nonce.expose()),
             ("code_challenge", &transaction.code_verifier.challenge()),
             ("code_challenge_method", "S256"),
+            ("max_age", if asked("max_age").is_empty() { max_age } else { "" }),
         ] {
             if !value.is_empty() {
                 form::append(&mut query, name, value);

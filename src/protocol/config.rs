@@ -21,14 +21,28 @@ pub struct Config {
     pub openid: bool,
     /// Where the access token may go.
     pub api: ApiList,
+    /// How UserInfo answers, as registered at the provider.
+    pub userinfo: Userinfo,
+    /// Whether the ID Token goes along to the provider at sign-out (RP-Initiated Logout §2, `id_token_hint`).
+    pub id_token_hint: bool,
     /// Whether `http` is acceptable on this device itself.
     pub loopback: Loopback,
     /// Milliseconds until a request counts as unanswered.
     pub timeout: u32,
 }
 
+/// How UserInfo answers (OpenID Connect Core §5.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Userinfo {
+    /// As plain JSON.
+    Json,
+    /// As a signed JWT.
+    Signed,
+}
+
 /// The options as the app spells them. URLs are absolute here: whoever knows the page resolved them.
-const OPTIONS: [&str; 7] = ["allowLoopbackHttp", "api", "clientId", "issuer", "openid", "server", "timeout"];
+const OPTIONS: [&str; 9] =
+    ["allowLoopbackHttp", "api", "clientId", "idTokenHint", "issuer", "openid", "server", "timeout", "userinfo"];
 
 impl Config {
     /// Reads options, as one JSON object.
@@ -73,6 +87,12 @@ impl Config {
             server: None,
             client_id: client_id.into(),
             openid,
+            userinfo: match text(&options, "userinfo")? {
+                None | Some("json") => Userinfo::Json,
+                Some("signed") => Userinfo::Signed,
+                Some(_) => return Err(Error::config("userinfo", "neither `json` nor `signed`")),
+            },
+            id_token_hint: flag(&options, "idTokenHint")? == Some(true),
             loopback,
             timeout,
             issuer: issuer.into(),

@@ -83,7 +83,7 @@ pub enum Error {
     StateMismatch { reason: &'static str },
     /// The deadline passed.
     Timeout { url: String },
-    /// The server refused the token request (RFC 6749 §5.2).
+    /// The server refused the token request (RFC 6749 §5.2), or UserInfo the token (RFC 6750 §3.1).
     TokenRefused(OAuthError),
     /// The answer is larger than any honest one.
     TooLarge { part: &'static str },
@@ -93,6 +93,8 @@ pub enum Error {
     Unsupported { feature: &'static str },
     /// An endpoint is not an acceptable URL.
     UrlRejected { member: String },
+    /// UserInfo breaks a rule of OpenID Connect Core §5.3; `reason` names the claim or the part.
+    UserinfoInvalid { reason: &'static str },
 }
 
 impl Error {
@@ -134,6 +136,7 @@ impl Error {
             Self::Unexpected(_) => "unexpected",
             Self::Unsupported { .. } => "unsupported",
             Self::UrlRejected { .. } => "url_rejected",
+            Self::UserinfoInvalid { .. } => "userinfo_invalid",
         }
     }
 
@@ -200,11 +203,12 @@ impl Error {
             Self::SessionEnded => ["the session is over", "", "", ""],
             Self::StateMismatch { reason } => ["the response belongs to no pending sign-in: ", reason, "", ""],
             Self::Timeout { url } => [url, " did not answer in time", "", ""],
-            Self::TokenRefused(_) => ["the server refused the token request", "", "", ""],
+            Self::TokenRefused(_) => ["the server refused the token, or the request for one", "", "", ""],
             Self::TooLarge { part } => ["the ", part, " is larger than any honest one", ""],
             Self::Unexpected(what) => ["unexpected: ", what, "", ""],
             Self::Unsupported { feature } => ["not supported by this client: ", feature, "", ""],
             Self::UrlRejected { member } => ["`", member, "` is not an acceptable https URL", ""],
+            Self::UserinfoInvalid { reason } => ["UserInfo is not acceptable: ", reason, "", ""],
         };
         parts.concat()
     }
@@ -231,6 +235,7 @@ impl Error {
             }
             Self::IdTokenInvalid { reason } => match *reason {
                 "exp" | "iat" | "nbf" => "Compare this device's clock with the server's.",
+                "acr" | "auth_time" => "The provider did not sign the user in as asked. Try again, or ask for less.",
                 "aud" | "azp" => "Check `clientId`, and that the provider issues ID Tokens for this client.",
                 _ => "The provider is misconfigured, or somebody is between.",
             },
@@ -252,6 +257,7 @@ impl Error {
             Self::ResponseInvalid { .. } | Self::TooLarge { .. } => "The server breaks the specification.",
             Self::ServerUnavailable { .. } | Self::Timeout { .. } => "Try again later. The session is kept.",
             Self::Unexpected(_) => "Please report it.",
+            Self::UserinfoInvalid { .. } => "Check the option `userinfo`. The session is kept; what came is of no use.",
             Self::Unsupported { .. } => "Change it at the provider.",
         }
     }

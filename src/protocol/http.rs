@@ -59,7 +59,7 @@ impl HttpResponse {
         (200..300).contains(&self.status)
     }
 
-    /// The text of a JSON answer; its `Content-Type` must say that it is one.
+    /// The text of a JSON answer, or of a JWT, which nobody takes for JSON; its `Content-Type` must say that it is one.
     ///
     /// # Errors
     ///
@@ -75,6 +75,7 @@ impl HttpResponse {
         }
         let media_type = self.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if media_type != "application/json"
+            && media_type != "application/jwt"
             && !(media_type.starts_with("application/") && media_type.ends_with("+json"))
         {
             return Err(self.not_json());

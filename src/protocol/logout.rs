@@ -1,4 +1,4 @@
-//! Ending a session at the server: revocation (RFC 7009) and RP-Initiated Logout.
+//! Ending a session at the server: revocation (RFC 7009) and RP-Initiated Logout; and by the server: Front-Channel Logout.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use super::config::{Config, check_page_url};
 use super::error::Error;
 use super::form;
 use super::http::{HttpRequest, Method};
+use super::json::Value;
 use super::metadata::{ServerMetadata, acceptable};
 use super::secret::Secret;
 
@@ -31,7 +32,7 @@ pub fn revocation_requests(leftover: &[Secret], metadata: &ServerMetadata, confi
 }
 
 /// Where the page goes to end the provider's own session (RP-Initiated Logout §2), to come back to `return_to`. `None` if
-/// the server offers none.
+/// the server offers none. Amazon Cognito and older Auth0 tenants have shapes of their own, without `state` and hint.
 ///
 /// # Errors
 ///
@@ -40,13 +41,38 @@ pub fn end_session_url(
     metadata: &ServerMetadata,
     config: &Config,
     return_to: &str,
+    state: &Secret,
+    id_token_hint: Option<&Secret>,
 ) -> Result<Option<String>, Arc<Error>> {
     check_page_url("postLogoutRedirectUri", return_to)?;
-    let Some(url) = &metadata.end_session_endpoint else { return Ok(None) };
+    let issuer = &config.issuer;
+    let (url, parameter) = match &metadata.end_session_endpoint {
+        Some(url) if issuer.starts_with("https://cognito-idp.") => (url.clone(), "logout_uri"),
+        Some(url) => (url.clone(), "post_logout_redirect_uri"),
+        None if issuer.ends_with(".auth0.com/") => ([issuer, "v2/logout"].concat(), "returnTo"),
+        None => return Ok(None),
+    };
     let endpoint =
-        acceptable(url, config).ok_or_else(|| Error::UrlRejected { member: "end_session_endpoint".into() })?;
+        acceptable(&url, config).ok_or_else(|| Error::UrlRejected { member: "end_session_endpoint".into() })?;
     let mut query = String::new();
     form::append(&mut query, "client_id", &config.client_id);
-    form::append(&mut query, "post_logout_redirect_uri", return_to);
+    form::append(&mut query, parameter, return_to);
+    if parameter == "post_logout_redirect_uri" {
+        form::append(&mut query, "state", state.expose());
+        if let Some(id_token_hint) = id_token_hint {
+            form::append(&mut query, "id_token_hint", id_token_hint.expose());
+        }
+    }
     Ok(Some(endpoint.with_query(&query)))
+}
+
+/// Whether the query of a front-channel logout page names a session, by its issuer and its `sid`, each of them once and
+/// to the letter (Front-Channel Logout §3). Less than that could be anybody's link.
+pub fn names_session(query: &str, issuer: &str, claims: &Value<'_>) -> bool {
+    let Some(parameters) = form::parse(query) else { return false };
+    let sid = claims.get("sid").and_then(Value::as_str);
+    [("iss", Some(issuer)), ("sid", sid)].iter().all(|(name, expected)| {
+        let mut found = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        expected.is_some() && found.next() == *expected && found.next().is_none()
+    })
 }

@@ -6,6 +6,7 @@ use super::config::Config;
 use super::error::Error;
 use super::http::{HttpRequest, HttpResponse, Method, REPEATED};
 use super::json::Value;
+use super::jwt::Algorithms;
 use super::url::Url;
 
 /// What the client has to know of the server. Every URL in it is acceptable.
@@ -17,6 +18,12 @@ pub struct ServerMetadata {
     pub authorization_endpoint: Url,
     /// RFC 6749 §3.2.
     pub token_endpoint: Url,
+    /// RFC 8414 §2, OpenID Connect Discovery §3; always there for OpenID Connect.
+    pub jwks_uri: Option<Url>,
+    /// OpenID Connect Discovery §3.
+    pub userinfo_endpoint: Option<Url>,
+    /// What an ID Token may be signed with, by OpenID Connect Discovery §3 and by this client.
+    pub algorithms: Algorithms,
     /// RFC 7009 §2. Kept as sent, and checked when it is used: a fault there must not keep anyone from signing in.
     pub revocation_endpoint: Option<String>,
     /// RP-Initiated Logout §2.1. Kept as sent, like the one above.
@@ -85,7 +92,8 @@ impl ServerMetadata {
     /// # Errors
     ///
     /// [`Error::IssuerMismatch`] (RFC 8414 §3.3), [`Error::MetadataInvalid`], [`Error::UrlRejected`] for an endpoint
-    /// that is not `https`, [`Error::Unsupported`] for a server that does without S256 or the code flow.
+    /// that is not `https`, [`Error::Unsupported`] for a server that does without S256, the code flow, or
+    /// signatures of key pairs.
     pub fn parse(value: &Value<'_>, config: &Config) -> Result<Self, Arc<Error>> {
         let issuer = match text(value, "issuer")? {
             Some(issuer) if issuer == config.issuer || config.issuer.is_empty() => issuer,
@@ -99,9 +107,20 @@ impl ServerMetadata {
         value.write(&mut json);
         requires(value, "response_types_supported", &["code"], "a server without the authorization code flow")?;
         requires(value, "code_challenge_methods_supported", &["S256"], "a server without PKCE by S256")?;
+        let listed = list(value, "id_token_signing_alg_values_supported")?;
+        let algorithms = match listed.filter(|_| config.openid) {
+            Some(list) => Algorithms::of(list).ok_or(Error::Unsupported { feature: "its ID Tokens' algorithms" })?,
+            None => Algorithms::ALL,
+        };
         Ok(Self {
             json,
             issuer,
+            algorithms,
+            jwks_uri: if config.openid { Some(endpoint(value, "jwks_uri", config)?) } else { None },
+            userinfo_endpoint: match value.get("userinfo_endpoint") {
+                Some(_) => Some(endpoint(value, "userinfo_endpoint", config)?),
+                None => None,
+            },
             authorization_endpoint: endpoint(value, "authorization_endpoint", config)?,
             token_endpoint: endpoint(value, "token_endpoint", config)?,
             revocation_endpoint: text(value, "revocation_endpoint")?,
@@ -140,10 +159,16 @@ pub(super) fn acceptable(text: &str, config: &Config) -> Option<Url> {
     Url::parse(text, config.loopback).filter(|url| !url.rest().contains('#'))
 }
 
+fn list<'a>(value: &'a Value<'_>, member: &str) -> Result<Option<&'a [Value<'a>]>, Arc<Error>> {
+    match value.get(member) {
+        None => Ok(None),
+        Some(list) => list.as_array().map(Some).ok_or_else(|| missing(member)),
+    }
+}
+
 /// A list that is there must hold one of the values; a list that is absent says nothing.
 fn requires(value: &Value<'_>, member: &str, any: &[&str], feature: &'static str) -> Result<(), Arc<Error>> {
-    let Some(list) = value.get(member) else { return Ok(()) };
-    let items = list.as_array().ok_or_else(|| missing(member))?;
+    let Some(items) = list(value, member)? else { return Ok(()) };
     let found = items.iter().any(|item| item.as_str().is_some_and(|text| any.contains(&text)));
     if found { Ok(()) } else { Err(Error::Unsupported { feature }.into()) }
 }

@@ -37,6 +37,6 @@ impl CodeVerifier {
 }
 
 /// 32 random octets as 43 unreserved characters, also good for `state` and `nonce`.
-pub(super) fn random_text(octets: [u8; 32]) -> Secret {
+pub fn random_text(octets: [u8; 32]) -> Secret {
     Secret::new(base64url::encode(&octets))
 }

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use super::config::Config;
 use super::error::Error;
-use super::http::{HttpRequest, HttpResponse};
+use super::http::HttpRequest;
 use super::id_token::Identity;
-use super::json;
+use super::json::{self, Value};
+use super::jwt::Verified;
+use super::logout;
 use super::secret::Secret;
 use super::time::Now;
 use super::token::{TokenRequest, TokenResponse};
@@ -80,6 +82,9 @@ impl Change {
     }
 }
 
+/// The ID Token of a token response after its signature was checked, if one came and is asked for.
+pub type Proof = Result<Option<Verified>, Arc<Error>>;
+
 /// Tokens that nobody needs any more, to be revoked: a refresh token first, since it can make new
 /// ones; an access token last, always there.
 pub type Leftover = Vec<Secret>;
@@ -96,6 +101,8 @@ pub struct Session {
 struct Live {
     issuer: String,
     identity: Option<Identity>,
+    /// As it came, for the provider to recognise; only where the app asked for that.
+    id_token: Option<Secret>,
     scope: String,
     access_token: Secret,
     refresh_token: Option<Secret>,
@@ -147,26 +154,27 @@ impl Live {
 }
 
 impl Session {
-    /// Begins a session with the tokens of a sign-in. The tokens of another user come back, to be revoked. Those of the
-    /// same user do not: a server may take new and old ones for one grant, and revoke it whole (RFC 7009 §2.1).
+    /// Begins a session with the tokens of a sign-in, of which `proof` is the ID Token. The tokens of another user come
+    /// back, to be revoked. Those of the same user do not: a server may take new and old ones for one grant, and revoke
+    /// it whole (RFC 7009 §2.1).
     ///
     /// # Errors
     ///
-    /// What [`Identity::from_sign_in`] says; [`Error::IdTokenInvalid`] with `missing` where OpenID Connect was asked for
+    /// What `proof` holds, and what [`Identity::from_sign_in`] says; [`Error::IdTokenInvalid`] with `missing` where OpenID Connect was asked for
     /// and no ID Token came. An earlier session is then still there, and the new tokens come back.
     pub fn sign_in(
         &mut self,
         tokens: Box<TokenResponse>,
+        proof: Proof,
         transaction: &Transaction,
         config: &Config,
         now: Now,
     ) -> (Result<Change, Arc<Error>>, Leftover) {
-        let identity = match &tokens.id_token {
-            _ if !config.openid => Ok(None),
-            Some(token) => {
-                Identity::from_sign_in(token.expose(), &tokens.access_token, transaction, config, now).map(Some)
-            }
-            None => Err(Error::IdTokenInvalid { reason: "missing" }.into()),
+        let identity = match proof {
+            Ok(Some(token)) => Identity::from_sign_in(token, &tokens.access_token, transaction, config, now).map(Some),
+            Ok(None) if config.openid => Err(Error::IdTokenInvalid { reason: "missing" }.into()),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
         };
         let identity = match identity {
             Ok(identity) => identity,
@@ -182,6 +190,7 @@ impl Session {
         let mut live = Box::new(Live {
             issuer: transaction.issuer.clone(),
             identity,
+            id_token: tokens.id_token.clone().filter(|_| config.id_token_hint),
             scope: transaction.scope.clone(),
             access_token: Secret::new(""),
             refresh_token: None,
@@ -253,7 +262,8 @@ impl Session {
         }
     }
 
-    /// Takes the outcome of a renewal, or of not being able to send it.
+    /// Takes the outcome of a renewal, or of not being able to send it. An ID Token whose signature cannot be checked
+    /// now, for lack of keys, counts as none: a renewal may do without (OpenID Connect Core §12.2).
     ///
     /// # Errors
     ///
@@ -263,11 +273,11 @@ impl Session {
     pub fn refreshed(
         &mut self,
         ticket: Ticket,
-        outcome: Result<HttpResponse, Arc<Error>>,
+        tokens: Result<Box<TokenResponse>, Arc<Error>>,
+        proof: Proof,
         config: &Config,
         now: Now,
     ) -> (Result<Change, Arc<Error>>, Leftover) {
-        let tokens = outcome.and_then(|response| TokenResponse::from_response(&response));
         let live = match &mut self.live {
             Some(live) if ticket.epoch == self.epoch => live,
             _ => {
@@ -276,7 +286,7 @@ impl Session {
             }
         };
         live.refreshing = false;
-        match tokens.and_then(|tokens| renew(live, tokens, config, now)) {
+        match tokens.and_then(|tokens| renew(live, tokens, proof, config, now)) {
             Ok(()) => (Ok(Change::Renewed), Leftover::new()),
             Err(error) => {
                 let ends = match &*error {
@@ -324,6 +334,23 @@ impl Session {
         self.live.as_ref().map(|live| &live.access_token)
     }
 
+    /// The user, where OpenID Connect says who it is.
+    pub fn subject(&self) -> Option<&str> {
+        Some(&self.live.as_ref()?.identity.as_ref()?.sub)
+    }
+
+    /// The ID Token of the sign-in, where it was to be kept.
+    pub fn id_token(&self) -> Option<&Secret> {
+        self.live.as_ref()?.id_token.as_ref()
+    }
+
+    /// Whether the query of a front-channel logout page means this session: see [`logout::names_session`].
+    pub fn is_named_by(&self, query: &str) -> bool {
+        let Some(live) = &self.live else { return false };
+        let claims = live.identity.as_ref().map_or("", |identity| &identity.claims);
+        Value::parse(claims).is_ok_and(|claims| logout::names_session(query, &live.issuer, &claims))
+    }
+
     /// What the app may know, as a JSON object; absent when signed out.
     pub fn view(&self, now: Now) -> Option<String> {
         let live = self.live.as_ref()?;
@@ -355,11 +382,20 @@ impl Session {
 }
 
 /// Takes new tokens, if the ID Token among them is of the same user (OpenID Connect Core §12.2).
-fn renew(live: &mut Live, tokens: Box<TokenResponse>, config: &Config, now: Now) -> Result<(), Arc<Error>> {
-    if let (Some(token), Some(earlier)) = (&tokens.id_token, &live.identity) {
-        let identity =
-            Identity::from_refresh(token.expose(), &tokens.access_token, earlier, &live.issuer, config, now)?;
-        live.identity = Some(identity);
+fn renew(
+    live: &mut Live,
+    tokens: Box<TokenResponse>,
+    proof: Proof,
+    config: &Config,
+    now: Now,
+) -> Result<(), Arc<Error>> {
+    match (proof, &live.identity) {
+        (Ok(Some(token)), Some(earlier)) => {
+            let identity = Identity::from_refresh(token, &tokens.access_token, earlier, &live.issuer, config, now)?;
+            live.identity = Some(identity);
+        }
+        (Err(error), _) if matches!(*error, Error::IdTokenInvalid { .. }) => return Err(error),
+        _ => {}
     }
     live.receive(*tokens, now);
     live.renewals = live.renewals.wrapping_add(1);

@@ -30,6 +30,10 @@ pub struct Transaction {
     pub return_to: String,
     /// Whether the provider was asked to do without any interaction.
     pub silent: bool,
+    /// Authentication contexts of which the ID Token must name one, separated by spaces; empty for any.
+    pub acr_values: String,
+    /// Seconds since the user proved who they are, at most, in digits; empty for any time.
+    pub max_age: String,
     /// When it began, in milliseconds since 1970.
     pub started: i64,
     /// The server's metadata as JSON, so that coming back needs no request for them.
@@ -50,6 +54,8 @@ impl Transaction {
             ("scope", &self.scope),
             ("return_to", &self.return_to),
             ("silent", if self.silent { "yes" } else { "no" }),
+            ("acr_values", &self.acr_values),
+            ("max_age", &self.max_age),
             ("metadata", &self.metadata),
         ] {
             json::write_member(&mut record, name, value);
@@ -73,6 +79,8 @@ impl Transaction {
             issuer: owned("issuer")?,
             redirect_uri: owned("redirect_uri")?,
             scope: owned("scope")?,
+            acr_values: owned("acr_values")?,
+            max_age: owned("max_age")?,
             metadata: owned("metadata")?,
         }))
     }

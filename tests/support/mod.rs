@@ -2,10 +2,11 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod known;
+pub(crate) mod signing;
+
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use valet_key::protocol::authorization_response::{AuthorizationResponse, Grant};
 use valet_key::protocol::config::Config;
@@ -36,6 +37,8 @@ pub(crate) const METADATA: &str = r#"{
     "authorization_endpoint": "https://as.test/authorize",
     "token_endpoint": "https://as.test/token",
     "jwks_uri": "https://as.test/jwks",
+    "userinfo_endpoint": "https://as.test/userinfo",
+    "id_token_signing_alg_values_supported": ["RS256", "ES256"],
     "revocation_endpoint": "https://as.test/revoke",
     "end_session_endpoint": "https://as.test/logout",
     "authorization_response_iss_parameter_supported": true,
@@ -88,13 +91,9 @@ pub(crate) fn finish(query: &str) -> Result<Grant, Arc<Error>> {
     response.accept(transaction(), &metadata(), at(5))
 }
 
-/// An ID Token with the honest header, of claims in JSON. Nobody looks at the signature yet.
+/// An ID Token of claims in JSON, signed by the honest provider.
 pub(crate) fn id_token(claims: &str) -> String {
-    jwt(r#"{"alg":"RS256","kid":"r1"}"#, claims)
-}
-
-pub(crate) fn jwt(header: &str, claims: &str) -> String {
-    format!("{}.{}.c2ln", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
+    signing::jwt(r#"{"alg":"RS256","kid":"r1"}"#, claims)
 }
 
 /// The honest claims; a member in `changes` replaces the one of its name, and `-name` takes it out.
