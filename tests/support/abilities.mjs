@@ -16,8 +16,8 @@ export const ABILITIES = {
     instead: 'the next page, a reload for instance, asks the provider once without a question (`prompt=none`), and the user is signed in again. Where the page asks for more than the user has allowed so far, a click is needed',
   },
   streaming: {
-    has: ({ engine, home }) => engine !== 'webkit' || home === 'page',
-    lacking: 'Streams cannot be handed from a worker to the page',
+    has: ({ engine }) => engine !== 'webkit',
+    lacking: 'Streams cannot be handed through a message channel',
     instead: 'an answer arrives when all of it is there. One that never ends can be aborted, and is then ended at the API, too',
   },
 };

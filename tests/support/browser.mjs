@@ -87,6 +87,7 @@ export class Browser {
   /** Leaves it to others, with one empty page. */
   async leave() {
     const old = await this.driver.getAllWindowHandles();
+    await this.driver.switchTo().window(old[0]); // Firefox never answers who wants a tab in a popup
     const fresh = await this.newTab();
     for (const handle of old) {
       await this.driver.switchTo().window(handle);

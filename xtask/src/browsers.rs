@@ -84,7 +84,10 @@ pub const ALL: usize = ENGINES.len();
 
 /// The engines that the environment asks for.
 pub fn chosen() -> Result<Vec<&'static Engine>> {
-    let Ok(choice) = env::var(CHOICE) else { return Ok(ENGINES.iter().collect()) };
+    env::var(CHOICE).map_or_else(|_| Ok(ENGINES.iter().collect()), |choice| named(&choice))
+}
+
+fn named(choice: &str) -> Result<Vec<&'static Engine>> {
     let find = |name: &str| {
         let engine = ENGINES.iter().find(|engine| engine.name == name);
         engine.with_context(|| format!("{CHOICE} names `{name}`; the engines are chromium, firefox and webkit"))
@@ -150,7 +153,7 @@ impl Geckodriver {
         }
         let mut command = toolchain::cargo("install");
         command
-            .args(["geckodriver", "--version", GECKODRIVER_VERSION, "--locked", "--quiet", "--root"])
+            .args(["geckodriver", "--version", GECKODRIVER_VERSION, "--locked", "--debug", "--quiet", "--root"])
             .arg(workspace.target().join("geckodriver"))
             .stdin(Stdio::null());
         eprintln!("xtask: compiles geckodriver, which lets the tests drive Firefox: {}", process::spell(&command));
@@ -184,4 +187,24 @@ fn built(workspace: &Workspace) -> PathBuf {
 fn is_current(workspace: &Workspace) -> bool {
     process::ask(Command::new(built(workspace)).arg("--version"))
         .is_some_and(|answer| answer.starts_with(&format!("geckodriver {GECKODRIVER_VERSION}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn engines_are_chosen_by_name() {
+        let rows = [
+            ("webkit", Some(vec!["webkit"])),
+            ("firefox, chromium", Some(vec!["firefox", "chromium"])),
+            ("safari", None),
+            ("chromium,", None),
+            ("", None),
+        ];
+        for (choice, expected) in rows {
+            let names = named(choice).ok().map(|engines| engines.iter().map(|engine| engine.name).collect::<Vec<_>>());
+            assert_eq!(names, expected, "{choice}");
+        }
+    }
 }

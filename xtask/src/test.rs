@@ -265,7 +265,8 @@ fn in_browsers(workspace: &Workspace, engines: &[&Engine]) -> Result<Command> {
     let mut command = node.command();
     command
         .current_dir(workspace.root())
-        .args(["--test", "--test-reporter=spec"])
+        // A story that hangs is over when its time is, whatever it leaves open.
+        .args(["--test", "--test-reporter=spec", "--test-force-exit"])
         .arg(format!("--test-concurrency={}", thread::available_parallelism().map_or(1, usize::from)))
         .envs(programs)
         .env(browsers::CHOICE, engines.iter().map(|engine| engine.name).collect::<Vec<_>>().join(","))
