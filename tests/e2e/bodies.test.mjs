@@ -244,7 +244,7 @@ echoStory('an answer that breaks off rejects', {}, async (stage, echo) => {
   const [native, text, body] = await stage.page.run(`async (url) => [
     await (await fetch(url)).text().catch((error) => error.name),
     await (await client.fetch(url)).text().catch((error) => error.name),
-    await (await client.fetch(url)).body.pipeTo(new WritableStream()).catch((error) => error.code),
+    await (await client.fetch(url)).body.pipeTo(new WritableStream()).catch(({ code, fault, retryable }) => [code, fault, retryable]),
   ]`, `${echo.url}broken`);
-  assert.deepEqual([native, text, body], ['TypeError', 'TypeError', 'network_error']);
+  assert.deepEqual([native, text, body], ['TypeError', 'TypeError', ['network_error', 'browser', true]]);
 });
