@@ -151,6 +151,10 @@ export function connect(port, wasmUrl, inPage, clients = own) {
       read: {
         takes: { of: 'number' },
         run: async ({ of }) => {
+          const brokeOff = () => {
+            bodies.delete(of);
+            throw plain('network_error', 'the answer broke off', 'Try again.', 'browser');
+          };
           const { value } = (await bodies.get(of)?.read().catch(brokeOff)) ?? {};
           if (!value) bodies.delete(of);
           return { value, transfer: value ? [value.buffer] : [] };
@@ -207,10 +211,6 @@ async function contentOf(response) {
 /** Octets up to which an answer goes in one piece. */
 const PIECE = 65536;
 
-function brokeOff() {
-  throw plain('network_error', 'the answer broke off', 'Try again.');
-}
-
 /** @param {string} url */
 const load = async (url) => initSync({ module: await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })) });
 
@@ -246,8 +246,8 @@ function paramsOf({ params, ...options }) {
 const parsed = (json) => (json ? JSON.parse(json) : null);
 
 /** @param {Plain['code']} code @param {string} message @param {string} hint @returns {string} as the core throws it */
-const plain = (code, message, hint) =>
-  JSON.stringify({ code, fault: code === 'unexpected' ? 'library' : 'app', message, hint, retryable: false });
+const plain = (code, message, hint, fault = code === 'unexpected' ? 'library' : 'app') =>
+  JSON.stringify({ code, fault, message, hint, retryable: fault === 'browser' });
 
 /** The core throws texts; anything else is a fault of ours, and its words may hold more than they should. */
 /** @param {unknown} error @returns {Plain} */

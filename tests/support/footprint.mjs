@@ -10,11 +10,11 @@ export const isTold = process.platform === 'linux';
  * The most that a browser takes while something happens, beyond what it took before, in MB (10⁶ octets). What several
  * processes share counts once.
  * @param {import('./browser.mjs').Browser} browser @param {() => Promise<unknown>} happening
+ * @param {number} [before] octets: of an earlier moment, if what was left since then shall count
  */
-export async function growthDuring(browser, happening) {
-  const capabilities = await browser.driver.getCapabilities();
-  const root = capabilities.get('goog:processID') ?? capabilities.get('moz:processID');
-  const before = await footprint(root);
+export async function growthDuring(browser, happening, before) {
+  const root = await rootOf(browser);
+  before ??= await footprint(root);
   let most = before;
   let over = false;
   const watching = (async () => {
@@ -30,6 +30,14 @@ export async function growthDuring(browser, happening) {
     await watching;
   }
   return (most - before) / 1e6;
+}
+
+/** Octets that a browser takes now. @param {import('./browser.mjs').Browser} browser */
+export const footprintOf = async (browser) => footprint(await rootOf(browser));
+
+async function rootOf({ driver }) {
+  const capabilities = await driver.getCapabilities();
+  return capabilities.get('goog:processID') ?? capabilities.get('moz:processID');
 }
 
 async function footprint(root) {
