@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AbortSignal, ReadableStreamDefaultReader, ReferrerPolicy, Request, RequestCache, RequestCredentials, RequestInit,
-    RequestRedirect, ResponseType,
+    RequestRedirect,
 };
 
 use crate::protocol::error::Error;
@@ -21,7 +21,8 @@ extern "C" {
     fn fetch(request: &Request) -> Promise;
 }
 
-/// Sends a request to the authorization server: without cookies, caches, referrer or redirects, and with a deadline.
+/// Sends a request to the authorization server: without cookies, caches or referrer, and with a deadline. The answer to a
+/// redirect is one of status 0, and no other address is asked.
 ///
 /// # Errors
 ///
@@ -76,9 +77,6 @@ async fn read(url: String, request: &Request) -> Result<HttpResponse, Failure> {
     let lost = |_| Failure::Lost;
     let answer = JsFuture::from(fetch(request)).await.map_err(lost)?;
     let response = Response::from(answer.unchecked_into::<web_sys::Response>());
-    if response.type_() == ResponseType::Opaqueredirect {
-        return Err(Failure::Lost);
-    }
     let mut body = Vec::new();
     if let Some(stream) = response.body() {
         let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();

@@ -110,7 +110,8 @@ impl AuthorizationResponse {
             return Err(Error::AuthorizationRefused(said).into());
         }
         match self.get("code") {
-            Some(code) if !code.bytes().any(|byte| byte.is_ascii_control()) => {
+            // RFC 6749 appendix A.11.
+            Some(code) if code.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
                 Ok(Grant { code: Secret::new(code), transaction })
             }
             _ => Err(Error::ResponseInvalid { part: "`code`".into() }.into()),

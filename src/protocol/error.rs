@@ -70,7 +70,7 @@ pub enum Error {
     /// No answer that could be read.
     Network { url: String },
     /// The answer is no JSON.
-    NotJson { url: String },
+    NotJson { url: String, content_type: String },
     /// The call may not carry the token.
     RequestBlocked { reason: &'static str },
     /// The answer has the wrong shape; `part` names the member, the parameter, or the status.
@@ -184,16 +184,18 @@ impl Error {
             Self::DuplicateParameter { name } => ["`", name, "` comes twice in the authorization response", ""],
             Self::IdTokenInvalid { reason } => ["the ID Token is not acceptable: ", reason, "", ""],
             Self::IssMismatch { expected, received: Some(received) } => {
-                ["response from issuer ", received, ", expected ", expected]
+                ["response from issuer ", fit(received), ", expected ", expected]
             }
             Self::IssMismatch { expected, received: None } => {
                 ["response without `iss`, which ", expected, " promises to send", ""]
             }
-            Self::IssuerMismatch { expected, received } => ["metadata of issuer ", received, ", expected ", expected],
+            Self::IssuerMismatch { expected, received } => {
+                ["metadata of issuer ", fit(received), ", expected ", expected]
+            }
             Self::LoginRequired => ["nobody is signed in", "", "", ""],
             Self::MetadataInvalid { member } => ["the server's metadata: `", member, "` is missing or malformed", ""],
             Self::Network { url } => ["no answer from ", url, "", ""],
-            Self::NotJson { url } => ["the answer of ", url, " is not JSON", ""],
+            Self::NotJson { url, content_type } => ["no JSON at ", url, ", but ", fit(content_type)],
             Self::RequestBlocked { reason } => ["the call was not sent: ", reason, "", ""],
             Self::ResponseInvalid { part } => ["the answer's ", part, " is missing or malformed", ""],
             Self::ServerUnavailable { url, .. } => [url, " cannot answer at the moment", "", ""],
@@ -255,6 +257,12 @@ impl Error {
             Self::Unsupported { .. } => "Change it at the provider.",
         }
     }
+}
+
+/// Words of others, if a message can hold them: as long as an address, and without what could be markup.
+fn fit(words: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -._~:/%;=+".contains(&byte);
+    if !words.is_empty() && words.len() < 256 && words.bytes().all(plain) { words } else { "something else" }
 }
 
 impl fmt::Display for Error {

@@ -37,7 +37,7 @@ pub struct HttpRequest {
 pub struct HttpResponse {
     /// The URL that was asked.
     pub url: String,
-    /// The status code.
+    /// The status code; 0 where a browser was told not to follow a redirect.
     pub status: u16,
     /// `Content-Type`, as sent; empty if absent or hidden.
     pub content_type: String,
@@ -63,9 +63,12 @@ impl HttpResponse {
     ///
     /// # Errors
     ///
-    /// [`Error::ServerUnavailable`] for 429 and 5xx, [`Error::TooLarge`], [`Error::NotJson`], [`Error::ResponseInvalid`]
-    /// for a text that is not UTF-8.
+    /// [`Error::ServerUnavailable`] for 429 and 5xx, [`Error::Network`] for a redirect, [`Error::TooLarge`],
+    /// [`Error::NotJson`], [`Error::ResponseInvalid`] for a text that is not UTF-8.
     pub fn text(&self) -> Result<&str, Arc<Error>> {
+        if self.status < 200 || (300..400).contains(&self.status) {
+            return Err(Error::Network { url: self.url.clone() }.into());
+        }
         if self.status == 429 || self.status >= 500 {
             let Self { status, retry_after, .. } = *self;
             return Err(Error::ServerUnavailable { url: self.url.clone(), status, retry_after }.into());
@@ -120,7 +123,7 @@ impl HttpResponse {
 
     #[cold]
     fn not_json(&self) -> Arc<Error> {
-        Error::NotJson { url: self.url.clone() }.into()
+        Error::NotJson { url: self.url.clone(), content_type: self.content_type.clone() }.into()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::config::Config;
 use super::error::Error;
 use super::http::{HttpRequest, HttpResponse, Method, REPEATED};
+use super::id_token::ALGORITHMS;
 use super::json::Value;
 use super::url::Url;
 
@@ -99,6 +100,10 @@ impl ServerMetadata {
         value.write(&mut json);
         requires(value, "response_types_supported", &["code"], "a server without the authorization code flow")?;
         requires(value, "code_challenge_methods_supported", &["S256"], "a server without PKCE by S256")?;
+        if config.openid {
+            let member = "id_token_signing_alg_values_supported";
+            requires(value, member, &ALGORITHMS, "a server without ID Tokens signed by a key pair")?;
+        }
         Ok(Self {
             json,
             issuer,
