@@ -42,10 +42,11 @@ export function story(name, options, play) {
  * @property {{ page?: string, worker?: string }} [policies] other policies than the recommended
  * @property {object} [config] what the page's configuration says besides
  * @property {'dedicated'} [home] a browser without shared workers
+ * @property {typeof startProvider} [provider] another one than the honest
  */
 export class Stage {
   /** @param {StageOptions} options */
-  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, config, home } = {}) {
+  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, config, home, provider = startProvider } = {}) {
     const stage = new Stage();
     const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
     stage.site = await startSite({
@@ -54,7 +55,7 @@ export class Stage {
       policies,
     });
     const origins = [stage.site.origin];
-    stage.provider = await startProvider({ origins, accessTokenSeconds, refreshTokens });
+    stage.provider = await provider({ origins, accessTokenSeconds, refreshTokens });
     stage.api = await startApi({ issuer: stage.provider.issuer, origins });
     stage.site.settings.connect = [stage.provider.issuer, stage.api.url];
     stage.site.settings.config = {
