@@ -261,8 +261,8 @@ impl Error {
 
 /// Words of others, if a message can hold them: as long as an address, and without what could be markup.
 fn fit(words: &str) -> &str {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -._~:/%;=+".contains(&byte);
-    if !words.is_empty() && words.len() < 256 && words.bytes().all(plain) { words } else { "something else" }
+    let plain = words.bytes().all(|byte| matches!(byte, b' '..=b';' | b'='..=b'z'));
+    if plain && (1..256).contains(&words.len()) { words } else { "something else" }
 }
 
 impl fmt::Display for Error {

@@ -101,8 +101,8 @@ impl ServerMetadata {
         requires(value, "response_types_supported", &["code"], "a server without the authorization code flow")?;
         requires(value, "code_challenge_methods_supported", &["S256"], "a server without PKCE by S256")?;
         if config.openid {
-            let member = "id_token_signing_alg_values_supported";
-            requires(value, member, &ALGORITHMS, "a server without ID Tokens signed by a key pair")?;
+            let signed = "a server without signed ID Tokens";
+            requires(value, "id_token_signing_alg_values_supported", &ALGORITHMS, signed)?;
         }
         Ok(Self {
             json,

@@ -1,7 +1,7 @@
 /** The rows of `tests/cases` that only a browser and a connection can show, and the gravest of the others once more. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { APP, call, fresh, outcome, play, settled, signIn, signedIn } from '../support/cases.mjs';
+import { APP, begin, call, fresh, late, outcome, play, settled, signIn, signedIn } from '../support/cases.mjs';
 import { answers, startHostile } from '../support/hostile.mjs';
 import { story } from '../support/stage.mjs';
 import { startStranger } from '../support/stranger.mjs';
@@ -23,9 +23,8 @@ const callback = (members) => ({
   },
 });
 
-story('DISC P0: metadata that are not to be trusted bring nobody to a provider', HOSTILE, async (stage) => {
-  const { provider } = stage;
-  const { issuer } = provider;
+story('DISC P0: metadata of somebody else bring nobody to a provider', HOSTILE, async (stage) => {
+  const { issuer } = stage.provider;
   const rows = [
     ['DISC-01', metadata({ issuer: 'https://evil.test' })],
     ['DISC-02', metadata({ issuer: `${issuer}/` })],
@@ -36,15 +35,10 @@ story('DISC P0: metadata that are not to be trusted bring nobody to a provider',
     ['DISC-17', { metadata: (honest) => JSON.stringify(honest).replace('{', '{"token_endpoint":"https://evil.test/token",') }],
     ['DISC-17', { metadata: (honest) => JSON.stringify(honest).replace(/}$/, ',"token_endpoint":"https://evil.test/token"}') }],
     ['DISC-19', { metadata: ({ token_endpoint: _, ...honest }) => JSON.stringify(honest).replace('{', '{"__proto__":{"token_endpoint":"https://evil.test/token"},') }],
-    ['DISC-27', metadata({ token_endpoint: 'http://as.test/token' })],
-    ['DISC-27', metadata({ authorization_endpoint: 'http://as.test/authorize' })],
-    ['DISC-28', metadata({ authorization_endpoint: 'javascript:alert(document.domain)//' })],
-    ...['data:text/html,x', 'blob:https://app.test/x', 'file:///x', 'https:evil', ' javascript:1', 'java\nscript:1'].map((url) => ['DISC-29', metadata({ authorization_endpoint: url })]),
-    ['DISC-33', metadata({ token_endpoint: 'https://user:pw@as.test/token' })],
     ['DISC-35', metadata({ code_challenge_methods_supported: ['plain'] })],
     ['DISC-39', metadata({ id_token_signing_alg_values_supported: ['HS256', 'none'] })],
   ];
-  for (const [id, change] of rows) await play(stage, id, change, { poison: ['alert'] });
+  for (const [id, change] of rows) await play(stage, id, change);
   await play(stage, 'DISC-06', {}, { config: { issuer: 'http://as.test' } });
 
   const evil = await startStranger();
@@ -55,6 +49,18 @@ story('DISC P0: metadata that are not to be trusted bring nobody to a provider',
   } finally {
     await evil.close();
   }
+});
+
+story('DISC P0: addresses that are none bring nobody to a provider', HOSTILE, async (stage) => {
+  const { provider } = stage;
+  const rows = [
+    ['DISC-27', metadata({ token_endpoint: 'http://as.test/token' })],
+    ['DISC-27', metadata({ authorization_endpoint: 'http://as.test/authorize' })],
+    ['DISC-28', metadata({ authorization_endpoint: 'javascript:alert(document.domain)//' })],
+    ...['data:text/html,x', 'blob:https://app.test/x', 'file:///x', 'https:evil', ' javascript:1', 'java\nscript:1'].map((url) => ['DISC-29', metadata({ authorization_endpoint: url })]),
+    ['DISC-33', metadata({ token_endpoint: 'https://user:pw@as.test/token' })],
+  ];
+  for (const [id, change] of rows) await play(stage, id, change, { poison: ['alert'] });
 
   await fresh(stage);
   provider.change = metadata({ end_session_endpoint: 'javascript:document.title="evil"' });
@@ -83,8 +89,7 @@ story('DISC TOK, the connection: a provider that cannot be reached well is told 
 });
 
 story('CB P0: responses of others are not accepted', HOSTILE, async (stage) => {
-  const { page, provider, site } = stage;
-  const { issuer } = provider;
+  const { issuer } = stage.provider;
   const silent = { authorization_response_iss_parameter_supported: undefined };
   const rows = [
     ['CB-05', { callback: (query) => `${query}&code=evil` }],
@@ -101,6 +106,11 @@ story('CB P0: responses of others are not accepted', HOSTILE, async (stage) => {
     ['CB-23', callback({ error: 'access_denied' })],
   ];
   for (const [id, change] of rows) await play(stage, id, change, { poison: ['text-of-evil', 'onerror'] });
+});
+
+story('CB P0: a code is sent as it came, in time, and by whoever waits for it', HOSTILE, async (stage) => {
+  const { page, provider, site } = stage;
+  const { issuer } = provider;
   for (const code of ['a\r\nb', 'a\0b']) await play(stage, 'CB-27', callback({ code }), { kind: 'response_invalid' });
 
   // What the server reads is what it wrote.
@@ -129,7 +139,12 @@ story('CB P0: responses of others are not accepted', HOSTILE, async (stage) => {
   await page.goto(`${site.url}?${honest}`);
   assert.equal(await settled(stage), 'ok', 'CB-02: TX1');
 
-  // And where nobody waits, nothing happens, whether or not there is a session.
+  // And where nobody waits, nothing happens, whether or not there is a session, which another tab keeps alive.
+  const [first] = await page.driver.getAllWindowHandles();
+  await stage.browser.newTab();
+  await page.goto(site.url);
+  assert.equal(await settled(stage), 'ok');
+  await page.driver.switchTo().window(first);
   for (const expected of ['ok', 'callback_ignored']) {
     if (expected === 'callback_ignored') await fresh(stage);
     const asked = provider.requests.length;
@@ -164,7 +179,7 @@ story('CB P0: two providers are not mixed up', HOSTILE, async (stage) => {
     assert.equal(await signIn(stage), 'callback_ignored', 'CB-42');
     assert.equal(evil.count('/token'), 0, 'CB-42: NQ');
     site.settings.config = { ...site.settings.config, issuer: honest.issuer };
-    await page.goto(`${site.url}?${query}`);
+    await page.reload();
     assert.equal(await settled(stage), 'ok', 'CB-42: TX1');
   } finally {
     await evil.close();
@@ -212,7 +227,7 @@ story('TOK P0: answers to a code are read strictly', HOSTILE, async (stage) => {
   await fresh(stage);
   const held = answers.held();
   provider.change = instead('/token', held.instead);
-  await page.driver.executeScript('signIn()');
+  await page.run('async () => signIn()').catch(() => {});
   await page.until('the token request', async () => provider.requests.at(-1).place === '/token');
   const asked = provider.count('/revoke');
   await page.until('the end', () => page.run('async () => client.signOut().then(() => true)'));
@@ -309,12 +324,12 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
   await signedIn(stage);
   const held = answers.held();
   provider.change = instead('refresh', held.instead);
-  await page.driver.executeScript(`globalThis.late = client.refresh().then(() => 'ok', ({ code }) => code)`);
+  await begin(stage, 'async () => client.refresh()');
   await page.until('the refresh request', async () => provider.requests.at(-1).place === 'refresh');
   const revoked = provider.count('/revoke');
   assert.equal(await outcome(stage, 'async () => client.signOut()'), 'ok', 'RT-27');
   held.release();
-  assert.equal(await page.run('async () => late'), 'cancelled', 'RT-27');
+  assert.equal(await late(stage), 'cancelled', 'RT-27');
   await page.until('the revocation', async () => provider.count('/revoke') === revoked + 4);
   assert.deepEqual((await changes()).slice(-1), ['signed_out'], 'RT-27: SO');
   assert.equal(await call(stage), 'login_required', 'RT-27');
@@ -335,13 +350,13 @@ story('RT P0: tabs share one renewal, whatever becomes of them', HOSTILE, async 
   provider.change = instead('refresh', held.instead);
   for (const tab of [first, second]) {
     await driver.switchTo().window(tab);
-    await driver.executeScript(`globalThis.late = client.refresh().then(() => 'ok', ({ code }) => code)`);
+    await begin(stage, 'async () => client.refresh()');
   }
   await page.until('the refresh request', async () => provider.count('refresh') > before);
   held.release();
   for (const tab of [first, second]) {
     await driver.switchTo().window(tab);
-    assert.equal(await page.run('async () => late'), 'ok', 'RT-04');
+    assert.equal(await late(stage), 'ok', 'RT-04');
     assert.equal(await call(stage), 'ok', 'RT-04: nobody is signed out');
   }
   assert.equal(provider.count('refresh') - before, 1, 'RT-04: one request');
@@ -350,20 +365,20 @@ story('RT P0: tabs share one renewal, whatever becomes of them', HOSTILE, async 
   held = answers.held();
   before = provider.count('refresh');
   provider.change = instead('refresh', held.instead);
-  await driver.executeScript('client.refresh()');
+  await begin(stage, 'async () => client.refresh()');
   await page.until('the refresh request', async () => provider.count('refresh') > before);
   await driver.close();
   await driver.switchTo().window(first);
-  await driver.executeScript(`globalThis.late = client.refresh().then(() => 'ok', ({ code }) => code)`);
+  await begin(stage, 'async () => client.refresh()');
   held.release();
-  assert.equal(await page.run('async () => late'), 'ok', 'RT-07: no dead lock');
+  assert.equal(await late(stage), 'ok', 'RT-07: no dead lock');
   assert.ok(provider.count('refresh') - before <= 2, 'RT-07: RQ2 at most');
 
   // Bob signs in elsewhere while the renewal for Alice is under way.
   held = answers.held();
   before = provider.count('refresh');
   provider.change = instead('refresh', held.instead);
-  await driver.executeScript(`globalThis.late = client.refresh().then(() => 'ok', ({ code }) => code)`);
+  await begin(stage, 'async () => client.refresh()');
   await page.until('the refresh request', async () => provider.count('refresh') > before);
   await browser.newTab();
   await page.goto(site.url);
@@ -372,7 +387,7 @@ story('RT P0: tabs share one renewal, whatever becomes of them', HOSTILE, async 
   assert.equal(await signIn(stage), 'ok');
   held.release();
   await driver.switchTo().window(first);
-  assert.equal(await page.run('async () => late'), 'cancelled', 'RT-28');
+  assert.equal(await late(stage), 'cancelled', 'RT-28');
   assert.equal(await page.run('async () => client.session.sub'), 'bob', 'RT-28: KS');
   assert.equal(await call(stage), 'ok', 'RT-28');
 });

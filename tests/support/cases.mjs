@@ -6,31 +6,33 @@ import { search } from './secrets.mjs';
 /** An app that does what a case needs: it signs in when told to, and says what became of it. */
 export const APP = `
   import { createClient } from '../pkg/index.js';
-  const told = { changes: [], rejections: [], problem: null };
-  globalThis.told = told;
-  addEventListener('unhandledrejection', ({ reason }) => told.rejections.push(String(reason)));
   const born = [Object, Array, Function].map(({ prototype }) => Reflect.ownKeys(prototype).length).join();
   globalThis.prototypes = () => born === [Object, Array, Function].map(({ prototype }) => Reflect.ownKeys(prototype).length).join();
+  addEventListener('unhandledrejection', ({ reason }) => told.rejections.push(String(reason)));
   const state = document.getElementById('state');
-  globalThis.say = (session) => (state.textContent = session ? 'Signed in as ' + session.sub : 'Signed out');
-  globalThis.fail = (error) => {
+  const fail = (error) => {
     const { name, code, message, hint, retryable, retryAfter, oauth } = error;
     told.problem = { name, code, message, hint, retryable, retryAfter, oauth };
     state.textContent = 'Failed: ' + code;
   };
-  globalThis.signIn = (options) => {
-    state.textContent = 'Signing in';
-    client.signIn(options).catch(fail);
+  globalThis.open = async (config) => {
+    const told = (globalThis.told = { changes: [], rejections: [], problem: null });
+    state.textContent = 'Starting';
+    try {
+      const client = (globalThis.client = createClient({ ...config, restore: 'none' }));
+      client.addEventListener('change', ({ reason }) => told.changes.push(reason));
+      globalThis.api = config.api[0];
+      const session = await client.start();
+      state.textContent = session ? 'Signed in as ' + session.sub : 'Signed out';
+    } catch (error) {
+      fail(error);
+    }
   };
-  try {
-    const config = await (await fetch('config.json')).json();
-    globalThis.client = createClient({ ...config, restore: 'none' });
-    client.addEventListener('change', ({ reason }) => told.changes.push(reason));
-    globalThis.api = config.api[0];
-    say(await client.start());
-  } catch (error) {
-    fail(error);
-  }
+  globalThis.signIn = () => {
+    state.textContent = 'Signing in';
+    client.signIn().catch(fail);
+  };
+  open(await (await fetch('config.json')).json());
 `;
 
 /** @returns {{ kinds: string[], posts: string[] }} the row of an id */
@@ -53,7 +55,8 @@ export async function fresh(stage, config = {}) {
   provider.user = 'alice';
   clients += 1;
   site.settings.config = { issuer: provider.issuer, clientId: `spa-${clients}`, allowLoopbackHttp: true, api: [`${provider.issuer}/api/`], scope: 'openid read', ...config };
-  await page.goto(site.url);
+  if ((await page.url()) === site.url) await page.run('async (config) => void open(config)', site.settings.config);
+  else await page.goto(site.url);
   return settled(stage);
 }
 
@@ -69,7 +72,7 @@ export async function settled({ page }) {
 
 /** Signs in, as far as it goes. */
 export async function signIn(stage, prepare = '') {
-  await stage.page.driver.executeScript(`${prepare}; signIn()`);
+  await stage.page.run(`async () => { ${prepare}; signIn(); }`).catch(() => {}); // the page may be gone before it answers
   return settled(stage);
 }
 
@@ -77,6 +80,13 @@ export async function signedIn(stage, config) {
   await fresh(stage, config);
   assert.equal(await signIn(stage), 'ok', 'an honest sign-in');
 }
+
+/** Begins something whose outcome is asked for later, as `late()`. */
+export function begin({ page }, action) {
+  return page.run(`async () => { const late = (${action})().then(() => 'ok', ({ code }) => code); globalThis.late = () => late; }`);
+}
+
+export const late = ({ page }) => page.run('async () => late()');
 
 /** The code with which a call fails, or `ok`. */
 export function outcome(stage, action) {
