@@ -3,9 +3,9 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::error::Error;
+use super::error::{Error, is_plain};
 use super::form;
-use super::http::{is_error_code, oauth_error};
+use super::http::oauth_error;
 use super::metadata::ServerMetadata;
 use super::secret::Secret;
 use super::time::Now;
@@ -103,7 +103,7 @@ impl AuthorizationResponse {
             return Err(Error::IssMismatch { expected: expected.into(), received: received.map(Into::into) }.into());
         }
         if let Some(error) = self.get("error") {
-            if !is_error_code(error) {
+            if !is_plain(error) {
                 return Err(Error::ResponseInvalid { part: "`error`".into() }.into());
             }
             let said = oauth_error(error, self.get("error_description"), self.get("error_uri"));

@@ -261,8 +261,13 @@ impl Error {
 
 /// Words of others, if a message can hold them: as long as an address, and without what could be markup.
 fn fit(words: &str) -> &str {
-    let plain = words.bytes().all(|byte| matches!(byte, b' '..=b';' | b'='..=b'z'));
-    if plain && (1..256).contains(&words.len()) { words } else { "something else" }
+    let markup = words.bytes().any(|byte| byte == b'<');
+    if is_plain(words) && !markup { words } else { "something else" }
+}
+
+/// Whether a text is short and made of NQSCHAR, printable ASCII without `"` and `\` (RFC 6749 appendix A).
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 256 && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\')
 }
 
 impl fmt::Display for Error {

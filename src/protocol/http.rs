@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::error::{Error, OAuthError};
+use super::error::{Error, OAuthError, is_plain};
 use super::json::{Flaw, Value};
 use super::secret::Secret;
 use super::url::{Loopback, Url};
@@ -111,7 +111,7 @@ impl HttpResponse {
         match answer.get("error") {
             None if self.is_ok() => Ok(None),
             Some(error) => match error.as_str() {
-                Some(code) if is_error_code(code) => {
+                Some(code) if is_plain(code) => {
                     let said = |name| answer.get(name).and_then(Value::as_str);
                     Ok(Some(oauth_error(code, said("error_description"), said("error_uri"))))
                 }
@@ -134,9 +134,4 @@ pub(super) fn oauth_error(error: &str, description: Option<&str>, uri: Option<&s
         error_description: description.map(Into::into),
         error_uri: uri.filter(|uri| Url::parse(uri, Loopback::Refused).is_some()).map(Into::into),
     }
-}
-
-/// Whether a text can be an error code (RFC 6749 §4.1.2.1: printable ASCII without `"` and `\`).
-pub(super) fn is_error_code(code: &str) -> bool {
-    !code.is_empty() && code.len() <= 256 && code.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\')
 }

@@ -20,7 +20,7 @@ use super::transaction::Transaction;
 const LEEWAY: i64 = 30;
 
 /// Algorithms of a key pair (RFC 7518 §3.1, RFC 8037 §3.1). `none` and HMAC prove nothing to a public client.
-pub(super) const ALGORITHMS: [&str; 11] =
+pub(super) static ALGORITHMS: [&str; 11] =
     ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"];
 
 /// Who the user is, says the provider.
