@@ -226,7 +226,7 @@ impl Error {
             Self::Cancelled => "Something newer took its place.",
             Self::Config { .. } => "Correct the option; index.d.ts says what it takes.",
             Self::DiscoveryFailed { .. } => {
-                "Open the address in a tab. If it is not there, check `issuer`, or pass the metadata as `server`."
+                "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."
             }
             Self::DuplicateParameter { .. } | Self::StateMismatch { .. } => {
                 "Sign in again. A stale tab, a bookmark or somebody else's link are the usual causes."

@@ -157,7 +157,7 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
             Ok(())
         }),
         ("options", &[&options(r#""timeout":5000,"openid":true,"#)], |bytes| Config::parse(&text(bytes)).map(drop)),
-        ("address", &["https://api.test:8443/v1/a%7Eb/../c;d?x='1'#f"], |bytes| {
+        ("address", &["https://api.test/v1/a%7Eb;c?x=1#f", "https://api.test:8443/v1/a%7Eb/../c;d?x='1'#f"], |bytes| {
             let text = text(bytes);
             let Some(url) = Url::parse(&text, Loopback::Allowed) else { return Ok(()) };
             assert_eq!([url.origin(), url.path(), url.rest()].concat(), url.as_str());
@@ -181,12 +181,13 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
     ];
     for (name, seeds, parser) in parsers {
         let mut chance = Chance(0x5eed_0000_0000_0001);
-        let (mut accepted, mut slowest) = (0, Duration::ZERO);
+        let mut slowest = Duration::ZERO;
+        assert_eq!(parser(seeds[0].as_bytes()), Ok(()), "{name}: undamaged");
         for run in 0..runs() {
             let bytes = damaged(seeds[chance.below(seeds.len())], &mut chance);
             let begun = Instant::now();
             match parser(&bytes) {
-                Ok(()) => accepted += 1,
+                Ok(()) => {}
                 // It names the issuer that it was sent, which the damage may have made of anything.
                 Err(error) if matches!(*error, Error::IssMismatch { .. }) => {}
                 Err(error) => {
@@ -197,7 +198,6 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
             slowest = slowest.max(begun.elapsed());
             assert!(slowest < Duration::from_secs(20), "{name}, run {run}: {:?}", text(&bytes));
         }
-        assert!(accepted > 0, "{name}: some faults are harmless, or the seed is no good");
     }
 }
 
