@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AbortSignal, ReadableStreamDefaultReader, ReferrerPolicy, Request, RequestCache, RequestCredentials, RequestInit,
-    RequestRedirect, ResponseType,
+    RequestRedirect,
 };
 
 use crate::protocol::error::Error;
@@ -27,7 +27,8 @@ pub(super) struct Started {
     answer: JsFuture,
 }
 
-/// Sends a request to the authorization server: without cookies, caches, referrer or redirects, and with a deadline.
+/// Sends a request to the authorization server: without cookies, caches or referrer, and with a deadline. The answer to a
+/// redirect is one of status 0, and no other address is asked.
 ///
 /// # Errors
 ///
@@ -102,9 +103,6 @@ fn lost(request: &Request) -> Arc<Error> {
 /// Those of [`send`].
 pub(super) async fn read(request: &Request, answer: web_sys::Response) -> Result<HttpResponse, Arc<Error>> {
     let response = Response::from(answer);
-    if response.type_() == ResponseType::Opaqueredirect {
-        return Err(lost(request));
-    }
     let mut body = Vec::new();
     if let Some(stream) = response.body() {
         let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();

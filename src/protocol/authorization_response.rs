@@ -3,9 +3,9 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::error::Error;
+use super::error::{Error, is_plain};
 use super::form;
-use super::http::{is_error_code, oauth_error};
+use super::http::oauth_error;
 use super::metadata::ServerMetadata;
 use super::secret::Secret;
 use super::time::Now;
@@ -21,7 +21,7 @@ const KNOWN: [&str; 6] = ["state", "iss", "code", "error", "error_description", 
 const FOREIGN: [&str; 3] = ["access_token", "id_token", "response"];
 
 /// A fragment with one of these is a response, too: of a flow that this client does not do.
-const IN_FRAGMENT: [&str; 5] = ["access_token=", "code=", "error=", "id_token=", "response="];
+const IN_FRAGMENT: [&str; 5] = ["access_token", "code", "error", "id_token", "response"];
 
 /// A response that is well formed and not yet trusted.
 pub struct AuthorizationResponse {
@@ -53,7 +53,7 @@ impl AuthorizationResponse {
             return Err(Error::TooLarge { part: "authorization response" }.into());
         }
         let (query, fragment) = query.split_once('#').unwrap_or((query, ""));
-        if fragment.split('&').any(|part| IN_FRAGMENT.iter().any(|name| part.starts_with(name))) {
+        if fragment.split('&').filter_map(|part| part.split_once('=')).any(|(name, _)| IN_FRAGMENT.contains(&name)) {
             return Err(Error::ResponseInvalid { part: "fragment".into() }.into());
         }
         let Some(parameters) = form::parse(query) else {
@@ -111,14 +111,15 @@ impl AuthorizationResponse {
             return Err(Error::IssMismatch { expected: expected.into(), received: received.map(Into::into) }.into());
         }
         if let Some(error) = self.get("error") {
-            if !is_error_code(error) {
+            if !is_plain(error) {
                 return Err(Error::ResponseInvalid { part: "`error`".into() }.into());
             }
             let said = oauth_error(error, self.get("error_description"), self.get("error_uri"));
             return Err(Error::AuthorizationRefused(said).into());
         }
         match self.get("code") {
-            Some(code) if !code.bytes().any(|byte| byte.is_ascii_control()) => {
+            // RFC 6749 appendix A.11.
+            Some(code) if code.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
                 Ok(Grant { code: Secret::new(code), transaction })
             }
             _ => Err(Error::ResponseInvalid { part: "`code`".into() }.into()),

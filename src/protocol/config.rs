@@ -153,17 +153,22 @@ pub(super) fn check_page_url(option: &'static str, text: &str) -> Result<(), Arc
 
 /// The scope without repetitions, with `openid` where it belongs (OpenID Connect Core §3.1.2.1).
 pub(super) fn scope(asked: &str, openid: bool) -> Result<String, Arc<Error>> {
-    let mut scope = String::from(if openid { "openid" } else { "" });
-    for token in asked.split(' ').filter(|token| !token.is_empty()) {
-        if !token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
-            return Err(Error::config("scope", "holds a character that RFC 6749 §3.3 forbids"));
-        }
-        if !scope.split(' ').any(|earlier| earlier == token) {
+    if !asked.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
+        return Err(Error::config("scope", "holds a character that RFC 6749 §3.3 forbids"));
+    }
+    Ok(scope_set(if openid { "openid" } else { "" }, asked))
+}
+
+/// A scope as the set that it is, in the order of its text, after what is in the set already.
+pub(super) fn scope_set(first: &str, rest: &str) -> String {
+    let mut scope = String::from(first);
+    for token in rest.split(' ') {
+        if !token.is_empty() && !scope.split(' ').any(|earlier| earlier == token) {
             if !scope.is_empty() {
                 scope.push(' ');
             }
             scope.push_str(token);
         }
     }
-    Ok(scope)
+    scope
 }

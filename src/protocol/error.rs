@@ -70,7 +70,7 @@ pub enum Error {
     /// No answer that could be read.
     Network { url: String },
     /// The answer is no JSON.
-    NotJson { url: String },
+    NotJson { url: String, content_type: String },
     /// The call may not carry the token.
     RequestBlocked { reason: &'static str },
     /// The answer has the wrong shape; `part` names the member, the parameter, or the status.
@@ -187,16 +187,18 @@ impl Error {
             Self::DuplicateParameter { name } => ["`", name, "` comes twice in the authorization response", ""],
             Self::IdTokenInvalid { reason } => ["the ID Token is not acceptable: ", reason, "", ""],
             Self::IssMismatch { expected, received: Some(received) } => {
-                ["response from issuer ", received, ", expected ", expected]
+                ["response from issuer ", fit(received), ", expected ", expected]
             }
             Self::IssMismatch { expected, received: None } => {
                 ["response without `iss`, which ", expected, " promises to send", ""]
             }
-            Self::IssuerMismatch { expected, received } => ["metadata of issuer ", received, ", expected ", expected],
+            Self::IssuerMismatch { expected, received } => {
+                ["metadata of issuer ", fit(received), ", expected ", expected]
+            }
             Self::LoginRequired => ["nobody is signed in", "", "", ""],
             Self::MetadataInvalid { member } => ["the server's metadata: `", member, "` is missing or malformed", ""],
             Self::Network { url } => ["no answer from ", url, "", ""],
-            Self::NotJson { url } => ["the answer of ", url, " is not JSON", ""],
+            Self::NotJson { url, content_type } => ["no JSON at ", url, ", but ", fit(content_type)],
             Self::RequestBlocked { reason } => ["the call was not sent: ", reason, "", ""],
             Self::ResponseInvalid { part } => ["the answer's ", part, " is missing or malformed", ""],
             Self::ServerUnavailable { url, .. } => [url, " cannot answer at the moment", "", ""],
@@ -228,7 +230,7 @@ impl Error {
             Self::Cancelled => "Something newer took its place.",
             Self::Config { .. } => "Correct the option; index.d.ts says what it takes.",
             Self::DiscoveryFailed { .. } => {
-                "Open the address in a tab. If it is not there, check `issuer`, or pass the metadata as `server`."
+                "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."
             }
             Self::DuplicateParameter { .. } | Self::StateMismatch { .. } => {
                 "Sign in again. A stale tab, a bookmark or somebody else's link are the usual causes."
@@ -261,6 +263,17 @@ impl Error {
             Self::Unsupported { .. } => "Change it at the provider.",
         }
     }
+}
+
+/// Words of others, if a message can hold them: as long as an address, and without what could be markup.
+fn fit(words: &str) -> &str {
+    let markup = words.bytes().any(|byte| byte == b'<');
+    if is_plain(words) && !markup { words } else { "something else" }
+}
+
+/// Whether a text is short and made of NQSCHAR, printable ASCII without `"` and `\` (RFC 6749 appendix A).
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 256 && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\')
 }
 
 impl fmt::Display for Error {

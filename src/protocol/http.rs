@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::error::{Error, OAuthError};
+use super::error::{Error, OAuthError, is_plain};
 use super::json::{Flaw, Value};
 use super::secret::Secret;
 use super::url::{Loopback, Url};
@@ -37,7 +37,7 @@ pub struct HttpRequest {
 pub struct HttpResponse {
     /// The URL that was asked.
     pub url: String,
-    /// The status code.
+    /// The status code; 0 where a browser was told not to follow a redirect.
     pub status: u16,
     /// `Content-Type`, as sent; empty if absent or hidden.
     pub content_type: String,
@@ -63,9 +63,12 @@ impl HttpResponse {
     ///
     /// # Errors
     ///
-    /// [`Error::ServerUnavailable`] for 429 and 5xx, [`Error::TooLarge`], [`Error::NotJson`], [`Error::ResponseInvalid`]
-    /// for a text that is not UTF-8.
+    /// [`Error::ServerUnavailable`] for 429 and 5xx, [`Error::Network`] for a redirect, [`Error::TooLarge`],
+    /// [`Error::NotJson`], [`Error::ResponseInvalid`] for a text that is not UTF-8.
     pub fn text(&self) -> Result<&str, Arc<Error>> {
+        if self.status < 200 || (300..400).contains(&self.status) {
+            return Err(Error::Network { url: self.url.clone() }.into());
+        }
         if self.status == 429 || self.status >= 500 {
             let Self { status, retry_after, .. } = *self;
             return Err(Error::ServerUnavailable { url: self.url.clone(), status, retry_after }.into());
@@ -109,7 +112,7 @@ impl HttpResponse {
         match answer.get("error") {
             None if self.is_ok() => Ok(None),
             Some(error) => match error.as_str() {
-                Some(code) if is_error_code(code) => {
+                Some(code) if is_plain(code) => {
                     let said = |name| answer.get(name).and_then(Value::as_str);
                     Ok(Some(oauth_error(code, said("error_description"), said("error_uri"))))
                 }
@@ -121,7 +124,7 @@ impl HttpResponse {
 
     #[cold]
     fn not_json(&self) -> Arc<Error> {
-        Error::NotJson { url: self.url.clone() }.into()
+        Error::NotJson { url: self.url.clone(), content_type: self.content_type.clone() }.into()
     }
 }
 
@@ -132,9 +135,4 @@ pub(super) fn oauth_error(error: &str, description: Option<&str>, uri: Option<&s
         error_description: description.map(Into::into),
         error_uri: uri.filter(|uri| Url::parse(uri, Loopback::Refused).is_some()).map(Into::into),
     }
-}
-
-/// Whether a text can be an error code (RFC 6749 §4.1.2.1: printable ASCII without `"` and `\`).
-pub(super) fn is_error_code(code: &str) -> bool {
-    !code.is_empty() && code.len() <= 256 && code.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\')
 }

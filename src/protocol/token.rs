@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::authorization_response::Grant;
-use super::config::Config;
+use super::config::{Config, scope_set};
 use super::error::Error;
 use super::form;
 use super::http::{HttpRequest, HttpResponse, Method};
@@ -116,7 +116,7 @@ impl TokenResponse {
             access_token: Secret::new(access_token),
             expires_in: lifetime(&value)?,
             refresh_token: answer.refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
-            scope: answer.scope.map(Into::into),
+            scope: answer.scope.map(|scope| scope_set("", scope)),
             id_token: answer.id_token.map(Secret::new),
         }))
     }

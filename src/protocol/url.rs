@@ -24,9 +24,10 @@ pub enum Loopback {
 
 impl Url {
     /// Reads an absolute URL. `None` for every other scheme, for user information, for characters that a parser would
-    /// drop or rewrite (white space, controls, backslash, anything outside ASCII), and for an empty host.
+    /// drop or rewrite (white space, controls, backslash, quotes, angle brackets, anything outside ASCII), and for an
+    /// empty host.
     pub fn parse(text: &str, loopback: Loopback) -> Option<Self> {
-        if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+        if !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'`')) {
             return None;
         }
         let (rest, secure) = match text.strip_prefix("https://") {
@@ -73,8 +74,7 @@ impl Url {
         let query = self.rest().bytes().take_while(|byte| *byte != b'#');
         !self.origin().bytes().any(|byte| byte.is_ascii_uppercase())
             && !self.origin().ends_with(default_port)
-            && !self.path().bytes().any(|byte| matches!(byte, b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'^'))
-            && !self.rest().bytes().any(|byte| matches!(byte, b'"' | b'<' | b'>' | b'`'))
+            && !self.path().bytes().any(|byte| matches!(byte, b'{' | b'}' | b'^'))
             && !query.into_iter().any(|byte| byte == b'\'')
             && !has_dot_segment(self.path())
     }

@@ -17,14 +17,16 @@ ${await readFile(new URL('../../pkg/wasm/worker.js', import.meta.url), 'utf8')}`
 
 const rows = [
   ['a worker file that is not there', { scripts: { '/pkg/wasm/worker.js': null } }, /worker\.js is there/],
+  ['a worker that throws at its start', { scripts: { '/pkg/wasm/worker.js': 'throw new Error("no");' } }, /worker\.js is there/],
   ['a page that allows no worker', { policies: { page: "default-src 'self' data:; worker-src 'none'" } }, /worker-src/],
   ['a module that is not there', { scripts: { '/pkg/wasm/valet_key.wasm': null } }, /wasmUrl/],
+  ['a module that is cut off', { scripts: { '/pkg/wasm/valet_key.wasm': '' } }, /of the same version/],
   ['a module that was tampered with', { scripts: { '/pkg/wasm/valet_key.wasm': '\0asm\x01\0\0\0' } }, /of the same version/],
   ['a worker that may not compile', { policies: { worker: "default-src 'none'; script-src 'self'; connect-src *" } }, /wasm-unsafe-eval/],
 ];
 
 for (const [label, options, hint] of rows) {
-  story(`${label} is a config_error that names the cause`, options, async (stage) => {
+  story(`CORE-08: ${label} is a config_error that names the cause`, options, async (stage) => {
     const { page, site } = stage;
     await page.goto(site.url);
     await page.find('heading', 'config_error');
@@ -47,7 +49,7 @@ story('an option that is wrong is named', { config: { issuer: 'http://id.example
   await page.see('issuer');
 });
 
-story('a fault of the core ends the session and nothing else', { scripts: { '/pkg/wasm/worker.js': trapping } }, async (stage) => {
+story('CORE-02 P0: a fault of the core ends the session and nothing else', { scripts: { '/pkg/wasm/worker.js': trapping } }, async (stage) => {
   const { page, provider } = stage;
   await stage.signIn();
   await page.click('button', 'Notes');

@@ -4,6 +4,7 @@
 
 pub(crate) mod known;
 pub(crate) mod signing;
+pub(crate) mod cases;
 
 use std::sync::Arc;
 

@@ -98,13 +98,26 @@ export function everywhere(name, { homes = ['shared'], needs }, play) {
  * @property {string} [attack] a script of the attacker's, which runs before everything else
  * @property {object} [config] what the page's configuration says besides
  * @property {number} [hostsAt] where other hosts are found, see {@link openBrowser}
+ * @property {typeof startProvider} [provider] another one than the honest
  */
 export class Stage {
   /** The abilities that the story had to do without. @type {Set<string>} */
   lacked = new Set();
 
   /** @param {StageOptions & Partial<Place>} options */
-  static async open({ accessTokenSeconds, refreshTokens, scripts, policies, headers, attack, config, hostsAt, home = 'shared', engine = 'chromium' } = {}) {
+  static async open({
+    accessTokenSeconds,
+    refreshTokens,
+    scripts,
+    policies,
+    headers,
+    attack,
+    config,
+    hostsAt,
+    provider = startProvider,
+    home = 'shared',
+    engine = 'chromium',
+  } = {}) {
     const stage = new Stage();
     stage.place = { engine, home };
     const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
@@ -116,7 +129,7 @@ export class Stage {
       tokensInPage: home === 'page',
     });
     const origins = [stage.site.origin];
-    stage.provider = await startProvider({ origins, accessTokenSeconds, refreshTokens });
+    stage.provider = await provider({ origins, accessTokenSeconds, refreshTokens });
     stage.api = await startApi({ issuer: stage.provider.issuer, origins });
     stage.site.settings.connect = [stage.provider.issuer, stage.api.url];
     stage.site.settings.config = {

@@ -1,0 +1,393 @@
+/** The rows of `tests/cases` that only a browser and a connection can show, and the gravest of the others once more. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { APP, begin, call, fresh, late, outcome, play, settled, signIn, signedIn } from '../support/cases.mjs';
+import { answers, startHostile } from '../support/hostile.mjs';
+import { story } from '../support/stage.mjs';
+import { startStranger } from '../support/stranger.mjs';
+
+const HOSTILE = { provider: startHostile, scripts: { '/www/app.js': APP } };
+
+/** Metadata with other members; `undefined` is none. */
+const metadata = (members) => ({ metadata: (honest) => ({ ...honest, ...members }) });
+const token = (members) => ({ token: (honest) => ({ ...honest, ...members }) });
+const instead = (place, answer) => ({ instead: { [place]: answer } });
+const WELL_KNOWN = '/.well-known/openid-configuration';
+
+/** The honest query with parameters set, or taken out with `null`. */
+const callback = (members) => ({
+  callback: (query) => {
+    const parameters = new URLSearchParams(query);
+    for (const [name, value] of Object.entries(members)) value === null ? parameters.delete(name) : parameters.set(name, value);
+    return String(parameters);
+  },
+});
+
+story('DISC P0: metadata of somebody else bring nobody to a provider', HOSTILE, async (stage) => {
+  const { issuer } = stage.provider;
+  const rows = [
+    ['DISC-01', metadata({ issuer: 'https://evil.test' })],
+    ['DISC-02', metadata({ issuer: `${issuer}/` })],
+    ['DISC-03', metadata({ issuer: issuer.toUpperCase() })],
+    ['DISC-03', metadata({ issuer: `${issuer}%2f` })],
+    ['DISC-04', metadata({ issuer: `${issuer}.evil.test` })],
+    ['DISC-04', metadata({ issuer: issuer.slice(0, -1) })],
+    ['DISC-17', { metadata: (honest) => JSON.stringify(honest).replace('{', '{"token_endpoint":"https://evil.test/token",') }],
+    ['DISC-17', { metadata: (honest) => JSON.stringify(honest).replace(/}$/, ',"token_endpoint":"https://evil.test/token"}') }],
+    ['DISC-19', { metadata: ({ token_endpoint: _, ...honest }) => JSON.stringify(honest).replace('{', '{"__proto__":{"token_endpoint":"https://evil.test/token"},') }],
+    ['DISC-35', metadata({ code_challenge_methods_supported: ['plain'] })],
+    ['DISC-39', metadata({ id_token_signing_alg_values_supported: ['HS256', 'none'] })],
+  ];
+  for (const [id, change] of rows) await play(stage, id, change);
+  await play(stage, 'DISC-06', {}, { config: { issuer: 'http://as.test' } });
+
+  const evil = await startStranger();
+  stage.site.settings.connect.push(evil.url);
+  try {
+    await play(stage, 'DISC-11', instead(WELL_KNOWN, answers.redirect(302, `${evil.url}conf`)));
+    assert.deepEqual(evil.taken, [], 'DISC-11: evil sees no request');
+  } finally {
+    await evil.close();
+  }
+});
+
+story('DISC P0: addresses that are none bring nobody to a provider', HOSTILE, async (stage) => {
+  const { provider } = stage;
+  const rows = [
+    ['DISC-27', metadata({ token_endpoint: 'http://as.test/token' })],
+    ['DISC-27', metadata({ authorization_endpoint: 'http://as.test/authorize' })],
+    ['DISC-28', metadata({ authorization_endpoint: 'javascript:alert(document.domain)//' })],
+    ...['data:text/html,x', 'blob:https://app.test/x', 'file:///x', 'https:evil', ' javascript:1', 'java\nscript:1'].map((url) => ['DISC-29', metadata({ authorization_endpoint: url })]),
+    ['DISC-33', metadata({ token_endpoint: 'https://user:pw@as.test/token' })],
+  ];
+  for (const [id, change] of rows) await play(stage, id, change, { poison: ['alert'] });
+
+  await fresh(stage);
+  provider.change = metadata({ end_session_endpoint: 'javascript:document.title="evil"' });
+  assert.equal(await signIn(stage), 'ok', 'DISC-30: signing in works all the same');
+  assert.equal(await outcome(stage, 'async () => client.signOut()'), 'url_rejected', 'DISC-30');
+  assert.notEqual(await stage.page.driver.getTitle(), 'evil');
+});
+
+story('DISC TOK, the connection: a provider that cannot be reached well is told apart', HOSTILE, async (stage) => {
+  const { provider } = stage;
+  const config = { timeout: 1500 };
+  await play(stage, 'DISC-22', instead(WELL_KNOWN, answers.trickle), { config });
+  await play(stage, 'DISC-43', instead(WELL_KNOWN, answers.silence), { config });
+  await play(stage, 'DISC-44', instead(WELL_KNOWN, answers.closed), {
+    then: async () => assert.match(await stage.page.run('async () => told.problem.hint'), /CORS/, 'DISC-44'),
+  });
+  await play(stage, 'DISC-21', { metadata: (honest) => ({ ...honest, x: 'x'.repeat(10 << 20) }) });
+  await play(stage, 'TOK-34', instead('/token', answers.short));
+  await play(stage, 'TOK-38', token({ x: 'x'.repeat(5 << 20) }));
+  await play(stage, 'TOK-39', instead('/token', answers.silence), { config });
+
+  await fresh(stage);
+  const before = provider.count(WELL_KNOWN);
+  const all = await stage.page.run('async () => Promise.all(Array.from({ length: 20 }, () => client.preload())).then((all) => all.length)');
+  assert.deepEqual([all, provider.count(WELL_KNOWN) - before], [20, 1], 'DISC-42: RQ1');
+});
+
+story('CB P0: responses of others are not accepted', HOSTILE, async (stage) => {
+  const { issuer } = stage.provider;
+  const silent = { authorization_response_iss_parameter_supported: undefined };
+  const rows = [
+    ['CB-05', { callback: (query) => `${query}&code=evil` }],
+    ['CB-05', { callback: (query) => `code=evil&${query}` }],
+    ['CB-06', { callback: (query) => `${query}&iss=https://evil.test` }],
+    ['CB-06', { callback: (query) => `${query.replace(/code=[^&]+/, 'error=x')}&error=y` }],
+    ['CB-07', callback({ iss: null })],
+    ['CB-08', callback({ iss: 'https://evil.test' })],
+    ['CB-09', callback({ iss: `${issuer}/` })],
+    ['CB-09', callback({ iss: issuer.toUpperCase() })],
+    ['CB-12', { ...metadata(silent), ...callback({ iss: 'https://evil.test' }) }],
+    ['CB-15', callback({ code: null, error: 'access_denied', error_description: 'text-of-evil', iss: 'https://evil.test' })],
+    ['CB-21', callback({ code: null, error: 'access_denied', error_description: '<img src=x onerror=alert(1)>' })],
+    ['CB-23', callback({ error: 'access_denied' })],
+  ];
+  for (const [id, change] of rows) await play(stage, id, change, { poison: ['text-of-evil', 'onerror'] });
+});
+
+story('CB P0: a code is sent as it came, in time, and by whoever waits for it', HOSTILE, async (stage) => {
+  const { page, provider, site } = stage;
+  const { issuer } = provider;
+  for (const code of ['a\r\nb', 'a\0b']) await play(stage, 'CB-27', callback({ code }), { kind: 'response_invalid' });
+
+  // What the server reads is what it wrote.
+  for (const code of ['x&scope=admin', 'a+b', 'a b', '%=#']) {
+    await fresh(stage);
+    provider.change = callback({ code });
+    assert.equal(await signIn(stage), 'token_error', 'CB-27: nobody knows that code');
+    assert.deepEqual(new URLSearchParams(provider.last('/token').body).getAll('code'), [code], 'CB-27');
+  }
+
+  const older = `
+    const { setItem } = Storage.prototype;
+    Storage.prototype.setItem = function (key, value) {
+      const started = (record) => JSON.stringify({ ...record, started: record.started - 11 * 60_000 });
+      return setItem.call(this, key, key.startsWith('valet-key:tx:') ? started(JSON.parse(value)) : value);
+    }`;
+  await play(stage, 'CB-39', callback({}), { prepare: older });
+  await play(stage, 'CB-47', instead('/token', answers.status(400, '{"error":"invalid_grant"}')));
+
+  // With the state of somebody else, the pending sign-in stays and still works.
+  await fresh(stage);
+  let honest;
+  provider.change = { callback: (query) => ((honest = query), query.replace(/state=./, (start) => (start.endsWith('A') ? 'state=B' : 'state=A'))) };
+  assert.equal(await signIn(stage), 'state_mismatch', 'CB-02');
+  assert.equal(provider.requests.findLast(({ place }) => place === '/token' || place === '/authorize').place, '/authorize', 'CB-02: NQ');
+  await page.goto(`${site.url}?${honest}`);
+  assert.equal(await settled(stage), 'ok', 'CB-02: TX1');
+
+  // And where nobody waits, nothing happens, whether or not there is a session, which another tab keeps alive.
+  const [first] = await page.driver.getAllWindowHandles();
+  await stage.browser.newTab();
+  await page.goto(site.url);
+  assert.equal(await settled(stage), 'ok');
+  await page.driver.switchTo().window(first);
+  for (const expected of ['ok', 'callback_ignored']) {
+    if (expected === 'callback_ignored') await fresh(stage);
+    const asked = provider.requests.length;
+    await page.goto(`${site.url}?${new URLSearchParams({ code: 'attackers', state: 'x', iss: issuer })}`);
+    assert.equal(await settled(stage), expected, 'CB-41');
+    assert.equal(provider.requests.length, asked, 'CB-41: NQ');
+  }
+});
+
+story('CB P0: two providers are not mixed up', HOSTILE, async (stage) => {
+  const { page, provider: honest, site } = stage;
+  const evil = await startHostile({ host: '127.0.0.1', origins: [site.origin] });
+  site.settings.connect.push(evil.issuer);
+  try {
+    // The evil server sends the browser on to the honest one, which answers to the same state.
+    await fresh(stage, { issuer: evil.issuer });
+    evil.change = { instead: { '/authorize': (response) => response.writeHead(302, { location: `${honest.issuer}/authorize?${evil.last('/authorize').query}` }).end() } };
+    assert.equal(await signIn(stage), 'iss_mismatch', 'CB-43');
+    const reached = [evil, honest].flatMap(({ requests }) => requests.filter(({ place }) => place === '/token'));
+    assert.deepEqual(reached, [], 'CB-43: NQ VER');
+    for (const code of honest.issued.codes) assert.ok(!JSON.stringify(evil.requests).includes(code), 'CB-43: VER');
+
+    // The state of one client comes to the other.
+    let query;
+    await fresh(stage);
+    honest.change = { callback: (text) => ((query = text), `utm=1`) };
+    assert.equal(await signIn(stage), 'callback_ignored');
+    evil.change = { callback: () => query };
+    site.settings.config = { ...site.settings.config, issuer: evil.issuer };
+    await page.goto(site.url);
+    await settled(stage);
+    assert.equal(await signIn(stage), 'callback_ignored', 'CB-42');
+    assert.equal(evil.count('/token'), 0, 'CB-42: NQ');
+    site.settings.config = { ...site.settings.config, issuer: honest.issuer };
+    await page.reload();
+    assert.equal(await settled(stage), 'ok', 'CB-42: TX1');
+  } finally {
+    await evil.close();
+  }
+});
+
+story('TOK P0: answers to a code are read strictly', HOSTILE, async (stage) => {
+  const { page, provider } = stage;
+  await play(stage, 'TOK-01', {}, {
+    then: async () => {
+      const { method, headers, body, query } = provider.last('/token');
+      const names = [...new URLSearchParams(body).keys()];
+      assert.deepEqual(names, ['grant_type', 'code', 'redirect_uri', 'client_id', 'code_verifier'], 'TOK-01');
+      assert.deepEqual([method, String(query)], ['POST', ''], 'TOK-01');
+      assert.match(headers['content-type'], /^application\/x-www-form-urlencoded/, 'TOK-01');
+      assert.equal(headers.accept, 'application/json', 'TOK-25');
+      for (const name of ['authorization', 'cookie', 'referer']) assert.equal(headers[name], undefined, `TOK-01: ${name}`);
+    },
+  });
+  const evil = await startStranger();
+  stage.site.settings.connect.push(evil.url);
+  const rows = [
+    ...['mac', 'N_A', 'Basic'].map((type) => ['TOK-05', token({ token_type: type })]),
+    ...['x\r\nX-Evil: 1', 'x y', 'x"y', 'tök', 'x\0'].map((value) => ['TOK-06', token({ access_token: value })]),
+    ...[302, 307].map((status) => ['TOK-37', instead('/token', answers.redirect(status, `${evil.url}token`))]),
+    ['TOK-37', instead('/token', answers.redirect(307, `${provider.issuer}/elsewhere`))],
+    ['TOK-41', token({ id_token: undefined }), 'id_token_invalid'],
+    ['TOK-41', token({ id_token: '' }), 'id_token_invalid'],
+    ['TOK-41', token({ id_token: {} }), 'response_invalid'],
+  ];
+  try {
+    for (const [id, change, kind] of rows) await play(stage, id, change, { kind });
+    assert.deepEqual(evil.taken, [], 'TOK-37: VER');
+    assert.equal(provider.count('/elsewhere'), 0, 'TOK-37: nobody follows');
+  } finally {
+    await evil.close();
+  }
+
+  const names = ['state', 'profile', 'user', 'claims', 'expires_at', 'error_description', 'then', 'toJSON', 'constructor'];
+  const strange = Object.fromEntries(names.map((name) => [name, { sub: 'mallory' }]));
+  await play(stage, 'TOK-21', { token: (honest) => JSON.stringify({ ...honest, ...strange }).replace('{', '{"__proto__":{"sub":"mallory"},') }, {
+    then: async () => assert.doesNotMatch(JSON.stringify(await page.run('async () => client.session')), /mallory/, 'TOK-21'),
+  });
+
+  await fresh(stage);
+  const held = answers.held();
+  provider.change = instead('/token', held.instead);
+  await page.run('async () => signIn()').catch(() => {});
+  await page.until('the token request', async () => provider.requests.at(-1).place === '/token');
+  const asked = provider.count('/revoke');
+  await page.until('the end', () => page.run('async () => client.signOut().then(() => true)'));
+  held.release();
+  assert.equal(await settled(stage), 'cancelled', 'TOK-45');
+  assert.equal(await call(stage), 'login_required', 'TOK-45: NS');
+  assert.equal(provider.count('/revoke'), asked + 2, 'TOK-45: what came too late is revoked');
+});
+
+story('TOK P0: the life of a token is no loop and no overflow', HOSTILE, async (stage) => {
+  const { provider } = stage;
+  await fresh(stage);
+  provider.change = { ...token({ expires_in: 0 }), refresh: (honest) => ({ ...honest, expires_in: 0 }) };
+  assert.equal(await signIn(stage), 'ok', 'TOK-12');
+  for (let calls = 1; calls <= 3; calls += 1) {
+    assert.equal(await call(stage), 'ok', 'TOK-12');
+    assert.ok(provider.count('refresh') <= calls, 'TOK-12: at most one for each call');
+  }
+  const before = provider.count('refresh');
+  await sleep(1500);
+  assert.equal(provider.count('refresh'), before, 'TOK-12: none without a call');
+
+  for (const seconds of [2_592_000, 1e12]) {
+    await play(stage, 'TOK-13', token({ expires_in: seconds }), {
+      then: async () => {
+        await sleep(500);
+        assert.equal(await call(stage), 'ok', 'TOK-13');
+        assert.equal(provider.count('refresh'), before, 'TOK-13: nothing fires');
+      },
+    });
+  }
+});
+
+story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, async (stage) => {
+  const { page, provider } = stage;
+  const refresh = (options) => outcome(stage, 'async () => client.refresh()', options);
+  const changes = () => page.run('async () => told.changes');
+  const sent = (from) => provider.requests.slice(from).filter(({ place }) => place === 'refresh').map(({ form }) => form.refresh_token);
+
+  await signedIn(stage);
+  let from = provider.requests.length;
+  for (let round = 0; round < 3; round += 1) assert.equal(await refresh(), 'ok', 'RT-01');
+  assert.equal(new Set(sent(from)).size, 3, 'RT-01: none is sent twice');
+
+  from = provider.requests.length;
+  provider.change = { refresh: ({ refresh_token: _, ...honest }) => honest };
+  for (let round = 0; round < 2; round += 1) assert.equal(await refresh(), 'ok', 'RT-02');
+  assert.equal(new Set(sent(from)).size, 1, 'RT-02: the old one is used again');
+
+  // Nobody is signed out by a bad connection.
+  provider.change = instead('refresh', answers.drop);
+  for (let round = 0; round < 2; round += 1) assert.equal(await refresh(), 'network_error', 'RT-10');
+  provider.change = {};
+  assert.equal(await refresh(), 'ok', 'RT-10: works again');
+  assert.ok(!(await changes()).includes('ended'), 'RT-10: KS');
+
+  const ends = async (id, expected, change) => {
+    await signedIn(stage);
+    provider.change = change;
+    const [asked, revoked] = [provider.count('refresh'), provider.count('/revoke')];
+    assert.equal(await refresh(), expected, id);
+    assert.equal(provider.count('refresh'), asked + 1, `${id}: RQ1`);
+    assert.deepEqual(await changes(), ['signed_in', 'ended'].slice(-(await changes()).length), `${id}: SO, told once`);
+    assert.equal(await page.run('async () => client.session'), null, `${id}: SO`);
+    await page.until('the revocation', async () => provider.count('/revoke') === revoked + 2);
+    provider.change = {};
+    assert.equal(await signIn(stage), 'ok', `${id}: afterwards`);
+  };
+  await ends('RT-03', 'session_ended', instead('refresh', answers.status(400, '{"error":"invalid_grant"}')));
+  await ends('RT-14', 'id_token_invalid', { refreshedClaims: (honest) => ({ ...honest, iss: 'https://evil.test' }) });
+  await ends('RT-15', 'id_token_invalid', { refreshedClaims: (honest) => ({ ...honest, aud: [honest.aud, 'other'] }) });
+  await ends('RT-15', 'id_token_invalid', { refreshedClaims: (honest) => ({ ...honest, azp: honest.aud }) });
+
+  // The server rotated, nobody heard of it, and the next try is taken for a theft.
+  await signedIn(stage);
+  provider.change = instead('refresh', answers.lose);
+  assert.equal(await refresh(), 'network_error', 'RT-09');
+  provider.change = {};
+  assert.equal(await refresh(), 'session_ended', 'RT-09');
+  assert.equal((await changes()).filter((reason) => reason === 'ended').length, 1, 'RT-09: SO, told once');
+
+  // Ten calls with a token that is over.
+  await fresh(stage);
+  provider.change = token({ expires_in: 1 });
+  assert.equal(await signIn(stage), 'ok');
+  await sleep(1200);
+  const before = provider.count('refresh');
+  const statuses = await page.run(`async () => Promise.all(Array.from({ length: 10 }, () => client.fetch(api + 'me').then(({ status }) => status)))`);
+  assert.deepEqual([statuses, provider.count('refresh') - before], [Array(10).fill(200), 1], 'RT-05: RQ1');
+  const shown = provider.requests.slice(-10).map(({ headers }) => headers.authorization);
+  assert.equal(new Set(shown).size, 1, 'RT-05: all get the same token');
+
+  // A sign-out does not wait for a renewal, and what the renewal brings is revoked.
+  await signedIn(stage);
+  const held = answers.held();
+  provider.change = instead('refresh', held.instead);
+  await begin(stage, 'async () => client.refresh()');
+  await page.until('the refresh request', async () => provider.requests.at(-1).place === 'refresh');
+  const revoked = provider.count('/revoke');
+  assert.equal(await outcome(stage, 'async () => client.signOut()'), 'ok', 'RT-27');
+  held.release();
+  assert.equal(await late(stage), 'cancelled', 'RT-27');
+  await page.until('the revocation', async () => provider.count('/revoke') === revoked + 4);
+  assert.deepEqual((await changes()).slice(-1), ['signed_out'], 'RT-27: SO');
+  assert.equal(await call(stage), 'login_required', 'RT-27');
+});
+
+story('RT P0: tabs share one renewal, whatever becomes of them', HOSTILE, async (stage) => {
+  const { browser, page, provider, site } = stage;
+  const { driver } = page;
+  await signedIn(stage);
+  const first = await driver.getWindowHandle();
+  const second = await browser.newTab();
+  await page.goto(site.url);
+  assert.equal(await settled(stage), 'ok');
+
+  // Both at once: the one that comes second takes what the first one gets.
+  let held = answers.held();
+  let before = provider.count('refresh');
+  provider.change = instead('refresh', held.instead);
+  for (const tab of [first, second]) {
+    await driver.switchTo().window(tab);
+    await begin(stage, 'async () => client.refresh()');
+  }
+  await page.until('the refresh request', async () => provider.count('refresh') > before);
+  held.release();
+  for (const tab of [first, second]) {
+    await driver.switchTo().window(tab);
+    assert.equal(await late(stage), 'ok', 'RT-04');
+    assert.equal(await call(stage), 'ok', 'RT-04: nobody is signed out');
+  }
+  assert.equal(provider.count('refresh') - before, 1, 'RT-04: one request');
+
+  // The tab that asked is closed: the others get the answer all the same.
+  held = answers.held();
+  before = provider.count('refresh');
+  provider.change = instead('refresh', held.instead);
+  await begin(stage, 'async () => client.refresh()');
+  await page.until('the refresh request', async () => provider.count('refresh') > before);
+  await driver.close();
+  await driver.switchTo().window(first);
+  await begin(stage, 'async () => client.refresh()');
+  held.release();
+  assert.equal(await late(stage), 'ok', 'RT-07: no dead lock');
+  assert.ok(provider.count('refresh') - before <= 2, 'RT-07: RQ2 at most');
+
+  // Bob signs in elsewhere while the renewal for Alice is under way.
+  held = answers.held();
+  before = provider.count('refresh');
+  provider.change = instead('refresh', held.instead);
+  await begin(stage, 'async () => client.refresh()');
+  await page.until('the refresh request', async () => provider.count('refresh') > before);
+  await browser.newTab();
+  await page.goto(site.url);
+  await settled(stage);
+  provider.user = 'bob';
+  assert.equal(await signIn(stage), 'ok');
+  held.release();
+  await driver.switchTo().window(first);
+  assert.equal(await late(stage), 'cancelled', 'RT-28');
+  assert.equal(await page.run('async () => client.session.sub'), 'bob', 'RT-28: KS');
+  assert.equal(await call(stage), 'ok', 'RT-28');
+});

@@ -1,0 +1,295 @@
+//! DISC: metadata of the server.
+
+use valet_key::protocol::http::HttpResponse;
+use valet_key::protocol::json::Value;
+use valet_key::protocol::logout::end_session_url;
+use valet_key::protocol::metadata::ServerMetadata;
+use valet_key::protocol::secret::Secret;
+
+use crate::hostile::case::Case;
+use crate::hostile::provider::{Place, Provider, long, object};
+use crate::support::{SIGN_IN, answer, json, options};
+
+fn text(value: &str) -> String {
+    let mut text = String::new();
+    valet_key::protocol::json::write_string(&mut text, value);
+    text
+}
+
+/// The honest document, rewritten.
+fn document(rewrite: impl Fn(&str) -> String) -> HttpResponse {
+    json(200, &rewrite(&object(&Provider::perfect("https://as.test").metadata)))
+}
+
+fn answers(id: &str, status: u16, content_type: &str, body: &str) -> Case {
+    Case::new(id).answers(Place::Metadata, vec![Ok(answer(status, content_type, body))])
+}
+
+#[test]
+fn the_issuer_is_the_configured_one_to_the_letter() {
+    let rows = [
+        ("DISC-01", "https://evil.test"),
+        ("DISC-02", "https://as.test/"),
+        ("DISC-03", "https://AS.test"),
+        ("DISC-03", "https://as.test:443"),
+        ("DISC-03", "https://as.test%2f"),
+        ("DISC-03", "https://as.test."),
+        ("DISC-03", " https://as.test"),
+        ("DISC-03", "http://as.test"),
+        ("DISC-04", "https://as.test.evil.test"),
+        ("DISC-04", "https://as.tes"),
+        ("DISC-04", ""),
+    ];
+    for (id, issuer) in rows {
+        Case::new(id).metadata(&[("issuer", &text(issuer))]).play();
+    }
+    // Whatever stands there, the message stays fit to be read.
+    let markup = "https://as.test/<img src=x onerror=alert(1)>\n\u{202e}";
+    Case::new("DISC-01").metadata(&[("issuer", &text(markup))]).poison("<img").poison("\u{202e}").play();
+    Case::new("DISC-01").metadata(&[("issuer", &text(&long("https://evil.test/", 10_000)))]).play();
+}
+
+#[test]
+fn an_issuer_of_another_kind_is_none() {
+    Case::new("DISC-05").metadata(&[("-issuer", "")]).play();
+    for value in ["null", "42", r#"["https://as.test"]"#, "{}", "true"] {
+        Case::new("DISC-05").metadata(&[("issuer", value)]).play();
+    }
+}
+
+#[test]
+fn the_configured_issuer_is_a_plain_https_url() {
+    let with = |issuer: &str, more: &str| format!(r#"{{"issuer":"{issuer}","clientId":"spa"{more}}}"#);
+    Case::new("DISC-06").options(&with("http://as.test", "")).play();
+    // What is allowed for this device is not allowed elsewhere.
+    Case::new("DISC-06").options(&with("http://as.test", r#","allowLoopbackHttp":true"#)).play();
+    Case::new("DISC-06").options(&with("http://localhost.as.test", r#","allowLoopbackHttp":true"#)).play();
+    Case::new("DISC-07").options(&with("http://localhost:9000", "")).play_to("config_error");
+    for issuer in ["http://localhost:9000", "http://127.0.0.1:9000", "http://[::1]:9000"] {
+        let mut case = Case::new("DISC-07").options(&with(issuer, r#","allowLoopbackHttp":true"#));
+        case.provider = Provider::perfect(issuer);
+        case.play_to("ok");
+    }
+    for issuer in ["https://as.test/?x=1", "https://as.test/#f", "https://u:p@as.test", "as.test", "", "//as.test"] {
+        Case::new("DISC-08").options(&with(issuer, "")).play();
+    }
+}
+
+#[test]
+fn metadata_are_looked_for_in_each_place_in_turn() {
+    let openid = [
+        "/t1/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server/t1",
+        "/.well-known/openid-configuration/t1",
+    ];
+    let oauth = [openid[1], openid[2], openid[0]];
+    for (order, more) in [(openid, ""), (oauth, r#","openid":false"#)] {
+        for (turn, place) in order.iter().enumerate() {
+            let mut case =
+                Case::new("DISC-09").options(&format!(r#"{{"issuer":"https://as.test/t1","clientId":"spa"{more}}}"#));
+            case.provider = Provider::perfect("https://as.test/t1");
+            case.provider.well_known = (*place).into();
+            let asked: Vec<_> = case.play().asked.into_iter().map(|seen| seen.url).collect();
+            let expected: Vec<_> = order[..=turn].iter().map(|path| format!("https://as.test{path}")).collect();
+            assert_eq!(asked[..=turn], expected);
+        }
+    }
+    // With a slash at its end the issuer is another one, at the same place.
+    let mut case = Case::new("DISC-10").options(r#"{"issuer":"https://as.test/t1/","clientId":"spa"}"#);
+    case.provider = Provider::perfect("https://as.test/t1");
+    case.provider.well_known = openid[0].into();
+    case = case.metadata(&[("issuer", r#""https://as.test/t1/""#)]);
+    case.provider.callback = |query| query.replace("%2Ft1", "%2Ft1%2F");
+    case = case.claims(&[("iss", r#""https://as.test/t1/""#)]);
+    let played = case.play();
+    assert_eq!(played.asked[0].url, "https://as.test/t1/.well-known/openid-configuration");
+}
+
+#[test]
+fn a_redirect_is_no_answer() {
+    for id in ["DISC-11", "DISC-12"] {
+        // As a browser tells of a redirect that it was told not to follow; and as others may.
+        for status in [0, 301, 302, 303, 307, 308] {
+            let played = answers(id, status, "", "").play();
+            assert_eq!(played.asked.len(), 1, "and nobody else is asked");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_json_is_told_apart() {
+    let page = "<!doctype html><title>App</title>";
+    let error = answers("DISC-14", 200, "text/html; charset=utf-8", page).poison("App").play().error;
+    let message = error.expect("an error").message();
+    assert!(message.contains("https://as.test/.well-known/openid-configuration"), "{message}");
+    assert!(message.contains("text/html"), "{message}");
+    answers("DISC-14", 200, "text/html; <img src=x>", page).poison("img").play();
+    answers("DISC-14", 200, &long("text/<b>", 1000), page).poison("<b>").play();
+    answers("DISC-14", 200, "", page).poison("App").play();
+    for body in [r#"{"issuer":"https://as.test""#, "", "{", "[", r#"{"issuer"}"#, "undefined"] {
+        answers("DISC-15", 200, "application/json", body).play();
+    }
+}
+
+#[test]
+fn no_member_comes_twice() {
+    let rows =
+        [("https://as.test/token", "https://evil.test/token"), ("https://evil.test/token", "https://as.test/token")];
+    for (first, second) in rows {
+        let changes = [("token_endpoint", text(first)), ("+token_endpoint", text(second))];
+        Case::new("DISC-17").metadata(&changes.each_ref().map(|(name, value)| (*name, value.as_str()))).play();
+    }
+    // Spelled otherwise, or where nobody looks.
+    Case::new("DISC-17").metadata(&[(r"token\u005fendpoint", r#""https://evil.test/token""#)]).play();
+    Case::new("DISC-17").metadata(&[("mtls_endpoint_aliases", r#"{"a":1,"a":2}"#)]).play();
+}
+
+#[test]
+fn names_that_objects_are_born_with_are_names_like_others() {
+    Case::new("DISC-19")
+        .metadata(&[("-token_endpoint", ""), ("__proto__", r#"{"token_endpoint":"https://evil.test/token"}"#)])
+        .play();
+    let names = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "then"];
+    Case::new("DISC-20").metadata(&names.map(|name| (name, r#"{"then":1}"#))).play();
+}
+
+#[test]
+fn what_is_too_large_or_too_deep_is_refused() {
+    let body = format!(r#"{{"x":"{}"}}"#, long("a", 10 << 20));
+    answers("DISC-21", 200, "application/json", &body).play();
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let body = format!("{}1{}", long(open, 100_000), long(close, 100_000));
+        answers("DISC-23", 200, "application/json", &body).play();
+        answers("DISC-23", 200, "application/json", &format!(r#"{{"x":{body}}}"#)).play();
+    }
+}
+
+#[test]
+fn a_server_in_trouble_is_asked_again_the_next_time() {
+    for status in [500, 502, 503, 429] {
+        // That the next one works is what every run ends with.
+        answers("DISC-24", status, "application/json", "{}").play_to("server_unavailable");
+    }
+    let played = answers("DISC-25", 404, "text/plain", "nothing here").play();
+    assert_eq!(played.asked.len(), 2, "RFC 8414 §5: each place once, where two are the same");
+    answers("DISC-25", 410, "", "").play();
+}
+
+#[test]
+fn endpoints_are_there_and_https() {
+    for member in ["token_endpoint", "authorization_endpoint"] {
+        Case::new("DISC-26").metadata(&[(&format!("-{member}"), "")]).play();
+        Case::new("DISC-26").metadata(&[(member, "null")]).play();
+        Case::new("DISC-27").metadata(&[(member, r#""http://as.test/x""#)]).play();
+        Case::new("DISC-27").metadata(&[(member, r#""http://localhost/x""#)]).play();
+        Case::new("DISC-28").metadata(&[(member, r#""javascript:alert(document.domain)//""#)]).play();
+        for url in [
+            "data:text/html,x",
+            "blob:https://app.test/x",
+            "file:///x",
+            "https:evil",
+            " javascript:1",
+            "java\nscript:1",
+            "",
+            "/token",
+            "//as.test/token",
+            "https://as.test\\@evil.test/",
+        ] {
+            Case::new("DISC-29").metadata(&[(member, &text(url))]).play();
+        }
+        Case::new("DISC-32").metadata(&[(member, r#""https://as.test/authorize#f""#)]).play();
+        Case::new("DISC-33").metadata(&[(member, r#""https://user:pw@as.test/token""#)]).play();
+        Case::new("DISC-33").metadata(&[(member, r#""https://@as.test/token""#)]).play();
+    }
+}
+
+#[test]
+fn disc_30_an_address_that_is_a_script_is_refused_when_it_is_used() {
+    let metadata = |member: &str, url: &str| {
+        let changed = document(|honest| honest.replacen('{', &format!(r#"{{"{member}_of_old":1,"#), 1));
+        let body = String::from_utf8(changed.body).expect("text");
+        let from = format!("\"{member}\":\"https://as.test/");
+        let body = body.replace(&from, &format!("\"{member}\":\"{url}\",\"was\":\""));
+        ServerMetadata::parse(&Value::parse(&body).expect("JSON"), &crate::support::config())
+    };
+    for url in ["javascript:alert(1)", "http://as.test/x", "data:text/html,x"] {
+        let found = metadata("end_session_endpoint", url).expect("signing in works all the same");
+        let config = crate::support::config();
+        let end = end_session_url(&found, &config, "https://app.test/", &Secret::new("s"), None);
+        assert_eq!(crate::support::code(&end), Some("url_rejected"), "{url}");
+    }
+    let refusal = "error=access_denied&error_uri=javascript%3Aalert(1)&";
+    let query = crate::support::honest_query().replace("code=c1&", refusal);
+    let error = crate::support::finish(&query).expect_err("refused");
+    assert_eq!(error.oauth().expect("said").error_uri, None);
+}
+
+#[test]
+fn endpoints_may_have_queries_and_be_elsewhere() {
+    let played =
+        Case::new("DISC-31").metadata(&[("authorization_endpoint", r#""https://as.test/authorize?tenant=1""#)]).play();
+    let visited = played.visited.expect("a visit");
+    assert!(visited.starts_with("https://as.test/authorize?tenant=1&response_type=code&"), "{visited}");
+    // Another host, as some large providers do. Nobody answers there in this test.
+    let played = Case::new("DISC-34")
+        .metadata(&[("authorization_endpoint", r#""https://login.other.test/authorize""#)])
+        .host("https://login.other.test/")
+        .play();
+    assert!(played.visited.expect("a visit").starts_with("https://login.other.test/authorize?"));
+}
+
+#[test]
+fn a_server_without_what_the_client_needs_is_unsupported() {
+    let rows = [
+        ("DISC-35", "code_challenge_methods_supported", r#"["plain"]"#),
+        ("DISC-35", "code_challenge_methods_supported", "[]"),
+        ("DISC-38", "response_types_supported", r#"["id_token"]"#),
+        ("DISC-38", "response_types_supported", r#"["code id_token","token"]"#),
+        ("DISC-39", "id_token_signing_alg_values_supported", r#"["HS256","none"]"#),
+        ("DISC-39", "id_token_signing_alg_values_supported", r#"["none"]"#),
+    ];
+    for (id, member, value) in rows {
+        Case::new(id).metadata(&[(member, value)]).play();
+    }
+    // What is not said is not missing.
+    let played = Case::new("DISC-36").metadata(&[("-code_challenge_methods_supported", "")]).play();
+    let visited = played.visited.expect("a visit");
+    for parameter in ["code_challenge_method=S256", "&state=", "&nonce="] {
+        assert!(visited.contains(parameter), "{visited}");
+    }
+}
+
+#[test]
+fn encodings_are_those_of_json() {
+    let marked = document(|honest| format!("\u{feff}{honest}"));
+    Case::new("DISC-40").answers(Place::Metadata, vec![Ok(marked)]).play();
+    let mut octets = document(|honest| honest.replace("as.test/logout", "as.test/~~"));
+    let at = octets.body.windows(2).position(|two| two == b"~~").expect("the place");
+    octets.body[at] = 0xc3;
+    octets.body[at + 1] = 0x28;
+    Case::new("DISC-41").answers(Place::Metadata, vec![Ok(octets)]).play();
+    for half in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\ud800""#, r#""\ud800x""#] {
+        Case::new("DISC-41").metadata(&[("issuer", half)]).play();
+    }
+}
+
+#[test]
+fn disc_46_signed_metadata_are_not_read() {
+    let signed = crate::support::signing::jwt(r#"{"alg":"RS256"}"#, r#"{"token_endpoint":"https://evil.test/token"}"#);
+    Case::new("DISC-46").metadata(&[("signed_metadata", &text(&signed))]).play_to("ok");
+}
+
+#[test]
+fn disc_47_endpoints_may_move_while_the_user_is_away() {
+    use crate::hostile::app::{App, Completion};
+    let mut provider = Provider::perfect("https://as.test");
+    let mut app = App::new(&options("")).expect("honest options");
+    let url = app.begin(&mut provider, SIGN_IN).expect("an address");
+    let query = provider.authorize(&url);
+    // The page comes back with metadata that were fetched anew: the issuer is the same.
+    let moved = document(|honest| honest.replace("https://as.test/authorize", "https://as.test/v2/authorize"));
+    let moved = String::from_utf8(moved.body).expect("text");
+    app.metadata = ServerMetadata::parse(&Value::parse(&moved).expect("JSON"), &app.config).ok();
+    assert_eq!(app.complete(&mut provider, &query).ok(), Some(Completion::SignedIn));
+    assert_eq!(provider.requests.last().expect("a request").url, "https://as.test/token");
+}

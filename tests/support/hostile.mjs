@@ -1,0 +1,247 @@
+/**
+ * A provider on loopback that is perfect but for one change at a time, and an API beside it.
+ *
+ * It asks nobody anything: whoever comes to `/authorize` is sent back at once. What it says can be changed at one place
+ * for as long as a case lasts; everything it is asked is written down whole.
+ */
+import { createHash, randomBytes, webcrypto } from 'node:crypto';
+import { createServer } from 'node:http';
+import { Issued } from './issued.mjs';
+import { bodyOf, close, listen, portNear } from './loopback.mjs';
+
+/**
+ * The one change. Members of an object that are `undefined` are left out; a text is sent as it is.
+ *
+ * @typedef {object} Change
+ * @property {(metadata: Record<string, unknown>) => unknown} [metadata]
+ * @property {(query: string, issuer: string) => string} [callback] rewrites the query that a user is sent back with
+ * @property {(answer: Record<string, unknown>) => unknown} [token] the answer to a code
+ * @property {(answer: Record<string, unknown>) => unknown} [refresh] the answer to a refresh token
+ * @property {(claims: Record<string, unknown>) => unknown} [claims] those of a sign-in
+ * @property {(claims: Record<string, unknown>) => unknown} [refreshedClaims] those of a refresh; without it there are none
+ * @property {Record<string, Instead>} [instead] answers a path or `refresh` in the place of the truth
+ */
+
+/** @typedef {(response: import('node:http').ServerResponse, tell: () => Promise<void>) => unknown} Instead */
+
+/**
+ * @param {object} options
+ * @param {string} [options.host]
+ * @param {string[]} options.origins the pages that may call
+ */
+export async function startHostile({ host = 'localhost', origins }) {
+  const port = await portNear();
+  const issuer = `http://${host}:${port}`;
+  const keys = await signingKeys();
+  const issued = new Issued();
+  const codes = new Map();
+  const refreshTokens = new Map();
+  const good = new Set();
+
+  const provider = {
+    issuer,
+    issued,
+    /** Everything asked: `{ method, path, query, headers, form, place }`, without preflights. */
+    requests: [],
+    /** @type {Change} */
+    change: {},
+    user: 'alice',
+    /** How many requests reached a path, or `refresh`. */
+    count: (place) => provider.requests.filter((one) => one.place === place).length,
+    /** The last request that reached a path, or `refresh`. */
+    last: (place) => provider.requests.findLast((one) => one.place === place),
+    close: () => close(server),
+  };
+
+  const metadata = () => ({
+    issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}/jwks`,
+    userinfo_endpoint: `${issuer}/userinfo`,
+    revocation_endpoint: `${issuer}/revoke`,
+    authorization_response_iss_parameter_supported: true,
+    response_types_supported: ['code'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['RS256', 'ES256'],
+    code_challenge_methods_supported: ['S256'],
+  });
+
+  /** RFC 6749 §4.1.2: back to the app, with a code for it. */
+  function authorize(response, query) {
+    const { state, nonce, redirect_uri: redirectUri, client_id: clientId, code_challenge: challenge } = Object.fromEntries(query);
+    const code = secret('code');
+    codes.set(code, { nonce, redirectUri, clientId, challenge, user: provider.user });
+    issued.codes.add(code);
+    issued.states.add(state);
+    const honest = new URLSearchParams({ code, state });
+    const promised = said(provider.change.metadata, metadata()).authorization_response_iss_parameter_supported;
+    if (promised) honest.set('iss', issuer);
+    const { callback = (text) => text } = provider.change;
+    response.writeHead(302, { location: `${redirectUri}?${callback(String(honest), issuer)}` }).end();
+  }
+
+  /** RFC 6749 §4.1.3 and §6, RFC 7636 §4.6, to the letter. */
+  async function token(response, form) {
+    if (form.grant_type === 'refresh_token') {
+      const kept = refreshTokens.get(form.refresh_token);
+      if (!kept || kept.clientId !== form.client_id) return refuse(response);
+      if (kept.used) return kept.family.forEach((one) => refreshTokens.delete(one)), refuse(response); // reuse detected
+      const answer = issue(kept);
+      const { refreshedClaims } = provider.change;
+      if (refreshedClaims) answer.id_token = await idToken({ ...kept, nonce: undefined }, answer, refreshedClaims);
+      const changed = said(provider.change.refresh, answer);
+      kept.used = changed.refresh_token !== undefined;
+      return json(response, 200, changed);
+    }
+    if (form.code_verifier) issued.verifiers.add(form.code_verifier);
+    const kept = codes.get(form.code);
+    codes.delete(form.code);
+    const challenge = createHash('sha256').update(form.code_verifier ?? '').digest('base64url');
+    if (!kept || kept.challenge !== challenge || kept.redirectUri !== form.redirect_uri || kept.clientId !== form.client_id) return refuse(response);
+    const answer = issue({ ...kept, family: [] });
+    if (kept.nonce) answer.id_token = await idToken(kept, answer, provider.change.claims);
+    return json(response, 200, said(provider.change.token, answer));
+  }
+
+  function issue(kept) {
+    const [access, refresh] = [secret('access'), secret('refresh')];
+    good.add(access);
+    kept.family.push(refresh);
+    refreshTokens.set(refresh, { ...kept, used: false });
+    issued.accessTokens.add(access);
+    issued.refreshTokens.add(refresh);
+    return { access_token: access, token_type: 'Bearer', expires_in: 600, refresh_token: refresh };
+  }
+
+  async function idToken({ nonce, clientId, user }, { access_token: access }, change) {
+    const now = Math.floor(Date.now() / 1000);
+    const hash = createHash('sha256').update(access).digest().subarray(0, 16).toString('base64url');
+    const claims = { iss: issuer, aud: clientId, sub: user, exp: now + 600, iat: now, nonce, at_hash: hash };
+    const jwt = await sign(keys.RS256, said(change, claims));
+    issued.idTokens.add(jwt);
+    return jwt;
+  }
+
+  function api(response, headers) {
+    const [, shown] = /^Bearer (.+)$/.exec(headers.authorization ?? '') ?? [];
+    if (good.has(shown)) return json(response, 200, { ok: true });
+    response.setHeader('www-authenticate', 'Bearer error="invalid_token"');
+    return json(response, 401, {});
+  }
+
+  const routes = {
+    '/.well-known/openid-configuration': (response) => json(response, 200, said(provider.change.metadata, metadata())),
+    '/authorize': (response, { query }) => authorize(response, query),
+    '/token': (response, { form }) => token(response, form),
+    '/jwks': (response) => json(response, 200, { keys: Object.values(keys).map(({ jwk }) => jwk) }),
+    '/revoke': (response) => json(response, 200, {}),
+    '/api/me': (response, { headers }) => api(response, headers),
+  };
+
+  const server = createServer(async (request, response) => {
+    const { method, headers } = request;
+    const { pathname: path, searchParams: query } = new URL(request.url, issuer);
+    if (origins.includes(headers.origin)) allow(response, headers.origin);
+    if (method === 'OPTIONS') return response.writeHead(204).end();
+    const body = await bodyOf(request, 10_000_000);
+    const form = Object.fromEntries(new URLSearchParams(body));
+    const place = form.grant_type === 'refresh_token' ? 'refresh' : path;
+    const asked = { method, path, query, headers, body, form, place };
+    provider.requests.push(asked);
+    const truth = async () => (Object.hasOwn(routes, path) ? routes[path](response, asked) : response.writeHead(404).end());
+    const instead = provider.change.instead?.[place];
+    return instead ? instead(response, truth) : truth();
+  });
+  await listen(server, port);
+  return provider;
+}
+
+/** Answers to put in the place of the truth. */
+export const answers = {
+  /** @returns {Instead} */
+  status: (status, body = '', type = 'application/json', headers = {}) => (response) => {
+    response.writeHead(status, { 'content-type': type, ...headers }).end(body);
+  },
+  /** Another address, which may be read. @returns {Instead} */
+  redirect: (status, location) => (response) => response.writeHead(status, { location }).end(),
+  /** The connection ends. @returns {Instead} */
+  drop: (response) => response.socket.destroy(),
+  /** The server does as it is asked, and the connection ends before anybody hears of it. @returns {Instead} */
+  lose: async (response, tell) => {
+    response.end = () => (response.socket.destroy(), response);
+    response.writeHead = () => response;
+    await tell();
+  },
+  /** No answer, ever. @returns {Instead} */
+  silence: () => {},
+  /** One octet at a time, and no end. @returns {Instead} */
+  trickle: (response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    const timer = setInterval(() => response.write(' '), 100);
+    response.on('close', () => clearInterval(timer));
+  },
+  /** Less than was announced. @returns {Instead} */
+  short: (response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' });
+    response.write(`{"access_token":"${'a'.repeat(100)}`, () => response.socket.destroy());
+  },
+  /** The truth, once it is let go. */
+  held: () => {
+    let release;
+    const gate = new Promise((done) => (release = done));
+    return { /** @type {Instead} */ instead: (response, tell) => gate.then(tell), release: () => release() };
+  },
+  /** Without the headers that let a page read it. @returns {Instead} */
+  closed: (response, tell) => {
+    response.removeHeader('access-control-allow-origin');
+    return tell();
+  },
+};
+
+function said(change, honest) {
+  return change ? change(honest) : honest;
+}
+
+function refuse(response) {
+  return json(response, 400, { error: 'invalid_grant' });
+}
+
+function json(response, status, value) {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function allow(response, origin) {
+  response.setHeader('access-control-allow-origin', origin);
+  response.setHeader('access-control-allow-headers', 'authorization, content-type');
+  response.setHeader('access-control-allow-methods', 'GET, POST');
+  response.setHeader('access-control-expose-headers', 'www-authenticate, retry-after');
+  response.setHeader('vary', 'origin');
+}
+
+function secret(kind) {
+  return `${kind}-${randomBytes(24).toString('base64url')}`;
+}
+
+/** RFC 7515 §5.1. */
+async function sign({ kid, alg, key, parameters }, claims) {
+  const part = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+  const input = `${part({ alg, kid })}.${part(claims)}`;
+  const signature = await webcrypto.subtle.sign(parameters, key, Buffer.from(input));
+  return `${input}.${Buffer.from(signature).toString('base64url')}`;
+}
+
+/** Made anew at each start: a key that lies in a repository is nobody's secret. */
+async function signingKeys() {
+  const kinds = {
+    RS256: { kid: 'r1', parameters: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) } },
+    ES256: { kid: 'e1', parameters: { name: 'ECDSA', hash: 'SHA-256', namedCurve: 'P-256' } },
+  };
+  const entries = Object.entries(kinds).map(async ([alg, { kid, parameters }]) => {
+    const { privateKey: key, publicKey } = await webcrypto.subtle.generateKey(parameters, false, ['sign', 'verify']);
+    const { key_ops: _, ext: __, ...jwk } = await webcrypto.subtle.exportKey('jwk', publicKey);
+    return [alg, { kid, alg, key, parameters, jwk: { ...jwk, kid, alg, use: 'sig' } }];
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}

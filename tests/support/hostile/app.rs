@@ -1,0 +1,229 @@
+//! The app: what `src/browser` does with the protocol, on a clock and a wire of the test's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
+use valet_key::protocol::authorization_response::AuthorizationResponse;
+use valet_key::protocol::config::Config;
+use valet_key::protocol::error::Error;
+use valet_key::protocol::json::Value;
+use valet_key::protocol::logout;
+use valet_key::protocol::metadata::{Discovery, ServerMetadata};
+use valet_key::protocol::session::{Action, Call, Change, Leftover, Session, Ticket};
+use valet_key::protocol::time::Now;
+use valet_key::protocol::token::{TokenRequest, TokenResponse};
+use valet_key::protocol::transaction::Transaction;
+
+use super::provider::{Answer, Provider};
+use crate::support::at;
+use crate::support::signing::proof;
+
+pub(crate) type Outcome<T = ()> = Result<T, Arc<Error>>;
+
+/// What a callback led to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Completion {
+    Ignored,
+    SignedIn,
+}
+
+/// A sign-in whose token request is on its way.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    transaction: Box<Transaction>,
+    call: Call,
+}
+
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) metadata: Option<ServerMetadata>,
+    pub(crate) session: Session,
+    /// Pending sign-ins, by `state`, as session storage keeps them.
+    pub(crate) pending: BTreeMap<String, String>,
+    /// What the app was told, in order.
+    pub(crate) changes: Vec<Change>,
+    pub(crate) now: Now,
+    sign_ins: u8,
+}
+
+impl App {
+    pub(crate) fn new(options: &str) -> Outcome<Self> {
+        let config = Config::parse(options)?;
+        Ok(Self {
+            metadata: config.server.clone(),
+            config,
+            session: Session::default(),
+            pending: BTreeMap::new(),
+            changes: Vec::new(),
+            now: at(0),
+            sign_ins: 0,
+        })
+    }
+
+    /// Lets time pass, by both clocks; by less than none, somebody set the one on the wall back.
+    pub(crate) fn wait(&mut self, provider: &mut Provider, seconds: i64) {
+        provider.now = provider.now.saturating_add(seconds);
+        self.now = Now {
+            wall: self.now.wall.saturating_add(seconds.saturating_mul(1000)),
+            monotonic: self.now.monotonic.saturating_add(seconds.max(0).saturating_mul(1000)),
+        };
+    }
+
+    pub(crate) fn view(&self) -> Option<String> {
+        self.session.view(self.now)
+    }
+
+    pub(crate) fn access_token(&self) -> Option<String> {
+        self.session.access_token().map(|token| token.expose().to_owned())
+    }
+
+    pub(crate) fn discover(&mut self, provider: &mut Provider) -> Outcome {
+        if self.metadata.is_some() {
+            return Ok(());
+        }
+        for request in Discovery::new(&self.config).requests() {
+            if let Some(found) = Discovery::from_response(&self.config, &provider.answer(&request)?)? {
+                self.metadata = Some(found);
+                return Ok(());
+            }
+        }
+        Err(Error::DiscoveryFailed { url: self.config.issuer.clone() }.into())
+    }
+
+    /// Begins a sign-in: the address to visit. Each one has octets of its own.
+    pub(crate) fn begin(&mut self, provider: &mut Provider, sign_in: SignIn<'_>) -> Outcome<String> {
+        self.sign_ins += 1;
+        let draw = |what| [self.sign_ins.wrapping_mul(4).wrapping_add(what); 32];
+        let entropy = Entropy { state: draw(0), nonce: draw(1), code_verifier: draw(2) };
+        self.begin_with(provider, sign_in, &entropy)
+    }
+
+    pub(crate) fn begin_with(
+        &mut self,
+        provider: &mut Provider,
+        sign_in: SignIn<'_>,
+        entropy: &Entropy,
+    ) -> Outcome<String> {
+        sign_in.check(&self.config)?;
+        self.discover(provider)?;
+        let metadata = self.metadata.as_ref().expect("discovered");
+        let request = AuthorizationRequest::new(&self.config, metadata, sign_in, entropy, self.now)?;
+        let transaction = &request.transaction;
+        provider.secrets.push(transaction.code_verifier.expose().to_owned());
+        assert!(!request.url.contains(transaction.code_verifier.expose()), "the verifier stays here");
+        self.pending.insert(transaction.state.expose().to_owned(), transaction.to_record());
+        Ok(request.url)
+    }
+
+    /// The page was loaded with this query.
+    pub(crate) fn complete(&mut self, provider: &mut Provider, query: &str) -> Outcome<Completion> {
+        let Some((request, exchange)) = self.redeem(query)? else { return Ok(Completion::Ignored) };
+        let answer = provider.answer(&request);
+        self.redeemed(provider, &exchange, answer).map(|()| Completion::SignedIn)
+    }
+
+    /// Up to the token request.
+    pub(crate) fn redeem(
+        &mut self,
+        query: &str,
+    ) -> Outcome<Option<(valet_key::protocol::http::HttpRequest, Exchange)>> {
+        // The page takes the record before anything is decided, by the first `state` of the query.
+        let state = query.split('&').find_map(|part| part.strip_prefix("state=")).unwrap_or_default();
+        let record = self.pending.remove(state);
+        let Some(response) = AuthorizationResponse::parse(query)? else { return Ok(None) };
+        let Some(transaction) = record.as_deref().and_then(Transaction::from_record) else {
+            if self.pending.is_empty() {
+                return Ok(None);
+            }
+            return Err(Error::StateMismatch { reason: "unknown `state`" }.into());
+        };
+        if self.metadata.is_none() {
+            let kept = Value::parse(&transaction.metadata).expect("kept by this app");
+            self.metadata = Some(ServerMetadata::parse(&kept, &self.config)?);
+        }
+        let metadata = self.metadata.as_ref().expect("kept with the transaction");
+        let grant = response.accept(transaction, metadata, self.now)?;
+        let call = self.session.call();
+        let (request, transaction) = TokenRequest::for_grant(grant, &self.config);
+        Ok(Some((request.request(&metadata.token_endpoint), Exchange { transaction, call })))
+    }
+
+    /// From the answer to the token request on.
+    pub(crate) fn redeemed(&mut self, provider: &mut Provider, exchange: &Exchange, answer: Answer) -> Outcome {
+        let tokens = TokenResponse::from_response(&answer?)?;
+        let (result, leftover) = if self.session.is_overtaken(exchange.call) {
+            (Err(Error::Cancelled.into()), tokens.into_leftover())
+        } else {
+            let proof = if self.config.openid { proof(&tokens) } else { Ok(None) };
+            self.session.sign_in(tokens, proof, &exchange.transaction, &self.config, self.now)
+        };
+        self.revoke(provider, &leftover);
+        self.changes.extend(result.as_ref().ok());
+        result.map(drop)
+    }
+
+    /// A call to the API, up to the token that it may carry. `None`: it has to wait for the renewal of another one.
+    pub(crate) fn ask(&mut self, call: Call) -> Action {
+        let metadata = self.metadata.as_ref().expect("there is a session");
+        self.session.next(call, &metadata.token_endpoint, &self.config, self.now)
+    }
+
+    /// A call to the API: the token that it carries.
+    pub(crate) fn call(&mut self, provider: &mut Provider) -> Outcome<String> {
+        let call = self.session.call();
+        self.call_of(provider, call)
+    }
+
+    pub(crate) fn call_of(&mut self, provider: &mut Provider, call: Call) -> Outcome<String> {
+        if self.session.access_token().is_none() {
+            return Err(Error::LoginRequired.into());
+        }
+        for _ in 0..8 {
+            match self.ask(call) {
+                Action::Use => return Ok(self.access_token().expect("somebody is signed in")),
+                Action::Wait => panic!("nobody else renews"),
+                Action::SignIn => return Err(Error::LoginRequired.into()),
+                Action::Fail(error) => return Err(error),
+                Action::Refresh(request, ticket) => {
+                    let answer = provider.answer(&request);
+                    if let Err(error) = self.refreshed(provider, ticket, answer)
+                        && self.session.access_token().is_none()
+                    {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        panic!("a call renews once, not for ever");
+    }
+
+    pub(crate) fn refreshed(&mut self, provider: &mut Provider, ticket: Ticket, answer: Answer) -> Outcome {
+        let tokens = answer.and_then(|answer| TokenResponse::from_response(&answer));
+        let proof = tokens.as_ref().map_or(Ok(None), |tokens| proof(tokens));
+        let (result, leftover) = self.session.refreshed(ticket, tokens, proof, &self.config, self.now);
+        match &result {
+            Ok(change) => self.changes.push(*change),
+            Err(error) if !leftover.is_empty() && !matches!(**error, Error::Cancelled) => {
+                self.changes.push(Change::Ended);
+            }
+            Err(_) => {}
+        }
+        self.revoke(provider, &leftover);
+        result.map(drop)
+    }
+
+    pub(crate) fn sign_out(&mut self, provider: &mut Provider) {
+        let leftover = self.session.end();
+        self.changes.extend((!leftover.is_empty()).then_some(Change::SignedOut));
+        self.revoke(provider, &leftover);
+    }
+
+    fn revoke(&self, provider: &mut Provider, leftover: &Leftover) {
+        let Some(metadata) = &self.metadata else { return };
+        for request in logout::revocation_requests(leftover, metadata, &self.config) {
+            drop(provider.answer(&request));
+        }
+    }
+}

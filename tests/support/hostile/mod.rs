@@ -1,0 +1,10 @@
+//! A provider that is perfect but for one change, an app that goes all the way with it, and what must hold afterwards.
+//!
+//! ```text
+//! Case ─▶ App ─▶ discovery ─▶ authorization request ─▶ callback ─▶ token request ─▶ session ─▶ refresh ─▶ call
+//!          └──── each request answered by Provider, with the one change, and written down ───┘
+//! ```
+
+pub(crate) mod app;
+pub(crate) mod case;
+pub(crate) mod provider;

@@ -1,0 +1,336 @@
+//! The provider: perfect, and able to say something else at one place.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use valet_key::protocol::error::Error;
+use valet_key::protocol::form;
+use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
+
+use crate::support::{T0, id_token, json};
+
+/// Where the one change is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Metadata,
+    Authorization,
+    Token,
+    Refresh,
+    Revocation,
+}
+
+/// An answer, or what the browser says of a connection that brought none.
+pub(crate) type Answer = Result<HttpResponse, Arc<Error>>;
+
+/// Members of an object, in order, with their values as JSON.
+pub(crate) type Members = Vec<(String, String)>;
+
+/// A request that reached somebody.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) url: String,
+    pub(crate) place: Option<Place>,
+    /// The form of a `POST`; empty for a `GET`.
+    pub(crate) body: String,
+}
+
+/// What a response to the authorization request is made of, before it is spelled as a query.
+#[derive(Clone, Debug)]
+struct Pending {
+    code: String,
+    nonce: String,
+    challenge: String,
+    redirect_uri: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Provider {
+    pub(crate) issuer: String,
+    /// The one place that has metadata, as a path.
+    pub(crate) well_known: String,
+    pub(crate) metadata: Members,
+    /// Members of the answer to a code.
+    pub(crate) token: Members,
+    /// Members of the answer to a refresh token; `refresh_token` and `access_token` are new each time unless set here.
+    pub(crate) refresh: Members,
+    /// Claims that differ in the ID Token of a sign-in.
+    pub(crate) claims: Members,
+    /// Claims that differ in the ID Token of a refresh; there is one if this is not empty.
+    pub(crate) refreshed_claims: Members,
+    /// Rewrites the query of the callback.
+    pub(crate) callback: fn(&str) -> String,
+    /// Said at a place in turn instead of the truth; the last one stays.
+    pub(crate) instead: Vec<(Place, Vec<Answer>)>,
+    pub(crate) requests: Vec<Seen>,
+    /// Everything secret that passed here.
+    pub(crate) secrets: Vec<String>,
+    pub(crate) user: &'static str,
+    code: String,
+    pending: Option<Pending>,
+    refresh_token: String,
+    count: usize,
+    /// The time, in seconds after T0.
+    pub(crate) now: i64,
+}
+
+/// Applies changes to an object: a name replaces, `-name` takes out, `+name` comes besides.
+pub(crate) fn change(members: &mut Members, changes: &[(&str, &str)]) {
+    for (name, value) in changes {
+        let bare = name.trim_start_matches(['-', '+']);
+        let value = ((*bare).to_owned(), (*value).to_owned());
+        match members.iter_mut().find(|(name, _)| name == bare) {
+            Some(member) if !name.starts_with(['-', '+']) => *member = value,
+            Some(_) if name.starts_with('-') => members.retain(|(name, _)| name != bare),
+            // What is not there yet may be added later, and is to be taken out then.
+            None if name.starts_with('-') => members.push(((*name).to_owned(), String::new())),
+            _ => members.push(value),
+        }
+    }
+}
+
+/// An object as JSON text.
+pub(crate) fn object(members: &Members) -> String {
+    let members: Vec<String> = members
+        .iter()
+        .filter(|(name, _)| !name.starts_with('-'))
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
+    format!("{{{}}}", members.join(","))
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}
+
+fn members(of: &[(&str, &str)]) -> Members {
+    of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+impl Provider {
+    pub(crate) fn perfect(issuer: &str) -> Self {
+        let at = |path: &str| quoted(&format!("{issuer}{path}"));
+        Self {
+            issuer: issuer.into(),
+            well_known: format!("{}/.well-known/openid-configuration", &issuer[origin(issuer).len()..]),
+            metadata: members(&[
+                ("issuer", &at("")),
+                ("authorization_endpoint", &at("/authorize")),
+                ("token_endpoint", &at("/token")),
+                ("jwks_uri", &at("/jwks")),
+                ("userinfo_endpoint", &at("/userinfo")),
+                ("revocation_endpoint", &at("/revoke")),
+                ("end_session_endpoint", &at("/logout")),
+                ("authorization_response_iss_parameter_supported", "true"),
+                ("response_types_supported", r#"["code"]"#),
+                ("subject_types_supported", r#"["public"]"#),
+                ("id_token_signing_alg_values_supported", r#"["RS256","ES256"]"#),
+                ("code_challenge_methods_supported", r#"["S256"]"#),
+            ]),
+            token: members(&[("token_type", r#""Bearer""#), ("expires_in", "600")]),
+            refresh: members(&[("token_type", r#""Bearer""#), ("expires_in", "600")]),
+            claims: Members::new(),
+            refreshed_claims: Members::new(),
+            callback: str::to_owned,
+            instead: Vec::new(),
+            requests: Vec::new(),
+            secrets: Vec::new(),
+            user: "alice",
+            code: "c0de-of-forty-three-letters-and-nothing-else".into(),
+            pending: None,
+            refresh_token: String::new(),
+            count: 0,
+            now: 0,
+        }
+    }
+
+    /// Says what another one says from now on. What was issued is still good.
+    pub(crate) fn speak_like(&mut self, other: &Self) {
+        self.well_known.clone_from(&other.well_known);
+        self.metadata.clone_from(&other.metadata);
+        self.token.clone_from(&other.token);
+        self.refresh.clone_from(&other.refresh);
+        self.claims.clone_from(&other.claims);
+        self.refreshed_claims.clone_from(&other.refreshed_claims);
+        self.callback = other.callback;
+        self.instead.clone_from(&other.instead);
+    }
+
+    /// Perfect again, as a provider that was repaired.
+    pub(crate) fn repair(&mut self) {
+        self.speak_like(&Self::perfect(&self.issuer));
+    }
+
+    /// How many requests reached a place.
+    pub(crate) fn count(&self, place: Place) -> usize {
+        self.requests.iter().filter(|seen| seen.place == Some(place)).count()
+    }
+
+    /// The form of the last request that reached a place.
+    pub(crate) fn last_form(&self, place: Place) -> Vec<(String, String)> {
+        let seen = self.requests.iter().rev().find(|seen| seen.place == Some(place)).expect("a request");
+        form::parse(&seen.body).expect("a form")
+    }
+
+    /// The user comes with an authorization request and agrees. Gives the query of the callback.
+    pub(crate) fn authorize(&mut self, url: &str) -> String {
+        self.requests.push(Seen { url: url.into(), place: Some(Place::Authorization), body: String::new() });
+        let parameters = form::parse(url.split_once('?').expect("a query").1).expect("a form");
+        let get = |name: &str| {
+            let mut values = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone());
+            let value = values.next().unwrap_or_default();
+            assert_eq!(values.next(), None, "{name} once");
+            value
+        };
+        let (state, nonce) = (get("state"), get("nonce"));
+        self.count += 1;
+        let code = format!("{}{}", self.code, self.count);
+        self.secrets.extend([state.clone(), nonce.clone(), code.clone()].into_iter().filter(|text| !text.is_empty()));
+        self.pending = Some(Pending {
+            code: code.clone(),
+            nonce,
+            challenge: get("code_challenge"),
+            redirect_uri: get("redirect_uri"),
+        });
+        let mut query = String::new();
+        form::append(&mut query, "code", &code);
+        form::append(&mut query, "state", &state);
+        if self.metadata.iter().any(|(name, value)| name.starts_with("authorization_response_iss") && value == "true") {
+            form::append(&mut query, "iss", &self.issuer);
+        }
+        (self.callback)(&query)
+    }
+
+    /// Where a request goes, by the honest addresses.
+    fn place(&self, request: &HttpRequest, body: &str) -> Option<Place> {
+        let path = request.url.strip_prefix(&self.issuer)?;
+        match path {
+            _ if path.starts_with("/.well-known/") || path.contains("/.well-known/") => Some(Place::Metadata),
+            "/token" if body.contains("grant_type=refresh_token") => Some(Place::Refresh),
+            "/token" => Some(Place::Token),
+            "/revoke" => Some(Place::Revocation),
+            _ => None,
+        }
+    }
+
+    /// Answers a request, and writes it down.
+    pub(crate) fn answer(&mut self, request: &HttpRequest) -> Answer {
+        let body = match &request.method {
+            Method::Get => String::new(),
+            Method::Post(form) => form.expose().to_owned(),
+        };
+        let origin = origin(&self.issuer).to_owned();
+        let metadata = request.url.strip_prefix(&origin).is_some_and(|path| path.contains(".well-known/"));
+        let place = if metadata { Some(Place::Metadata) } else { self.place(request, &body) };
+        self.requests.push(Seen { url: request.url.clone(), place, body: body.clone() });
+        if let Some((_, answers)) = self.instead.iter_mut().find(|(here, _)| Some(*here) == place) {
+            let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
+            return answer.map(|answer| HttpResponse { url: request.url.clone(), ..answer });
+        }
+        let answer = match place {
+            Some(Place::Metadata) if request.url == format!("{origin}{}", self.well_known) => {
+                json(200, &object(&self.metadata))
+            }
+            Some(Place::Token) => self.redeem(&body),
+            Some(Place::Refresh) => self.renew(&body),
+            Some(Place::Revocation) => json(200, ""),
+            _ => json(404, ""),
+        };
+        Ok(HttpResponse { url: request.url.clone(), ..answer })
+    }
+
+    /// RFC 6749 §4.1.3 and RFC 7636 §4.6, held to the letter.
+    fn redeem(&mut self, body: &str) -> HttpResponse {
+        let form = form::parse(body).expect("a form");
+        let get = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
+        self.secrets.push(get("code_verifier").to_owned());
+        let Some(pending) = self.pending.take().filter(|pending| pending.code == get("code")) else {
+            return json(400, r#"{"error":"invalid_grant","error_description":"this code is nobody's"}"#);
+        };
+        let challenge = challenge_of(get("code_verifier"));
+        if challenge != pending.challenge || get("redirect_uri") != pending.redirect_uri {
+            return json(400, r#"{"error":"invalid_grant"}"#);
+        }
+        let token = self.id_token(&pending.nonce, &self.claims.clone());
+        let mut answer = self.issue();
+        if !pending.nonce.is_empty() {
+            change(&mut answer, &[("id_token", &quoted(&token))]);
+        }
+        merge(&mut answer, &self.token);
+        json(200, &object(&answer))
+    }
+
+    /// RFC 6749 §6, with rotation: an older refresh token is refused.
+    fn renew(&mut self, body: &str) -> HttpResponse {
+        let form = form::parse(body).expect("a form");
+        let shown = form.iter().find(|(name, _)| name == "refresh_token").map_or("", |(_, value)| value);
+        if shown != self.refresh_token {
+            return json(400, r#"{"error":"invalid_grant","error_description":"reuse detected"}"#);
+        }
+        let mut answer = self.issue();
+        if !self.refreshed_claims.is_empty() {
+            let token = self.id_token("", &self.refreshed_claims.clone());
+            change(&mut answer, &[("id_token", &quoted(&token))]);
+        }
+        merge(&mut answer, &self.refresh);
+        if answer.iter().all(|(name, value)| name != "refresh_token" || value == "\"\"") {
+            shown.clone_into(&mut self.refresh_token);
+        }
+        json(200, &object(&answer))
+    }
+
+    fn issue(&mut self) -> Members {
+        self.count += 1;
+        let (access, refresh) =
+            (format!("access-token-number-{:08}", self.count), format!("refresh-token-number-{:08}", self.count));
+        self.secrets.extend([access.clone(), refresh.clone()]);
+        self.refresh_token.clone_from(&refresh);
+        members(&[("access_token", &quoted(&access)), ("refresh_token", &quoted(&refresh))])
+    }
+
+    /// An ID Token of now.
+    fn id_token(&mut self, nonce: &str, changes: &Members) -> String {
+        let (now, later) = ((T0 + self.now).to_string(), (T0 + self.now + 600).to_string());
+        let mut claims = members(&[
+            ("iss", &quoted(&self.issuer)),
+            ("aud", r#""spa""#),
+            ("sub", &quoted(self.user)),
+            ("exp", &later),
+            ("iat", &now),
+            ("nonce", &quoted(nonce)),
+        ]);
+        if nonce.is_empty() {
+            claims.retain(|(name, _)| name != "nonce");
+        }
+        merge(&mut claims, changes);
+        let token = id_token(&object(&claims));
+        self.secrets.push(token.clone());
+        token
+    }
+}
+
+/// Scheme, host and port of an issuer.
+fn origin(issuer: &str) -> &str {
+    let third = issuer.match_indices('/').nth(2).map_or(issuer.len(), |(at, _)| at);
+    &issuer[..third]
+}
+
+fn merge(members: &mut Members, changes: &Members) {
+    let changes: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    change(members, &changes);
+}
+
+/// The challenge of a verifier, made by the server (RFC 7636 §4.6).
+fn challenge_of(verifier: &str) -> String {
+    use base64::Engine as _;
+    use sha2::Digest as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(verifier))
+}
+
+/// A long text, for limits.
+pub(crate) fn long(piece: &str, times: usize) -> String {
+    let mut text = String::new();
+    for _ in 0..times {
+        let _ = text.write_str(piece);
+    }
+    text
+}
