@@ -87,6 +87,7 @@ export async function startProvider({
     recover: () => outage.end(),
     /** How many requests an endpoint had; preflights do not count. */
     count: (endpoint) => requests.filter((one) => one.method !== 'OPTIONS' && pathsOf(endpoint).includes(one.path)).length,
+    server,
     close: () => close(server),
   };
 }

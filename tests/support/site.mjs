@@ -49,6 +49,9 @@ export async function startSite({ port = 0, host = 'localhost', config = null, c
     /** What the spy sent, as texts of JSON: lists of `[channel, text]`. */
     spied: [],
     settings: { config, connect, before, scripts, policies, headers },
+    get server() {
+      return server;
+    },
     close: () => close(server),
   };
 
