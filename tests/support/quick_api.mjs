@@ -1,6 +1,6 @@
 /** An API that answers at once and asks nobody: where calls are counted or timed, and the API's own work is in the way. */
 import { createServer } from 'node:http';
-import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
 import { close, listen, pathOf, portNear, record } from './loopback.mjs';
 
 const ANSWER = '{"user":"alice"}';
@@ -49,9 +49,9 @@ export async function replaceApi(stage, accepts) {
 
 async function stream(response, octets) {
   response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': octets });
-  for (let left = octets; left > 0 && !response.destroyed; left -= PIECE.length) {
-    const more = response.write(left < PIECE.length ? PIECE.subarray(0, left) : PIECE);
-    if (!more) await Promise.race([once(response, 'drain'), once(response, 'close')]);
-  }
-  response.end();
+  await pipeline(pieces(octets), response).catch(() => {}); // who goes away needs no more
+}
+
+function* pieces(octets) {
+  for (let left = octets; left > 0; left -= PIECE.length) yield left < PIECE.length ? PIECE.subarray(0, left) : PIECE;
 }

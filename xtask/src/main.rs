@@ -1,5 +1,6 @@
 //! Builds, weighs, tests and shows Valet Key.
 
+mod bench;
 mod build;
 mod debian;
 mod demo;
@@ -28,6 +29,9 @@ usage: cargo xtask <command>
        --crates     which crate the module's bytes belong to
   test [STEP …]     everything that CI runs, or the named steps:
                     fmt clippy wasm host build size types browser e2e consumers
+  bench [NAME …]    what is promised of speed, as figures, or the named ones:
+                    calls stream main-thread trips expiry
+       --json       the same as JSON, on standard output
   demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
 
 VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
@@ -50,6 +54,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ("build", []) => drop(build::build(&workspace, &Node::install(&workspace)?)?),
         ("size", _) => size::run(&workspace, &Node::install(&workspace)?, arguments)?,
         ("test", _) => return test::test(&workspace, arguments),
+        ("bench", _) => bench::bench(&workspace, arguments)?,
         ("demo", _) => demo::demo(&workspace, &Node::install(&workspace)?, arguments)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),
         _ => bail!("`{command}` with these arguments is not known\n\n{USAGE}"),

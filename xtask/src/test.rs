@@ -209,25 +209,27 @@ fn e2e(workspace: &Workspace) -> Result<Outcome> {
     if files.is_empty() {
         return Ok(Outcome::Skipped("there is nothing in tests/e2e"));
     }
-    counted(in_browser(workspace)?.args(files))
+    counted(in_browser(workspace)?.args(RUNNER).args(files))
 }
 
 fn consumers(workspace: &Workspace) -> Result<Outcome> {
     let nginx = nginx()?;
     let mut command = in_browser(workspace)?;
     Node::install_consumers(workspace)?;
-    counted(command.arg(workspace.consumers().join("consumers.test.mjs")).env("WEB_SERVER", nginx))
+    counted(command.args(RUNNER).arg(workspace.consumers().join("consumers.test.mjs")).env("WEB_SERVER", nginx))
 }
 
-/// Node's test runner, to be given its files: the package is built, and the browser is there.
-fn in_browser(workspace: &Workspace) -> Result<Command> {
+/// What makes Node a test runner, to be given its files.
+const RUNNER: [&str; 2] = ["--test", "--test-reporter=spec"];
+
+/// Node, to be given a script that opens browsers: the package is built, and the browser is there.
+pub fn in_browser(workspace: &Workspace) -> Result<Command> {
     let (chromium, driver) = chromium()?;
     let node = Node::install(workspace)?;
     build::build(workspace, &node)?;
     let mut command = node.command();
     command
         .current_dir(workspace.root())
-        .args(["--test", "--test-reporter=spec"])
         .env("CHROMIUM", chromium)
         .env("CHROMEDRIVER", driver)
         // Selenium would look for browsers on the network otherwise.
