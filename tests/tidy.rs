@@ -93,6 +93,6 @@ fn nothing_names_a_machine_or_the_address_of_a_registry() {
 fn the_same_version_everywhere() {
     let package = text(&root().join("pkg/package.json"));
     assert!(package.contains(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"))));
-    assert!(text(&root().join("pkg/vault.js")).contains(&format!("name: 'valet-key {}'", env!("CARGO_PKG_VERSION"))));
+    assert!(text(&root().join("pkg/vault.js")).contains(&format!("name: `valet-key {} ", env!("CARGO_PKG_VERSION"))));
     assert!(text(&root().join("CHANGELOG.md")).contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
 }

@@ -109,7 +109,7 @@ impl AuthorizationRequest {
         let SignIn { redirect_uri, return_to, params, in_window, .. } = sign_in;
         let state = random_text(entropy.state);
         let transaction = Box::new(Transaction {
-            state: if in_window { Secret::new(&[state.expose(), IN_WINDOW].concat()) } else { state },
+            state: if in_window { Secret::new([state.expose(), IN_WINDOW].concat()) } else { state },
             nonce: if config.openid { random_text(entropy.nonce) } else { Secret::new("") },
             code_verifier: CodeVerifier::from_entropy(entropy.code_verifier),
             issuer: metadata.issuer.clone(),
