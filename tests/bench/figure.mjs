@@ -44,10 +44,13 @@ export function table(figures) {
 }
 
 const wanted = ({ most, least }, by, unit) =>
-  `${most === undefined ? '≥' : '≤'} ${by === 'ratio' ? `× ${number(most ?? least)}` : number(most ?? least, unit)}`;
+  `${most === undefined ? '≥' : '≤'} ${by === 'ratio' ? `× ${most ?? least}` : worded(most ?? least, unit)}`;
 
 /** Counts are whole; anything else has as many digits as it is worth. */
-function number(value, unit = '') {
-  const text = Number.isInteger(value) ? String(value) : value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0);
-  return unit ? `${text} ${unit}` : text;
+function number(value, unit = 'times') {
+  const isCount = unit === '' || unit === 'bytes';
+  const digits = isCount || Math.abs(value) >= 100 ? 0 : Math.abs(value) < 10 ? 2 : 1;
+  return unit === 'times' ? value.toFixed(digits) : worded(value.toFixed(digits), unit);
 }
+
+const worded = (text, unit) => (unit ? `${text} ${unit}` : String(text));
