@@ -120,7 +120,7 @@ impl AuthorizationRequest {
         let anew = prompt.split(' ').any(|one| one == "login");
         let max_age = if anew { "0" } else { asked("max_age") };
         let transaction = Box::new(Transaction {
-            state: if in_window { Secret::new(&[state.expose(), IN_WINDOW].concat()) } else { state },
+            state: if in_window { Secret::new([state.expose(), IN_WINDOW].concat()) } else { state },
             nonce: if config.openid { random_text(entropy.nonce) } else { Secret::new("") },
             code_verifier: CodeVerifier::from_entropy(entropy.code_verifier),
             issuer: metadata.issuer.clone(),

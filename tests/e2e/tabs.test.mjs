@@ -1,5 +1,8 @@
 /** One session for all tabs, in a shared worker. */
 import assert from 'node:assert/strict';
+import { caller } from '../support/caller.mjs';
+import { crowd } from '../support/crowd.mjs';
+import { replaceApi } from '../support/quick_api.mjs';
 import { story } from '../support/stage.mjs';
 
 /** An app whose client every script of the page can lay its hands on, and which keeps count of what it is told. */
@@ -88,6 +91,14 @@ story('calls of many tabs share one renewal', { ...OPEN, accessTokenSeconds: 5 }
     assert.deepEqual(await page.run('async () => [...new Set(await calls)]'), [200]);
   }
   assert.equal(provider.count('token') - before, 1, 'one refresh for sixty calls');
+});
+
+story('four tabs with a hundred calls each at an expired token: one refresh, all answered, all alive at the next expiry', { ...caller(), accessTokenSeconds: 5 }, async (stage) => {
+  const { issued } = stage.provider;
+  await replaceApi(stage, (token) => token === issued.accessToken);
+  await stage.signIn();
+  assert.deepEqual(await crowd(stage, { tabs: 4, calls: 100, next: 20 }), { refreshes: 1, answers: 400, alive: 4 });
+  assert.equal(issued.refreshTokens.size, 3, 'each was used once');
 });
 
 story('another user in another tab is told everywhere', OPEN, async (stage) => {

@@ -72,6 +72,7 @@ export async function startApi({ port = 0, issuer, origins }) {
     ticks: () => ticks,
     /** The statuses of all calls so far, without preflights. */
     statuses: () => requests.filter(({ method }) => method !== 'OPTIONS').map(({ status }) => status),
+    server,
     close: () => close(server),
   };
 }

@@ -71,8 +71,13 @@ pub(crate) fn metadata() -> ServerMetadata {
 
 pub(crate) const ENTROPY: Entropy = Entropy { state: [1; 32], nonce: [2; 32], code_verifier: [3; 32] };
 
-pub(crate) const SIGN_IN: SignIn<'_> =
-    SignIn { redirect_uri: "https://app.test/cb", scope: "openid read", return_to: "/here?x=1#y", params: &[], in_window: false };
+pub(crate) const SIGN_IN: SignIn<'_> = SignIn {
+    redirect_uri: "https://app.test/cb",
+    scope: "openid read",
+    return_to: "/here?x=1#y",
+    params: &[],
+    in_window: false,
+};
 
 pub(crate) fn request(config: &Config) -> AuthorizationRequest {
     AuthorizationRequest::new(config, &metadata(), SIGN_IN, &ENTROPY, at(0)).expect("an honest request")

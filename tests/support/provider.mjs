@@ -92,6 +92,7 @@ export async function startProvider({
     delay: (endpoint, time) => pathsOf(endpoint).forEach((path) => delays.set(path, time)),
     /** How many requests an endpoint had; preflights do not count. */
     count: (endpoint) => requests.filter((one) => one.method !== 'OPTIONS' && pathsOf(endpoint).includes(one.path)).length,
+    server,
     close: () => close(server),
   };
 }

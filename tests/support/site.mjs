@@ -62,6 +62,9 @@ export async function startSite({
     /** What the spy sent, as texts of JSON: lists of `[channel, text]`. */
     spied: [],
     settings: { config, connect, before, scripts, policies, headers, tokensInPage },
+    get server() {
+      return server;
+    },
     close: () => close(server),
   };
 

@@ -1,5 +1,6 @@
 //! Builds, weighs, tests and shows Valet Key.
 
+mod bench;
 mod browsers;
 mod build;
 mod debian;
@@ -30,6 +31,9 @@ usage: cargo xtask <command>
   test [STEP …]     everything that CI runs, or the named steps:
                     fmt clippy wasm host build size types browser e2e consumers
   engines           write the tables of docs/engines.md from what the last `test e2e` saw
+  bench [NAME …]    what is promised of speed, as figures, or the named ones:
+                    calls stream main-thread trips expiry
+       --json       the same as JSON, on standard output
   demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
 
 VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
@@ -54,6 +58,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ("size", _) => size::run(&workspace, &Node::install(&workspace)?, arguments)?,
         ("test", _) => return test::test(&workspace, arguments),
         ("engines", []) => test::engines(&workspace)?,
+        ("bench", _) => bench::bench(&workspace, arguments)?,
         ("demo", _) => demo::demo(&workspace, &Node::install(&workspace)?, arguments)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),
         _ => bail!("`{command}` with these arguments is not known\n\n{USAGE}"),

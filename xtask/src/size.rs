@@ -80,8 +80,7 @@ fn weigh(workspace: &Workspace, node: &Node, toolchain: &Toolchain, as_json: boo
         }
         rows.push((format!("{entry}, as shipped"), shipped));
     }
-    let (page, later) =
-        page.context("pkg/package.json has no entry `.`: its `exports` name what the page loads")?;
+    let (page, later) = page.context("pkg/package.json has no entry `.`: its `exports` name what the page loads")?;
     let total = page.and(later).and(worker).and(module);
     rows.push(("together: valet-key minified, worker, module".into(), total));
     print(&rows, as_json);

@@ -217,7 +217,7 @@ fn e2e(workspace: &Workspace) -> Result<Outcome> {
     let ran = ran(workspace);
     fs::create_dir_all(workspace.target().join("e2e"))?;
     fs::write(&ran, "").with_context(|| format!("cannot write {}", ran.display()))?;
-    let outcome = counted(in_browsers(workspace, &engines)?.args(files).env("VALET_KEY_RAN", &ran))?;
+    let outcome = counted(runner(workspace, &engines)?.args(files).env("VALET_KEY_RAN", &ran))?;
     if matches!(outcome, Outcome::Tests(Count { failed: 0, .. })) && engines.len() == browsers::ALL {
         process::run(tables(workspace)?.arg("--check"))?;
     }
@@ -242,9 +242,19 @@ fn ran(workspace: &Workspace) -> PathBuf {
 
 fn consumers(workspace: &Workspace) -> Result<Outcome> {
     let nginx = nginx()?;
-    let mut command = in_browsers(workspace, &[browsers::CHROMIUM])?;
+    let mut command = runner(workspace, &[browsers::CHROMIUM])?;
     Node::install_consumers(workspace)?;
     counted(command.arg(workspace.consumers().join("consumers.test.mjs")).env("WEB_SERVER", nginx))
+}
+
+/// Node as a test runner, to be given its files.
+fn runner(workspace: &Workspace, engines: &[&Engine]) -> Result<Command> {
+    let mut command = in_browsers(workspace, engines)?;
+    command
+        // A story that hangs is over when its time is, whatever it leaves open.
+        .args(["--test", "--test-reporter=spec", "--test-force-exit"])
+        .arg(format!("--test-concurrency={}", thread::available_parallelism().map_or(1, usize::from)));
+    Ok(command)
 }
 
 /// Begins what takes long and is in nobody's way: the first steps need neither the browsers nor a driver.
@@ -257,17 +267,14 @@ fn ahead(workspace: &Workspace) -> Result<Geckodriver> {
     Geckodriver::begin(workspace, &engines)
 }
 
-/// Node's test runner, to be given its files: the package is built, and the browsers are there.
-fn in_browsers(workspace: &Workspace, engines: &[&Engine]) -> Result<Command> {
+/// Node, to be given a script that opens browsers: the package is built, and the browsers are there.
+pub fn in_browsers(workspace: &Workspace, engines: &[&Engine]) -> Result<Command> {
     let programs = browsers::programs(workspace, engines)?;
     let node = Node::install(workspace)?;
     build::build(workspace, &node)?;
     let mut command = node.command();
     command
         .current_dir(workspace.root())
-        // A story that hangs is over when its time is, whatever it leaves open.
-        .args(["--test", "--test-reporter=spec", "--test-force-exit"])
-        .arg(format!("--test-concurrency={}", thread::available_parallelism().map_or(1, usize::from)))
         .envs(programs)
         .env(browsers::CHOICE, engines.iter().map(|engine| engine.name).collect::<Vec<_>>().join(","))
         // Selenium would look for browsers on the network otherwise.

@@ -1,0 +1,24 @@
+/** Where benchmarks run: a page that its own script may call the API from, too, and nobody who watches. */
+import { caller } from '../support/caller.mjs';
+import { replaceApi } from '../support/quick_api.mjs';
+import { Stage } from '../support/stage.mjs';
+
+/**
+ * @template T
+ * @param {import('../support/stage.mjs').StageOptions} options
+ * @param {(stage: Stage) => Promise<T>} play
+ * @returns {Promise<T>}
+ */
+export async function onGround(options, play) {
+  const stage = await Stage.open({ ...caller(), ...options });
+  try {
+    await replaceApi(stage);
+    const { settings } = stage.site;
+    settings.before = ''; // the tests' spy wraps what is measured here
+    settings.policies = { page: `default-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self' ${settings.connect.join(' ')}` };
+    await stage.page.driver.manage().setTimeouts({ script: 300_000 });
+    return await play(stage);
+  } finally {
+    await stage.close();
+  }
+}

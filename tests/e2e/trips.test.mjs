@@ -1,0 +1,83 @@
+/** What a sign-in, a call and a reload ask of the servers, and what waits for what: counted, not timed. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { caller } from '../support/caller.mjs';
+import { between } from '../support/distance.mjs';
+import { pathOf } from '../support/loopback.mjs';
+import { story } from '../support/stage.mjs';
+import { beforeNavigation, callbackTrips, press, reloadTrips, toConsent } from '../support/trips.mjs';
+
+for (const [label, preload, before] of [
+  ['with metadata at hand, a click leaves at once', true, []],
+  ['without metadata, a click asks for them first', false, ['provider GET /.well-known/openid-configuration']],
+]) {
+  story(label, caller({ preload }), async (stage) => {
+    await stage.visit();
+    assert.deepEqual(await beforeNavigation(stage), before);
+    await stage.page.find('heading', 'Sign in');
+  });
+}
+
+story('from the callback to the first answer of an API in four trips', caller(), async (stage) => {
+  await toConsent(stage);
+  assert.deepEqual(await callbackTrips(stage), [
+    ['site GET /www/'],
+    ['provider POST /token'],
+    ['api OPTIONS /me'],
+    ['api GET /me'],
+  ]);
+  await stage.page.see('Signed in as alice, 200');
+});
+
+story('in three trips where the API is warm', caller({ warm: true }), async (stage) => {
+  await toConsent(stage);
+  assert.deepEqual(await callbackTrips(stage), [
+    ['site GET /www/'],
+    ['api OPTIONS /me', 'provider POST /token'],
+    ['api GET /me', 'api HEAD /me'],
+  ]);
+  await stage.page.see('Signed in as alice, 200');
+});
+
+story('a warm API is asked before the token is there, with one HEAD and a token worth nothing', caller({ warm: true }), async (stage) => {
+  const { page, provider, api } = stage;
+  const asked = () => api.requests.map(({ method, path }) => `${method} ${path}`);
+  const carried = [];
+  between(api.server, ({ method, headers }) => void carried.push([method, headers.authorization]));
+  let ahead;
+  between(provider.server, async (request) => {
+    if (pathOf(request) !== '/token') return;
+    for (let waited = 0; waited < 30_000 && !asked().includes('HEAD /me'); waited += 50) await sleep(50);
+    ahead = asked();
+  });
+  await toConsent(stage);
+  await press(stage, 'Allow');
+  await page.see('Signed in as alice, 200');
+  assert.deepEqual(ahead, ['OPTIONS /me', 'HEAD /me'], 'before the token');
+  assert.deepEqual(asked().slice(2), ['GET /me'], 'without a preflight of its own');
+  assert.deepEqual(carried.find(([method]) => method === 'HEAD'), ['HEAD', 'Bearer ahead']);
+  assert.equal(provider.count('token'), 1);
+});
+
+story('nothing is sent ahead to an API that did not ask for it', caller(), async (stage) => {
+  const { page, provider, api } = stage;
+  let ahead;
+  between(provider.server, async (request) => {
+    if (pathOf(request) !== '/token') return;
+    await sleep(2000);
+    ahead = api.requests.length;
+  });
+  await toConsent(stage);
+  await press(stage, 'Allow');
+  await page.see('Signed in as alice, 200');
+  assert.equal(ahead, 0);
+  assert.deepEqual(api.requests.map(({ method }) => method), ['OPTIONS', 'GET']);
+});
+
+story('a reload of the only tab asks the provider nothing, and an API answers in two trips', caller(), async (stage) => {
+  await toConsent(stage);
+  await stage.consent();
+  await stage.page.see('Signed in as alice, 200');
+  assert.deepEqual(await reloadTrips(stage), [['site GET /www/'], ['api GET /me']]);
+  await stage.page.see('Signed in as alice, 200');
+});
