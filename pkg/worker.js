@@ -52,7 +52,7 @@ export function connect(port, wasmUrl, inPage) {
       configure: {
         takes: { options: 'object' },
         run: async ({ options }) => {
-          const text = JSON.stringify(paramsOf(options));
+          const text = JSON.stringify(options);
           await (loading ??= load(wasmUrl).catch(notLoaded));
           const name = `${options.issuer ?? options.server?.authorization_endpoint} ${options.clientId}`;
           let found = vaults.get(name);
@@ -74,7 +74,7 @@ export function connect(port, wasmUrl, inPage) {
       begin: {
         takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object' },
         run: async ({ redirectUri, scope, returnTo, options }) => ({
-          value: parsed(await core().begin(redirectUri, scope, returnTo, JSON.stringify(options))),
+          value: parsed(await core().begin(redirectUri, scope, returnTo, JSON.stringify(paramsOf(options)))),
         }),
       },
       complete: {
