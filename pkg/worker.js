@@ -101,7 +101,14 @@ export function connect(port, wasmUrl, inPage) {
           return { value: await settle(ended) };
         },
       },
-      frontChannel: { takes: { query: 'string' }, run: async ({ query }) => ({ value: await settle(core().frontChannel(query)) }) },
+      frontChannel: {
+        takes: { query: 'string' },
+        run: async ({ query }) => {
+          const value = core().isNamedBy(query);
+          if (value) await settle(core().end());
+          return { value };
+        },
+      },
       fetch: {
         takes: { url: 'string', init: 'object' },
         run: async ({ url, init }, signal) => {
