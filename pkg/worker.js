@@ -65,7 +65,7 @@ export function connect(port, wasmUrl, inPage, clients = own) {
       configure: {
         takes: { options: 'object' },
         run: async ({ options }) => {
-          const text = JSON.stringify(paramsOf(options));
+          const text = JSON.stringify(options);
           await (loading ??= load(wasmUrl).catch(notLoaded));
           const name = `${options.issuer ?? options.server?.authorization_endpoint} ${options.clientId}`;
           let found = vaults.get(name);
@@ -132,7 +132,14 @@ export function connect(port, wasmUrl, inPage, clients = own) {
           return { value: await settle(ended) };
         },
       },
-      frontChannel: { takes: { query: 'string' }, run: async ({ query }) => ({ value: await settle(core().frontChannel(query)) }) },
+      frontChannel: {
+        takes: { query: 'string' },
+        run: async ({ query }) => {
+          const value = core().isNamedBy(query);
+          if (value) await settle(core().end());
+          return { value };
+        },
+      },
       fetch: {
         takes: { url: 'string', init: 'object', once: 'boolean' },
         run: async ({ id, url, init, once }, signal) => {

@@ -111,11 +111,10 @@ impl Core {
         promise(Box::pin(async move { client.end(return_to.as_deref()).await.map(JsValue::from) }))
     }
 
-    /// See [`Client::front_channel`].
-    #[wasm_bindgen(js_name = frontChannel)]
-    pub fn front_channel(&self, query: String) -> Promise {
-        let client = self.0.clone();
-        promise(Box::pin(async move { Ok(client.front_channel(&query).await.into()) }))
+    /// See [`Client::is_named_by`].
+    #[wasm_bindgen(js_name = isNamedBy)]
+    pub fn is_named_by(&self, query: &str) -> bool {
+        self.0.is_named_by(query)
     }
 
     /// See [`Client::prepare`].

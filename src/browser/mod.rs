@@ -220,7 +220,7 @@ impl Client {
         let subject = self.session.borrow().subject().map(String::from);
         let expected = [subject.as_deref(), sub];
         if expected == [None; 2] && self.session.borrow().access_token().is_some() {
-            return Err(Error::config("sub", "no ID Token says who this is: name the user who is expected"));
+            return Err(Error::config("sub", "needed where no ID Token says who this is"));
         }
         let metadata = self.metadata().await?;
         let request = fetch::prepare(userinfo::request(&metadata)?, self.config.timeout)?;
@@ -284,16 +284,10 @@ impl Client {
         }
     }
 
-    /// Ends the session if the provider says so: `query` is that of the page which the provider loads in a frame
-    /// (Front-Channel Logout §2). Gives whether it meant this session.
-    pub async fn front_channel(&self, query: &str) -> bool {
-        let named = self.session.borrow().is_named_by(query);
-        if named {
-            let leftover = self.forget(Change::Ended);
-            self.settled.ring();
-            self.revoke(leftover).await;
-        }
-        named
+    /// Whether the provider means this session: `query` is that of the page which it loads in a frame so that the session
+    /// there is ended, too (Front-Channel Logout §2).
+    pub fn is_named_by(&self, query: &str) -> bool {
+        self.session.borrow().is_named_by(query)
     }
 
     /// Fetches the metadata, so that a later sign-in leaves at once.

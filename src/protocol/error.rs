@@ -97,6 +97,8 @@ pub enum Error {
     UserinfoInvalid { reason: &'static str },
 }
 
+const MISCONFIGURED: &str = "The provider is misconfigured, or somebody is between.";
+
 impl Error {
     /// An option that is missing or wrong.
     #[cold]
@@ -237,10 +239,11 @@ impl Error {
             }
             Self::IdTokenInvalid { reason } => match *reason {
                 "exp" | "iat" | "nbf" => "Compare this device's clock with the server's.",
-                "acr" | "auth_time" => "The provider did not sign the user in as asked. Try again, or ask for less.",
+                "acr" | "auth_time" => "The provider did not sign the user in as asked.",
                 "aud" | "azp" => "Check `clientId`, and that the provider issues ID Tokens for this client.",
-                _ => "The provider is misconfigured, or somebody is between.",
+                _ => MISCONFIGURED,
             },
+            Self::UserinfoInvalid { .. } => MISCONFIGURED,
             Self::IssMismatch { .. } | Self::IssuerMismatch { .. } => {
                 "Check that `issuer` is spelled exactly as the server spells it, to the last slash."
             }
@@ -259,7 +262,6 @@ impl Error {
             Self::ResponseInvalid { .. } | Self::TooLarge { .. } => "The server breaks the specification.",
             Self::ServerUnavailable { .. } | Self::Timeout { .. } => "Try again later. The session is kept.",
             Self::Unexpected(_) => "Please report it.",
-            Self::UserinfoInvalid { .. } => "Check the option `userinfo`. The session is kept; what came is of no use.",
             Self::Unsupported { .. } => "Change it at the provider.",
         }
     }

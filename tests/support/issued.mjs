@@ -12,6 +12,8 @@ export class Issued {
   verifiers = new Set();
   states = new Set();
   nonces = new Set();
+  /** The parameters of each authorization request. */
+  authorizations = [];
 
   /** What no script of the page may ever see, as `[label, value]`. */
   secrets() {
@@ -39,6 +41,7 @@ export class Issued {
       if (!context.oidc) return;
       const { query, body } = context;
       const params = context.oidc.params ?? {};
+      if (context.path === '/auth') this.authorizations.push({ ...query });
       add(this.states, query.state);
       add(this.nonces, query.nonce);
       add(this.verifiers, params.code_verifier);

@@ -3,14 +3,15 @@
  *
  * `404`, `500` and `html` answer with CORS headers, as a well-kept server does when it is ill; `no_cors` gives the true answer
  * and withholds only the headers that let a page read it; `unreachable` ends the connection; `lost` does what it is asked
- * and ends the connection in the place of the answer; `silent` never answers;
- * `invalid_grant` is the token endpoint's way to say that a refresh token is worth nothing any more.
+ * and ends the connection in the place of the answer; `silent` never answers; `redirect` names another address, `401`
+ * refuses the token, always or `401 once`; `invalid_grant` is the token endpoint's way to say that a refresh token is
+ * worth nothing any more.
  */
 export class Outage {
   #kinds = new Map();
 
   /**
-   * @param {'404' | '500' | 'html' | 'no_cors' | 'unreachable' | 'lost' | 'silent' | 'invalid_grant'} kind
+   * @param {'401' | '401 once' | '404' | '500' | 'redirect' | 'html' | 'no_cors' | 'unreachable' | 'lost' | 'silent' | 'invalid_grant'} kind
    * @param {string} path which endpoint
    */
   begin(kind, path) {
@@ -39,6 +40,18 @@ export class Outage {
         request.socket.destroy();
         return true;
       case 'silent':
+        return true;
+      case '401':
+      case '401 once':
+        if (request.method === 'OPTIONS') return false;
+        if (kind === '401 once') this.#kinds.delete(path);
+        response.writeHead(401, { ...open, 'www-authenticate': 'Bearer error="invalid_token"' });
+        response.end();
+        return true;
+      case 'redirect':
+        if (request.method === 'OPTIONS') return false;
+        response.writeHead(307, { ...open, location: '/elsewhere' });
+        response.end();
         return true;
       case '404':
         response.writeHead(404, { ...open, 'content-type': 'text/plain' });

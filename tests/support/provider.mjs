@@ -47,7 +47,8 @@ export async function startProvider({
 }) {
   port ||= await portNear();
   const issuer = `http://${host}:${port}`;
-  const settings = { accessTokenSeconds, refreshTokens, frameless: false };
+  /** `alter` changes what an endpoint says: it gets the path and the body, and gives the body to send. */
+  const settings = { accessTokenSeconds, refreshTokens, frameless: false, alter: (path, body) => body };
   const issued = new Issued();
   const outage = new Outage();
   const delays = new Map();
@@ -55,6 +56,10 @@ export async function startProvider({
 
   const pages = origins.map((origin) => origin + path);
   const provider = new Provider(issuer, configuration({ pages, origins, settings }));
+  provider.use(async (context, next) => {
+    await next();
+    if (context.body) context.body = settings.alter(context.path, context.body);
+  });
   provider.use(issued.middleware);
   provider.on('server_error', (context, error) => console.error(error));
   const answer = provider.callback();
@@ -110,6 +115,15 @@ function configuration({ pages, origins, settings }) {
         redirect_uris: pages,
         post_logout_redirect_uris: pages,
       },
+      {
+        client_id: 'signed',
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        redirect_uris: pages,
+        userinfo_signed_response_alg: 'ES256',
+        id_token_signed_response_alg: 'ES256',
+      },
       { client_id: API_CLIENT.id, client_secret: API_CLIENT.secret, grant_types: [], response_types: [], redirect_uris: [] },
     ],
     claims: {
@@ -137,6 +151,8 @@ function configuration({ pages, origins, settings }) {
       Session: 86_400,
     },
     features: {
+      claimsParameter: { enabled: true },
+      jwtUserinfo: { enabled: true },
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: async (context, client) => client.clientId === API_CLIENT.id },
       revocation: { enabled: true, allowedPolicy: async (context, client, token) => token.clientId === client.clientId },
