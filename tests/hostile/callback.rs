@@ -1,13 +1,14 @@
 //! CB: the authorization response.
 
 use valet_key::protocol::authorization_request::{Entropy, SignIn};
+use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::form;
 
 use crate::hostile::app::{App, Completion};
 use crate::hostile::case::Case;
 use crate::hostile::provider::{Place, Provider, long};
-use crate::support::{SIGN_IN, json, options};
+use crate::support::{SIGN_IN, code, json, options};
 
 /// Writes a callback anew.
 type Rewrite = fn(&str) -> String;
@@ -188,6 +189,13 @@ fn codes_are_sent_as_they_came() {
         Case::new("CB-27").callback(callback).play_to("response_invalid");
     }
     Case::new("CB-26").callback(|honest| honest.replace("code=", &format!("code={}", long("a", 1 << 20)))).play();
+}
+
+#[test]
+fn cb_26_the_limit_is_128_kib() {
+    let query = |length: usize| format!("state=S&code={}", long("a", length - "state=S&code=".len()));
+    assert!(AuthorizationResponse::parse(&query(128 << 10)).is_ok());
+    assert_eq!(code(&AuthorizationResponse::parse(&query((128 << 10) + 1))), Some("too_large"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use valet_key::protocol::logout::end_session_url;
 use valet_key::protocol::metadata::ServerMetadata;
 use valet_key::protocol::secret::Secret;
 
+use crate::hostile::app::{App, Completion};
 use crate::hostile::case::Case;
 use crate::hostile::provider::{Place, Provider, long, object};
 use crate::support::{SIGN_IN, answer, json, options};
@@ -281,7 +282,6 @@ fn disc_46_signed_metadata_are_not_read() {
 
 #[test]
 fn disc_47_endpoints_may_move_while_the_user_is_away() {
-    use crate::hostile::app::{App, Completion};
     let mut provider = Provider::perfect("https://as.test");
     let mut app = App::new(&options("")).expect("honest options");
     let url = app.begin(&mut provider, SIGN_IN).expect("an address");
@@ -292,4 +292,16 @@ fn disc_47_endpoints_may_move_while_the_user_is_away() {
     app.metadata = ServerMetadata::parse(&Value::parse(&moved).expect("JSON"), &app.config).ok();
     assert_eq!(app.complete(&mut provider, &query).ok(), Some(Completion::SignedIn));
     assert_eq!(provider.requests.last().expect("a request").url, "https://as.test/token");
+}
+
+#[test]
+fn a_server_without_a_name_is_known_by_its_endpoints() {
+    let server = r#"{"authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token"}"#;
+    let mut app = App::new(&format!(r#"{{"clientId":"spa","server":{server}}}"#)).expect("plain OAuth 2");
+    let mut provider = Provider::perfect("https://as.test");
+    let url = app.begin(&mut provider, SIGN_IN).expect("an address");
+    let query = provider.authorize(&url);
+    assert_eq!(app.complete(&mut provider, &query).ok(), Some(Completion::SignedIn));
+    assert_eq!(provider.count(Place::Metadata), 0, "nothing is looked for");
+    assert!(app.view().expect("signed in").starts_with(r#"{"sub":"","issuer":"","#));
 }
