@@ -343,3 +343,23 @@ fn rt_34_a_refresh_asks_for_no_more_than_was_granted() {
     let names: Vec<&str> = form.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["grant_type", "refresh_token", "client_id"]);
 }
+
+#[test]
+fn rt_33_a_token_is_renewed_ten_seconds_before_its_end() {
+    let (mut app, mut provider) = signed_in();
+    app.wait(&mut provider, 589);
+    app.call(&mut provider).expect("a token");
+    assert_eq!(provider.count(Place::Refresh), 0);
+    app.wait(&mut provider, 1);
+    app.call(&mut provider).expect("a token");
+    assert_eq!(provider.count(Place::Refresh), 1);
+}
+
+#[test]
+fn rt_28_the_same_user_again_is_no_change_of_user() {
+    let (mut app, mut provider) = signed_in();
+    sign_in(&mut app, &mut provider);
+    provider.user = "bob";
+    sign_in(&mut app, &mut provider);
+    assert_eq!(app.changes, [Change::SignedIn, Change::SignedIn, Change::UserChanged]);
+}
