@@ -90,6 +90,16 @@ fn nothing_names_a_machine_or_the_address_of_a_registry() {
 }
 
 #[test]
+fn pop_07_nothing_is_posted_to_whom_it_may_concern() {
+    for entry in std::fs::read_dir(root().join("pkg")).expect("a folder").flatten() {
+        let Ok(script) = std::fs::read_to_string(entry.path()) else { continue };
+        for forbidden in ["'*'", "\"*\"", "document.domain", ".opener.", "parent.post"] {
+            assert!(!script.contains(forbidden), "{}: {forbidden}", entry.path().display());
+        }
+    }
+}
+
+#[test]
 fn the_same_version_everywhere() {
     let package = text(&root().join("pkg/package.json"));
     assert!(package.contains(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"))));

@@ -112,7 +112,7 @@ fn ui_05_07_a_signed_answer_is_signed_by_the_issuer_for_us() {
         ("another issuer", jwt(&[("iss", r#""https://evil.test""#)]), Some("userinfo_invalid(aud)")),
         ("another audience", jwt(&[("aud", r#""other""#)]), Some("userinfo_invalid(aud)")),
         ("a signature cut", format!("{rest}.{}", &signature[4..]), Some("userinfo_invalid(signature)")),
-        ("UI-06 none", signing::jwt(r#"{"alg":"none"}"#, "{}"), Some("userinfo_invalid(alg)")),
+        ("unsigned", signing::jwt(r#"{"alg":"none"}"#, "{}"), Some("userinfo_invalid(alg)")),
         ("J-4 another type", signing::jwt(r#"{"alg":"RS256","typ":"at+jwt"}"#, "{}"), Some("userinfo_invalid(typ)")),
         ("UI-07 plain", r#"{"sub":"alice"}"#.into(), Some("userinfo_invalid(format)")),
     ];

@@ -185,7 +185,7 @@ function robbery(name, play) {
   });
 }
 
-robbery('FETCH-21, FETCH-22 P0: what an address says of itself when asked again does not count', async (stage, stranger) => {
+robbery('FETCH-21 FETCH-22 P0: what an address says of itself when asked again does not count', async (stage, stranger) => {
   const here = `${stage.api.url}me`;
   const there = `${stranger.url}me`;
   const rows = [
@@ -220,7 +220,7 @@ robbery('FETCH-24 P0: a redirect is not followed, whatever its status', async (s
   assert.equal(echo.seen.length, 10);
 });
 
-story('FETCH-26, FETCH-36 P0: options that would lose the token, or send it on, are refused', OPEN, async (stage) => {
+story('FETCH-26 FETCH-36 P0: options that would lose the token, or send it on, are refused', OPEN, async (stage) => {
   await stage.signIn();
   const rows = [
     `api + 'me', { redirect: 'follow' }`,

@@ -97,7 +97,7 @@ story('CB-35 P0: the answer handled again after reload, Back and Forward changes
   assert.equal(await page.url(), site.url);
 });
 
-story('CB-48 P0 CB-49 P1: the address keeps what is not of the answer', APP, async (stage) => {
+story('CB-48 CB-49 P0: the address keeps what is not of the answer', APP, async (stage) => {
   const { page, site } = stage;
   const length = () => page.run('async () => history.length');
   await page.goto(`${site.url}?tab=2#/start?x=1`);

@@ -24,7 +24,7 @@ story('a reload without a living vault signs in in a frame, and the page stays',
   assert.deepEqual(await stage.keys('sessionStorage'), []);
 });
 
-story('a silent sign-in gives a session, and POP-21 P1: login_required where the provider must ask', SILENT, async (stage) => {
+story('POP-21 P1: a silent sign-in gives a session, and login_required where the provider must ask', SILENT, async (stage) => {
   const { page, provider } = stage;
   await stage.signIn();
   await page.click('button', 'Silent');
@@ -42,7 +42,7 @@ story('a silent sign-in gives a session, and POP-21 P1: login_required where the
 story('POP-19 P1: a provider that does not show in a frame makes it time out', SILENT, async (stage) => {
   const { page, provider } = stage;
   await stage.signIn();
-  provider.settings.frameless = true;
+  provider.settings.inFrame = null;
   await page.click('button', 'Silent');
   await page.see('Told: timeout', 20_000);
   await page.see('Signed in as alice');
@@ -81,6 +81,16 @@ story('a provider of another site is asked by a redirect', DEDICATED, async (sta
   } finally {
     await other.close();
   }
+});
+
+story('POP-24 P1: a page in the hidden frame does not get the page to go anywhere', SILENT, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  provider.settings.inFrame = '<script>try { top.location = "about:blank"; } catch {}</script>';
+  await page.click('button', 'Silent');
+  await page.see('Told: timeout', 20_000);
+  assert.equal(await page.url(), site.url);
+  await page.see('Signed in as alice');
 });
 
 story('POP-25 P1: in a frame the app starts no frame of its own', DEDICATED, async (stage) => {

@@ -96,7 +96,7 @@ function comparable({ headers, ...request }) {
   return { ...request, headers: { ...Object.fromEntries(told), authorization: authorization?.split(' ')[0] } };
 }
 
-story('FETCH-01, FETCH-20 P0: requests and answers are those of fetch', OPEN, async (stage) => {
+story('FETCH-01 FETCH-20 P0: requests and answers are those of fetch', OPEN, async (stage) => {
   const echo = await startEcho();
   try {
     list(stage, echo.url);

@@ -36,7 +36,7 @@ async function signInWith(stage, options, { login = true, consent = true } = {})
 
 const userinfo = (stage, argument = 'undefined') => stage.page.run(`async () => told(client.userinfo(${argument}))`);
 
-story('IDT-01 a token whose signature was altered signs nobody in', APP(), async (stage) => {
+story('IDT-02 P0: a token whose signature was altered signs nobody in', APP(), async (stage) => {
   const { page, provider } = stage;
   provider.settings.alter = (path, body) => {
     if (path !== '/token' || !body.id_token) return body;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from '../support/app.mjs';
+import { startSite } from '../support/site.mjs';
 import { story } from '../support/stage.mjs';
 
 const POPUP = {
@@ -167,7 +168,7 @@ story('POP-06 P0: a callback that somebody else opened is ignored', POPUP, async
   assert.equal(provider.count('token'), 0);
 });
 
-story('POP-03 P0: forged answers are ignored, and the sign-in goes on', POPUP, async (stage) => {
+story('POP-03 POP-27 P0: forged answers are ignored, however many, and the sign-in goes on', POPUP, async (stage) => {
   const { page, provider } = stage;
   const { driver } = page;
   await stage.visit();
@@ -179,6 +180,7 @@ story('POP-03 P0: forged answers are ignored, and the sign-in goes on', POPUP, a
     for (const name of ['valet-key', 'valet-key:', 'valet-key:x.w']) {
       const channel = new BroadcastChannel(name);
       for (const message of ['code=c&state=x.w', { query: 'code=c&state=x.w' }, null]) channel.postMessage(message);
+      for (let round = 0; round < 33333; round += 1) channel.postMessage('code=c&state=x.w');
       channel.close();
     }
     for (const message of ['code=c&state=x.w', { type: 'authorization_response', code: 'c', state: 'x.w' }]) window.postMessage(message, '*');
@@ -190,3 +192,68 @@ story('POP-03 P0: forged answers are ignored, and the sign-in goes on', POPUP, a
   await page.see('Signed in as alice');
   assert.equal(provider.count('token'), 1);
 });
+
+story('POP-01 POP-02 POP-04 P0: messages of other windows and origins are nobody’s answer', {
+  ...POPUP,
+  policies: { page: "default-src 'self'; frame-src http:; img-src 'self' data:; frame-ancestors 'self'" },
+}, async (stage) => {
+  const { page, provider } = stage;
+  const { driver } = page;
+  const sites = [];
+  try {
+    for (const host of ['127.0.0.1', 'localhost']) {
+      sites.push(await startSite({ host, policies: { page: "default-src 'self'; frame-ancestors *" }, scripts: { '/www/app.js': `
+        const { state } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+        for (const message of ['code=c&state=' + state, { type: 'authorization_response', code: 'c', state }, { state, query: 'code=c&state=' + state }]) parent.postMessage(message, '*');
+        new BroadcastChannel('valet-key:' + state).postMessage('code=c&state=' + state);
+        parent.postMessage('done', '*');
+      ` } }));
+    }
+    await stage.visit();
+    const home = await follow(stage);
+    await page.find('heading', 'Sign in');
+    const popup = await driver.getWindowHandle();
+    await driver.switchTo().window(home);
+    const state = [...provider.issued.states].at(-1);
+    await page.run(`async (urls) => {
+      let left = urls.length * 2;
+      const all = new Promise((done) => addEventListener('message', ({ data }) => data === 'done' && --left === 0 && done()));
+      for (const url of urls) {
+        for (const sandbox of [undefined, 'allow-scripts']) {
+          const frame = document.createElement('iframe');
+          if (sandbox) frame.sandbox = sandbox;
+          frame.src = url;
+          document.body.append(frame);
+        }
+      }
+      await Promise.race([all, new Promise((late) => setTimeout(late, 5000))]);
+    }`, sites.map(({ url }) => `${url}#state=${state}`));
+    await driver.switchTo().window(popup);
+    await stage.login();
+    await stage.consent();
+    await back(stage, home);
+    await page.see('Signed in as alice');
+    assert.equal(provider.count('token'), 1);
+  } finally {
+    await Promise.all(sites.map((site) => site.close()));
+  }
+});
+
+for (const [what, code, answer] of [
+  ['without iss', 'iss_mismatch', 'code=c&state='],
+  ['with another iss', 'iss_mismatch', 'iss=https%3A%2F%2Fevil.test&code=c&state='],
+  ['with two codes', 'duplicate_parameter', 'code=c&code=d&state='],
+]) {
+  story(`POP-17 P0: an answer ${what} is refused in a popup, too`, POPUP, async (stage) => {
+    const { page, provider } = stage;
+    const { driver } = page;
+    await stage.visit();
+    const home = await follow(stage);
+    await page.find('heading', 'Sign in');
+    await driver.switchTo().window(home);
+    await page.run('async (state, answer) => void new BroadcastChannel("valet-key:" + state).postMessage(answer + state)', [...provider.issued.states].at(-1), answer);
+    await page.see(`Told: ${code}`);
+    await page.see('Signed out');
+    assert.equal(provider.count('token'), 0);
+  });
+}

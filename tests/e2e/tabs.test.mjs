@@ -47,7 +47,7 @@ story('a reload of the only tab needs no request at all', OPEN, async (stage) =>
   }
 });
 
-story('a second tab is signed in at once, and a sign-out reaches both, told once', OPEN, async (stage) => {
+story('OUT-19 P0: a second tab is signed in at once, and a sign-out reaches both, told once', OPEN, async (stage) => {
   const { browser, page, provider, site } = stage;
   await stage.signIn();
   const before = provider.requests.length;

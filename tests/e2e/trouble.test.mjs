@@ -5,7 +5,7 @@ import { app } from '../support/app.mjs';
 import { story } from '../support/stage.mjs';
 
 const APP = {
-  scripts: app({ buttons: { Call: "client.fetch(config.api[0] + 'me')", Renew: 'client.refresh()' } }),
+  scripts: app({ buttons: { Call: "client.fetch(config.api[0] + 'me')", Renew: 'client.refresh()', Leave: 'client.signOut({ everywhere: false })' } }),
 };
 
 const reasons = (page) => page.run("async () => events.map(([reason]) => reason).filter((reason) => reason !== 'vault' && reason !== 'callback')");
@@ -59,4 +59,56 @@ story('RT-10 P0: who is offline stays signed in', { ...APP, accessTokenSeconds: 
   await sleep(2500);
   await page.click('button', 'Call');
   await page.see('Told: 200');
+});
+
+story('OUT-20 P1: a call that waits for a renewal when another tab signs out is called off', APP, async (stage) => {
+  const { browser, page, provider, site } = stage;
+  const { driver } = page;
+  await stage.signIn();
+  const first = await driver.getWindowHandle();
+  const second = await browser.newTab();
+  await page.goto(site.url);
+  await page.see('Signed in as alice');
+  const before = provider.count('token');
+  provider.delay('token', 3000);
+  await page.click('button', 'Renew');
+  await page.until('the renewal', () => provider.count('token') > before);
+  await driver.switchTo().window(first);
+  await page.click('button', 'Leave');
+  await page.see('Signed out');
+  await driver.switchTo().window(second);
+  await page.see(/Told: (cancelled|login_required)/);
+  await page.see('Signed out');
+});
+
+story('OUT-18 OUT-21 P0: after a sign-out the page before is signed out, too, and nothing is left', APP, async (stage) => {
+  const { page, site } = stage;
+  await stage.signIn();
+  await page.goto(`${site.url}?next`);
+  await page.see('Signed in as alice');
+  await page.click('button', 'Leave');
+  await page.see('Signed out');
+  assert.deepEqual([...(await stage.keys('localStorage')), ...(await stage.keys('sessionStorage'))], []);
+  await page.back();
+  await page.see('Signed out');
+  await page.click('button', 'Call');
+  await page.see('Told: login_required');
+});
+
+story('OUT-10 OUT-11 OUT-12 P0: whatever becomes of the revocation, the user is signed out here', APP, async (stage) => {
+  const { page, provider } = stage;
+  for (const kind of ['invalid_grant', '500', 'unreachable', 'redirect', 'no_cors']) {
+    if (kind === 'invalid_grant') await stage.signIn();
+    else {
+      await page.click('button', 'Sign in');
+      await page.see('Signed in as alice');
+    }
+    const before = provider.count('revocation');
+    provider.fail(kind, 'revocation');
+    await page.click('button', 'Leave');
+    await page.see('Signed out');
+    await page.until('the end of it', async () => provider.count('revocation') > before);
+    provider.recover();
+    assert.ok(provider.count('revocation') - before <= 2, kind);
+  }
 });

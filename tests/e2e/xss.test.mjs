@@ -78,6 +78,32 @@ story('XSS-06 P0: a million forged messages are dropped', { scripts: APP }, asyn
   await page.see('Told: 200');
 });
 
+story('XSS-08 P0: stores, locks and channels that a page can list hold no token', { scripts: APP }, async (stage) => {
+  const { page, provider } = stage;
+  await use(stage);
+  const found = await page.run(`async () => ({
+    databases: await indexedDB.databases(),
+    caches: await caches.keys(),
+    locks: await navigator.locks.query(),
+  })`);
+  assert.deepEqual([found.databases, found.caches], [[], []]);
+  assert.deepEqual(search(provider.issued.secrets(), [['a list', JSON.stringify(found)]]), []);
+});
+
+story('XSS-17 P0: the strictest policy is kept, Trusted Types included', {
+  scripts: APP,
+  policies: { page: "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types valet-key" },
+  attack: `
+    const broken = (globalThis.broken = JSON.parse(sessionStorage.getItem('broken') ?? '[]'));
+    addEventListener('securitypolicyviolation', ({ violatedDirective }) => sessionStorage.setItem('broken', JSON.stringify([...broken, violatedDirective])));
+  `,
+}, async (stage) => {
+  await use(stage);
+  await stage.page.reload();
+  await stage.page.see('Signed in as alice');
+  assert.deepEqual(await stage.page.run('async () => broken'), []);
+});
+
 // Without `body`, which the client has no use for and these tests have.
 story('XSS-09 P1: elements with the names of globals are in nobody’s way', behind(`
   addEventListener('DOMContentLoaded', () => {

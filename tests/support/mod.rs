@@ -2,9 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod cases;
 pub(crate) mod known;
 pub(crate) mod signing;
-pub(crate) mod cases;
 
 use std::sync::Arc;
 

@@ -47,8 +47,11 @@ export async function startProvider({
 }) {
   port ||= await portNear();
   const issuer = `http://${host}:${port}`;
-  /** `alter` changes what an endpoint says: it gets the path and the body, and gives the body to send. */
-  const settings = { accessTokenSeconds, refreshTokens, frameless: false, alter: (path, body) => body };
+  /**
+   * `alter` changes what an endpoint says: it gets the path and the body, and gives the body to send. `inFrame` is a page
+   * in the place of an answer to silent sign-ins; with `null`, one that wants no frame.
+   */
+  const settings = { accessTokenSeconds, refreshTokens, inFrame: undefined, alter: (path, body) => body };
   const issued = new Issued();
   const outage = new Outage();
   const delays = new Map();
@@ -67,9 +70,9 @@ export async function startProvider({
   const server = createServer(async (request, response) => {
     const path = pathOf(request);
     record(requests, request, response);
-    if (settings.frameless && path === '/auth') {
-      response.writeHead(200, { 'content-type': 'text/html', 'x-frame-options': 'DENY' });
-      return response.end('<!doctype html><title>Sign in</title>');
+    if (settings.inFrame !== undefined && path === '/auth') {
+      response.writeHead(200, { 'content-type': 'text/html', ...(settings.inFrame === null && { 'x-frame-options': 'DENY' }) });
+      return response.end(`<!doctype html><title>Sign in</title>${settings.inFrame ?? ''}`);
     }
     if (outage.answers(request, response, path)) return;
     if (request.method !== 'OPTIONS') await sleep(delays.get(path) ?? 0);
