@@ -8,7 +8,7 @@ import { configError, failure } from './errors.js';
  * @returns {Promise<Response>}
  */
 export async function callThrough(vault, input, init) {
-  const { body: given, redirect = 'error', priority } = init ?? {};
+  const { body: given, redirect = 'error', priority } = /** @type {RequestInit} */ ({ __proto__: null, ...init });
   const once = given instanceof ReadableStream;
   const streamed = once && sendsStreams();
   if (once && !streamed) {

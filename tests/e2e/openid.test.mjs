@@ -179,7 +179,7 @@ story('IDT-43 IDT-44 IDT-45 a sign-in is as the app asked', APP(), async (stage)
   const authTime = await page.run('async () => client.session.authTime');
   assert.ok(Math.abs(Date.now() / 1000 - authTime) < 60, 'IDT-45');
 
-  await signInWith(stage, { acrValues: 'mfa' }, { login: false });
+  await signInWith(stage, { acrValues: 'mfa' }, { login: false, consent: false });
   await page.see('id_token_invalid: the ID Token is not acceptable: acr');
 });
 

@@ -54,7 +54,7 @@ export async function fresh(stage, config = {}) {
   provider.change = {};
   provider.user = 'alice';
   clients += 1;
-  site.settings.config = { issuer: provider.issuer, clientId: `spa-${clients}`, allowLoopbackHttp: true, api: [`${provider.issuer}/api/`], scope: 'openid read', ...config };
+  site.settings.config = { issuer: provider.issuer, clientId: `spa-${clients}`, allowLoopbackHttp: true, api: [`${provider.issuer}/api/${clients}/`], scope: 'openid read', ...config };
   if ((await page.url()) === site.url) await page.run('async (config) => void open(config)', site.settings.config);
   else await page.goto(site.url);
   return settled(stage);

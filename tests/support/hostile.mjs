@@ -141,7 +141,8 @@ export async function startHostile({ host = 'localhost', origins }) {
 
   const server = createServer(async (request, response) => {
     const { method, headers } = request;
-    const { pathname: path, searchParams: query } = new URL(request.url, issuer);
+    const { pathname, searchParams: query } = new URL(request.url, issuer);
+    const path = pathname.replace(/^\/api\/\d+\//, '/api/'); // each client has an API of its own
     if (origins.includes(headers.origin)) allow(response, headers.origin);
     if (method === 'OPTIONS') return response.writeHead(204).end();
     const body = await bodyOf(request, 10_000_000);
