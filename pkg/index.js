@@ -57,6 +57,7 @@ class Client extends EventTarget {
     this.#provider = String(rest.issuer ?? rest.server?.authorization_endpoint);
     this.#name = `${this.#provider} ${rest.clientId}`;
     this.#pending = pendingOf(this.#name);
+    providers.set(this.#provider, this.#page);
   }
 
   get session() {
@@ -128,7 +129,7 @@ class Client extends EventTarget {
   }
 
   async #start() {
-    const { search, pathname, hash } = page();
+    const { search, pathname, hash, href: address } = page();
     const query = search.slice(1);
     const foreign = FOREIGN.test(hash.slice(1));
     const state = new URLSearchParams(foreign ? hash.slice(1) : query).get('state');
@@ -142,7 +143,7 @@ class Client extends EventTarget {
     let inWindow = false;
     if (state && (foreign || ANSWER.test(query))) {
       inWindow = state.endsWith(IN_WINDOW);
-      if (inWindow && (await this.#beside(({ handOver }) => handOver(state, query + hash)))) {
+      if (inWindow && (await this.#beside(({ handOver }) => handOver(state, address)))) {
         close();
         return new Promise(() => {});
       }
@@ -150,7 +151,7 @@ class Client extends EventTarget {
       if (!others) {
         const rest = query.split('&').filter((part) => !RESPONSE.test(part)).join('&');
         show(pathname + (rest && `?${rest}`) + (ANSWER.test(hash.slice(1)) ? '' : hash));
-        const { returnTo } = inWindow ? {} : await this.#call('complete', { query: query + hash, state, record, pending });
+        const { returnTo } = inWindow ? {} : await this.#call('complete', { address, alone: providers.size < 2, state, record, pending });
         this.#trace('callback', { outcome: returnTo ? 'completed' : 'ignored' });
         if (returnTo) {
           show(returnTo);
@@ -175,7 +176,7 @@ class Client extends EventTarget {
       return await use(await import('./windows.js'), {
         waits: this.#waits,
         request: (options) => this.#request(options, here(), true),
-        call: (op, args) => this.#call(op, args),
+        call: (op, args) => this.#call(op, { ...args, ...(op === 'complete' && { alone: providers.size < 2 }) }),
         settled: () => this.#settled(),
       });
     } catch (error) {
@@ -193,7 +194,9 @@ class Client extends EventTarget {
   /** The core decides where to go. @param {object} options @param {string} returnTo @param {boolean} inWindow */
   #request(options, returnTo, inWindow) {
     const { redirectUri, scope } = this.#page;
-    return this.#call('begin', { redirectUri: absolute('redirectUri', redirectUri), scope, returnTo, options, inWindow });
+    const comesTo = absolute('redirectUri', redirectUri);
+    const alone = ![...providers].some(([provider, other]) => provider !== this.#provider && absolute('redirectUri', other.redirectUri) === comesTo);
+    return this.#call('begin', { redirectUri: comesTo, scope, returnTo, options, inWindow, alone });
   }
 
   async #settled() {
@@ -245,6 +248,9 @@ class Client extends EventTarget {
     return session;
   }
 }
+
+/** The providers of this page's clients, each with its redirect page. @type {Map<string, { redirectUri?: string }>} */
+const providers = new Map();
 
 /** What calls need, and nobody who is signed out. @type {typeof import('./call.js') | undefined} */
 let calls;

@@ -26,15 +26,15 @@ const channelOf = (state) => new BroadcastChannel(`valet-key:${state}`);
 
 /**
  * Gives an answer to the page that waits for it.
- * @param {string} state @param {string} query @returns {Promise<boolean>} whether it was taken
+ * @param {string} state @param {string} address of the page that it came to @returns {Promise<boolean>} whether it was taken
  */
-export function handOver(state, query) {
+export function handOver(state, address) {
   const channel = channelOf(state);
   return /** @type {Promise<boolean>} */ (
     new Promise((resolve) => {
       channel.onmessage = () => resolve(true);
       setTimeout(resolve, TAKEN, false);
-      channel.postMessage(query);
+      channel.postMessage(address);
     })
   ).finally(() => channel.close());
 }
@@ -62,7 +62,7 @@ export async function signIn({ waits, request, call, settled }, options, popup) 
     const answer = answerTo(state, wait.signal);
     if (popup) go(popup, asked.url, wait);
     else openFrame(asked.url, wait);
-    const { declined } = await call('complete', { query: await answer, state, pending: true });
+    const { declined } = await call('complete', { address: await answer, state, pending: true });
     if (declined) throw plain('login_required', 'user', 'the provider has to ask the user', 'Call `signIn()`.');
     return await settled();
   } finally {

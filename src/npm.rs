@@ -31,7 +31,8 @@ impl Core {
         Client::new(options).map(|client| Self(Rc::new(client))).map_err(|error| to_js(&error))
     }
 
-    /// See [`Client::begin`]. `params` is a JSON object of strings. Gives `{ url, state, record }`.
+    /// See [`Client::begin`]. `params` is a JSON object of strings. Gives `{ url, state, record }`, and `iss` if the
+    /// server promises to name itself in its response (RFC 9207).
     pub fn begin(
         &self,
         redirect_uri: String,
@@ -47,7 +48,8 @@ impl Core {
             let request = client.begin(sign_in).await?;
             let record = request.transaction.to_record();
             let state = request.transaction.state.expose();
-            Ok(object(&[("url", &request.url), ("state", state), ("record", &record)]))
+            let iss = if request.names_issuer { "yes" } else { "" };
+            Ok(object(&[("url", &request.url), ("state", state), ("record", &record), ("iss", iss)]))
         }))
     }
 

@@ -96,6 +96,8 @@ pub struct AuthorizationRequest {
     pub url: String,
     /// To be kept until the response.
     pub transaction: Box<Transaction>,
+    /// Whether the server promises to name itself in its response (RFC 9207 §3).
+    pub names_issuer: bool,
 }
 
 impl AuthorizationRequest {
@@ -160,6 +162,6 @@ impl AuthorizationRequest {
                 "too long for a URL; a server with pushed authorization requests (PAR) takes more",
             ));
         }
-        Ok(Self { url, transaction })
+        Ok(Self { url, transaction, names_issuer: metadata.authorization_response_iss_parameter_supported })
     }
 }

@@ -107,3 +107,62 @@ story('FETCH-40 P0: each token goes to its own list, and no two lists meet', TWO
     await Promise.all([second.close(), echo.close()]);
   }
 });
+
+/** Two clients, of which the provider of the second does not say who answers. */
+const MIXED = (redirects) => ({
+  scripts: {
+    '/www/app.js': `
+      import { createClient } from '../pkg/index.js';
+      const { issuers, ...config } = await (await fetch('config.json')).json();
+      const redirects = ${JSON.stringify(redirects)};
+      const clients = issuers.map((issuer, index) => createClient({ ...config, issuer, api: [], scope: 'openid', redirectUri: redirects[index] }));
+      const say = (what) => (document.getElementById('state').textContent = what);
+      clients.forEach((client, index) => {
+        const button = document.createElement('button');
+        button.textContent = 'Sign in at ' + (index + 1);
+        button.onclick = () => client.signIn().catch((error) => say('Refused: ' + error.code));
+        document.body.prepend(button);
+      });
+      const outcomes = [];
+      for (const client of clients) outcomes.push(await client.start().then((session) => session?.sub ?? 'nobody', (error) => error.code));
+      say('Outcomes: ' + outcomes.join(' and '));
+    `,
+  },
+});
+
+async function mixed(stage, play) {
+  const { provider, site } = stage;
+  const second = await startProvider({ origins: [site.origin], host: '127.0.0.1' });
+  second.settings.alter = (path, body) => (path.endsWith('openid-configuration') ? { ...body, authorization_response_iss_parameter_supported: undefined } : body);
+  try {
+    site.settings.connect.push(second.issuer);
+    site.settings.config = { ...site.settings.config, issuers: [provider.issuer, second.issuer] };
+    await play(second);
+  } finally {
+    await second.close();
+  }
+}
+
+story('CB-14 P0: two providers with one redirect page must both say who answers', MIXED(['/www/', '/www/']), (stage) =>
+  mixed(stage, async (second) => {
+    const { page, site } = stage;
+    await page.goto(site.url);
+    await page.see('Outcomes: nobody and nobody');
+    await page.click('button', 'Sign in at 2');
+    await page.see('Refused: config_error');
+    assert.equal(second.count('authorization'), 0);
+  }));
+
+story('CB-44 P0: an answer at the redirect page of another provider is refused', MIXED(['/www/', '/www/?second']), (stage) =>
+  mixed(stage, async (second) => {
+    const { page, site } = stage;
+    site.settings.config = { ...site.settings.config };
+    await page.goto(site.url);
+    await page.see('Outcomes: nobody and nobody');
+    await page.click('button', 'Sign in at 2');
+    await page.until('the provider', async () => (await page.url()).startsWith(second.issuer));
+    const [state] = second.issued.states;
+    await page.goto(`${site.origin}/www/index.html?code=c&state=${state}`);
+    await page.see('iss_mismatch');
+    assert.equal(second.count('token'), 0);
+  }));
