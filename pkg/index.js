@@ -75,7 +75,7 @@ class Client extends EventTarget {
   async signIn(options) {
     const { mode = 'redirect', returnTo = here(), features = 'popup,width=500,height=700', ...asked } = own(options);
     if (mode !== 'redirect') {
-      const popup = mode === 'popup' ? openPopup(features) : undefined;
+      const popup = mode === 'popup' ? open('', '_blank', features) : undefined; // in the click's own task: later, browsers block it
       return this.#beside(({ signIn }, client) => signIn(client, asked, popup));
     }
     this.#pending.leave(this.#failure);
@@ -277,14 +277,6 @@ function absolute(option, url = page().pathname) {
   } catch (cause) {
     throw configError(`option \`${option}\`: not a URL`, 'Give an absolute one, or one relative to this page.', cause);
   }
-}
-
-/** Opens an empty popup. In the click's own task: later, browsers block it. @param {string} features */
-function openPopup(features) {
-  const popup = open('', '_blank', features);
-  if (!popup || popup.closed) throw failure('popup_blocked', 'browser', 'the browser blocked the popup', 'Call it first thing in a click.');
-  popup.opener = null; // the pages that it shows get no hand on this one
-  return popup;
 }
 
 /** @template T @param {T} value @returns {T} */

@@ -6,6 +6,9 @@ import { asking } from './port.js';
 /** Milliseconds after which a vault that does not answer is not coming. */
 const START = 5000;
 
+/** Milliseconds after which a vault that seems gone, and does not answer, is. */
+const SILENT = 1000;
+
 /**
  * One worker serves all clients that name the same file: of all tabs, where there are shared workers.
  * @type {Map<string, { start: Worker | SharedWorker, port: Worker | MessagePort }>}
@@ -41,13 +44,13 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker', lasting
   /** @param {import('./port.js').Event} event */
   const heard = (event) => {
     if (event.event === 'trapped') {
-      if (gone) return;
-      gone = true;
+      if (over) return;
+      over = true;
       lost(new ValetKeyError(TRAPPED));
     }
     onEvent(event);
   };
-  let gone = false;
+  let over = false;
   const { call, fail } = asking(port1, heard, (plain) => new ValetKeyError(plain));
   /** @param {unknown} [cause] */
   const notStarted = (cause) => {
@@ -67,9 +70,15 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker', lasting
     notStarted(cause);
   }
   try {
-    // Nobody says when a worker is gone; but the lock that it holds for its life is then free.
+    // Nobody says when a worker is gone; but the lock that it holds for its life is then free. Some engines keep the locks
+    // of each process apart, so the worker is asked, too.
     const life = await configured;
-    if (worker) navigator.locks?.request(life, () => heard({ event: 'trapped', session: null, reason: 'restarted' }));
+    const gone = () => heard({ event: 'trapped', session: null, reason: 'restarted' });
+    const ask = () => {
+      const timer = setTimeout(gone, SILENT);
+      return call('here').then(() => clearTimeout(timer), () => {});
+    };
+    if (worker) navigator.locks?.request(life, ask);
     // Nor does any engine tell a shared worker that a page is gone.
     addEventListener('pagehide', ({ persisted }) => persisted || call('leave'));
     return { call, home: worker ? (worker.start instanceof Worker ? 'dedicated' : 'shared') : 'page' };

@@ -49,10 +49,13 @@ export function handOver(state, address) {
  */
 
 /**
- * Signs in in a popup; without one, in a hidden frame and without a question.
- * @param {Here} here @param {object} options @param {Window} [popup]
+ * Signs in in a popup, which is open and empty, or `null` if the browser blocked it; without one, in a hidden frame and
+ * without a question.
+ * @param {Here} here @param {object} options @param {Window | null} [popup]
  */
 export async function signIn({ waits, request, call, settled }, options, popup) {
+  if (popup === null || popup?.closed) throw plain('popup_blocked', 'browser', 'the browser blocked the popup', 'Call it first thing in a click.');
+  if (popup) popup.opener = null; // the pages that it shows get no hand on this one
   const wait = new AbortController();
   let state = '';
   waits.add(wait);

@@ -82,17 +82,15 @@ story('an answer arrives as it comes, and stops when nobody wants the rest', EVE
       await new Promise((resolve) => setTimeout(resolve, 300));
       return stage.api.ticks() === before;
     });
-  if (!stage.lacks('streaming')) {
-    const first = await stage.page.run(`async () => {
-      const response = await client.fetch(api + 'ticks');
-      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-      const { value } = await reader.read();
-      await reader.cancel();
-      return value;
-    }`);
-    assert.match(first, /^line 1\n/);
-    await stopped();
-  }
+  const first = await stage.page.run(`async () => {
+    const response = await client.fetch(api + 'ticks');
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const { value } = await reader.read();
+    await reader.cancel();
+    return value;
+  }`);
+  assert.match(first, /^line 1\n/);
+  await stopped();
 
   const name = await stage.page.run(`async () => {
     const abort = new AbortController();

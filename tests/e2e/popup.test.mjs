@@ -251,7 +251,7 @@ for (const [what, code, answer] of [
     const home = await follow(stage);
     await page.find('heading', 'Sign in');
     await driver.switchTo().window(home);
-    await page.run('async (state, answer) => void new BroadcastChannel("valet-key:" + state).postMessage(location.href + '?' + answer + state)', [...provider.issued.states].at(-1), answer);
+    await page.run('async (state, answer) => void new BroadcastChannel("valet-key:" + state).postMessage(location.href + "?" + answer + state)', [...provider.issued.states].at(-1), answer);
     await page.see(`Told: ${code}`);
     await page.see('Signed out');
     assert.equal(provider.count('token'), 0);

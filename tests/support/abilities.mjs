@@ -15,11 +15,6 @@ export const ABILITIES = {
     lacking: 'The tokens do not outlive the last page that uses them',
     instead: 'the next page, a reload for instance, asks the provider once without a question (`prompt=none`), and the user is signed in again. Where the page asks for more than the user has allowed so far, a click is needed',
   },
-  streaming: {
-    has: ({ engine }) => engine !== 'webkit',
-    lacking: 'Streams cannot be handed through a message channel',
-    instead: 'an answer arrives when all of it is there. One that never ends can be aborted, and is then ended at the API, too',
-  },
 };
 
 /**
