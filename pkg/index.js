@@ -118,20 +118,19 @@ class Client extends EventTarget {
   }
 
   async #start() {
-    const { search, pathname, hash } = page();
+    const { search } = page();
     const query = search.slice(1);
     const state = new URLSearchParams(query).get('state');
     const left = this.#pending.left();
     if (left !== null) {
       const confirmed = left !== '' && left === state;
-      if (confirmed) show(pathname + hash);
+      if (confirmed) clean();
       this.dispatchEvent(Object.assign(new Event('change'), { session: this.#session, reason: 'signed_out', confirmed }));
     }
     if (state && /(^|&)(code|error|access_token|id_token|response)=/.test(query)) {
       const { record, pending, foreign } = this.#pending.take(state);
       if (!foreign) {
-        const rest = query.split('&').filter((part) => !RESPONSE.test(part)).join('&');
-        show(pathname + (rest && `?${rest}`) + hash);
+        clean();
         const { returnTo } = await this.#call('complete', { query, record, pending });
         if (returnTo) {
           show(returnTo);
@@ -197,6 +196,14 @@ function page() {
 }
 
 const here = () => page().pathname + location.search + location.hash;
+
+/** Takes an authorization response, or the `state` of a sign-out, out of the address. */
+function clean() {
+  const { search, pathname, hash } = page();
+  const rest = search.slice(1).split('&').filter((part) => !RESPONSE.test(part)).join('&');
+  show(pathname + (rest && `?${rest}`) + hash);
+  /^/.test(''); // `RegExp.input` keeps the last text that matched: let it not be the code
+}
 
 /** @param {string} path */
 const show = (path) => history.replaceState(history.state, '', path);
