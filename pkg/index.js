@@ -129,14 +129,14 @@ class Client extends EventTarget {
   }
 
   async #start() {
-    const { search, pathname, hash, href: address } = page();
+    const { search, hash, href: address } = page();
     const query = search.slice(1);
     const foreign = FOREIGN.test(hash.slice(1));
     const state = new URLSearchParams(foreign ? hash.slice(1) : query).get('state');
     const left = this.#pending.signedOut();
     if (left !== null) {
       const confirmed = left !== '' && left === state;
-      if (confirmed) show(pathname + hash);
+      if (confirmed) clean();
       this.dispatchEvent(Object.assign(new Event('change'), { session: this.#session, reason: 'signed_out', confirmed }));
     }
     if (state || this.#pending.had()) loadCalls().catch(() => {}); // beside what comes first
@@ -149,8 +149,7 @@ class Client extends EventTarget {
       }
       const { record, pending, others } = this.#pending.take(state);
       if (!others) {
-        const rest = query.split('&').filter((part) => !RESPONSE.test(part)).join('&');
-        show(pathname + (rest && `?${rest}`) + (ANSWER.test(hash.slice(1)) ? '' : hash));
+        clean();
         const { returnTo } = inWindow ? {} : await this.#call('complete', { address, alone: providers.size < 2, state, record, pending });
         this.#trace('callback', { outcome: returnTo ? 'completed' : 'ignored' });
         if (returnTo) {
@@ -266,6 +265,14 @@ function page() {
 }
 
 const here = () => page().pathname + location.search + location.hash;
+
+/** Takes an authorization response, or the `state` of a sign-out, out of the address. */
+function clean() {
+  const { search, pathname, hash } = page();
+  const rest = search.slice(1).split('&').filter((part) => !RESPONSE.test(part)).join('&');
+  show(pathname + (rest && `?${rest}`) + (ANSWER.test(hash.slice(1)) ? '' : hash));
+  /^/.test(''); // `RegExp.input` keeps the last text that matched: let it not be the code
+}
 
 /** @param {string} path */
 const show = (path) => history.replaceState(history.state, '', path);

@@ -322,3 +322,42 @@ fn lifetimes_beyond_all_time_saturate() {
     assert!(matches!(next(&mut session, 86_400 * 365), Action::Use));
     assert!(session.view(at(5)).expect("signed in").contains("9223372036854775807"));
 }
+
+#[test]
+fn an_id_token_of_a_refresh_is_signed_or_counts_as_none() {
+    let bob = || {
+        Ok(tokens("a2", &format!(r#","expires_in":600,"id_token":"{}""#, id_token(&claims(&[("sub", r#""bob""#)])))))
+    };
+    let network = Error::Network { url: "https://as.test/jwks".into() };
+    let rows = [
+        ("the keys cannot be had", network, None, "a2"),
+        (
+            "OpenID Connect Core §12.2: a wrong signature",
+            Error::IdTokenInvalid { reason: "signature" },
+            Some("id_token_invalid"),
+            "",
+        ),
+        ("an unknown key", Error::IdTokenInvalid { reason: "key" }, Some("id_token_invalid"), ""),
+    ];
+    for (label, problem, expected, left) in rows {
+        let mut session = signed_in();
+        let (_, ticket) = refresh(&mut session, 595);
+        let tokens = bob().and_then(|response| TokenResponse::from_response(&response));
+        let (result, leftover) = session.refreshed(ticket, tokens, Err(problem.into()), &config(), at(596));
+        assert_eq!(support::code(&result), expected, "{label}");
+        assert_eq!((token(&session), leftover.is_empty()), (left, expected.is_none()), "{label}");
+        assert!(session.subject().is_none_or(|sub| sub == "alice"), "{label}: nothing of it was believed");
+    }
+}
+
+#[test]
+fn a_sign_in_without_a_right_signature_leaves_the_earlier_session() {
+    for problem in [Error::IdTokenInvalid { reason: "signature" }, Error::Network { url: String::new() }] {
+        let mut session = signed_in();
+        let response = tokens("b1", &format!(r#","id_token":"{}""#, id_token(&claims(&[]))));
+        let tokens = TokenResponse::from_response(&response).expect("well formed");
+        let (result, leftover) = session.sign_in(tokens, Err(problem.clone().into()), &transaction(), &config(), at(0));
+        assert_eq!(support::code(&result), Some(problem.code()));
+        assert_eq!((exposed(&leftover), token(&session)), (vec!["b1"], "a1"), "what came is revoked, what was is kept");
+    }
+}

@@ -183,7 +183,7 @@ story('IDT-43 IDT-44 IDT-45 a sign-in is as the app asked', APP(), async (stage)
   await page.see('id_token_invalid: the ID Token is not acceptable: acr');
 });
 
-story('OUT-02 OUT-03 who comes back from the provider is told so', APP(), async (stage) => {
+story('OUT-02 OUT-03 who comes back from the provider is told so', APP({ config: { postLogoutRedirectUri: '?tab=2' } }), async (stage) => {
   const { page, site } = stage;
   await stage.visit();
   await signInWith(stage, {});
@@ -193,7 +193,7 @@ story('OUT-02 OUT-03 who comes back from the provider is told so', APP(), async 
   const asked = new URL(await page.url()).searchParams;
   await page.click('button', 'Sign out');
   await page.see('Signed out');
-  assert.equal(await page.url(), site.url, 'the address is clean');
+  assert.equal(await page.url(), `${site.url}?tab=2`, 'the address is clean, and keeps what is the app’s');
   assert.deepEqual(await page.run('async () => events'), [['signed_out', true]]);
   assert.deepEqual(await stage.keys('sessionStorage'), []);
   assert.equal(asked.get('id_token_hint'), null, 'only where the app asks for it');

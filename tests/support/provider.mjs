@@ -116,7 +116,7 @@ function configuration({ pages, origins, settings }) {
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
         redirect_uris: pages,
-        post_logout_redirect_uris: pages,
+        post_logout_redirect_uris: [...pages, ...pages.map((page) => `${page}?tab=2`)],
       },
       {
         client_id: 'signed',
