@@ -107,7 +107,7 @@ async fn a_silent_attempt_may_end_without_a_session() {
         .transaction;
     let query = format!("error=login_required&state={}", pending.state.expose());
     let completion = client.complete(&query, Some(&pending.to_record()), false).await.expect("a normal outcome");
-    assert!(matches!(completion, Completion::ReturnTo(path) if path == "/back?x=1#y"));
+    assert!(matches!(completion, Completion::Declined(path) if path == "/back?x=1#y"));
     assert_eq!(client.session(), None);
 }
 
