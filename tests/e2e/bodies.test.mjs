@@ -9,7 +9,7 @@ import { story } from '../support/stage.mjs';
 
 /** Signed in, with an echo on the list of APIs. */
 function echoStory(name, options, play) {
-  story(name, OPEN, async (stage) => {
+  story(name, { ...OPEN, needs: 'largeBodies' }, async (stage) => {
     const echo = await startEcho(options);
     try {
       list(stage, echo.url);

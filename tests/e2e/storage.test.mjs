@@ -27,7 +27,7 @@ async function placesOf(stage) {
   return places;
 }
 
-story('STORE-01, STORE-02, STORE-05, STORE-06 P0: a whole life leaves no secret in storage, console, addresses or messages', OPEN, async (stage) => {
+story('STORE-01 STORE-02 STORE-05 STORE-06 P0: a whole life leaves no secret in storage, console, addresses or messages', OPEN, async (stage) => {
   await life(stage);
   const { issued } = stage.provider;
   assert.equal(issued.accessTokens.size, 3);
@@ -50,7 +50,7 @@ story('STORE-01, STORE-02, STORE-05, STORE-06 P0: a whole life leaves no secret 
   assert.deepEqual(claims, [], 'STORE-02: nor a claim');
 });
 
-story('STORE-07 P0: nothing of a token lies in the memory of the page', OPEN, async (stage) => {
+story('STORE-07 P0: nothing of a token lies in the memory of the page', { ...OPEN, needs: 'devTools' }, async (stage) => {
   stage.site.settings.before = ''; // the spy would keep what passes
   await life(stage);
   const texts = await textsInHeap(stage.browser);

@@ -27,5 +27,9 @@ export const ABILITIES = {
  * @type {Record<string, { engines: string[], reason: string }>}
  */
 export const NEEDS = {
+  largeBodies: {
+    engines: ['chromium'],
+    reason: 'how much other engines keep in buffers of their own is not known here, and their drivers refuse the certificate of a server on loopback',
+  },
   devTools: { engines: ['chromium'], reason: 'it is driven by the DevTools protocol, which only Chromium speaks' },
 };
