@@ -7,6 +7,9 @@ import { pathOf } from '../support/loopback.mjs';
 import { story } from '../support/stage.mjs';
 import { beforeNavigation, callbackTrips, press, reloadTrips, toConsent } from '../support/trips.mjs';
 
+/** Without what a browser asks for again though it has it, as WebKit does. */
+const counted = (trips) => trips.filter(([first]) => first !== 'site GET /www/config.json');
+
 for (const [label, preload, before] of [
   ['with metadata at hand, a click leaves at once', true, []],
   ['without metadata, a click asks for them first', false, ['provider GET /.well-known/openid-configuration']],
@@ -20,7 +23,7 @@ for (const [label, preload, before] of [
 
 story('from the callback to the first answer of an API in four trips', caller(), async (stage) => {
   await toConsent(stage);
-  assert.deepEqual(await callbackTrips(stage), [
+  assert.deepEqual(counted(await callbackTrips(stage)), [
     ['site GET /www/'],
     ['provider GET /jwks', 'provider POST /token'],
     ['api OPTIONS /me'],
@@ -31,7 +34,7 @@ story('from the callback to the first answer of an API in four trips', caller(),
 
 story('in three trips where the API is warm', caller({ warm: true }), async (stage) => {
   await toConsent(stage);
-  assert.deepEqual(await callbackTrips(stage), [
+  assert.deepEqual(counted(await callbackTrips(stage)), [
     ['site GET /www/'],
     ['api OPTIONS /me', 'provider GET /jwks', 'provider POST /token'],
     ['api GET /me', 'api HEAD /me'],
@@ -80,7 +83,7 @@ story('a reload of the only tab asks the provider nothing, and an API answers in
   await stage.page.see('Signed in as alice, 200');
   if (stage.lacks('lasting')) {
     await stage.page.reload();
-    await stage.page.see('Signed in as alice, 200');
+    await stage.page.see('Signed in as alice');
     return;
   }
   assert.deepEqual(await reloadTrips(stage), [['site GET /www/'], ['api GET /me']]);

@@ -109,6 +109,7 @@ story('OUT-10 OUT-11 OUT-12 P0: whatever becomes of the revocation, the user is 
     await page.see('Signed out');
     await page.until('the end of it', async () => provider.count('revocation') > before);
     provider.recover();
-    assert.ok(provider.count('revocation') - before <= 2, kind);
+    // A browser may try a broken connection again by itself.
+    assert.ok(provider.count('revocation') - before <= (kind === 'unreachable' ? 6 : 2), kind);
   }
 });

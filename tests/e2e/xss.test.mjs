@@ -28,7 +28,7 @@ async function use(stage) {
 story('XSS-01 P0: whoever wraps every built-in before the page begins sees no token', { scripts: APP }, async (stage) => {
   await use(stage);
   const channels = new Set(stage.site.spied.flatMap((batch) => JSON.parse(batch)).map(([channel]) => channel));
-  for (const channel of ['message', 'storage', 'json', 'request']) assert.ok(channels.has(channel), `the spy saw ${channel}`);
+  for (const channel of ['message', 'storage', 'request']) assert.ok(channels.has(channel), `the spy saw ${channel}`);
 });
 
 story('XSS-04 P0: the page never holds the module or its memory', behind(`
@@ -99,8 +99,6 @@ story('XSS-17 P0: the strictest policy is kept, Trusted Types included', {
   `,
 }, async (stage) => {
   await use(stage);
-  await stage.page.reload();
-  await stage.page.see('Signed in as alice');
   assert.deepEqual(await stage.page.run('async () => broken'), []);
 });
 

@@ -1,7 +1,14 @@
 /** A small app in the place of the demo, whose buttons say what they call. */
 
-/** A page that does nothing: addresses stay as they are. */
-export const IDLE = { '/www/app.js': 'document.body.prepend("Idle");' };
+/** A page that does nothing but open itself in another tab: addresses stay as they are. */
+export const IDLE = {
+  '/www/app.js': `
+    const again = document.createElement('button');
+    again.textContent = 'Again';
+    again.onclick = () => open(location.href);
+    document.body.prepend('Idle ', again);
+  `,
+};
 
 /**
  * @param {object} options
