@@ -20,7 +20,7 @@ export async function callThrough(vault, input, init) {
   const refused = redirect !== 'error' ? 'redirect' : mode === 'no-cors' && 'mode';
   if (refused) throw configError(`option \`${refused}\`: no token goes that way`, 'Leave it out.');
   const hasBody = request.body !== null && !/^(GET|HEAD)$/.test(method);
-  const body = streamed ? given : hasBody ? await request.blob() : undefined;
+  const body = streamed ? given : hasBody ? await request.blob().catch((error) => multipart(given, request, error)) : undefined;
   const headers = [...request.headers];
   const call = await vault();
   const answer = await call(
@@ -40,6 +40,24 @@ function readRequest(input, init) {
     const message = 'the call was not sent: the browser makes no request of it';
     throw failure('request_blocked', 'app', message, 'Check the address and the options.', false, cause);
   }
+}
+
+/**
+ * A form in octets (RFC 7578), where the engine cannot read one with files back from a request (WebKit).
+ * @param {unknown} form @param {Request} request made of it @param {unknown} error of who tried
+ */
+function multipart(form, request, error) {
+  if (!(form instanceof FormData)) throw error;
+  const boundary = `----${crypto.randomUUID()}`;
+  const lines = (/** @type {string} */ text, to = '%0D%0A') => text.replace(/\r\n?|\n/g, to);
+  const quoted = (/** @type {string} */ text) => `"${lines(text).replace(/"/g, '%22')}"`;
+  const parts = [...form].flatMap(([name, value]) => {
+    const file = typeof value === 'string' ? '' : `; filename=${quoted(value.name)}\r\nContent-Type: ${value.type || 'application/octet-stream'}`;
+    const head = `--${boundary}\r\nContent-Disposition: form-data; name=${quoted(name)}${file}\r\n\r\n`;
+    return [head, typeof value === 'string' ? lines(value, '\r\n') : value, '\r\n'];
+  });
+  request.headers.set('content-type', `multipart/form-data; boundary=${boundary}`);
+  return new Blob([...parts, `--${boundary}--\r\n`]);
 }
 
 /** Whether this engine passes a stream to another thread and sends it from there: one that sends none knows no `duplex`. */

@@ -113,6 +113,15 @@ story('STORE-09 P0: what is kept is what the documentation lists', { ...OPEN, ho
   await page.driver.navigate().to(site.url);
   await stage.signIn();
   assert.deepEqual(await look(), [`localStorage valet-key:had:${provider.issuer} demo`, ...[...seen].filter((key) => key.includes(':tx:'))]);
+  await page.run(`async () => { client.signOut(); }`);
+  await page.find('heading', 'Sign out?');
+  await page.goto(`${site.origin}/www/style.css`);
+  await look();
+  await page.goto(site.url);
+  await page.see('Signed out');
+  await page.click('button', 'Sign in');
+  await stage.consent();
+  await page.see('Signed in as alice');
   // A silent sign-in that does not come back leaves a mark, so that it is not tried again and again.
   provider.fail('404', 'authorization');
   await page.reload();
