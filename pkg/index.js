@@ -78,8 +78,9 @@ class Client extends EventTarget {
       const popup = mode === 'popup' ? open('', '_blank', features) : undefined; // in the click's own task: later, browsers block it
       return this.#beside(({ signIn }, client) => signIn(client, asked, popup));
     }
+    const url = await this.#begin(asked, returnTo);
     this.#pending.leave(this.#failure);
-    location.assign(await this.#begin(asked, returnTo)); // only a page can go there
+    location.assign(url); // only a page can go there
     return new Promise(() => {});
   }
 
@@ -172,7 +173,7 @@ class Client extends EventTarget {
    */
   async #beside(use) {
     try {
-      return await use(await import('./windows.js'), {
+      return await use(await import(/* webpackMode: "eager" */ './windows.js'), {
         waits: this.#waits,
         request: (options) => this.#request(options, here(), true),
         call: (op, args) => this.#call(op, { ...args, ...(op === 'complete' && { alone: providers.size < 2 }) }),
@@ -251,9 +252,13 @@ class Client extends EventTarget {
 /** The providers of this page's clients, each with its redirect page. @type {Map<string, { redirectUri?: string }>} */
 const providers = new Map();
 
-/** What calls need, and nobody who is signed out. @type {typeof import('./call.js') | undefined} */
+/**
+ * What calls need, and nobody who is signed out. Webpack keeps it in one piece: its own way to load a further one breaks
+ * Trusted Types.
+ * @type {typeof import('./call.js') | undefined}
+ */
 let calls;
-const loadCalls = async () => (calls ??= await import('./call.js'));
+const loadCalls = async () => (calls ??= await import(/* webpackMode: "eager" */ './call.js'));
 
 /** What somebody says, and nothing that `Object.prototype` says. @template {object} T @param {T} [options] @returns {T} */
 const own = (options) => /** @type {any} */ ({ __proto__: null, ...options });
