@@ -30,7 +30,10 @@ export interface Options {
   server?: ServerMetadata;
   /** The identifier that the provider gave this app. Not a secret. */
   clientId: string;
-  /** Where the provider sends the user back, relative to the page. Default: this page without query and fragment. */
+  /**
+   * Where the provider sends the user back, relative to the page. Default: this page without query and fragment. Clients of
+   * several providers on one page need one each, unless all of the providers name themselves in their answers (RFC 9207).
+   */
   redirectUri?: string;
   /** Where the provider sends the user after sign-out, a page of this origin, relative to the page. Default: `redirectUri`. */
   postLogoutRedirectUri?: string;
