@@ -3,7 +3,7 @@
  * imported by the page. It is shipped as one file without imports, `wasm/worker.js`.
  */
 
-import { Core, initSync } from './wasm/valet_key.js';
+import { ask, run, start } from './core.js';
 import { answering } from './port.js';
 
 /** @typedef {import('./errors.js').Plain} Plain */
@@ -18,10 +18,10 @@ let loading;
 const life = `valet-key:${crypto.randomUUID()}`;
 
 /**
- * A client of this origin, and the tabs that use it. `records`: sign-ins in windows, which never leave it, by `state`.
+ * A client of this origin, and the tabs that use it. `records`: sign-ins in windows, which never leave it, by `state`. `client`: the core's number for it.
  * `answered`: states that came back, since a tab can be duplicated with its storage. `completing`: ends with the sign-in
  * that is being completed.
- * @typedef {{ core: Core, options: string, ports: Set<MessagePort>, records: Map<string, string>, answered: Set<string>, completing?: Promise<void>, heard?: () => void }} Vault
+ * @typedef {{ client: number, options: string, ports: Set<MessagePort>, records: Map<string, string>, answered: Set<string>, completing?: Promise<void>, heard?: () => void }} Vault
  */
 /** By issuer and client id. @type {Map<string, Vault>} */
 const vaults = new Map();
@@ -49,15 +49,18 @@ export function connect(port, wasmUrl, inPage, clients = own) {
     if (!vault) throw plain('unexpected', 'a call before `configure`', 'Please report it.');
     return vault;
   };
-  const core = () => mine().core;
+  /** @param {string} op @param {Record<string, unknown>} [args] @param {Request[]} [requests] */
+  const core = (op, args, requests) => run(op, { ...args, client: mine().client }, requests);
+  /** @type {typeof core} */
+  const settled = (...operation) => core(...operation).finally(publish);
+  /** @param {string} op @param {Record<string, unknown>} [args] */
+  const known = (op, args) => ask(op, { ...args, client: mine().client });
   /** Tells every tab before the call is answered, so that `client.session` is right when a promise resolves. */
   const publish = () => {
-    const reason = core().takeChange();
+    const reason = known('takeChange');
     if (reason) for (const tab of vault?.ports ?? []) tab.postMessage({ event: 'change', session: view(), reason });
   };
-  const view = () => parsed(core().session());
-  /** @param {Promise<any>} result @returns {Promise<any>} */
-  const settle = (result) => result.finally(publish);
+  const view = () => parsed(known('session'));
 
   answering(
     port,
@@ -71,7 +74,9 @@ export function connect(port, wasmUrl, inPage, clients = own) {
           let found = vaults.get(name);
           // A page of a newer release may come with other options; the session of the older one ends with its last tab.
           if (!found || (found.options !== text && !(await isUsed(found)))) {
-            found = { core: new Core(text), options: text, ports: new Set(), records: new Map(), answered: new Set() };
+            const client = Number(await run('open', { options: text }));
+            if (found) ask('close', { client: found.client });
+            found = { client, options: text, ports: new Set(), records: new Map(), answered: new Set() };
           }
           // The first one is final: nobody widens the list of APIs of a session that somebody uses.
           if (found.options !== text || (vault && vault !== found)) {
@@ -91,11 +96,11 @@ export function connect(port, wasmUrl, inPage, clients = own) {
         },
       },
       here: { takes: {}, run: async () => ({ value: vault?.heard?.() }) },
-      prepare: { takes: {}, run: async () => ({ value: await core().prepare() }) },
+      prepare: { takes: {}, run: async () => ({ value: await core('prepare') }) },
       begin: {
         takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object', inWindow: 'boolean', alone: 'boolean' },
         run: async ({ redirectUri, scope, returnTo, options, inWindow, alone }) => {
-          const { url, state, record, iss } = parsed(await core().begin(redirectUri, scope, returnTo, JSON.stringify(paramsOf(options)), inWindow));
+          const { url, state, record, iss } = parsed(await core('begin', { redirectUri, scope, returnTo, params: paramsOf(options), inWindow }));
           if (!alone && !iss) {
             throw plain('config_error', 'option `redirectUri`: shared with a client of another provider, and this one does not say who answers', 'Give each client a redirect page of its own.');
           }
@@ -117,7 +122,7 @@ export function connect(port, wasmUrl, inPage, clients = own) {
           records.delete(state);
           if (answered.has(state)) return { value: {} };
           if (record) answered.add(state);
-          const outcome = settle(core().complete(query, record, pending));
+          const outcome = settled('complete', { query, record, pending });
           waitFor(outcome, mine());
           return { value: parsed(await outcome) };
         },
@@ -126,25 +131,25 @@ export function connect(port, wasmUrl, inPage, clients = own) {
       refresh: {
         takes: {},
         run: async () => {
-          await settle(core().refresh());
+          await settled('refresh');
           return { value: view() };
         },
       },
-      userinfo: { takes: { sub: 'string?' }, run: async ({ sub }) => ({ value: parsed(await settle(core().userinfo(sub))) }) },
+      userinfo: { takes: { sub: 'string?' }, run: async ({ sub }) => ({ value: parsed(await settled('userinfo', { sub })) }) },
       end: {
         takes: { returnTo: 'string?' },
         run: async ({ returnTo }) => {
           mine().records.clear();
-          const ended = core().end(returnTo);
+          const ended = settled('end', { returnTo });
           setTimeout(publish); // the session is over at once, however long the provider takes to revoke it
-          return { value: await settle(ended) };
+          return { value: await ended };
         },
       },
       frontChannel: {
         takes: { query: 'string' },
         run: async ({ query }) => {
-          const value = core().isNamedBy(query);
-          if (value) await settle(core().end());
+          const value = !!known('isNamedBy', { query });
+          if (value) await settled('end');
           return { value };
         },
       },
@@ -152,10 +157,13 @@ export function connect(port, wasmUrl, inPage, clients = own) {
         takes: { url: 'string', init: 'object', once: 'boolean' },
         run: async ({ id, url, init, once }, signal) => {
           const { completing } = mine();
-          if (completing && core().isWarm(url)) ahead(url, init.credentials);
+          if (completing && known('isWarm', { url })) ahead(url, init.credentials);
           await completing;
           const make = () => new Request(url, { ...init, redirect: 'error', duplex: 'half', signal });
-          const response = await settle(core().fetch(make(), once ? undefined : make()));
+          const requests = once ? [make()] : [make(), make()];
+          const [{ headers: own, url: canonical }] = requests;
+          const credentials = own.has('authorization') || own.has('dpop');
+          const response = await settled('fetch', { url: canonical, credentials, once }, requests);
           const { status, statusText, headers, type } = response;
           const content = await contentOf(response);
           if (content === undefined) bodies.set(id, response.body.getReader());
@@ -188,7 +196,7 @@ export function connect(port, wasmUrl, inPage, clients = own) {
           takes: {},
           run: async () => {
             await mine().completing;
-            return { value: await settle(core().accessToken()) };
+            return { value: await settled('accessToken') };
           },
         },
       }),
@@ -227,7 +235,7 @@ async function contentOf(response) {
 const PIECE = 65536;
 
 /** @param {string} url */
-const load = async (url) => initSync({ module: await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })) });
+const load = async (url) => start(await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })));
 
 /** Whether any tab is left: no engine says so of its own accord. @param {Vault} vault @returns {Promise<boolean>} */
 const isUsed = (vault) =>

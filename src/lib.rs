@@ -5,8 +5,9 @@
 //!
 //! ```text
 //! protocol   decides: pure, synchronous, any target, knows RFCs and no browser
-//! browser    does:    fetch, clock, entropy, session storage (wasm32, feature `browser`)
-//! npm        exports: what pkg/worker.js calls (wasm32, feature `npm`)
+//! client     drives:  the order of requests, what waits for what; any target, asks a host for all else
+//! browser    does:    fetch, clock, entropy, session storage for Rust front ends (wasm32, feature `browser`)
+//! npm        exports: what pkg/worker.js calls, and asks of it (wasm32, feature `npm`)
 //! ```
 //!
 //! Data moves one way through [`protocol`]; each step makes a value that only it can make and the next one needs:
@@ -18,6 +19,7 @@
 // A panic is a trap, and a trap ends everybody's session.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod client;
 pub mod protocol;
 
 #[cfg(all(feature = "browser", target_arch = "wasm32"))]

@@ -1,5 +1,6 @@
 //! Sends what the protocol wants sent, and reads answers to a bounded end.
 
+use core::pin::Pin;
 use std::sync::Arc;
 
 use gloo_net::http::Response;
@@ -21,32 +22,25 @@ extern "C" {
     fn fetch(request: &Request) -> Promise;
 }
 
-/// A request on its way.
-pub(super) struct Started {
-    request: Request,
-    answer: JsFuture,
-}
+/// An answer on its way.
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Arc<Error>>>>>;
 
-/// Sends a request to the authorization server: without cookies, caches or referrer, and with a deadline. The answer to a
-/// redirect is one of status 0, and no other address is asked.
-///
-/// # Errors
-///
-/// [`Error::Network`], [`Error::Timeout`], [`Error::TooLarge`].
-pub(super) async fn send(request: HttpRequest, timeout: u32) -> Result<HttpResponse, Arc<Error>> {
-    finish(start(request, timeout)?).await
-}
-
-/// The first half of [`send`], which waits for nothing.
-pub(super) fn start(request: HttpRequest, timeout: u32) -> Result<Started, Arc<Error>> {
-    let request = prepare(request, timeout)?;
-    let answer = JsFuture::from(fetch(&request));
-    Ok(Started { request, answer })
+/// Sends a request to the authorization server, as [`Host::send`](crate::client::host::Host::send) says.
+pub(super) fn send(request: HttpRequest, timeout: u32) -> Answer {
+    // Sent before anybody waits.
+    let started = prepare(request, timeout).map(|request| (JsFuture::from(fetch(&request)), request));
+    Box::pin(async move {
+        let (answer, request) = started?;
+        match answer.await {
+            Ok(answer) => read(&request, answer.unchecked_into()).await,
+            Err(_) => Err(lost(&request)),
+        }
+    })
 }
 
 /// The browser's request of one of the protocol's.
-pub(super) fn prepare(request: HttpRequest, timeout: u32) -> Result<Request, Arc<Error>> {
-    let HttpRequest { url, method } = request;
+fn prepare(request: HttpRequest, timeout: u32) -> Result<Request, Arc<Error>> {
+    let HttpRequest { url, method, authorization } = request;
     let init = RequestInit::new();
     init.set_cache(RequestCache::NoStore);
     init.set_credentials(RequestCredentials::Omit);
@@ -64,16 +58,10 @@ pub(super) fn prepare(request: HttpRequest, timeout: u32) -> Result<Request, Arc
     if matches!(method, Method::Post(_)) {
         headers.set("Content-Type", "application/x-www-form-urlencoded").map_err(refused)?;
     }
-    Ok(request)
-}
-
-/// The other half of [`send`].
-pub(super) async fn finish(started: Started) -> Result<HttpResponse, Arc<Error>> {
-    let Started { request, answer } = started;
-    match answer.await {
-        Ok(answer) => read(&request, answer.unchecked_into()).await,
-        Err(_) => Err(lost(&request)),
+    if let Some(authorization) = &authorization {
+        headers.set("Authorization", authorization.expose()).map_err(refused)?;
     }
+    Ok(request)
 }
 
 /// Sends a request of the app. Headers and body of the answer are the app's to read.
@@ -100,8 +88,8 @@ fn lost(request: &Request) -> Arc<Error> {
 ///
 /// # Errors
 ///
-/// Those of [`send`].
-pub(super) async fn read(request: &Request, answer: web_sys::Response) -> Result<HttpResponse, Arc<Error>> {
+/// [`Error::Network`], [`Error::Timeout`], [`Error::TooLarge`].
+async fn read(request: &Request, answer: web_sys::Response) -> Result<HttpResponse, Arc<Error>> {
     let response = Response::from(answer);
     let mut body = Vec::new();
     if let Some(stream) = response.body() {

@@ -1,168 +1,61 @@
-//! The client in a browser: drives the protocol with the browser's fetch, clock and entropy, and nothing more.
+//! The client for Rust front ends: a browser as the [`Host`], in a page and in a worker alike.
 //!
-//! [`Client`] works the same in a page, a worker and a shared worker. What needs a window is in [`page`].
+//! What needs a window is in [`page`].
 
-mod bell;
 mod fetch;
 pub mod keys;
 pub mod page;
 mod place;
 mod store;
 
-use core::cell::{Cell, RefCell};
-use std::rc::Rc;
 use std::sync::Arc;
 
-use bell::Bell;
-use fetch::Started;
+use web_sys::{Request, Response};
 
-use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
-use crate::protocol::authorization_response::AuthorizationResponse;
-use crate::protocol::config::{Config, Userinfo};
+use crate::client::host::Host;
+use crate::client::{self, Pass};
 use crate::protocol::error::Error;
-use crate::protocol::json::Value;
-use crate::protocol::jwks::Keys;
-use crate::protocol::jwt::{Algorithms, Unverified, Verified};
-use crate::protocol::logout;
-use crate::protocol::metadata::{Discovery, ServerMetadata};
-use crate::protocol::pkce::random_text;
-use crate::protocol::session::{Action, Call, Change, Leftover, Proof, Session};
-use crate::protocol::token::{TokenRequest, TokenResponse};
-use crate::protocol::transaction::Transaction;
-use crate::protocol::userinfo;
+use crate::protocol::http::HttpRequest;
+use crate::protocol::jwt::{Signature, Verification};
+use crate::protocol::time::Now;
 
-/// Codes with which a provider says that it cannot sign in without asking (OpenID Connect Core §3.1.2.6): after a
-/// silent attempt a normal answer, no error.
-const INTERACTION_NEEDED: [&str; 4] =
-    ["login_required", "interaction_required", "consent_required", "account_selection_required"];
+pub use crate::client::Completion;
 
 /// One client of one provider. Calls may overlap.
-#[derive(Debug)]
-pub struct Client {
-    config: Config,
-    lookup: RefCell<Lookup>,
-    keys: RefCell<Keys>,
-    session: RefCell<Session>,
-    change: Cell<Option<Change>>,
-    settled: Bell,
-}
+pub type Client = client::Client<Browser>;
 
-/// The search for metadata: found once, asked for by one caller at a time.
-#[derive(Debug, Default)]
-struct Lookup {
-    found: Option<Rc<ServerMetadata>>,
-    failed: Option<Arc<Error>>,
-    under_way: bool,
-    attempts: u32,
-}
-
-/// What an authorization response led to.
+/// A page or a worker.
 #[derive(Debug)]
-pub enum Completion {
-    /// The page was not loaded by an authorization response of ours.
-    Ignored,
-    /// The sign-in is over: the session says with what result, and the page belongs at this path.
-    ReturnTo(String),
-    /// The provider cannot do without asking the user, as it was told to. The page belongs at this path.
-    Declined(String),
+pub struct Browser;
+
+impl Host for Browser {
+    type Answer = fetch::Answer;
+
+    fn send(&self, request: HttpRequest, timeout: u32) -> fetch::Answer {
+        fetch::send(request, timeout)
+    }
+
+    async fn verify(&self, question: Verification<'_>) -> Signature {
+        keys::check(question).await
+    }
+
+    fn now(&self) -> Now {
+        place::now()
+    }
+
+    fn entropy(&self) -> Result<[u8; 32], Arc<Error>> {
+        place::entropy()
+    }
 }
 
 impl Client {
-    /// Makes a client from options as `pkg/index.d.ts` spells them, as a JSON object with absolute URLs.
+    /// See [`Client::with_host`](client::Client::with_host).
     ///
     /// # Errors
     ///
-    /// Those of [`Config::parse`].
+    /// [`Error::Config`].
     pub fn new(options: &str) -> Result<Self, Arc<Error>> {
-        let config = Config::parse(options)?;
-        let found = config.server.clone().map(Rc::new);
-        Ok(Self {
-            config,
-            lookup: RefCell::new(Lookup { found, ..Lookup::default() }),
-            keys: RefCell::default(),
-            session: RefCell::default(),
-            change: Cell::new(None),
-            settled: Bell::default(),
-        })
-    }
-
-    /// Prepares a sign-in: where the browser goes, and the transaction to be kept until it comes back.
-    ///
-    /// # Errors
-    ///
-    /// Those of discovery, and those of [`AuthorizationRequest::new`].
-    pub async fn begin(&self, sign_in: SignIn<'_>) -> Result<AuthorizationRequest, Arc<Error>> {
-        sign_in.check(&self.config)?;
-        let metadata = self.metadata().await?;
-        let entropy = Entropy { state: place::entropy()?, nonce: place::entropy()?, code_verifier: place::entropy()? };
-        AuthorizationRequest::new(&self.config, &metadata, sign_in, &entropy, place::now())
-    }
-
-    /// Finishes a sign-in. `query` is that of the page, with its fragment, `record` what was kept under its `state`, and
-    /// `pending` says whether other sign-ins are under way.
-    ///
-    /// # Errors
-    ///
-    /// Everything that can be wrong with a response, its code or its tokens. A session that was there before stays.
-    pub async fn complete(&self, query: &str, record: Option<&str>, pending: bool) -> Result<Completion, Arc<Error>> {
-        let Some(response) = AuthorizationResponse::parse(query)? else { return Ok(Completion::Ignored) };
-        let Some(transaction) = record.and_then(Transaction::from_record) else {
-            return if pending {
-                Err(Error::StateMismatch { reason: "unknown `state`" }.into())
-            } else {
-                Ok(Completion::Ignored)
-            };
-        };
-        self.take_up(&transaction);
-        let metadata = self.metadata().await?;
-        let silent = transaction.silent;
-        let return_to = transaction.return_to.clone();
-        let grant = match response.accept(transaction, &metadata, place::now()) {
-            Ok(grant) => grant,
-            Err(error)
-                if silent && error.oauth().is_some_and(|said| INTERACTION_NEEDED.contains(&said.error.as_str())) =>
-            {
-                return Ok(Completion::Declined(return_to));
-            }
-            Err(error) => return Err(error),
-        };
-        let call = self.session.borrow().call();
-        let keys = self.keys.borrow_mut().early(&metadata, place::now());
-        let keys = keys.map(|request| fetch::start(request, self.config.timeout)).transpose()?;
-        let (request, transaction) = TokenRequest::for_grant(grant, &self.config);
-        let response = fetch::send(request.request(&metadata.token_endpoint), self.config.timeout).await?;
-        let tokens = TokenResponse::from_response(&response)?;
-        let proof = self.prove(&tokens, &metadata, keys).await;
-        let outcome = {
-            let mut session = self.session.borrow_mut();
-            if session.is_overtaken(call) {
-                (Err(Error::Cancelled.into()), tokens.into_leftover())
-            } else {
-                session.sign_in(tokens, proof, &transaction, &self.config, place::now())
-            }
-        };
-        let (result, leftover) = outcome;
-        if let Ok(change) = &result {
-            self.change.set(Some(*change));
-        }
-        self.revoke(leftover).await;
-        result.map(|_| Completion::ReturnTo(return_to))
-    }
-
-    /// What the app may know of the session, as JSON; absent when signed out.
-    pub fn session(&self) -> Option<String> {
-        self.session.borrow().view(place::now())
-    }
-
-    /// What changed since the last time anybody asked.
-    pub fn take_change(&self) -> Option<Change> {
-        self.change.take()
-    }
-
-    /// Whether the app wants this address asked ahead of the token: see
-    /// [`ApiList::permit`](crate::protocol::resource::ApiList::permit).
-    pub fn is_warm(&self, url: &str) -> bool {
-        self.config.api.permit(url).unwrap_or(false)
+        Self::with_host(Browser, options)
     }
 
     /// Sends a request with the access token, if its URL is on the API list. If the API refuses the token, it is renewed
@@ -171,292 +64,23 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::RequestBlocked`], [`Error::LoginRequired`], [`Error::Network`], and those of a renewal.
-    pub async fn fetch(
-        &self,
-        request: web_sys::Request,
-        again: Option<web_sys::Request>,
-    ) -> Result<web_sys::Response, Arc<Error>> {
-        self.config.api.permit(&request.url())?;
-        for name in ["authorization", "dpop"] {
-            if request.headers().has(name).unwrap_or(true) {
-                return Err(
-                    Error::RequestBlocked { reason: "it brings its own `Authorization` or `DPoP` header" }.into()
-                );
-            }
-        }
-        self.authorised(&request, again).await
-    }
-
-    async fn authorised(
-        &self,
-        request: &web_sys::Request,
-        again: Option<web_sys::Request>,
-    ) -> Result<web_sys::Response, Arc<Error>> {
-        let call = self.session.borrow().call();
-        self.ready(call).await?;
-        // Captured only once the token that this request carries is settled.
-        let call = self.session.borrow().call();
-        let response = self.pass(request).await?;
-        if response.status() != 401 || !self.session.borrow_mut().refused(call) {
-            return Ok(response);
-        }
-        let Some(again) = again else { return Ok(response) };
-        match self.ready(call).await {
-            Ok(()) => self.pass(&again).await,
-            // The API's own answer says more than a renewal that is out of the question.
-            Err(error) if matches!(*error, Error::LoginRequired) => Ok(response),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What the provider says of the user, as a JSON object: the claims as they come. In a session without an ID Token
-    /// the app has to say whom it expects.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] if nobody is expected, [`Error::LoginRequired`], [`Error::UserinfoInvalid`],
-    /// [`Error::MetadataInvalid`], and what can go wrong on the way. The session is kept.
-    pub async fn userinfo(&self, sub: Option<&str>) -> Result<String, Arc<Error>> {
-        let subject = self.session.borrow().subject().map(String::from);
-        let expected = [subject.as_deref(), sub];
-        if expected == [None; 2] && self.session.borrow().access_token().is_some() {
-            return Err(Error::config("sub", "needed where no ID Token says who this is"));
-        }
-        let metadata = self.metadata().await?;
-        let request = fetch::prepare(userinfo::request(&metadata)?, self.config.timeout)?;
-        let response = self.authorised(&request, request.clone().ok()).await?;
-        let response = fetch::read(&request, response).await?;
-        let mut claims = String::from(userinfo::text(&response)?);
-        if self.config.userinfo == Userinfo::Signed {
-            let token = self.verify(&claims, Algorithms::ALL, &metadata, None).await;
-            claims = token.map_err(userinfo::of_userinfo)?.claims;
-        }
-        userinfo::check(&claims, expected, &metadata, &self.config)?;
-        Ok(claims)
-    }
-
-    /// A valid access token, renewed if need be. Whoever calls this leaves the protection of the worker behind.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::LoginRequired`], and those of a renewal.
-    pub async fn access_token(&self) -> Result<String, Arc<Error>> {
-        let call = self.session.borrow().call();
-        self.ready(call).await?;
-        match self.session.borrow().access_token() {
-            Some(token) => Ok(token.expose().into()),
-            None => Err(Error::LoginRequired.into()),
-        }
-    }
-
-    /// Renews the tokens now.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::LoginRequired`], and those of a renewal.
-    pub async fn refresh(&self) -> Result<(), Arc<Error>> {
-        let call = {
-            let mut session = self.session.borrow_mut();
-            session.expire();
-            session.call()
-        };
-        self.ready(call).await
-    }
-
-    /// Forgets the session, revokes its tokens, and says where the page goes to end the provider's own session and come
-    /// back to `return_to`; nowhere, without that.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UrlRejected`] if the provider names an unacceptable address. The session is over all the same.
-    pub async fn end(&self, return_to: Option<&str>) -> Result<Option<String>, Arc<Error>> {
-        let id_token = self.session.borrow().id_token().cloned();
-        let leftover = self.forget(Change::SignedOut);
-        self.settled.ring();
-        self.revoke(leftover).await;
-        let Some(return_to) = return_to else { return Ok(None) };
-        match self.metadata().await {
-            Ok(metadata) => {
-                let state = random_text(place::entropy()?);
-                logout::end_session_url(&metadata, &self.config, return_to, &state, id_token.as_ref())
-            }
-            Err(_) => Ok(None),
-        }
-    }
-
-    /// Whether the provider means this session: `query` is that of the page which it loads in a frame so that the session
-    /// there is ended, too (Front-Channel Logout §2).
-    pub fn is_named_by(&self, query: &str) -> bool {
-        self.session.borrow().is_named_by(query)
-    }
-
-    /// Fetches the metadata, so that a later sign-in leaves at once.
-    ///
-    /// # Errors
-    ///
-    /// Those of discovery.
-    pub async fn prepare(&self) -> Result<(), Arc<Error>> {
-        self.metadata().await.map(drop)
-    }
-
-    fn forget(&self, change: Change) -> Leftover {
-        let leftover = self.session.borrow_mut().end();
-        if !leftover.is_empty() {
-            self.change.set(Some(change));
-        }
-        leftover
-    }
-
-    /// Takes metadata that came along with a transaction, checked like fetched ones.
-    fn take_up(&self, transaction: &Transaction) {
-        let mut lookup = self.lookup.borrow_mut();
-        if lookup.found.is_none()
-            && let Ok(value) = Value::parse(&transaction.metadata)
+    pub async fn fetch(&self, request: Request, again: Option<Request>) -> Result<Response, Arc<Error>> {
+        let brings = |name| request.headers().has(name).unwrap_or(true);
+        let pass = self.admit(&request.url(), brings("authorization") || brings("dpop")).await?;
+        let response = send(&request, &pass).await?;
+        if response.status() == 401
+            && self.refused(&pass)
+            && let Some(again) = again
+            && let Some(pass) = self.admit_again(pass).await?
         {
-            lookup.found = ServerMetadata::parse(&value, &self.config).ok().map(Rc::new);
+            return send(&again, &pass).await;
         }
+        Ok(response)
     }
+}
 
-    async fn metadata(&self) -> Result<Rc<ServerMetadata>, Arc<Error>> {
-        let attempts = self.lookup.borrow().attempts;
-        loop {
-            {
-                let mut lookup = self.lookup.borrow_mut();
-                if let Some(found) = &lookup.found {
-                    return Ok(found.clone());
-                }
-                // Whoever waited for an attempt shares its failure instead of starting another one.
-                if let Some(error) = lookup.failed.as_ref().filter(|_| lookup.attempts != attempts) {
-                    return Err(error.clone());
-                }
-                if !lookup.under_way {
-                    lookup.under_way = true;
-                    break;
-                }
-            }
-            self.settled.rung().await;
-        }
-        let outcome = self.discover().await.map(Rc::new);
-        {
-            let mut lookup = self.lookup.borrow_mut();
-            lookup.under_way = false;
-            lookup.attempts = lookup.attempts.wrapping_add(1);
-            lookup.failed = outcome.as_ref().err().cloned();
-            lookup.found = outcome.as_ref().ok().cloned();
-        }
-        self.settled.ring();
-        outcome
-    }
-
-    async fn discover(&self) -> Result<ServerMetadata, Arc<Error>> {
-        let discovery = Discovery::new(&self.config);
-        for request in discovery.requests() {
-            let response = fetch::send(request, self.config.timeout).await?;
-            if let Some(metadata) = Discovery::from_response(&self.config, &response)? {
-                return Ok(metadata);
-            }
-        }
-        Err(Error::DiscoveryFailed { url: self.config.issuer.clone() }.into())
-    }
-
-    /// Checks the signature of the ID Token among these, if it is asked for. `keys` are on their way already, or at hand.
-    async fn prove(&self, tokens: &TokenResponse, metadata: &ServerMetadata, keys: Option<Started>) -> Proof {
-        let Some(token) = tokens.id_token.as_ref().filter(|_| self.config.openid) else { return Ok(None) };
-        self.verify(token.expose(), metadata.algorithms, metadata, keys).await.map(Some)
-    }
-
-    async fn verify(
-        &self,
-        token: &str,
-        allowed: Algorithms,
-        metadata: &ServerMetadata,
-        mut keys: Option<Started>,
-    ) -> Result<Verified, Arc<Error>> {
-        let token = Unverified::parse(token, allowed)?;
-        loop {
-            let received = match keys.take() {
-                Some(started) => {
-                    let outcome = fetch::finish(started).await;
-                    self.keys.borrow_mut().receive(outcome)
-                }
-                None => Ok(()),
-            };
-            let selected = self.keys.borrow().select(&token);
-            let unknown = match selected {
-                Ok(question) => {
-                    let signature = keys::check(question).await;
-                    return token.accept(signature);
-                }
-                Err(error) => error,
-            };
-            received?;
-            let request = self.keys.borrow_mut().again(metadata, place::now()).ok_or(unknown)?;
-            keys = Some(fetch::start(request, self.config.timeout)?);
-        }
-    }
-
-    /// Returns when the access token may be attached.
-    async fn ready(&self, call: Call) -> Result<(), Arc<Error>> {
-        if self.session.borrow().access_token().is_none() {
-            return Err(Error::LoginRequired.into());
-        }
-        let metadata = self.metadata().await?;
-        loop {
-            let action = self.session.borrow_mut().next(call, &metadata.token_endpoint, &self.config, place::now());
-            match action {
-                Action::Use => return Ok(()),
-                Action::Wait => self.settled.rung().await,
-                Action::SignIn => return Err(Error::LoginRequired.into()),
-                Action::Fail(error) => return Err(error),
-                Action::Refresh(request, ticket) => {
-                    let answer = fetch::send(request, self.config.timeout).await;
-                    let tokens = answer.and_then(|response| TokenResponse::from_response(&response));
-                    let proof = match &tokens {
-                        Ok(tokens) => self.prove(tokens, &metadata, None).await,
-                        Err(_) => Ok(None),
-                    };
-                    let (result, leftover) =
-                        self.session.borrow_mut().refreshed(ticket, tokens, proof, &self.config, place::now());
-                    match &result {
-                        Ok(change) => self.change.set(Some(*change)),
-                        Err(error) if !leftover.is_empty() && !matches!(**error, Error::Cancelled) => {
-                            self.change.set(Some(Change::Ended))
-                        }
-                        Err(_) => {}
-                    }
-                    self.settled.ring();
-                    self.revoke(leftover).await;
-                    if let Err(error) = result
-                        && matches!(*error, Error::SessionEnded | Error::IdTokenInvalid { .. } | Error::Cancelled)
-                    {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Attaches the token and sends.
-    async fn pass(&self, request: &web_sys::Request) -> Result<web_sys::Response, Arc<Error>> {
-        {
-            let session = self.session.borrow();
-            let Some(token) = session.access_token() else { return Err(Error::LoginRequired.into()) };
-            let header = ["Bearer ", token.expose()].concat();
-            request
-                .headers()
-                .set("Authorization", &header)
-                .map_err(|_| Error::unexpected("a header that the browser refuses"))?;
-        }
-        fetch::pass(request).await
-    }
-
-    /// Best effort: nobody waits longer than the deadline for it, and no answer changes anything here.
-    async fn revoke(&self, leftover: Leftover) {
-        let Some(metadata) = self.lookup.borrow().found.clone() else { return };
-        for request in logout::revocation_requests(&leftover, &metadata, &self.config) {
-            if fetch::send(request, self.config.timeout).await.is_err() {
-                return;
-            }
-        }
-    }
+async fn send(request: &Request, pass: &Pass) -> Result<Response, Arc<Error>> {
+    let attached = request.headers().set("Authorization", pass.authorization.expose());
+    attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
+    fetch::pass(request).await
 }

@@ -41,7 +41,7 @@ impl Client {
         let query = search.strip_prefix('?').unwrap_or_default();
         let state = form::parse(query).and_then(|found| found.into_iter().find(|(name, _)| name == "state"));
         let Some((_, state)) = state else { return Ok(()) };
-        let (record, pending) = Store::open(&self.config.issuer, &self.config.client_id)?.take(&state);
+        let (record, pending) = Store::open(self.config())?.take(&state);
         let kept: Vec<&str> =
             query.split('&').filter(|part| !RESPONSE.contains(&part.split('=').next().unwrap_or(part))).collect();
         let mut clean = location.pathname().unwrap_or_default();
@@ -67,7 +67,7 @@ impl Client {
     pub async fn sign_in(&self, sign_in: SignIn<'_>) -> Result<(), Arc<Error>> {
         let location = window()?.location();
         let request = self.begin(sign_in).await?;
-        Store::open(&self.config.issuer, &self.config.client_id)?.keep(&request.transaction)?;
+        Store::open(self.config())?.keep(&request.transaction)?;
         location.assign(&request.url).map_err(|_| Error::unexpected("a navigation that the browser refuses"))
     }
 

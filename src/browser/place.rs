@@ -9,6 +9,9 @@ use crate::protocol::time::Now;
 
 #[wasm_bindgen]
 extern "C" {
+    #[wasm_bindgen(js_namespace = Date, js_name = now)]
+    fn wall() -> f64;
+
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     fn monotonic() -> f64;
 }
@@ -16,7 +19,7 @@ extern "C" {
 /// Reads both clocks.
 #[expect(clippy::cast_possible_truncation, reason = "whole milliseconds, far from the end of 64 bits")]
 pub(super) fn now() -> Now {
-    Now { wall: js_sys::Date::now() as i64, monotonic: monotonic() as i64 }
+    Now { wall: wall() as i64, monotonic: monotonic() as i64 }
 }
 
 /// Draws 32 octets from the browser's generator.

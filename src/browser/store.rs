@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use web_sys::Storage;
 
+use crate::protocol::config::Config;
 use crate::protocol::error::Error;
 use crate::protocol::transaction::Transaction;
 
@@ -23,11 +24,11 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::Config`] where there is none, as in a worker or with storage switched off.
-    pub(super) fn open(issuer: &str, client_id: &str) -> Result<Self, Arc<Error>> {
+    pub(super) fn open(config: &Config) -> Result<Self, Arc<Error>> {
         let storage = web_sys::window().and_then(|window| window.session_storage().ok().flatten());
         let storage =
             storage.ok_or_else(|| Error::config("redirectUri", "a sign-in by redirect needs session storage"))?;
-        Ok(Self { storage, prefix: [PREFIX, issuer, " ", client_id, ":"].concat() })
+        Ok(Self { storage, prefix: [PREFIX, &config.issuer, " ", &config.client_id, ":"].concat() })
     }
 
     /// Keeps a transaction until its response comes.

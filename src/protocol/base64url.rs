@@ -1,14 +1,21 @@
 //! base64url without padding (RFC 7515 §2).
 //!
-//! Encoding is the `base64` crate's. Decoding is ours, because the crate's is made for speed and costs three times as
-//! much as the rest of a JWT's reading; a test holds it against the crate.
+//! By hand, because the `base64` crate's is made for speed and costs more than the rest of a JWT's reading; tests hold
+//! both directions against the crate.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// Spells octets.
 pub fn encode(octets: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(octets)
+    let mut text = String::new();
+    for chunk in octets.chunks(3) {
+        let bits = (0..3).fold(0, |bits, place| bits << 8 | usize::from(chunk.get(place).copied().unwrap_or(0)));
+        for place in 0..=chunk.len() {
+            let value = bits >> (18 - 6 * place) & 63;
+            text.push(ALPHABET.get(value).copied().unwrap_or(b'A').into());
+        }
+    }
+    text
 }
 
 /// Reads octets. `None` for padding, white space, another alphabet, and bits that no encoder sets, so that no two
@@ -43,7 +50,15 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    use super::decode;
+    use super::{decode, encode};
+
+    #[test]
+    fn encoding_agrees_with_the_crate() {
+        for length in 0..70 {
+            let octets: Vec<u8> = (0..length).map(|place| (place * 37 + length) as u8).collect();
+            assert_eq!(encode(&octets), URL_SAFE_NO_PAD.encode(&octets), "{octets:?}");
+        }
+    }
 
     #[test]
     fn decoding_agrees_with_the_crate() {

@@ -30,6 +30,15 @@ pub struct HttpRequest {
     pub url: String,
     /// How.
     pub method: Method,
+    /// The `Authorization` header, where there is one.
+    pub authorization: Option<Secret>,
+}
+
+impl HttpRequest {
+    /// Asks for what is at a URL.
+    pub fn get(url: String) -> Self {
+        Self { url, method: Method::Get, authorization: None }
+    }
 }
 
 /// An answer, read to its end.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::base64url;
 use super::error::Error;
-use super::http::{HttpRequest, HttpResponse, Method};
+use super::http::{HttpRequest, HttpResponse};
 use super::json::{Value, write_member};
 use super::jwt::{Algorithm, Unverified, Verification, invalid};
 use super::metadata::ServerMetadata;
@@ -47,7 +47,7 @@ impl Keys {
         let [_, last] = self.free;
         self.free = [last, now.monotonic + PAUSE];
         self.old = now.monotonic + LIFE;
-        Some(HttpRequest { url, method: Method::Get })
+        Some(HttpRequest::get(url))
     }
 
     /// Takes the answer. A bad one changes nothing.

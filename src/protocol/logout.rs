@@ -26,7 +26,7 @@ pub fn revocation_requests(leftover: &[Secret], metadata: &ServerMetadata, confi
             if index + 1 < leftover.len() { "refresh_token" } else { "access_token" },
         );
         form::append(&mut body, "client_id", &config.client_id);
-        HttpRequest { url: endpoint.as_str().into(), method: Method::Post(Secret::new(body)) }
+        HttpRequest { url: endpoint.as_str().into(), method: Method::Post(Secret::new(body)), authorization: None }
     };
     leftover.iter().enumerate().map(request).collect()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::config::Config;
 use super::error::Error;
-use super::http::{HttpRequest, HttpResponse, Method, REPEATED};
+use super::http::{HttpRequest, HttpResponse, REPEATED};
 use super::json::Value;
 use super::jwt::Algorithms;
 use super::url::Url;
@@ -59,7 +59,7 @@ impl Discovery {
         let mut requests: Vec<HttpRequest> = Vec::new();
         for url in &self.candidates {
             if !requests.iter().any(|earlier| earlier.url == *url) {
-                requests.push(HttpRequest { url: url.clone(), method: Method::Get });
+                requests.push(HttpRequest::get(url.clone()));
             }
         }
         requests

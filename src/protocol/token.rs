@@ -54,7 +54,7 @@ impl TokenRequest {
 
     /// The request for the browser to send, once.
     pub fn request(self, token_endpoint: &Url) -> HttpRequest {
-        HttpRequest { url: token_endpoint.as_str().into(), method: Method::Post(self.form) }
+        HttpRequest { url: token_endpoint.as_str().into(), method: Method::Post(self.form), authorization: None }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::config::{Config, Userinfo};
 use super::error::{Error, OAuthError};
-use super::http::{HttpRequest, HttpResponse, Method};
+use super::http::{HttpRequest, HttpResponse};
 use super::json::Value;
 use super::jwt::object;
 use super::metadata::ServerMetadata;
@@ -17,7 +17,7 @@ use super::metadata::ServerMetadata;
 pub fn request(metadata: &ServerMetadata) -> Result<HttpRequest, Arc<Error>> {
     let endpoint = metadata.userinfo_endpoint.as_ref();
     let url = endpoint.ok_or_else(|| Error::MetadataInvalid { member: "userinfo_endpoint".into() })?.as_str().into();
-    Ok(HttpRequest { url, method: Method::Get })
+    Ok(HttpRequest::get(url))
 }
 
 /// The text of an answer: JSON, or a JWT where that was agreed on.

@@ -1,10 +1,10 @@
 //! From Rust to the files that ship, `pkg/wasm/`.
 //!
 //! ```text
-//! rustc ─▶ traps instead of panics ─▶ wasm-bindgen ─▶ wasm-opt ─▶ valet_key.wasm
-//!                                          │                           │ its hash
-//!                                          └─▶ valet_key.js (glue) ─▶ esbuild ◀─ pkg/worker.js
-//!                                                                      └─▶ worker.js
+//! rustc ─▶ traps instead of panics ─▶ wasm-opt ─▶ valet_key.wasm
+//!                                                    │ its hash
+//!                                                 esbuild ◀─ pkg/worker.js, core.js, host.js, port.js
+//!                                                    └─▶ worker.js
 //! ```
 
 use std::{
@@ -17,7 +17,6 @@ use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256, Sha384};
 use walrus::Module;
-use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 use crate::{
     node::Node,
@@ -39,7 +38,7 @@ pub const WASM: &str = "valet_key.wasm";
 /// What of the project's front page goes into the package as well: npm packs nothing from outside of its folder.
 const ENCLOSED: [&str; 4] = ["README.md", "LICENSE", "LICENSE-APACHE", "LICENSE-MIT"];
 
-/// What every engine of the last years has, and the compiler uses or the binding generator adds. All features at once
+/// What every engine of the last years has, and the compiler uses. All features at once
 /// would write what no engine reads.
 const FEATURES: [&str; 8] = [
     "--enable-bulk-memory",
@@ -52,7 +51,7 @@ const FEATURES: [&str; 8] = [
     "--enable-sign-ext",
 ];
 
-/// The module between the binding generator and wasm-opt, with the names of its functions.
+/// The module between the compiler and wasm-opt, with the names of its functions.
 pub fn named_module(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.scratch()?.join(format!("{STEM}.named.wasm")))
 }
@@ -66,15 +65,15 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
     let wasm = scratch.join(WASM);
     let stamp = scratch.join("stamp");
     let recipe = recipe(workspace, &compiled)?;
-    let glue = workspace.shipped().join(format!("{STEM}.js"));
-    if !wasm.is_file() || !glue.is_file() || fs::read_to_string(&stamp).ok().as_ref() != Some(&recipe) {
-        process::timed("wasm-bindgen", || bind(workspace, &compiled))?;
+    if !wasm.is_file() || fs::read_to_string(&stamp).ok().as_ref() != Some(&recipe) {
+        trim(workspace, &compiled)?;
         process::timed("wasm-opt", || optimise(node, &named_module(workspace)?, &wasm, &[]))?;
         names_no_folder(workspace, &wasm)?;
         fs::write(stamp, recipe)?;
     }
     let worker = process::timed("esbuild", || bundle(workspace, node, &wasm))?;
     // Last and together, since they name each other.
+    fs::create_dir_all(workspace.shipped())?;
     let mut sizes = Vec::new();
     for file in [&wasm, &worker] {
         let name = file.file_name().context("a file has a name")?;
@@ -115,73 +114,34 @@ fn recipe(workspace: &Workspace, compiled: &Path) -> Result<String> {
     Ok(format!("{} {}", STANDARD.encode(digest.finalize()), xtask.as_nanos()))
 }
 
-/// Runs the binding generator: the named module, the glue and its types.
-fn bind(workspace: &Workspace, compiled: &Path) -> Result<()> {
+/// Takes out what the compiler leaves for debuggers and nobody calls, and puts traps in the place of panics.
+fn trim(workspace: &Workspace, compiled: &Path) -> Result<()> {
     let mut module = Module::from_file(compiled).context("the compiler's module cannot be read")?;
     trap::instead_of_panics(&mut module);
-    let mut generator = Bindgen::new();
-    generator
-        .web(true)?
-        .input_module(STEM, module)
-        .typescript(true)
-        .demangle(false)
-        .remove_producers_section(true)
-        .omit_default_module_path(true)
-        .encode_into(EncodeInto::Test);
-    let mut output = generator.generate_output()?;
-    let glue = output.js().replace(&format!("\"./{STEM}_bg.js\": import0"), "a: import0");
-    let names = short_names(output.wasm_mut(), &glue)?;
-    ensure!(
-        output.snippets().values().all(Vec::is_empty) && output.local_modules().is_empty(),
-        "a crate brings JavaScript of its own, which the shipped package has no place for: leave that crate out"
-    );
-    fs::create_dir_all(workspace.shipped())?;
-    fs::write(workspace.shipped().join(format!("{STEM}.js")), glue)?;
-    fs::write(
-        workspace.shipped().join(format!("{STEM}.d.ts")),
-        format!("{}\n{TYPES}", output.ts().unwrap_or_default()),
-    )?;
-    fs::write(names_file(workspace)?, names)?;
-    fs::write(named_module(workspace)?, output.wasm_mut().emit_wasm())?;
-    Ok(())
-}
-
-/// Gives short names to what only the glue and the module call each other by, and takes out what the glue does not use.
-/// The long names hold hashes, which do not compress, and stand on both sides.
-///
-/// The answer is the list of names in the form that esbuild reads: it renames them in the glue.
-fn short_names(module: &mut Module, glue: &str) -> Result<String> {
-    ensure!(glue.contains("a: import0"), "the glue has another shape than expected: see `bind` in xtask/src/build.rs");
-    let unused: Vec<_> =
-        module.exports.iter().filter(|export| !glue.contains(&export.name)).map(walrus::Export::id).collect();
+    let unused: Vec<_> = module
+        .exports
+        .iter()
+        .filter(|export| !EXPORTS.contains(&export.name.as_str()))
+        .map(walrus::Export::id)
+        .collect();
     for export in unused {
         module.exports.delete(export);
     }
-    walrus::passes::gc::run(module);
-    let imports = module.imports.iter_mut().filter(|import| import.module == format!("./{STEM}_bg.js")).map(|import| {
-        "a".clone_into(&mut import.module);
-        &mut import.name
-    });
-    let exports = module.exports.iter_mut().map(|export| &mut export.name);
-    let mut names = serde_json::Map::new();
-    for name in imports.chain(exports).filter(|name| name.starts_with(INTERNAL)) {
-        let short = names
-            .get(name)
-            .map_or_else(|| format!("_{}", names.len()), |short| short.as_str().unwrap_or_default().to_owned());
-        names.insert(std::mem::replace(name, short.clone()), short.into());
-    }
-    Ok(serde_json::Value::Object(names).to_string())
+    ensure!(module.exports.iter().count() == EXPORTS.len(), "the module lacks an export that pkg/core.js calls");
+    ensure!(
+        module.imports.iter().all(|import| import.module == HOST),
+        "the module asks for more than pkg/core.js has: a crate calls JavaScript"
+    );
+    walrus::passes::gc::run(&mut module);
+    fs::write(named_module(workspace)?, module.emit_wasm())?;
+    Ok(())
 }
 
-/// What esbuild puts into the worker, for the types that it is checked against.
-const TYPES: &str = "declare global { const __WASM_INTEGRITY__: string; }\n";
+/// What `pkg/core.js` calls.
+const EXPORTS: [&str; 4] = ["memory", "room", "call", "answer"];
 
-/// How names begin that the binding generator invents.
-const INTERNAL: &str = "__wb";
-
-fn names_file(workspace: &Workspace) -> Result<PathBuf> {
-    Ok(workspace.scratch()?.join("names.json"))
-}
+/// Where the module finds what it calls.
+const HOST: &str = "host";
 
 /// Runs wasm-opt, for size. Without further arguments nothing but code and data is left.
 pub fn optimise(node: &Node, from: &Path, to: &Path, further: &[&str]) -> Result<()> {
@@ -210,7 +170,7 @@ fn names_no_folder(workspace: &Workspace, wasm: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes one file of `pkg/worker.js` and the glue, with the hash of the module.
+/// Makes one file of `pkg/worker.js` and what it imports, with the hash of the module.
 fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<PathBuf> {
     let entry = workspace.pkg().join("worker.js");
     if !entry.is_file() {
@@ -218,9 +178,6 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<PathBuf> {
     }
     let hash = STANDARD.encode(Sha384::digest(fs::read(wasm)?));
     let outfile = workspace.scratch()?.join("worker.js");
-    // esbuild adds what it renames on its own, so it gets a copy.
-    let cache = workspace.scratch()?.join("names.used.json");
-    fs::copy(names_file(workspace)?, &cache)?;
     let mut command = node.tool("esbuild/bin/esbuild");
     command
         .current_dir(workspace.root())
@@ -234,12 +191,9 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<PathBuf> {
             "--legal-comments=none",
         ])
         .arg(format!("--define:__WASM_INTEGRITY__=\"sha384-{hash}\""))
-        .arg(format!("--mangle-props=^{INTERNAL}"))
-        .arg(format!("--mangle-cache={}", toolchain::utf8(&cache)?))
         .arg(format!("--outfile={}", toolchain::utf8(&outfile)?));
     process::run(&mut command)?;
     let made = fs::read_to_string(&outfile)?;
     ensure!(!made.contains("import\"") && !made.contains("from\""), "the worker must be one file, and imports another");
-    ensure!(!made.contains(INTERNAL), "a name in the glue was not shortened, and the module has it shortened");
     Ok(outfile)
 }

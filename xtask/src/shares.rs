@@ -45,7 +45,7 @@ pub fn shares(workspace: &Workspace, node: &Node) -> Result<()> {
     }
     println!("{:36}  {shipped:>8}  100.0%", "together");
     let worker = fs::metadata(workspace.shipped().join("worker.js"))?.len();
-    println!("{:36}  {worker:>8}", "beside it: the worker, with the glue");
+    println!("{:36}  {worker:>8}", "beside it: the worker");
     println!(
         "\nA function counts for the crate that wrote it; what was inlined counts for the function it ended up in."
     );
@@ -59,13 +59,9 @@ fn percent(part: usize, whole: usize) -> f32 {
 
 /// The crate that wrote a function, by its symbol.
 fn owner(symbol: &str) -> String {
-    let symbol = symbol.trim_end_matches(" multivalue shim").trim_end_matches(" externref shim");
     let path = format!("{:#}", demangle(symbol));
     if path.contains("::_::") || path.contains("__Visitor") || path.contains("__Field") {
         return "serde, derived code".into();
-    }
-    if path.starts_with("__wbindgen") || path.starts_with("__externref") || path.starts_with("__wbg") {
-        return "wasm_bindgen".into();
     }
     let owner = match path.strip_prefix('<') {
         // `<Type as Trait>::function` is where the type is, unless that is the language's and the trait is not.
@@ -125,8 +121,7 @@ mod tests {
                 "dlmalloc",
             ),
             ("_RNvXs7_NtNtCs1CYXbLPYCFn_4core3fmt5floatdNtB7_7Display3fmt", "core, alloc and std"),
-            ("core_new multivalue shim", "valet_key"),
-            ("__externref_table_alloc", "wasm_bindgen"),
+            ("room", "valet_key"),
         ];
         for (symbol, expected) in rows {
             assert_eq!(owner(symbol), expected, "{symbol}");

@@ -7,7 +7,7 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 
 use crate::{
-    build::{self, STEM},
+    build,
     node::Node,
     shares,
     toolchain::{self, Toolchain},
@@ -57,12 +57,10 @@ fn size(workspace: &Workspace, node: &Node, toolchain: &Toolchain, arguments: &[
 fn weigh(workspace: &Workspace, node: &Node, toolchain: &Toolchain, as_json: bool) -> Result<()> {
     let module = read(&workspace.shipped().join(build::WASM))?;
     let worker = read(&workspace.shipped().join("worker.js"))?;
-    let glue = minified(node, &workspace.shipped().join(format!("{STEM}.js")))?.first;
     let (module, worker) = (Size::of(&module)?, Size::of(&worker)?);
     let mut rows = vec![
         ("the module".to_owned(), module),
-        ("the worker, with its glue".to_owned(), worker),
-        ("the glue alone, minified, with what the worker leaves out".to_owned(), glue),
+        ("the worker".to_owned(), worker),
     ];
     let mut page = None;
     for (entry, file) in entries(workspace)? {

@@ -2,7 +2,7 @@
 //!
 //! A panic ends the instance either way: the code that says why, and where, is only weight. The standard library is
 //! linked, so the module cannot bring a panic handler of its own; instead, the functions that every panic goes through
-//! lose their bodies here, before the binding generator and wasm-opt clear away what only they needed.
+//! lose their bodies here, before wasm-opt clears away what only they needed.
 //!
 //! A library that was compiled to trap (see [`crate::sysroot`]) has none of them, and is smaller still, since the
 //! compiler then drops the text as well. This is for compilers that bring a library of their own.

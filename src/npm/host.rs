@@ -1,0 +1,104 @@
+//! The worker as a host: it puts questions to JavaScript.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::sync::Arc;
+
+use super::border::{self, Message};
+use super::tasks::{Answer, Ask};
+use crate::client::host::Host;
+use crate::protocol::error::Error;
+use crate::protocol::http::{HttpRequest, HttpResponse, Method};
+use crate::protocol::json::{self, write_integer, write_member};
+use crate::protocol::jwt::{Signature, Verification};
+use crate::protocol::secret::Secret;
+use crate::protocol::time::Now;
+
+/// The status of an answer that came too late, or that nobody waits for, as pkg/core.js has it. Other numbers below zero
+/// are no answer either.
+const LATE: i32 = -2;
+
+/// The worker, or the page where tokens may be there.
+#[derive(Debug)]
+pub(super) struct Worker;
+
+impl Host for Worker {
+    type Answer = Sent;
+
+    fn send(&self, request: HttpRequest, timeout: u32) -> Sent {
+        let HttpRequest { url, method, authorization } = request;
+        let mut text = String::from("{\"timeout\":");
+        write_integer(&mut text, timeout.into());
+        write_member(&mut text, "url", &url);
+        if let Method::Post(form) = &method {
+            write_member(&mut text, "form", form.expose());
+        }
+        if let Some(authorization) = &authorization {
+            write_member(&mut text, "authorization", authorization.expose());
+        }
+        text.push('}');
+        Sent { url, question: Ask::new(Message::Send, &text, &[]) }
+    }
+
+    async fn verify(&self, question: Verification<'_>) -> Signature {
+        let Verification { algorithm, key, data, signature } = question;
+        let import = ["[\"jwk\",", &key, ",", algorithm.description(), ",false,[\"verify\"],\"", data, "\"]"].concat();
+        match Ask::new(Message::Verify, &import, signature).await.status {
+            0 => Signature::Right,
+            1 => Signature::Wrong,
+            _ => Signature::Unusable,
+        }
+    }
+
+    fn now(&self) -> Now {
+        border::now()
+    }
+
+    fn entropy(&self) -> Result<[u8; 32], Arc<Error>> {
+        border::entropy()
+    }
+}
+
+/// Sends the app's request of a call with the token attached. The answer, of which this is the status, is the app's.
+///
+/// # Errors
+///
+/// [`Error::Cancelled`] if the app aborted it, else [`Error::Network`] with the address, without its query.
+pub(super) async fn send_call(call: u32, url: &str, authorization: &Secret) -> Result<i32, Arc<Error>> {
+    let mut text = String::from("{\"call\":");
+    write_integer(&mut text, call.into());
+    write_member(&mut text, "authorization", authorization.expose());
+    text.push('}');
+    match Ask::new(Message::Pass, &text, &[]).await.status {
+        LATE => Err(Error::Cancelled.into()),
+        ..0 => {
+            let end = url.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(url.len());
+            Err(Error::Network { url: url.get(..end).unwrap_or_default().into() }.into())
+        }
+        status => Ok(status),
+    }
+}
+
+/// A request on its way.
+pub(super) struct Sent {
+    url: String,
+    question: Ask,
+}
+
+impl Future for Sent {
+    type Output = Result<HttpResponse, Arc<Error>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Answer { status, head, body } = ready!(Pin::new(&mut self.question).poll(context));
+        let url = core::mem::take(&mut self.url);
+        Poll::Ready(match u16::try_from(status) {
+            Ok(status) => {
+                let (content_type, retry_after) = head.split_once('\n').unwrap_or_default();
+                let retry_after = json::integer(retry_after).and_then(|seconds| seconds.try_into().ok());
+                Ok(HttpResponse { url, status, content_type: content_type.into(), retry_after, body })
+            }
+            Err(_) => Err(Arc::new(if status == LATE { Error::Timeout { url } } else { Error::Network { url } })),
+        })
+    }
+}
