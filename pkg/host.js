@@ -53,17 +53,19 @@ export async function pass(request, authorization) {
 }
 
 /**
- * Checks a signature: 0 for right, 1 for wrong, 2 for a key that is none.
- * @param {[any, any, any, any, any, string]} question the arguments of `importKey`, and what was signed
+ * Checks a signature: 0 for right, 1 for wrong, 2 for a key that is none. The body is the hash of what came beside it, by
+ * the hash function of the signature; Ed25519 uses SHA-512 (RFC 8032 §5.1).
+ * @param {{ key: JsonWebKey, algorithm: any, data: string, beside: string }} question
  * @param {Uint8Array<ArrayBuffer>} signature @returns {Promise<Answer>}
  */
-export async function verify([format, jwk, algorithm, extractable, usages, data], signature) {
+export async function verify({ key, algorithm, data, beside }, signature) {
   const { subtle } = crypto;
+  const octets = (/** @type {string} */ text) => new TextEncoder().encode(text);
   let status = 2;
   try {
-    const key = await subtle.importKey(format, jwk, algorithm, extractable, usages);
+    const usable = await subtle.importKey('jwk', key, algorithm, false, ['verify']);
     status = 1;
-    if (await subtle.verify(algorithm, key, signature, new TextEncoder().encode(data))) status = 0;
+    if (await subtle.verify(algorithm, usable, signature, octets(data))) status = 0;
   } catch {}
-  return { status };
+  return { status, body: new Uint8Array(await subtle.digest(algorithm.hash ?? 'SHA-512', octets(beside))) };
 }

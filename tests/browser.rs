@@ -135,7 +135,7 @@ async fn signature(token: &str, key: &str) -> Signature {
     };
     keys.receive(Ok(answer)).expect("a key set");
     let token = Unverified::parse(token, Algorithms::ALL).expect("well formed");
-    keys::check(keys.select(&token).expect("one key")).await
+    keys::check(keys.select(&token, "").expect("one key")).await.0
 }
 
 #[wasm_bindgen_test]

@@ -11,7 +11,6 @@ use valet_key::protocol::form;
 use valet_key::protocol::id_token::Identity;
 use valet_key::protocol::json::Value;
 use valet_key::protocol::jwks::Keys;
-use valet_key::protocol::secret::Secret;
 use valet_key::protocol::transaction::Transaction;
 
 /// The row's number, which claims are changed, and the reason for which it is refused.
@@ -23,7 +22,7 @@ const HONEST: &str = r#"{"alg":"RS256","kid":"r1"}"#;
 fn reason_with(token: &str, keys: &str) -> Option<&'static str> {
     let result = proof_with(token, &signing::keys(keys)).and_then(|verified| {
         let verified = verified.expect("a token");
-        Identity::from_sign_in(verified, &Secret::new("a"), &transaction(), &config(), at(5))
+        Identity::from_sign_in(verified, &transaction(), &config(), at(5))
     });
     result.err().map(|error| if let Error::IdTokenInvalid { reason } = &*error { reason } else { error.code() })
 }
@@ -109,7 +108,7 @@ fn idt_78_ten_thousand_claims_pass_as_they_are() {
     let more: Vec<(&str, &str)> = more.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let honest = claims(&more);
     let verified = proof_with(&id_token(&honest), &signing::keys(&honest_keys())).expect("signed").expect("a token");
-    let identity = Identity::from_sign_in(verified, &Secret::new("a"), &transaction(), &config(), at(5));
+    let identity = Identity::from_sign_in(verified, &transaction(), &config(), at(5));
     assert_eq!(identity.expect("honest").claims, honest);
 }
 
@@ -170,7 +169,7 @@ fn every_algorithm_of_a_list_is_accepted_and_no_other() {
             let metadata = discover(&METADATA.replace(r#"["RS256", "ES256"]"#, &list)).expect("one of ours");
             let parsed = valet_key::protocol::jwt::Unverified::parse(&token, metadata.algorithms);
             let outcome = parsed.and_then(|token| {
-                let signature = signing::check(&signing::keys(&set).select(&token)?);
+                let signature = signing::check(&signing::keys(&set).select(&token, "a")?);
                 token.accept(signature)
             });
             let reason = outcome
@@ -464,7 +463,7 @@ fn what_passes_is_what_was_signed() {
     let honest = claims(&[("name", name), ("auth_time", &now)]);
     let verified = proof_with(&id_token(&honest), &signing::keys(&honest_keys())).expect("signed").expect("a token");
     let identity =
-        Identity::from_sign_in(verified, &Secret::new("a"), &transaction(), &config(), at(5)).expect("honest");
+        Identity::from_sign_in(verified, &transaction(), &config(), at(5)).expect("honest");
     assert_eq!((identity.sub.as_str(), identity.auth_time), ("alice", Some(T0)));
     let value = Value::parse(&identity.claims).expect("JSON");
     assert_eq!(value.get("name").and_then(Value::as_str), Some("Zoë \"🔑\""));
@@ -485,7 +484,7 @@ fn asked(params: &[(&str, &str)], changes: &[(&str, &str)], seconds: i64) -> Opt
     all.extend(changes);
     let verified = proof_with(&id_token(&claims(&all)), &signing::keys(&honest_keys())).expect("signed");
     let result =
-        Identity::from_sign_in(verified.expect("a token"), &Secret::new("a"), &transaction, &config(), at(seconds));
+        Identity::from_sign_in(verified.expect("a token"), &transaction, &config(), at(seconds));
     result.err().map(|error| if let Error::IdTokenInvalid { reason } = &*error { reason } else { error.code() })
 }
 

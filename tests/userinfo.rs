@@ -21,7 +21,7 @@ fn read(response: &HttpResponse, config: &Config, expected: [Option<&str>; 2]) -
     let mut claims = String::from(userinfo::text(response)?);
     if config.userinfo == Userinfo::Signed {
         let verified = Unverified::parse(&claims, Algorithms::ALL).and_then(|token| {
-            let signature = signing::check(&signing::keys(&honest_keys()).select(&token)?);
+            let signature = signing::check(&signing::keys(&honest_keys()).select(&token, "a")?);
             token.accept(signature)
         });
         claims = verified.map_err(userinfo::of_userinfo)?.claims;

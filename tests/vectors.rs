@@ -104,7 +104,7 @@ fn accepted(token: &str, set: &str) -> Result<(), String> {
     let mut keys = Keys::default();
     keys.receive(Ok(support::json(200, set))).map_err(reason)?;
     let token = Unverified::parse(token, Algorithms::ALL).map_err(reason)?;
-    let signature = check(&keys.select(&token).map_err(reason)?);
+    let signature = check(&keys.select(&token, "a").map_err(reason)?);
     token.accept(signature).map(drop).map_err(reason)
 }
 

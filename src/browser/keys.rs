@@ -1,6 +1,6 @@
-//! Signatures, checked by the browser's Web Cryptography.
+//! Signatures and hashes, by the browser's Web Cryptography.
 
-use js_sys::{Array, JSON, Promise};
+use js_sys::{Array, JSON, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -13,21 +13,30 @@ extern "C" {
 
     #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"])]
     fn verify(algorithm: &JsValue, key: &JsValue, signature: &[u8], data: &[u8]) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"])]
+    fn digest(algorithm: &JsValue, data: &[u8]) -> Result<Promise, JsValue>;
 }
 
-/// Answers a question of the protocol's.
-pub async fn check(question: Verification<'_>) -> Signature {
-    let Verification { algorithm, key, data, signature } = question;
+/// Answers a question of the protocol's: what the signature is, and the hash of the text beside it. There is none where the
+/// key is none.
+pub async fn check(question: Verification<'_>) -> (Signature, Vec<u8>) {
+    let Verification { algorithm, key, data, beside, signature } = question;
     let arguments = ["[\"jwk\",", &key, ",", algorithm.description(), ",false,[\"verify\"]]"].concat();
     let imported = async {
         let arguments: Array = JSON::parse(&arguments)?.unchecked_into();
         let key = JsFuture::from(import_key(&arguments)?).await?;
-        Ok::<_, JsValue>((arguments.get(2), key))
+        let algorithm = arguments.get(2);
+        // Ed25519 uses SHA-512 (RFC 8032 §5.1).
+        let named = Reflect::get(&algorithm, &"hash".into())?;
+        let function = if named.is_undefined() { "SHA-512".into() } else { named };
+        let hash = JsFuture::from(digest(&function, beside.as_bytes())?).await?;
+        Ok::<_, JsValue>((algorithm, key, Uint8Array::new(&hash).to_vec()))
     };
-    let Ok((algorithm, key)) = imported.await else { return Signature::Unusable };
-    let Ok(answer) = verify(&algorithm, &key, signature, data.as_bytes()) else { return Signature::Wrong };
+    let Ok((algorithm, key, hash)) = imported.await else { return (Signature::Unusable, Vec::new()) };
+    let Ok(answer) = verify(&algorithm, &key, signature, data.as_bytes()) else { return (Signature::Wrong, hash) };
     match JsFuture::from(answer).await {
-        Ok(answer) if answer == JsValue::TRUE => Signature::Right,
-        _ => Signature::Wrong,
+        Ok(answer) if answer == JsValue::TRUE => (Signature::Right, hash),
+        _ => (Signature::Wrong, hash),
     }
 }

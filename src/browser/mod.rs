@@ -35,7 +35,7 @@ impl Host for Browser {
         fetch::send(request, timeout)
     }
 
-    async fn verify(&self, question: Verification<'_>) -> Signature {
+    async fn verify(&self, question: Verification<'_>) -> (Signature, Vec<u8>) {
         keys::check(question).await
     }
 

@@ -20,8 +20,8 @@ pub trait Host {
     /// The answer is [`Error::Network`] or [`Error::Timeout`] if there is none.
     fn send(&self, request: HttpRequest, timeout: u32) -> Self::Answer;
 
-    /// Answers a question of cryptography.
-    fn verify(&self, question: Verification<'_>) -> impl Future<Output = Signature>;
+    /// Answers a question of cryptography: what the signature is, and the hash of the text beside it.
+    fn verify(&self, question: Verification<'_>) -> impl Future<Output = (Signature, Vec<u8>)>;
 
     /// Reads both clocks.
     fn now(&self) -> Now;

@@ -99,7 +99,8 @@ impl<H: Host> Client<H> {
     pub async fn begin(&self, sign_in: SignIn<'_>) -> Result<AuthorizationRequest, Arc<Error>> {
         sign_in.check(&self.config)?;
         let metadata = self.metadata().await?;
-        let entropy = Entropy { state: self.host.entropy()?, nonce: self.host.entropy()?, code_verifier: self.host.entropy()? };
+        let entropy =
+            Entropy { state: self.host.entropy()?, nonce: self.host.entropy()?, code_verifier: self.host.entropy()? };
         AuthorizationRequest::new(&self.config, &metadata, sign_in, &entropy, self.host.now())
     }
 
@@ -247,7 +248,7 @@ impl<H: Host> Client<H> {
         }
         let mut claims = String::from(userinfo::text(&response)?);
         if self.config.userinfo == Userinfo::Signed {
-            let token = self.verify(&claims, Algorithms::ALL, &metadata, None).await;
+            let token = self.verify(&claims, "", Algorithms::ALL, &metadata, None).await;
             claims = token.map_err(userinfo::of_userinfo)?.claims;
         }
         userinfo::check(&claims, expected, &metadata, &self.config)?;
@@ -327,12 +328,14 @@ impl<H: Host> Client<H> {
     /// Checks the signature of the ID Token among these, if it is asked for. `keys` are on their way already, or at hand.
     async fn prove(&self, tokens: &TokenResponse, metadata: &ServerMetadata, keys: Option<H::Answer>) -> Proof {
         let Some(token) = tokens.id_token.as_ref().filter(|_| self.config.openid) else { return Ok(None) };
-        self.verify(token.expose(), metadata.algorithms, metadata, keys).await.map(Some)
+        let beside = tokens.access_token.expose();
+        self.verify(token.expose(), beside, metadata.algorithms, metadata, keys).await.map(Some)
     }
 
     async fn verify(
         &self,
         token: &str,
+        beside: &str,
         allowed: Algorithms,
         metadata: &ServerMetadata,
         mut keys: Option<H::Answer>,
@@ -346,11 +349,11 @@ impl<H: Host> Client<H> {
                 }
                 None => Ok(()),
             };
-            let selected = self.keys.borrow().select(&token);
+            let selected = self.keys.borrow().select(&token, beside);
             let unknown = match selected {
                 Ok(question) => {
-                    let signature = self.host.verify(question).await;
-                    return token.accept(signature);
+                    let answer = self.host.verify(question).await;
+                    return token.accept(answer);
                 }
                 Err(error) => error,
             };

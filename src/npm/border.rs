@@ -17,7 +17,7 @@ pub(super) enum Message {
     Failed,
     /// Send a request of the protocol: `{ url, form, authorization, timeout }`.
     Send,
-    /// Check a signature, the octets, of `{ key, data }`.
+    /// Check a signature, the octets: `{ key, algorithm, data, beside }`.
     Verify,
     /// Send the app's own request of `{ call, authorization }`.
     Pass,

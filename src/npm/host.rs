@@ -12,6 +12,7 @@ use crate::protocol::error::Error;
 use crate::protocol::http::{HttpRequest, HttpResponse, Method};
 use crate::protocol::json::{self, write_integer, write_member};
 use crate::protocol::jwt::{Signature, Verification};
+use crate::protocol::list::cut;
 use crate::protocol::secret::Secret;
 use crate::protocol::time::Now;
 
@@ -41,14 +42,19 @@ impl Host for Worker {
         Sent { url, question: Ask::new(Message::Send, &text, &[]) }
     }
 
-    async fn verify(&self, question: Verification<'_>) -> Signature {
-        let Verification { algorithm, key, data, signature } = question;
-        let import = ["[\"jwk\",", &key, ",", algorithm.description(), ",false,[\"verify\"],\"", data, "\"]"].concat();
-        match Ask::new(Message::Verify, &import, signature).await.status {
+    async fn verify(&self, question: Verification<'_>) -> (Signature, Vec<u8>) {
+        let Verification { algorithm, key, data, beside, signature } = question;
+        let mut text = ["{\"key\":", &key, ",\"algorithm\":", algorithm.description()].concat();
+        write_member(&mut text, "data", data);
+        write_member(&mut text, "beside", beside);
+        text.push('}');
+        let Answer { status, body, .. } = Ask::new(Message::Verify, &text, signature).await;
+        let signature = match status {
             0 => Signature::Right,
             1 => Signature::Wrong,
             _ => Signature::Unusable,
-        }
+        };
+        (signature, body)
     }
 
     fn now(&self) -> Now {
@@ -73,8 +79,8 @@ pub(super) async fn send_call(call: u32, url: &str, authorization: &Secret) -> R
     match Ask::new(Message::Pass, &text, &[]).await.status {
         LATE => Err(Error::Cancelled.into()),
         ..0 => {
-            let end = url.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(url.len());
-            Err(Error::Network { url: url.get(..end).unwrap_or_default().into() }.into())
+            let (public, _) = cut(cut(url, b'#').0, b'?');
+            Err(Error::Network { url: public.into() }.into())
         }
         status => Ok(status),
     }
@@ -94,8 +100,9 @@ impl Future for Sent {
         let url = core::mem::take(&mut self.url);
         Poll::Ready(match u16::try_from(status) {
             Ok(status) => {
-                let (content_type, retry_after) = head.split_once('\n').unwrap_or_default();
-                let retry_after = json::integer(retry_after).and_then(|seconds| seconds.try_into().ok());
+                let (content_type, retry_after) = cut(&head, b'\n');
+                let retry_after =
+                    json::integer(retry_after.unwrap_or_default()).and_then(|seconds| seconds.try_into().ok());
                 Ok(HttpResponse { url, status, content_type: content_type.into(), retry_after, body })
             }
             Err(_) => Err(Arc::new(if status == LATE { Error::Timeout { url } } else { Error::Network { url } })),

@@ -6,6 +6,7 @@ use super::config::{Config, check_page_url, scope};
 use super::error::Error;
 use super::form;
 use super::json;
+use super::list::items;
 use super::metadata::ServerMetadata;
 use super::pkce::{CodeVerifier, random_text};
 use super::secret::Secret;
@@ -119,7 +120,7 @@ impl AuthorizationRequest {
         let asked = |name| params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
         let prompt = asked("prompt");
         // To sign in anew is to have signed in no time ago. Saying so makes `auth_time` due in the ID Token.
-        let anew = prompt.split(' ').any(|one| one == "login");
+        let anew = items(prompt, b' ').any(|one| one == "login");
         let max_age = if anew { "0" } else { asked("max_age") };
         let transaction = Box::new(Transaction {
             state: if in_window { Secret::new([state.expose(), IN_WINDOW].concat()) } else { state },

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::error::{Error, is_plain};
 use super::form;
 use super::http::oauth_error;
+use super::list::{cut, items};
 use super::metadata::ServerMetadata;
 use super::secret::Secret;
 use super::time::Now;
@@ -52,8 +53,9 @@ impl AuthorizationResponse {
         if query.len() > MAX_RESPONSE {
             return Err(Error::TooLarge { part: "authorization response" }.into());
         }
-        let (query, fragment) = query.split_once('#').unwrap_or((query, ""));
-        if fragment.split('&').filter_map(|part| part.split_once('=')).any(|(name, _)| IN_FRAGMENT.contains(&name)) {
+        let (query, fragment) = cut(query, b'#');
+        let is_response = |part| matches!(cut(part, b'='), (name, Some(_)) if IN_FRAGMENT.contains(&name));
+        if items(fragment.unwrap_or_default(), b'&').any(is_response) {
             return Err(Error::ResponseInvalid { part: "fragment".into() }.into());
         }
         let Some(parameters) = form::parse(query) else {

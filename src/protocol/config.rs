@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::json::Value;
+use super::list::items;
 use super::metadata::ServerMetadata;
 use super::resource::ApiList;
 use super::url::{Loopback, Url};
@@ -162,8 +163,8 @@ pub(super) fn scope(asked: &str, openid: bool) -> Result<String, Arc<Error>> {
 /// A scope as the set that it is, in the order of its text, after what is in the set already.
 pub(super) fn scope_set(first: &str, rest: &str) -> String {
     let mut scope = String::from(first);
-    for token in rest.split(' ') {
-        if !token.is_empty() && !scope.split(' ').any(|earlier| earlier == token) {
+    for token in items(rest, b' ') {
+        if !token.is_empty() && !items(&scope, b' ').any(|earlier| earlier == token) {
             if !scope.is_empty() {
                 scope.push(' ');
             }

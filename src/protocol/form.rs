@@ -1,11 +1,13 @@
 //! `application/x-www-form-urlencoded` (RFC 6749 appendix B), for queries and token requests.
 
+use super::list::{cut, items};
+
 /// More parameters than any honest response has.
 const MAX_PARAMETERS: usize = 128;
 
 /// Appends `name=value` to a form, with the separator if it is not the first.
 pub fn append(form: &mut String, name: &str, value: &str) {
-    if !form.is_empty() && !form.ends_with(['?', '&']) {
+    if !form.is_empty() && !matches!(form.as_bytes().last(), Some(b'?' | b'&')) {
         form.push('&');
     }
     encode(form, name);
@@ -32,12 +34,15 @@ pub fn encode(out: &mut String, text: &str) {
 /// The parameters of a query, decoded. `None` if it is no such text: bad escapes, no UTF-8, too many parameters.
 pub fn parse(query: &str) -> Option<Vec<(String, String)>> {
     let mut parameters = Vec::new();
-    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+    for parameter in items(query, b'&') {
+        if parameter.is_empty() {
+            continue;
+        }
         if parameters.len() == MAX_PARAMETERS {
             return None;
         }
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        parameters.push((decode(name)?, decode(value)?));
+        let (name, value) = cut(parameter, b'=');
+        parameters.push((decode(name)?, decode(value.unwrap_or_default())?));
     }
     Some(parameters)
 }

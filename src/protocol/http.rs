@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::{Error, OAuthError, is_plain};
 use super::json::{Flaw, Value};
+use super::list::cut;
 use super::secret::Secret;
 use super::url::{Loopback, Url};
 
@@ -85,11 +86,12 @@ impl HttpResponse {
         if self.body.len() > MAX_RESPONSE {
             return Err(Error::TooLarge { part: "answer" }.into());
         }
-        let media_type = self.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if media_type != "application/json"
-            && media_type != "application/jwt"
-            && !(media_type.starts_with("application/") && media_type.ends_with("+json"))
-        {
+        let media_type = cut(&self.content_type, b';').0.trim_ascii();
+        let (kind, subtype) = cut(media_type, b'/');
+        let subtype = subtype.unwrap_or_default();
+        let suffix = subtype.get(subtype.len().saturating_sub(5)..).unwrap_or_default();
+        let is_json = [("json", subtype), ("jwt", subtype), ("+json", suffix)];
+        if !kind.eq_ignore_ascii_case("application") || !is_json.iter().any(|(one, it)| it.eq_ignore_ascii_case(one)) {
             return Err(self.not_json());
         }
         core::str::from_utf8(&self.body).map_err(|_| Error::ResponseInvalid { part: "encoding".into() }.into())

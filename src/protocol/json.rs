@@ -5,8 +5,6 @@
 
 use std::borrow::Cow;
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-
 /// Deeper than any answer of an honest server, far from the end of the stack.
 const MAX_DEPTH: usize = 32;
 
@@ -393,95 +391,5 @@ impl<'a> Reader<'a> {
             value = value * 16 + digit;
         }
         Ok(value)
-    }
-}
-
-/// A member that has the wrong type or is missing, by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mismatch(pub String);
-
-impl core::fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl core::error::Error for Mismatch {}
-
-/// All constructors of serde's lead to a name or to nothing: its texts would cost more than the reader itself.
-impl de::Error for Mismatch {
-    fn custom<T: core::fmt::Display>(_: T) -> Self {
-        Self(String::new())
-    }
-    fn invalid_type(_: de::Unexpected<'_>, _: &dyn de::Expected) -> Self {
-        Self(String::new())
-    }
-    fn missing_field(field: &'static str) -> Self {
-        Self(field.into())
-    }
-    fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
-        Self(field.into())
-    }
-}
-
-/// Reads declared shapes from a value: `T::deserialize(&value)`. `null` is a value of the wrong type, not an absence.
-impl<'de> Deserializer<'de> for &'de Value<'de> {
-    type Error = Mismatch;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        match self {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Number(_) => match self.as_integer() {
-                Some(value) => visitor.visit_i64(value),
-                None => Err(Mismatch(String::new())),
-            },
-            Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items(items.iter())),
-            Value::Object(members) => visitor.visit_map(Members { rest: members.iter(), value: None }),
-        }
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        visitor.visit_unit()
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier
-    }
-}
-
-struct Items<'de>(core::slice::Iter<'de, Value<'de>>);
-
-impl<'de> SeqAccess<'de> for Items<'de> {
-    type Error = Mismatch;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Mismatch> {
-        self.0.next().map(|item| seed.deserialize(item)).transpose()
-    }
-}
-
-struct Members<'de> {
-    rest: core::slice::Iter<'de, (Cow<'de, str>, Value<'de>)>,
-    value: Option<(&'de str, &'de Value<'de>)>,
-}
-
-impl<'de> MapAccess<'de> for Members<'de> {
-    type Error = Mismatch;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mismatch> {
-        let Some((name, value)) = self.rest.next() else { return Ok(None) };
-        self.value = Some((name, value));
-        seed.deserialize(de::value::BorrowedStrDeserializer::new(name)).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mismatch> {
-        let (name, value) = self.value.take().ok_or_else(|| Mismatch(String::new()))?;
-        seed.deserialize(value).map_err(|_| Mismatch(name.into()))
     }
 }

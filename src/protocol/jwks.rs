@@ -71,13 +71,13 @@ impl Keys {
     }
 
     /// Finds the one key that a token can have been signed with, by `kid`, `kty`, `crv`, `use`, `key_ops` and `alg`
-    /// (RFC 7517 §4, OpenID Connect Core §10.1).
+    /// (RFC 7517 §4, OpenID Connect Core §10.1). `beside` goes along, to be hashed.
     ///
     /// # Errors
     ///
     /// [`Error::IdTokenInvalid`] with `key` if there is none, `key ambiguous` if there are several, `key weak` for RSA
     /// of less than 2048 bits or with an exponent that hides nothing (RFC 7518 §3.3).
-    pub fn select<'a>(&self, token: &'a Unverified<'_>) -> Result<Verification<'a>, Arc<Error>> {
+    pub fn select<'a>(&self, token: &'a Unverified<'_>, beside: &'a str) -> Result<Verification<'a>, Arc<Error>> {
         let set = Value::parse(self.set.as_deref().unwrap_or("0")).unwrap_or(Value::Null);
         let keys = set.get("keys").and_then(Value::as_array).unwrap_or_default();
         let mut fitting = keys.iter().filter(|key| fits(key, token));
@@ -102,7 +102,7 @@ impl Keys {
         }
         jwk.push('}');
         let Unverified { algorithm, signature, signed, .. } = token;
-        Ok(Verification { algorithm: *algorithm, key: jwk, data: signed, signature })
+        Ok(Verification { algorithm: *algorithm, key: jwk, data: signed, beside, signature })
     }
 }
 

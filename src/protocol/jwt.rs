@@ -69,11 +69,6 @@ impl Algorithm {
         }
     }
 
-    /// Whether it hashes with SHA-256.
-    pub(super) fn is_256(self) -> bool {
-        matches!(self.0, 0 | 3 | 6)
-    }
-
     /// Octets of a signature (RFC 7518 §3.4, RFC 8037 §3.1); `None` where the key decides.
     fn length(self) -> Option<usize> {
         match self.0 {
@@ -124,11 +119,13 @@ pub struct Verification<'a> {
     pub key: String,
     /// What was signed.
     pub data: &'a str,
+    /// A text whose hash is asked for, too, by the hash function of the signature.
+    pub beside: &'a str,
     /// The signature.
     pub signature: &'a [u8],
 }
 
-/// The answer to a [`Verification`].
+/// What a [`Verification`] says of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signature {
     /// It is.
@@ -142,10 +139,10 @@ pub enum Signature {
 /// Claims whose signature is right.
 #[derive(Clone)]
 pub struct Verified {
-    /// How it was signed.
-    pub algorithm: Algorithm,
     /// The claims, as JSON.
     pub claims: String,
+    /// The hash of the text that came beside it, by the hash function of the signature.
+    pub(super) hash: Vec<u8>,
 }
 
 impl core::fmt::Debug for Verified {
@@ -201,14 +198,14 @@ impl<'a> Unverified<'a> {
         Ok(Self { algorithm, kid, signature, signed: token.get(..last).unwrap_or_default(), payload })
     }
 
-    /// Trusts the claims, or not.
+    /// Trusts the claims, or not, by the answer to a [`Verification`]: what the signature is, and the hash that was asked for.
     ///
     /// # Errors
     ///
     /// [`Error::IdTokenInvalid`] names `key` or `signature`.
-    pub fn accept(self, signature: Signature) -> Result<Verified, Arc<Error>> {
+    pub fn accept(self, (signature, hash): (Signature, Vec<u8>)) -> Result<Verified, Arc<Error>> {
         match signature {
-            Signature::Right => Ok(Verified { algorithm: self.algorithm, claims: self.payload }),
+            Signature::Right => Ok(Verified { claims: self.payload, hash }),
             Signature::Wrong => Err(invalid("signature")),
             Signature::Unusable => Err(invalid("key")),
         }

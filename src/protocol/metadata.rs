@@ -98,13 +98,11 @@ impl ServerMetadata {
         let issuer = match text(value, "issuer")? {
             Some(issuer) if issuer == config.issuer || config.issuer.is_empty() => issuer,
             Some(issuer) => {
-                return Err(Error::IssuerMismatch { expected: config.issuer.clone(), received: issuer }.into());
+                return Err(Error::IssuerMismatch { expected: config.issuer.clone(), received: issuer.into() }.into());
             }
-            None if config.issuer.is_empty() => String::new(),
+            None if config.issuer.is_empty() => "",
             None => return Err(missing("issuer")),
         };
-        let mut json = String::new();
-        value.write(&mut json);
         requires(value, "response_types_supported", &["code"], "a server without the authorization code flow")?;
         requires(value, "code_challenge_methods_supported", &["S256"], "a server without PKCE by S256")?;
         let listed = list(value, "id_token_signing_alg_values_supported")?;
@@ -112,26 +110,34 @@ impl ServerMetadata {
             Some(list) => Algorithms::of(list).ok_or(Error::Unsupported { feature: "its ID Tokens' algorithms" })?,
             None => Algorithms::ALL,
         };
-        Ok(Self {
-            json,
-            issuer,
-            algorithms,
-            jwks_uri: if config.openid { Some(endpoint(value, "jwks_uri", config)?) } else { None },
-            userinfo_endpoint: match value.get("userinfo_endpoint") {
-                Some(_) => Some(endpoint(value, "userinfo_endpoint", config)?),
-                None => None,
-            },
-            authorization_endpoint: endpoint(value, "authorization_endpoint", config)?,
-            token_endpoint: endpoint(value, "token_endpoint", config)?,
-            revocation_endpoint: text(value, "revocation_endpoint")?,
-            end_session_endpoint: text(value, "end_session_endpoint")?,
-            authorization_response_iss_parameter_supported: match value
-                .get("authorization_response_iss_parameter_supported")
-            {
+        let authorization_response_iss_parameter_supported =
+            match value.get("authorization_response_iss_parameter_supported") {
                 None => false,
                 Some(Value::Bool(promised)) => *promised,
                 Some(_) => return Err(missing("authorization_response_iss_parameter_supported")),
-            },
+            };
+        let revocation_endpoint = text(value, "revocation_endpoint")?;
+        let end_session_endpoint = text(value, "end_session_endpoint")?;
+        let jwks_uri = if config.openid { Some(endpoint(value, "jwks_uri", config)?) } else { None };
+        let userinfo_endpoint = match value.get("userinfo_endpoint") {
+            Some(_) => Some(endpoint(value, "userinfo_endpoint", config)?),
+            None => None,
+        };
+        let authorization_endpoint = endpoint(value, "authorization_endpoint", config)?;
+        let token_endpoint = endpoint(value, "token_endpoint", config)?;
+        let mut json = String::new();
+        value.write(&mut json);
+        Ok(Self {
+            issuer: issuer.into(),
+            authorization_endpoint,
+            token_endpoint,
+            jwks_uri,
+            userinfo_endpoint,
+            algorithms,
+            revocation_endpoint: revocation_endpoint.map(Into::into),
+            end_session_endpoint: end_session_endpoint.map(Into::into),
+            authorization_response_iss_parameter_supported,
+            json,
         })
     }
 }
@@ -141,17 +147,17 @@ fn missing(member: &str) -> Arc<Error> {
     Error::MetadataInvalid { member: member.into() }.into()
 }
 
-fn text(value: &Value<'_>, member: &str) -> Result<Option<String>, Arc<Error>> {
+fn text<'a>(value: &'a Value<'_>, member: &str) -> Result<Option<&'a str>, Arc<Error>> {
     match value.get(member) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.to_string())),
+        Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(missing(member)),
     }
 }
 
 fn endpoint(value: &Value<'_>, member: &str, config: &Config) -> Result<Url, Arc<Error>> {
     let text = text(value, member)?.ok_or_else(|| missing(member))?;
-    acceptable(&text, config).ok_or_else(|| Error::UrlRejected { member: member.into() }.into())
+    acceptable(text, config).ok_or_else(|| Error::UrlRejected { member: member.into() }.into())
 }
 
 /// An endpoint: `https`, no user information, no fragment (RFC 6749 §3.1 and §3.2).

@@ -20,6 +20,7 @@ pub mod id_token;
 pub mod json;
 pub mod jwks;
 pub mod jwt;
+pub(crate) mod list;
 pub mod logout;
 pub mod metadata;
 pub mod pkce;

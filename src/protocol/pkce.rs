@@ -21,8 +21,8 @@ impl CodeVerifier {
     }
 
     /// Takes up a verifier that was kept over a redirect.
-    pub(super) fn from_kept(verifier: &str) -> Self {
-        Self(Secret::new(verifier))
+    pub(super) fn from_kept(verifier: Secret) -> Self {
+        Self(verifier)
     }
 
     /// The value of `code_challenge` for this verifier (RFC 7636 §4.2, `S256`).

@@ -171,7 +171,7 @@ impl Session {
         now: Now,
     ) -> (Result<Change, Arc<Error>>, Leftover) {
         let identity = match proof {
-            Ok(Some(token)) => Identity::from_sign_in(token, &tokens.access_token, transaction, config, now).map(Some),
+            Ok(Some(token)) => Identity::from_sign_in(token, transaction, config, now).map(Some),
             Ok(None) if config.openid => Err(Error::IdTokenInvalid { reason: "missing" }.into()),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
@@ -391,7 +391,7 @@ fn renew(
 ) -> Result<(), Arc<Error>> {
     match (proof, &live.identity) {
         (Ok(Some(token)), Some(earlier)) => {
-            let identity = Identity::from_refresh(token, &tokens.access_token, earlier, &live.issuer, config, now)?;
+            let identity = Identity::from_refresh(token, earlier, &live.issuer, config, now)?;
             live.identity = Some(identity);
         }
         (Err(error), _) if matches!(*error, Error::IdTokenInvalid { .. }) => return Err(error),

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use super::authorization_response::Grant;
 use super::config::{Config, scope_set};
 use super::error::Error;
 use super::form;
 use super::http::{HttpRequest, HttpResponse, Method};
-use super::json::{self, Mismatch, Value};
+use super::json::{self, Value};
 use super::secret::Secret;
 use super::session::Leftover;
 use super::transaction::Transaction;
@@ -73,16 +71,6 @@ pub struct TokenResponse {
     pub id_token: Option<Secret>,
 }
 
-/// The members with text. All have one type, since each further one would cost another copy of the reader.
-#[derive(Deserialize)]
-struct Answer<'a> {
-    access_token: Option<&'a str>,
-    token_type: Option<&'a str>,
-    refresh_token: Option<&'a str>,
-    scope: Option<&'a str>,
-    id_token: Option<&'a str>,
-}
-
 impl TokenResponse {
     /// Reads the answer of the token endpoint.
     ///
@@ -102,10 +90,16 @@ impl TokenResponse {
         if let Some(said) = response.oauth_error(&value)? {
             return Err(Error::TokenRefused(said).into());
         }
-        let answer = Answer::deserialize(&value).map_err(|Mismatch(member)| Error::ResponseInvalid { part: member })?;
-        let (Some(access_token), Some(token_type)) = (answer.access_token, answer.token_type) else {
+        let text = |name: &str| match value.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(&**text)),
+            Some(_) => Err(Arc::new(Error::ResponseInvalid { part: name.into() })),
+        };
+        let (Some(access_token), Some(token_type)) = (text("access_token")?, text("token_type")?) else {
             return Err(Error::ResponseInvalid { part: "access_token".into() }.into());
         };
+        let (refresh_token, scope, id_token) = (text("refresh_token")?, text("scope")?, text("id_token")?);
+        let expires_in = lifetime(&value)?;
         if !token_type.eq_ignore_ascii_case("bearer") {
             return Err(Error::Unsupported { feature: "a token type other than Bearer" }.into());
         }
@@ -114,10 +108,10 @@ impl TokenResponse {
         }
         Ok(Box::new(Self {
             access_token: Secret::new(access_token),
-            expires_in: lifetime(&value)?,
-            refresh_token: answer.refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
-            scope: answer.scope.map(|scope| scope_set("", scope)),
-            id_token: answer.id_token.map(Secret::new),
+            expires_in,
+            refresh_token: refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
+            scope: scope.map(|scope| scope_set("", scope)),
+            id_token: id_token.map(Secret::new),
         }))
     }
 }

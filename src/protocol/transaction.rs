@@ -11,6 +11,21 @@ use super::time::Now;
 /// Milliseconds in which a user can sign in. A response after that belongs to nobody.
 const LIFE: i64 = 10 * 60 * 1000;
 
+/// The members of a record that hold text.
+const MEMBERS: [&str; 11] = [
+    "state",
+    "nonce",
+    "code_verifier",
+    "issuer",
+    "redirect_uri",
+    "scope",
+    "return_to",
+    "silent",
+    "acr_values",
+    "max_age",
+    "metadata",
+];
+
 /// One sign-in under way. It ends with the first response that carries its state.
 #[derive(Clone, Debug)]
 pub struct Transaction {
@@ -45,19 +60,20 @@ impl Transaction {
     pub fn to_record(&self) -> String {
         let mut record = String::from("{\"started\":");
         json::write_integer(&mut record, self.started);
-        for (name, value) in [
-            ("state", self.state.expose()),
-            ("nonce", self.nonce.expose()),
-            ("code_verifier", self.code_verifier.expose()),
-            ("issuer", &self.issuer),
-            ("redirect_uri", &self.redirect_uri),
-            ("scope", &self.scope),
-            ("return_to", &self.return_to),
-            ("silent", if self.silent { "yes" } else { "no" }),
-            ("acr_values", &self.acr_values),
-            ("max_age", &self.max_age),
-            ("metadata", &self.metadata),
-        ] {
+        let values = [
+            self.state.expose(),
+            self.nonce.expose(),
+            self.code_verifier.expose(),
+            &self.issuer,
+            &self.redirect_uri,
+            &self.scope,
+            &self.return_to,
+            if self.silent { "yes" } else { "no" },
+            &self.acr_values,
+            &self.max_age,
+            &self.metadata,
+        ];
+        for (name, value) in MEMBERS.into_iter().zip(values) {
             json::write_member(&mut record, name, value);
         }
         record.push('}');
@@ -68,20 +84,26 @@ impl Transaction {
     pub fn from_record(record: &str) -> Option<Box<Self>> {
         let value = Value::parse(record).ok()?;
         let text = |name| value.get(name).and_then(Value::as_str);
-        let owned = |name| text(name).map(String::from);
+        // Seen to before anything is made: what is left half made has to be taken apart again.
+        let started = value.get("started")?.as_integer()?;
+        if !MEMBERS.iter().all(|name| text(name).is_some()) || return_target(text("return_to")?).is_err() {
+            return None;
+        }
+        let owned = |name| String::from(text(name).unwrap_or_default());
+        let secret = |name| Secret::new(owned(name));
         Some(Box::new(Self {
-            started: value.get("started")?.as_integer()?,
-            silent: text("silent")? == "yes",
-            return_to: owned("return_to").filter(|target| return_target(target).is_ok())?,
-            state: Secret::new(text("state")?),
-            nonce: Secret::new(text("nonce")?),
-            code_verifier: CodeVerifier::from_kept(text("code_verifier")?),
-            issuer: owned("issuer")?,
-            redirect_uri: owned("redirect_uri")?,
-            scope: owned("scope")?,
-            acr_values: owned("acr_values")?,
-            max_age: owned("max_age")?,
-            metadata: owned("metadata")?,
+            started,
+            silent: text("silent") == Some("yes"),
+            return_to: owned("return_to"),
+            state: secret("state"),
+            nonce: secret("nonce"),
+            code_verifier: CodeVerifier::from_kept(secret("code_verifier")),
+            issuer: owned("issuer"),
+            redirect_uri: owned("redirect_uri"),
+            scope: owned("scope"),
+            acr_values: owned("acr_values"),
+            max_age: owned("max_age"),
+            metadata: owned("metadata"),
         }))
     }
 

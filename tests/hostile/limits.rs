@@ -10,7 +10,6 @@ use valet_key::protocol::form;
 use valet_key::protocol::id_token::Identity;
 use valet_key::protocol::json::Value;
 use valet_key::protocol::metadata::Discovery;
-use valet_key::protocol::secret::Secret;
 use valet_key::protocol::token::TokenResponse;
 use valet_key::protocol::transaction::Transaction;
 use valet_key::protocol::url::{Loopback, Url};
@@ -142,12 +141,12 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
         }),
         ("ID Token", &[&token], |bytes| {
             let token = proof_with(&text(bytes), &keys(&honest_keys()))?.expect("an ID Token");
-            Identity::from_sign_in(token, &Secret::new(CANARY), &transaction(), &config(), at(5)).map(drop)
+            Identity::from_sign_in(token, &transaction(), &config(), at(5)).map(drop)
         }),
         ("claims", &[&claims(&[("at_hash", r#""ypeBEsobvcr6wjGzmiPcTQ""#)])], |bytes| {
             let token = E1.sign(r#"{"alg":"ES256","kid":"e1"}"#, &text(bytes));
             let token = proof_with(&token, &keys(&honest_keys()))?.expect("an ID Token");
-            Identity::from_sign_in(token, &Secret::new("a"), &transaction(), &config(), at(5)).map(drop)
+            Identity::from_sign_in(token, &transaction(), &config(), at(5)).map(drop)
         }),
         ("callback", &[&callback, refusal], |bytes| match AuthorizationResponse::parse(&text(bytes))? {
             Some(response) => response.accept(transaction(), &metadata(), at(5)).map(drop),

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
 use ring::rand::SystemRandom;
 use ring::rsa::{KeyPairComponents, PublicKeyComponents};
 use ring::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
@@ -119,21 +120,36 @@ pub(crate) fn keys(set: &str) -> Keys {
 
 /// What a browser does: takes the token apart, finds the key, checks the signature.
 pub(crate) fn proof_with(token: &str, keys: &Keys) -> Proof {
+    proof_beside(token, "a", keys)
+}
+
+/// The same beside another access token than `a`.
+pub(crate) fn proof_beside(token: &str, access_token: &str, keys: &Keys) -> Proof {
     let token = Unverified::parse(token, metadata().algorithms)?;
-    let signature = check(&keys.select(&token)?);
-    token.accept(signature).map(Some)
+    let answer = check(&keys.select(&token, access_token)?);
+    token.accept(answer).map(Some)
 }
 
 /// The same with the keys of the honest provider.
 pub(crate) fn proof(tokens: &TokenResponse) -> Proof {
     match &tokens.id_token {
-        Some(token) => proof_with(token.expose(), &keys(&honest_keys())),
+        Some(token) => proof_beside(token.expose(), tokens.access_token.expose(), &keys(&honest_keys())),
         None => Ok(None),
     }
 }
 
-/// Answers as Web Cryptography does.
-pub(crate) fn check(question: &Verification<'_>) -> Signature {
+/// Answers as Web Cryptography does: what the signature is, and the hash of what came beside it.
+pub(crate) fn check(question: &Verification<'_>) -> (Signature, Vec<u8>) {
+    let described = Value::parse(question.algorithm.description()).expect("JSON");
+    let function = match described.get("hash").and_then(Value::as_str) {
+        Some("SHA-256") => &digest::SHA256,
+        Some("SHA-384") => &digest::SHA384,
+        _ => &digest::SHA512,
+    };
+    (signature_of(question), digest::digest(function, question.beside.as_bytes()).as_ref().into())
+}
+
+fn signature_of(question: &Verification<'_>) -> Signature {
     let key = |name| octets(&question.key, name);
     let described = Value::parse(question.algorithm.description()).expect("JSON");
     let says = |name| described.get(name).and_then(Value::as_str).unwrap_or_default();
