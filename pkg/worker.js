@@ -100,10 +100,7 @@ export function connect(port, wasmUrl, inPage, clients = own) {
       begin: {
         takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object', inWindow: 'boolean', alone: 'boolean' },
         run: async ({ redirectUri, scope, returnTo, options, inWindow, alone }) => {
-          const { url, state, record, iss } = parsed(await core('begin', { redirectUri, scope, returnTo, params: paramsOf(options), inWindow }));
-          if (!alone && !iss) {
-            throw plain('config_error', 'option `redirectUri`: shared with a client of another provider, and this one does not say who answers', 'Give each client a redirect page of its own.');
-          }
+          const { url, state, record } = parsed(await core('begin', { redirectUri, scope, returnTo, params: paramsOf(options), inWindow, alone }));
           if (!inWindow) return { value: { url, state, record } };
           mine().records.set(state, record);
           return { value: { url, state } };
@@ -113,16 +110,11 @@ export function connect(port, wasmUrl, inPage, clients = own) {
       complete: {
         takes: { address: 'string', alone: 'boolean', state: 'string', record: 'string?', pending: 'boolean' },
         run: async ({ address, alone, state, record = mine().records.get(state), pending }) => {
-          const [, at, query] = /^([^?#]*)\??([^]*)$/.exec(address) ?? [];
-          // Where several providers answer and this one does not say who it is, its own redirect page tells (RFC 9700 §4.4.2).
-          if (!alone && record && !/(^|&)iss=/.test(query) && /"redirect_uri":"([^"?]*)/.exec(record)?.[1] !== at) {
-            throw plain('iss_mismatch', 'the response came to the redirect page of another provider', 'Sign in again.', 'server');
-          }
           const { records, answered } = mine();
           records.delete(state);
           if (answered.has(state)) return { value: {} };
           if (record) answered.add(state);
-          const outcome = settled('complete', { query, record, pending });
+          const outcome = settled('complete', { address, record, pending, alone });
           waitFor(outcome, mine());
           return { value: parsed(await outcome) };
         },

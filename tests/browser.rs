@@ -30,8 +30,14 @@ fn client() -> Client {
     Client::new(options).expect("well formed")
 }
 
-const SIGN_IN: SignIn<'_> =
-    SignIn { redirect_uri: "https://app.test/cb", scope: "openid", return_to: "/", params: &[], in_window: false };
+const SIGN_IN: SignIn<'_> = SignIn {
+    redirect_uri: "https://app.test/cb",
+    scope: "openid",
+    return_to: "/",
+    params: &[],
+    in_window: false,
+    alone: true,
+};
 
 fn code<T>(result: Result<T, std::sync::Arc<valet_key::protocol::error::Error>>) -> &'static str {
     result.err().map_or("no error", |error| error.code())
@@ -88,12 +94,12 @@ async fn an_unreachable_provider_is_a_network_error_each_time() {
 #[wasm_bindgen_test]
 async fn a_response_that_nobody_waits_for_is_ignored() {
     let client = client();
-    let ignored = client.complete("code=c&state=s", None, false).await.expect("no error");
+    let ignored = client.complete("https://app.test/cb?code=c&state=s", None, false, true).await.expect("no error");
     assert!(matches!(ignored, Completion::Ignored));
-    assert_eq!(code(client.complete("code=c&state=s", None, true).await), "state_mismatch");
+    assert_eq!(code(client.complete("https://app.test/cb?code=c&state=s", None, true, true).await), "state_mismatch");
     let pending = client.begin(SIGN_IN).await.expect("a request").transaction;
-    let query = format!("error=login_required&state={}", pending.state.expose());
-    assert_eq!(code(client.complete(&query, Some(&pending.to_record()), false).await), "authorization_error");
+    let address = format!("https://app.test/cb?error=login_required&state={}", pending.state.expose());
+    assert_eq!(code(client.complete(&address, Some(&pending.to_record()), false, true).await), "authorization_error");
 }
 
 #[wasm_bindgen_test]
@@ -105,8 +111,9 @@ async fn a_silent_attempt_may_end_without_a_session() {
         .await
         .expect("a request")
         .transaction;
-    let query = format!("error=login_required&state={}", pending.state.expose());
-    let completion = client.complete(&query, Some(&pending.to_record()), false).await.expect("a normal outcome");
+    let address = format!("https://app.test/cb?error=login_required&state={}", pending.state.expose());
+    let completion =
+        client.complete(&address, Some(&pending.to_record()), false, true).await.expect("a normal outcome");
     assert!(matches!(completion, Completion::Declined(path) if path == "/back?x=1#y"));
     assert_eq!(client.session(), None);
 }

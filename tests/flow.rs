@@ -299,7 +299,7 @@ fn responses_of_others_are_not_accepted() {
 fn a_response_comes_within_ten_minutes() {
     for (seconds, expected) in [(0, None), (599, None), (601, Some("state_mismatch")), (-1, Some("state_mismatch"))] {
         let response = AuthorizationResponse::parse(&honest_query()).expect("well formed").expect("a response");
-        assert_eq!(code(&response.accept(transaction(), &metadata(), at(seconds))), expected, "{seconds}");
+        assert_eq!(code(&response.accept(transaction(), &metadata(), None, at(seconds))), expected, "{seconds}");
     }
 }
 

@@ -462,8 +462,7 @@ fn what_passes_is_what_was_signed() {
     let (name, now) = (r#""Zoë \"🔑\"""#, T0.to_string());
     let honest = claims(&[("name", name), ("auth_time", &now)]);
     let verified = proof_with(&id_token(&honest), &signing::keys(&honest_keys())).expect("signed").expect("a token");
-    let identity =
-        Identity::from_sign_in(verified, &transaction(), &config(), at(5)).expect("honest");
+    let identity = Identity::from_sign_in(verified, &transaction(), &config(), at(5)).expect("honest");
     assert_eq!((identity.sub.as_str(), identity.auth_time), ("alice", Some(T0)));
     let value = Value::parse(&identity.claims).expect("JSON");
     assert_eq!(value.get("name").and_then(Value::as_str), Some("Zoë \"🔑\""));
@@ -483,8 +482,7 @@ fn asked(params: &[(&str, &str)], changes: &[(&str, &str)], seconds: i64) -> Opt
     let mut all = vec![("iat", now.as_str()), ("exp", later.as_str())];
     all.extend(changes);
     let verified = proof_with(&id_token(&claims(&all)), &signing::keys(&honest_keys())).expect("signed");
-    let result =
-        Identity::from_sign_in(verified.expect("a token"), &transaction, &config(), at(seconds));
+    let result = Identity::from_sign_in(verified.expect("a token"), &transaction, &config(), at(seconds));
     result.err().map(|error| if let Error::IdTokenInvalid { reason } = &*error { reason } else { error.code() })
 }
 

@@ -51,9 +51,10 @@ impl Client {
         }
         let fragment = location.hash().unwrap_or_default();
         clean.push_str(&fragment);
+        let address = location.href().unwrap_or_default();
         show(&window, &clean)?;
-        let answer = [query, &fragment].concat();
-        match self.complete(&answer, record.as_deref(), pending).await? {
+        // Whoever has clients of several providers calls `complete`.
+        match self.complete(&address, record.as_deref(), pending, true).await? {
             Completion::Ignored => Ok(()),
             Completion::ReturnTo(path) | Completion::Declined(path) => show(&window, &path),
         }

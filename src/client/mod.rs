@@ -104,13 +104,22 @@ impl<H: Host> Client<H> {
         AuthorizationRequest::new(&self.config, &metadata, sign_in, &entropy, self.host.now())
     }
 
-    /// Finishes a sign-in. `query` is that of the page, with its fragment, `record` what was kept under its `state`, and
-    /// `pending` says whether other sign-ins are under way.
+    /// Finishes a sign-in. `address` is that of the page with its query and fragment, `record` what was kept under its
+    /// `state`. `pending` says whether other sign-ins are under way, `alone` whether all clients here are of this provider.
     ///
     /// # Errors
     ///
     /// Everything that can be wrong with a response, its code or its tokens. A session that was there before stays.
-    pub async fn complete(&self, query: &str, record: Option<&str>, pending: bool) -> Result<Completion, Arc<Error>> {
+    pub async fn complete(
+        &self,
+        address: &str,
+        record: Option<&str>,
+        pending: bool,
+        alone: bool,
+    ) -> Result<Completion, Arc<Error>> {
+        let end = address.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
+        let (page, query) = address.split_at_checked(end).unwrap_or_default();
+        let query = query.strip_prefix('?').unwrap_or(query);
         let Some(response) = AuthorizationResponse::parse(query)? else { return Ok(Completion::Ignored) };
         let Some(transaction) = record.and_then(Transaction::from_record) else {
             return if pending {
@@ -123,7 +132,7 @@ impl<H: Host> Client<H> {
         let metadata = self.metadata().await?;
         let silent = transaction.silent;
         let return_to = transaction.return_to.clone();
-        let grant = match response.accept(transaction, &metadata, self.host.now()) {
+        let grant = match response.accept(transaction, &metadata, (!alone).then_some(page), self.host.now()) {
             Ok(grant) => grant,
             Err(error)
                 if silent && error.oauth().is_some_and(|said| INTERACTION_NEEDED.contains(&said.error.as_str())) =>
@@ -388,7 +397,7 @@ impl<H: Host> Client<H> {
                     match &result {
                         Ok(change) => self.change.set(Some(*change)),
                         Err(error) if !leftover.is_empty() && !matches!(**error, Error::Cancelled) => {
-                            self.change.set(Some(Change::Ended))
+                            self.change.set(Some(Change::Ended));
                         }
                         Err(_) => {}
                     }

@@ -62,20 +62,20 @@ async fn perform(call: u32, text: &str) -> Outcome {
             // Nothing is left of its tokens once its last call has ended.
             number.and_then(|number| clients.get_mut(number)).and_then(Option::take);
         }),
-        // Gives `{ url, state, record }`, and `iss` if the server promises to name itself in its response (RFC 9207).
+        // Gives `{ url, state, record }`.
         "begin" => {
             let (redirect_uri, scope, return_to) = (text("redirectUri"), text("scope"), text("returnTo"));
             let params = &read_params(arguments.get("params"))?;
-            let sign_in = SignIn { redirect_uri, scope, return_to, params, in_window: is("inWindow") };
+            let (in_window, alone) = (is("inWindow"), is("alone"));
+            let sign_in = SignIn { redirect_uri, scope, return_to, params, in_window, alone };
             let request = client.begin(sign_in).await?;
             let record = request.transaction.to_record();
             let state = request.transaction.state.expose();
-            let iss = if request.names_issuer { YES } else { "" };
-            return Ok(object(&[("url", &request.url), ("state", state), ("record", &record), ("iss", iss)]));
+            return Ok(object(&[("url", &request.url), ("state", state), ("record", &record)]));
         }
         // Gives `{ returnTo }` or `{ returnTo, declined }`; `{}` if there was nothing to complete.
         "complete" => {
-            return Ok(match client.complete(text("query"), given("record"), is("pending")).await? {
+            return Ok(match client.complete(text("address"), given("record"), is("pending"), is("alone")).await? {
                 Completion::Ignored => object(&[]),
                 Completion::ReturnTo(path) => object(&[("returnTo", &path)]),
                 Completion::Declined(path) => object(&[("returnTo", &path), ("declined", YES)]),

@@ -66,6 +66,8 @@ pub struct SignIn<'a> {
     pub params: &'a [(String, String)],
     /// Whether a popup or a frame goes to the provider, and the page stays and waits for the answer.
     pub in_window: bool,
+    /// Whether no client of another provider has the same redirect page.
+    pub alone: bool,
 }
 
 impl SignIn<'_> {
@@ -97,8 +99,6 @@ pub struct AuthorizationRequest {
     pub url: String,
     /// To be kept until the response.
     pub transaction: Box<Transaction>,
-    /// Whether the server promises to name itself in its response (RFC 9207 §3).
-    pub names_issuer: bool,
 }
 
 impl AuthorizationRequest {
@@ -106,7 +106,8 @@ impl AuthorizationRequest {
     ///
     /// # Errors
     ///
-    /// Those of [`SignIn::check`], and [`Error::Config`] for parameters that make the URL too long.
+    /// Those of [`SignIn::check`], and [`Error::Config`] for a redirect page that would not tell whose answers come there, and
+    /// for parameters that make the URL too long.
     pub fn new(
         config: &Config,
         metadata: &ServerMetadata,
@@ -115,6 +116,12 @@ impl AuthorizationRequest {
         now: Now,
     ) -> Result<Self, Arc<Error>> {
         let scope = sign_in.check(config)?;
+        if !(sign_in.alone || metadata.authorization_response_iss_parameter_supported) {
+            return Err(Error::config(
+                "redirectUri",
+                "shared with a client of another provider, and this one does not say who answers",
+            ));
+        }
         let SignIn { redirect_uri, return_to, params, in_window, .. } = sign_in;
         let state = random_text(entropy.state);
         let asked = |name| params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
@@ -163,6 +170,6 @@ impl AuthorizationRequest {
                 "too long for a URL; a server with pushed authorization requests (PAR) takes more",
             ));
         }
-        Ok(Self { url, transaction, names_issuer: metadata.authorization_response_iss_parameter_supported })
+        Ok(Self { url, transaction })
     }
 }

@@ -84,7 +84,9 @@ impl AuthorizationResponse {
         self.get("state") == Some(transaction.state.expose())
     }
 
-    /// Trusts the response, or not: first the issuer, then the error, then the code.
+    /// Trusts the response, or not: first the issuer, then the error, then the code. `page` is where it came, if that has to
+    /// tell who answered: where clients of several providers are, an answer that does not name its issuer counts only at
+    /// the redirect page of its own provider (RFC 9700 §4.4.2.2).
     ///
     /// # Errors
     ///
@@ -94,6 +96,7 @@ impl AuthorizationResponse {
         self,
         transaction: Box<Transaction>,
         metadata: &ServerMetadata,
+        page: Option<&str>,
         now: Now,
     ) -> Result<Grant, Arc<Error>> {
         if !self.is_for(&transaction) {
@@ -107,7 +110,7 @@ impl AuthorizationResponse {
         let promised = metadata.authorization_response_iss_parameter_supported;
         let honest = match received {
             Some(iss) => iss == expected || expected.is_empty(),
-            None => !promised,
+            None => !promised && page.is_none_or(|page| page == cut(&transaction.redirect_uri, b'?').0),
         };
         if !honest || expected != metadata.issuer {
             return Err(Error::IssMismatch { expected: expected.into(), received: received.map(Into::into) }.into());

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn encoding_agrees_with_the_crate() {
         for length in 0..70 {
-            let octets: Vec<u8> = (0..length).map(|place| (place * 37 + length) as u8).collect();
+            let octets: Vec<u8> = (0..length).map(|place: u8| place.wrapping_mul(37).wrapping_add(length)).collect();
             assert_eq!(encode(&octets), URL_SAFE_NO_PAD.encode(&octets), "{octets:?}");
         }
     }

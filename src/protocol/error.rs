@@ -192,7 +192,7 @@ impl Error {
                 ["response from issuer ", fit(received), ", expected ", expected]
             }
             Self::IssMismatch { expected, received: None } => {
-                ["response without `iss`, which ", expected, " promises to send", ""]
+                ["response without `iss`, which ", expected, " has to send here", ""]
             }
             Self::IssuerMismatch { expected, received } => {
                 ["metadata of issuer ", fit(received), ", expected ", expected]

@@ -8,8 +8,8 @@ import { story } from '../support/stage.mjs';
 /** The worker, in which the call for the notes traps as a fault of the core would: outside of every promise. */
 const trapping = `
 const send = fetch;
-globalThis.fetch = (request) => {
-  if (!request.url?.endsWith('/notes')) return send(request);
+globalThis.fetch = (request, ...options) => {
+  if (!request.url?.endsWith('/notes')) return send(request, ...options);
   queueMicrotask(() => { throw new WebAssembly.RuntimeError('unreachable'); });
   return new Promise(() => {});
 };

@@ -149,7 +149,7 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
             Identity::from_sign_in(token, &transaction(), &config(), at(5)).map(drop)
         }),
         ("callback", &[&callback, refusal], |bytes| match AuthorizationResponse::parse(&text(bytes))? {
-            Some(response) => response.accept(transaction(), &metadata(), at(5)).map(drop),
+            Some(response) => response.accept(transaction(), &metadata(), None, at(5)).map(drop),
             None => Ok(()),
         }),
         ("stored transaction", &[&record], |bytes| {

@@ -6,6 +6,7 @@ mod hostile;
 mod support;
 
 mod callback;
+mod client;
 mod discovery;
 mod limits;
 mod refresh;

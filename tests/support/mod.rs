@@ -77,6 +77,7 @@ pub(crate) const SIGN_IN: SignIn<'_> = SignIn {
     return_to: "/here?x=1#y",
     params: &[],
     in_window: false,
+    alone: true,
 };
 
 pub(crate) fn request(config: &Config) -> AuthorizationRequest {
@@ -94,7 +95,7 @@ pub(crate) fn honest_query() -> String {
 
 pub(crate) fn finish(query: &str) -> Result<Grant, Arc<Error>> {
     let response = AuthorizationResponse::parse(query)?.expect("an authorization response");
-    response.accept(transaction(), &metadata(), at(5))
+    response.accept(transaction(), &metadata(), None, at(5))
 }
 
 /// An ID Token of claims in JSON, signed by the honest provider.

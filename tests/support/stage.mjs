@@ -240,8 +240,9 @@ export class Stage {
   /** Every secret that a script of the page can find: `refresh token in localStorage`. */
   async tokensFound() {
     const { issued } = this.provider;
-    // An app that takes its tokens into the page has them in its memory. They are not to be anywhere else.
-    const memory = this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header)\)|globals)$/ : /^$/;
+    // An app that takes its tokens into the page has them in its memory, where the page's own `fetch` sends them and its own
+    // `crypto` hashes them (`at_hash`). They are not to be anywhere else.
+    const memory = this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header|crypto)\)|globals)$/ : /^$/;
     const places = (await reachOf(this.browser, this.site)).filter(([place]) => !memory.test(place));
     const tokens = issued.secrets().filter(([label]) => label !== 'code verifier');
     // A redirect leaves through the page and comes back through it, so verifier and code pass it on their way, spent

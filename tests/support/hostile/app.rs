@@ -1,4 +1,4 @@
-//! The app: what `src/browser` does with the protocol, on a clock and a wire of the test's.
+//! The app: the protocol step by step, on a clock and a wire of the test's. For the client as a whole see client.rs of the tests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -144,7 +144,7 @@ impl App {
             self.metadata = Some(ServerMetadata::parse(&kept, &self.config)?);
         }
         let metadata = self.metadata.as_ref().expect("kept with the transaction");
-        let grant = response.accept(transaction, metadata, self.now)?;
+        let grant = response.accept(transaction, metadata, None, self.now)?;
         let call = self.session.call();
         let (request, transaction) = TokenRequest::for_grant(grant, &self.config);
         Ok(Some((request.request(&metadata.token_endpoint), Exchange { transaction, call })))
