@@ -16,6 +16,8 @@ let loading;
 
 /** The name of a lock that is held as long as this runs: who waits for it learns when it is gone. */
 const life = `valet-key:${crypto.randomUUID()}`;
+/** Whoever asked for the lock before it is held would have it at once, and learn nothing. @type {Promise<void> | undefined} */
+let held;
 
 /**
  * A client of this origin, and the tabs that use it. `records`: sign-ins in windows, which never leave it, by `state`. `client`: the core's number for it.
@@ -70,6 +72,7 @@ export function connect(port, wasmUrl, inPage, clients = own) {
         run: async ({ options }) => {
           const text = JSON.stringify(options);
           await (loading ??= load(wasmUrl).catch(notLoaded));
+          await held;
           const name = `${options.issuer ?? options.server?.authorization_endpoint} ${options.clientId}`;
           let found = vaults.get(name);
           // A page of a newer release may come with other options; the session of the older one ends with its last tab.
@@ -291,7 +294,8 @@ function trapped() {
 const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
 if (isWorker) {
-  navigator.locks?.request(life, () => new Promise(() => {}));
+  const { locks } = navigator;
+  held = locks && new Promise((resolve) => void locks.request(life, () => (resolve(), new Promise(() => {}))).catch(() => resolve()));
   const listener = (/** @type {Clients} */ clients) => (/** @type {MessageEvent} */ { data }) => {
     if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false, clients);
   };
