@@ -7,7 +7,6 @@ use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::form;
-use valet_key::protocol::id_token::Identity;
 use valet_key::protocol::json::Value;
 use valet_key::protocol::metadata::Discovery;
 use valet_key::protocol::token::TokenResponse;
@@ -17,7 +16,7 @@ use valet_key::protocol::url::{Loopback, Url};
 use crate::hostile::app::{App, Completion};
 use crate::hostile::case::Case;
 use crate::hostile::provider::{Provider, change, object};
-use crate::support::signing::{E1, honest_keys, keys, proof_with};
+use crate::support::signing::{E1, honest_keys, identify, keys, proof_with};
 use crate::support::{
     METADATA, SIGN_IN, at, claims, config, honest_query, id_token, json, metadata, options, transaction,
 };
@@ -140,13 +139,11 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
             TokenResponse::from_response(&response).map(drop)
         }),
         ("ID Token", &[&token], |bytes| {
-            let token = proof_with(&text(bytes), &keys(&honest_keys()))?.expect("an ID Token");
-            Identity::from_sign_in(token, &transaction(), &config(), at(5)).map(drop)
+            identify(proof_with(&text(bytes), &keys(&honest_keys())), &transaction(), 5).map(drop)
         }),
         ("claims", &[&claims(&[("at_hash", r#""ypeBEsobvcr6wjGzmiPcTQ""#)])], |bytes| {
             let token = E1.sign(r#"{"alg":"ES256","kid":"e1"}"#, &text(bytes));
-            let token = proof_with(&token, &keys(&honest_keys()))?.expect("an ID Token");
-            Identity::from_sign_in(token, &transaction(), &config(), at(5)).map(drop)
+            identify(proof_with(&token, &keys(&honest_keys())), &transaction(), 5).map(drop)
         }),
         ("callback", &[&callback, refusal], |bytes| match AuthorizationResponse::parse(&text(bytes))? {
             Some(response) => response.accept(transaction(), &metadata(), None, at(5)).map(drop),

@@ -1,6 +1,6 @@
 //! The honest provider's keys, what it signs with them, and somebody who can check a signature without a browser.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,13 +8,16 @@ use ring::digest;
 use ring::rand::SystemRandom;
 use ring::rsa::{KeyPairComponents, PublicKeyComponents};
 use ring::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
+use valet_key::protocol::error::Error;
+use valet_key::protocol::id_token::Identity;
 use valet_key::protocol::json::Value;
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Signature, Unverified, Verification};
 use valet_key::protocol::session::Proof;
 use valet_key::protocol::token::TokenResponse;
+use valet_key::protocol::transaction::Transaction;
 
-use super::{at, json, metadata};
+use super::{at, config, json, metadata};
 
 /// The key of RFC 7515 appendix A.2: 2048 bits.
 pub(crate) const RSA: &str = r#"{"kty":"RSA",
@@ -130,7 +133,13 @@ pub(crate) fn proof_beside(token: &str, access_token: &str, keys: &Keys) -> Proo
     token.accept(answer).map(Some)
 }
 
-/// The same with the keys of the honest provider.
+/// Who the user is, some seconds after the honest app's sign-in began, if what was proved stands up.
+pub(crate) fn identify(proof: Proof, transaction: &Transaction, seconds: i64) -> Result<Identity, Arc<Error>> {
+    let token = proof?.expect("an ID Token");
+    Identity::from_sign_in(token, transaction, &config(), at(seconds))
+}
+
+/// The proof of an answer by the keys of the honest provider.
 pub(crate) fn proof(tokens: &TokenResponse) -> Proof {
     match &tokens.id_token {
         Some(token) => proof_beside(token.expose(), tokens.access_token.expose(), &keys(&honest_keys())),

@@ -1,0 +1,43 @@
+//! The ID Token: an honest one with one change, refused by name (OpenID Connect Core §3.1.3.7, RFC 8725).
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod asked;
+mod claims;
+mod form;
+mod keys;
+mod signatures;
+
+use std::sync::Arc;
+
+use support::signing::{self, E1, honest_keys, identify, proof_with};
+use support::{claims, transaction};
+use valet_key::protocol::error::Error;
+use valet_key::protocol::jwks::Keys;
+
+const HONEST: &str = r#"{"alg":"RS256","kid":"r1"}"#;
+
+/// The reason for which something is refused.
+fn why<T>(result: Result<T, Arc<Error>>) -> Option<&'static str> {
+    result.err().map(|error| if let Error::IdTokenInvalid { reason } = &*error { reason } else { error.code() })
+}
+
+/// The reason for which the honest client refuses a token.
+fn reason(token: &str) -> Option<&'static str> {
+    reason_with(token, &honest_keys())
+}
+
+/// The same by the keys of a provider.
+fn reason_with(token: &str, keys: &str) -> Option<&'static str> {
+    why(identify(proof_with(token, &signing::keys(keys)), &transaction(), 5))
+}
+
+/// The reason for which a token proves nothing, whatever it says.
+fn reason_of(keys: &Keys, token: &str) -> Option<&'static str> {
+    why(proof_with(token, keys))
+}
+
+fn by_e1(header: &str) -> String {
+    E1.sign(header, &claims(&[]))
+}
