@@ -15,7 +15,8 @@ app = create_app(
         "SECRET_KEY": secrets.token_hex(),
         "SERVER_NAME": told.host,
         "PREFERRED_URL_SCHEME": "http",
-        "CANAILLE": {"DATABASE": "sql", "LANGUAGE": "en"},
+        # Without HTMX: it checks a field while it is being filled in, and an answer that is late undoes the login.
+        "CANAILLE": {"DATABASE": "sql", "LANGUAGE": "en", "HTMX": False},
         "CANAILLE_SQL": {"DATABASE_URI": f"sqlite:///{folder}/canaille.db"},
         "CANAILLE_OIDC": {
             "ACTIVE_JWKS": [make_default_rsa_jwk().as_dict(private=True)],
