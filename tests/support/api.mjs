@@ -1,8 +1,8 @@
 /**
  * A small resource API for the tests and the demo: who I am, my photos, my notes.
  *
- * It asks the provider about each token and refuses as RFC 6750 §3 says, with the challenge readable for
- * pages. It echoes nothing of a request: an API that sends headers back would hand the page the token it must not see.
+ * It asks the provider about each token and refuses as RFC 6750 §3 says, with the challenge readable for pages. It echoes
+ * nothing of a request: an API that sends headers back would hand the page the token it must not see.
  */
 import { createServer } from 'node:http';
 import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';

@@ -116,7 +116,7 @@ async function start({ program, path, endpoints, ...kind }, { origins: [origin],
 /** A program of `tests/providers`. It lives for as long as its standard input is open. */
 async function run(program, told) {
   const file = fileURLToPath(new URL(`../providers/${program}`, import.meta.url));
-  const child = spawn(PYTHON, [file, JSON.stringify(told)]);
+  const child = spawn(PYTHON, ['-B', file, JSON.stringify(told)]); // `-B` leaves nothing beside the sources
   const trouble = text(child.stderr);
   const over = once(child, 'exit').catch((cause) => {
     throw new Error(`${PYTHON} cannot be started; \`cargo xtask test e2e\` makes one that can`, { cause });
