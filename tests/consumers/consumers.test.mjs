@@ -80,7 +80,7 @@ before(async () => {
   for (const name of [...Object.keys(CONSUMERS), DEVELOPING]) ports[name] = await portNear();
   const origins = Object.keys(ports).map(originOf);
   provider = await startProvider({ origins, path: '/' });
-  api = await startApi({ issuer: provider.issuer, origins });
+  api = await startApi({ provider, origins });
   reports = await startReports();
   server = await startNginx();
 });

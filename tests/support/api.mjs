@@ -1,13 +1,12 @@
 /**
  * A small resource API for the tests and the demo: who I am, my photos, my notes.
  *
- * It asks the provider about each token (RFC 7662) and refuses as RFC 6750 §3 says, with the challenge readable for
- * pages. It echoes nothing of a request: an API that sends headers back would hand the page the token it must not see.
+ * It asks the provider about each token and refuses as RFC 6750 §3 says, with the challenge readable for pages. It echoes
+ * nothing of a request: an API that sends headers back would hand the page the token it must not see.
  */
 import { createServer } from 'node:http';
 import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';
 import { photos } from './photos.mjs';
-import { API_CLIENT } from './provider.mjs';
 
 /** What there is, and the scope it needs. */
 const ROUTES = {
@@ -19,13 +18,15 @@ const ROUTES = {
   'GET /ticks': { endless: true },
 };
 
+/** @typedef {{ sub: string, client_id?: string, scope?: string }} Token what a provider says of it */
+
 /**
  * @param {object} options
  * @param {number} [options.port]
- * @param {string} options.issuer
+ * @param {{ introspect: (token: string) => Promise<Token | null> }} options.provider
  * @param {string[]} options.origins the pages that may call this API
  */
-export async function startApi({ port = 0, issuer, origins }) {
+export async function startApi({ port = 0, provider, origins }) {
   port ||= await portNear();
   const requests = [];
   const notesOf = new Map();
@@ -44,7 +45,8 @@ export async function startApi({ port = 0, issuer, origins }) {
 
     const credentials = request.headers.authorization;
     if (!credentials) return challenge(response, 401, {}, 'This needs an access token.');
-    const token = await introspect(issuer, credentials);
+    const [, shown] = /^Bearer ([\w.~+/-]+=*)$/i.exec(credentials) ?? [];
+    const token = shown && (await provider.introspect(shown));
     if (!token || distrusted.has(credentials)) return challenge(response, 401, { error: 'invalid_token' }, 'This access token is over, or not from our provider.');
     if (route.scope && !(token.scope ?? '').split(' ').includes(route.scope)) {
       return challenge(response, 403, { error: 'insufficient_scope', scope: route.scope }, `This needs the scope ${route.scope}.`);
@@ -100,20 +102,6 @@ function tick(response, wanted, count) {
     if (lines === wanted) response.end();
   }, 50);
   response.on('close', () => clearInterval(timer));
-}
-
-/** What the provider says of a token, or `null` if it is not good. */
-async function introspect(issuer, authorization) {
-  const [, token] = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization) ?? [];
-  if (!token) return null;
-  const credentials = Buffer.from(`${API_CLIENT.id}:${API_CLIENT.secret}`).toString('base64');
-  const response = await fetch(`${issuer}/token/introspection`, {
-    method: 'POST',
-    headers: { authorization: `Basic ${credentials}` },
-    body: new URLSearchParams({ token }),
-  });
-  const answer = await response.json();
-  return answer.active ? answer : null;
 }
 
 function allow(origin, response) {

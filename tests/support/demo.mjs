@@ -15,7 +15,7 @@ for (const [name, wanted] of Object.entries(ports)) {
 const site = await startSite({ port: ports.site, connect: ['https:', 'http://localhost:*', 'http://127.0.0.1:*'] });
 const origins = [site.origin];
 const provider = await startProvider({ port: ports.provider, origins, accessTokenSeconds: 120 });
-const api = await startApi({ port: ports.api, issuer: provider.issuer, origins });
+const api = await startApi({ port: ports.api, provider, origins });
 site.settings.config = { issuer: provider.issuer, clientId: 'demo', api: [api.url], allowLoopbackHttp: true };
 
 console.log(`

@@ -34,25 +34,27 @@ export class Issued {
     return [...this.refreshTokens].at(-1);
   }
 
-  /** A middleware of oidc-provider that writes down what passes. */
-  get middleware() {
-    return async (context, next) => {
-      await next();
-      if (!context.oidc) return;
-      const { query, body } = context;
-      const params = context.oidc.params ?? {};
-      if (context.path === '/auth') this.authorizations.push({ ...query });
-      add(this.states, query.state);
-      add(this.nonces, query.nonce);
-      add(this.verifiers, params.code_verifier);
-      if (context.path === '/token' && body) {
-        add(this.accessTokens, body.access_token);
-        add(this.refreshTokens, body.refresh_token);
-        add(this.idTokens, body.id_token);
-      }
-      const location = context.response.get('location');
-      if (location) add(this.codes, new URL(location, 'http://loopback').searchParams.get('code'));
-    };
+  /**
+   * Writes down what a request and its answer hold.
+   *
+   * @param {object} passed
+   * @param {string} [passed.endpoint] only what is asked at `authorization` and answered at `token` counts as such
+   * @param {Record<string, string>} passed.query
+   * @param {Record<string, string>} passed.form
+   * @param {Record<string, string>} [passed.answer]
+   * @param {string} [passed.location] where the answer leads
+   */
+  note({ endpoint, query, form, answer, location }) {
+    if (endpoint === 'authorization') this.authorizations.push({ ...query });
+    add(this.states, query.state);
+    add(this.nonces, query.nonce);
+    add(this.verifiers, form.code_verifier);
+    if (endpoint === 'token' && answer) {
+      add(this.accessTokens, answer.access_token);
+      add(this.refreshTokens, answer.refresh_token);
+      add(this.idTokens, answer.id_token);
+    }
+    if (location) add(this.codes, new URL(location, 'http://loopback').searchParams.get('code'));
   }
 }
 

@@ -1,7 +1,7 @@
 /** Servers that only this machine can reach: starting, ending, reading a body. */
 import { createServer } from 'node:http';
 
-const LOOPBACK = '127.0.0.1';
+export const LOOPBACK = '127.0.0.1';
 
 /** The port asked for if it is free, else any free one. */
 export async function portNear(preferred = 0) {

@@ -149,7 +149,7 @@ const FOCUSED = `return !document.querySelector('[autofocus]') || document.activ
 const FIND = `
   const [role, source, flags] = arguments;
   const SELECTORS = {
-    button: 'button, [role=button], summary',
+    button: 'button, input[type=submit], [role=button], summary',
     link: 'a[href], [role=link]',
     textbox: 'input:not([type]), input[type=text], input[type=url], input[type=email], input[type=password], textarea, [role=textbox]',
     checkbox: 'input[type=checkbox], [role=checkbox]',
@@ -165,7 +165,7 @@ const FIND = `
     if (by) return by.split(/\\s+/).map((id) => textOf(document.getElementById(id))).join(' ');
     if (element.hasAttribute('aria-label')) return element.getAttribute('aria-label');
     if (element.labels && element.labels.length) return [...element.labels].map(textOf).join(' ');
-    return textOf(element) || element.getAttribute('alt') || '';
+    return textOf(element) || (element.matches('input[type=submit]') && element.value) || element.getAttribute('alt') || '';
   };
   const wanted = new RegExp(source, flags);
   return [...document.querySelectorAll(SELECTORS[role] || '[role=' + role + ']')].filter((element) =>

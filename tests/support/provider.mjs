@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer } from 'node:http';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Provider } from 'oidc-provider';
+import { Endpoints } from './endpoints.mjs';
 import { Interaction } from './interaction.mjs';
 import { Issued } from './issued.mjs';
 import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';
@@ -15,10 +16,10 @@ import { errorPage, logoutPage, signedOutPage } from './provider_pages.mjs';
 import { claimsOf } from './users.mjs';
 
 /** How the API introduces itself when it asks whether a token is good. */
-export const API_CLIENT = { id: 'api', secret: 'api-on-loopback' };
+const API_CLIENT = { id: 'api', secret: 'api-on-loopback' };
 
-/** The paths of each endpoint; metadata are to be had at two of them. */
-const ENDPOINTS = {
+/** Metadata are to be had at two paths. */
+const ENDPOINTS = new Endpoints({
   discovery: ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'],
   authorization: ['/auth'],
   token: ['/token'],
@@ -26,7 +27,7 @@ const ENDPOINTS = {
   revocation: ['/token/revocation'],
   userinfo: ['/me'],
   end_session: ['/session/end'],
-};
+});
 
 /**
  * @param {object} options
@@ -63,7 +64,12 @@ export async function startProvider({
     await next();
     if (context.body) context.body = settings.alter(context.path, context.body);
   });
-  provider.use(issued.middleware);
+  provider.use(async (context, next) => {
+    await next();
+    if (!context.oidc) return;
+    const { path, query, body: answer } = context;
+    issued.note({ endpoint: ENDPOINTS.at(path), query, form: context.oidc.params ?? {}, answer, location: context.response.get('location') });
+  });
   provider.on('server_error', (context, error) => console.error(error));
   const answer = provider.callback();
 
@@ -94,12 +100,14 @@ export async function startProvider({
     requests,
     settings,
     /** Makes an endpoint fail until `recover()`. See {@link Outage}. */
-    fail: (kind, endpoint) => pathsOf(endpoint).forEach((path) => outage.begin(kind, path)),
+    fail: (kind, endpoint) => ENDPOINTS.paths(endpoint).forEach((path) => outage.begin(kind, path)),
     recover: () => outage.end(),
     /** Makes an endpoint take its time, in milliseconds. */
-    delay: (endpoint, time) => pathsOf(endpoint).forEach((path) => delays.set(path, time)),
+    delay: (endpoint, time) => ENDPOINTS.paths(endpoint).forEach((path) => delays.set(path, time)),
     /** How many requests an endpoint had; preflights do not count. */
-    count: (endpoint) => requests.filter((one) => one.method !== 'OPTIONS' && pathsOf(endpoint).includes(one.path)).length,
+    count: (endpoint) => ENDPOINTS.count(requests, endpoint),
+    /** What it says of a token to the API (RFC 7662), or `null` if the token is not good. */
+    introspect: (token) => introspect(issuer, token),
     server,
     close: () => close(server),
   };
@@ -192,8 +200,13 @@ function signingKeys() {
   }));
 }
 
-function pathsOf(endpoint) {
-  const paths = ENDPOINTS[endpoint];
-  if (!paths) throw new TypeError(`no such endpoint: ${endpoint}`);
-  return paths;
+async function introspect(issuer, token) {
+  const credentials = Buffer.from(`${API_CLIENT.id}:${API_CLIENT.secret}`).toString('base64');
+  const response = await fetch(`${issuer}/token/introspection`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${credentials}` },
+    body: new URLSearchParams({ token }),
+  });
+  const answer = await response.json();
+  return answer.active ? answer : null;
 }

@@ -130,8 +130,9 @@ export class Stage {
     });
     const origins = [stage.site.origin];
     stage.provider = await provider({ origins, accessTokenSeconds, refreshTokens });
-    stage.api = await startApi({ issuer: stage.provider.issuer, origins });
-    stage.site.settings.connect = [stage.provider.issuer, stage.api.url];
+    stage.api = await startApi({ provider: stage.provider, origins });
+    // A policy would take the path of an issuer for the one page that may be asked.
+    stage.site.settings.connect = [new URL(stage.provider.issuer).origin, stage.api.url];
     stage.site.settings.config = {
       issuer: stage.provider.issuer,
       clientId: 'demo',

@@ -7,6 +7,7 @@ mod debian;
 mod demo;
 mod node;
 mod process;
+mod python;
 mod shares;
 mod size;
 mod sysroot;

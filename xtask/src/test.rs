@@ -17,7 +17,7 @@ use crate::{
     build,
     debian::{self, Package},
     node::Node,
-    process, size,
+    process, python, size,
     sysroot::Panics,
     toolchain::{self, TARGET, Toolchain},
     workspace::Workspace,
@@ -55,7 +55,7 @@ const STEPS: [Step; 10] = [
     Step { name: "size", what: "and weighs no more than it may", run: weigh },
     Step { name: "types", what: "its JavaScript keeps the promises of its types", run: types },
     Step { name: "browser", what: "tests of the Rust client in a browser", run: browser },
-    Step { name: "e2e", what: "whole stories, in a browser with a real provider", run: e2e },
+    Step { name: "e2e", what: "whole stories, in a browser with real providers", run: e2e },
     Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
 ];
 
@@ -217,7 +217,9 @@ fn e2e(workspace: &Workspace) -> Result<Outcome> {
     let ran = ran(workspace);
     fs::create_dir_all(workspace.target().join("e2e"))?;
     fs::write(&ran, "").with_context(|| format!("cannot write {}", ran.display()))?;
-    let outcome = counted(runner(workspace, &engines)?.args(files).env("VALET_KEY_RAN", &ran))?;
+    let python = python::install(workspace)?;
+    let mut command = runner(workspace, &engines)?;
+    let outcome = counted(command.args(files).env("VALET_KEY_RAN", &ran).env("PROVIDERS_PYTHON", python))?;
     if matches!(outcome, Outcome::Tests(Count { failed: 0, .. })) && engines.len() == browsers::ALL {
         process::run(tables(workspace)?.arg("--check"))?;
     }

@@ -1,0 +1,48 @@
+/**
+ * A reverse proxy in front of a provider of somebody else's making. It passes everything on as it is, and writes down what
+ * a middleware writes down in ours.
+ */
+import { createServer, request as ask } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { Issued } from './issued.mjs';
+import { bodyOf, close, listen, LOOPBACK, pathOf, record } from './loopback.mjs';
+
+/**
+ * @param {object} options
+ * @param {number} options.port where users and pages find the provider
+ * @param {number} options.behind where it listens
+ * @param {import('./endpoints.mjs').Endpoints} options.endpoints
+ */
+export async function startRecorder({ port, behind, endpoints }) {
+  const issued = new Issued();
+  const requests = [];
+
+  const server = createServer(async (request, response) => {
+    record(requests, request, response);
+    const passed = await passOn(request, behind).catch(() => null);
+    if (!passed) return response.destroy(); // who asked went away, or the provider did
+    const { form, status, headers, body } = passed;
+    issued.note({
+      endpoint: endpoints.at(pathOf(request)),
+      query: Object.fromEntries(new URL(request.url, 'http://loopback').searchParams),
+      form: Object.fromEntries(new URLSearchParams(form)),
+      answer: headers['content-type']?.startsWith('application/json') ? JSON.parse(body) : undefined,
+      location: headers.location,
+    });
+    response.writeHead(status, headers).end(body);
+  });
+  await listen(server, port);
+  return { issued, requests, close: () => close(server) };
+}
+
+/** Connections are each side's own; all else goes through, the name of the host included. */
+async function passOn(request, port) {
+  const { method, url: path } = request;
+  const form = await bodyOf(request);
+  const answer = await new Promise((done, fail) => {
+    const { connection: _, ...headers } = request.headers;
+    ask({ host: LOOPBACK, port, method, path, headers }, done).on('error', fail).end(form);
+  });
+  const { connection: _, ...headers } = answer.headers;
+  return { form, status: answer.statusCode, headers, body: await buffer(answer) };
+}

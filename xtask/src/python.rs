@@ -1,0 +1,57 @@
+//! Python and the packages from its index.
+//!
+//! `tests/providers/requirements.txt` names what two of the providers are made of that the tests sign in to. They lie in
+//! an environment of their own; the machine's own Python only makes it.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    debian::{self, Package},
+    process,
+    workspace::Workspace,
+};
+
+const VENV: [Package; 1] =
+    [Package { name: "python3-venv", reason: "makes the environment of the providers that are written in Python" }];
+
+/// Ends well in a Python that can make the environment and is new enough for what goes into it.
+const FITS: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
+
+/// A Python that has what the requirements name; makes one if there is none or if it is not in step with them.
+pub fn install(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target().join("python");
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let requirements = workspace.tests().join("providers/requirements.txt");
+    let wanted = fs::read(&requirements).with_context(|| format!("cannot read {}", requirements.display()))?;
+    let installed = folder.join("installed.txt");
+    let done = || python.is_file() && fs::read(&installed).is_ok_and(|present| present == wanted);
+    if done() {
+        return Ok(python);
+    }
+    let _lock = workspace.lock()?;
+    if done() {
+        return Ok(python);
+    }
+    let name = process::short(&folder);
+    eprintln!("xtask: pip install in {name}: the providers that tests/providers/requirements.txt names");
+    process::timed("pip install", || {
+        process::run(Command::new(find()?).args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+        process::run(pip.arg(&requirements))?;
+        fs::write(&installed, &wanted).with_context(|| format!("cannot write {}", installed.display()))
+    })?;
+    Ok(python)
+}
+
+/// The machine's Python; installs what it lacks where it may.
+fn find() -> Result<PathBuf> {
+    let fits = |python: &PathBuf| process::ask(Command::new(python).args(["-c", FITS])).is_some();
+    let find = || ["python3", "python"].into_iter().flat_map(process::on_path).find(fits);
+    if debian::is_here() && find().is_none() {
+        debian::install(&VENV)?;
+    }
+    find().context("the tests need Python 3.10 or newer in PATH, with its modules `venv` and `ensurepip`: install it")
+}
