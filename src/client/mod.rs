@@ -276,7 +276,7 @@ impl<H: Host> Client<H> {
         session.access_token().map(|token| token.expose().into()).ok_or_else(|| Error::LoginRequired.into())
     }
 
-    /// Renews the tokens now.
+    /// Renews the tokens now. If that does not work, the access token is used as long as it is good.
     ///
     /// # Errors
     ///
@@ -284,10 +284,11 @@ impl<H: Host> Client<H> {
     pub async fn refresh(&self) -> Result<(), Arc<Error>> {
         let call = {
             let mut session = self.session.borrow_mut();
-            session.expire();
+            session.renew();
             session.call()
         };
-        self.ready(call).await
+        self.ready(call).await?;
+        self.session.borrow().renewed(call)
     }
 
     /// Forgets the session, revokes its tokens, and says where the page goes to end the provider's own session and come

@@ -111,6 +111,8 @@ struct Live {
     lifetime: Option<i64>,
     /// An API refused the token before its time.
     refused: bool,
+    /// The app wants another one. The token is good meanwhile.
+    due: bool,
     refreshing: bool,
     renewals: u32,
     failures: u32,
@@ -135,7 +137,7 @@ impl Live {
     }
 
     fn is_fresh(&self, now: Now) -> bool {
-        self.left(now) > MARGIN.min(self.lifetime.unwrap_or(0) / 4)
+        !self.due && self.left(now) > MARGIN.min(self.lifetime.unwrap_or(0) / 4)
     }
 
     fn receive(&mut self, tokens: TokenResponse, now: Now) {
@@ -143,6 +145,7 @@ impl Live {
         self.lifetime = tokens.expires_in.map(|seconds| seconds.saturating_mul(1000));
         self.received = now;
         self.refused = false;
+        self.due = false;
         self.failure = None;
         if tokens.refresh_token.is_some() {
             self.refresh_token = tokens.refresh_token;
@@ -197,6 +200,7 @@ impl Session {
             received: now,
             lifetime: None,
             refused: false,
+            due: false,
             refreshing: false,
             renewals: 0,
             failures: 0,
@@ -286,6 +290,7 @@ impl Session {
             }
         };
         live.refreshing = false;
+        live.due = false;
         match tokens.and_then(|tokens| renew(live, tokens, proof, config, now)) {
             Ok(()) => (Ok(Change::Renewed), Leftover::new()),
             Err(error) => {
@@ -321,11 +326,25 @@ impl Session {
         }
     }
 
-    /// Makes the next call renew, whatever the age of the token.
-    pub fn expire(&mut self) {
+    /// Makes the next call renew, whatever the age of the token. See [`Session::renewed`].
+    pub fn renew(&mut self) {
         if let Some(live) = &mut self.live {
-            live.refused = true;
+            live.due = true;
             live.failure = None;
+        }
+    }
+
+    /// Whether the token is another one than when a call began.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not: the last renewal's, or [`Error::LoginRequired`] if there is nothing to renew with.
+    pub fn renewed(&self, call: Call) -> Result<(), Arc<Error>> {
+        let Some(live) = &self.live else { return Err(Error::LoginRequired.into()) };
+        match &live.failure {
+            _ if live.renewals != call.renewals => Ok(()),
+            Some(failure) => Err(failure.error.clone()),
+            None => Err(Error::LoginRequired.into()),
         }
     }
 

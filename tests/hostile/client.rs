@@ -204,6 +204,30 @@ fn a_hundred_calls_share_one_renewal() {
 }
 
 #[test]
+fn a_renewal_that_fails_leaves_the_token_that_is_good() {
+    let here = Here::new();
+    let client = here.client();
+    assert_eq!(code(&here.finish(client.refresh())), Some("login_required"));
+    here.sign_in(&client);
+    here.0.borrow_mut().provider.instead.push((Place::Refresh, vec![Ok(support::json(500, ""))]));
+    for _ in 0..2 {
+        assert_eq!(code(&here.finish(client.refresh())), Some("server_unavailable"));
+        assert_eq!(code(&here.finish(client.admit("https://api.test/v1/x", false))), None);
+    }
+    assert_eq!(here.asked(Place::Refresh), 2, "a call asks for no other token");
+    here.0.borrow_mut().provider.repair();
+    assert_eq!(code(&here.finish(client.refresh())), None);
+    assert_eq!(client.take_change(), Some(Change::Renewed));
+
+    let bare = Here::new();
+    change(&mut bare.0.borrow_mut().provider.token, &[("refresh_token", "\"\"")]);
+    let client = bare.client();
+    bare.sign_in(&client);
+    assert_eq!(code(&bare.finish(client.refresh())), Some("login_required"), "nothing to renew with");
+    assert_eq!(code(&bare.finish(client.admit("https://api.test/v1/x", false))), None);
+}
+
+#[test]
 fn a_refused_call_is_let_through_once_more() {
     let here = Here::new();
     let client = here.client();
