@@ -1,12 +1,10 @@
 /** The rows of `tests/cases` that only a browser and a connection can show, and the gravest of the others once more. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { APP, begin, call, fresh, late, outcome, play, settled, signIn, signedIn } from '../support/cases.mjs';
+import { HOSTILE, begin, call, fresh, late, outcome, play, settled, signIn, signedIn } from '../support/cases.mjs';
 import { answers, startHostile } from '../support/hostile.mjs';
 import { story } from '../support/stage.mjs';
 import { startStranger } from '../support/stranger.mjs';
-
-const HOSTILE = { provider: startHostile, scripts: { '/www/app.js': APP } };
 
 /** Metadata with other members; `undefined` is none. */
 const metadata = (members) => ({ metadata: (honest) => ({ ...honest, ...members }) });
@@ -207,11 +205,11 @@ story('TOK P0: answers to a code are read strictly', HOSTILE, async (stage) => {
     ...[302, 307].map((status) => ['TOK-37', instead('/token', answers.redirect(status, `${evil.url}token`))]),
     ['TOK-37', instead('/token', answers.redirect(307, `${provider.issuer}/elsewhere`))],
     ['TOK-41', token({ id_token: undefined }), 'id_token_invalid'],
-    ['TOK-41', token({ id_token: '' }), 'id_token_invalid'],
+    ['TOK-41', token({ id_token: '' }), 'id_token_invalid', 'format'],
     ['TOK-41', token({ id_token: {} }), 'response_invalid'],
   ];
   try {
-    for (const [id, change, kind] of rows) await play(stage, id, change, { kind });
+    for (const [id, change, kind, reason] of rows) await play(stage, id, change, { kind, reason });
     assert.deepEqual(evil.taken, [], 'TOK-37: VER');
     assert.equal(provider.count('/elsewhere'), 0, 'TOK-37: nobody follows');
   } finally {
