@@ -349,6 +349,7 @@ story('RT P0: tabs share one renewal, whatever becomes of them', HOSTILE, async 
   for (const tab of [first, second]) {
     await driver.switchTo().window(tab);
     await begin(stage, 'async () => client.refresh()');
+    await page.run('async () => client.preload()'); // answered after the vault heard of the renewal
   }
   await page.until('the refresh request', async () => provider.count('refresh') > before);
   held.release();
