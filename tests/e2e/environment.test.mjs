@@ -6,6 +6,7 @@ import { OPEN, list } from '../support/open_app.mjs';
 import { story } from '../support/stage.mjs';
 
 const WORKER = await readFile(new URL('../../pkg/wasm/worker.js', import.meta.url), 'utf8');
+const MODULE = await readFile(new URL('../../pkg/wasm/valet_key.wasm', import.meta.url));
 
 /** The worker, in which the call for the notes traps as a fault of the core would: outside of every promise. */
 const trapping = `
@@ -26,6 +27,7 @@ const rows = [
   ['a worker file served as text', { scripts: { '/pkg/wasm/worker.js': { text: WORKER, type: 'text/plain' } } }, /worker\.js is there/],
   ['a page that allows no worker', { policies: { page: "default-src 'self' data:; worker-src 'none'" } }, /worker-src/],
   ['a module that is not there', { scripts: { '/pkg/wasm/valet_key.wasm': null } }, /wasmUrl/],
+  ['a module served as text', { scripts: { '/pkg/wasm/valet_key.wasm': { text: MODULE, type: 'text/plain' } } }, /valet_key\.wasm/i],
   ['a module that is cut off', { scripts: { '/pkg/wasm/valet_key.wasm': '' } }, /of the same version/],
   ['a module that was tampered with', { scripts: { '/pkg/wasm/valet_key.wasm': '\0asm\x01\0\0\0' } }, /of the same version/],
   ['a worker that may not compile', { policies: { worker: "default-src 'none'; script-src 'self'; connect-src *" } }, /wasm-unsafe-eval/],

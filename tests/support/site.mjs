@@ -38,8 +38,8 @@ const workerPolicy = ({ connect }) => ["default-src 'none'", `script-src ${VAULT
  * @param {object | null} [options.config] what `/www/config.json` says; may be set later
  * @param {string[]} [options.connect] the addresses that the worker may call
  * @param {string} [options.before] markup for the very beginning of the page's head, for tests
- * @param {Record<string, string | { text: string, type: string } | null>} [options.scripts] what is served in the place of a
- *   file, for tests, as JavaScript unless it says otherwise; `null` is nothing
+ * @param {Record<string, string | { text: string | Buffer, type: string } | null>} [options.scripts] what is served in the
+ *   place of a file, for tests, as JavaScript unless it says otherwise; `null` is nothing
  * @param {{ page?: string, worker?: string }} [options.policies] other policies than the recommended, for tests
  * @param {Record<string, string>} [options.headers] further headers of every file, for tests
  * @param {boolean} [options.tokensInPage] whether the page does what its worker does otherwise
