@@ -138,10 +138,7 @@ story('CB P0: a code is sent as it came, in time, and by whoever waits for it', 
   assert.equal(await settled(stage), 'ok', 'CB-02: TX1');
 
   // And where nobody waits, nothing happens, whether or not there is a session, which another tab keeps alive.
-  const [first] = await page.driver.getAllWindowHandles();
-  await stage.browser.newTab();
-  await page.goto(site.url);
-  assert.equal(await settled(stage), 'ok');
+  const [first] = await stage.openBeside();
   await page.driver.switchTo().window(first);
   for (const expected of ['ok', 'callback_ignored']) {
     if (expected === 'callback_ignored') await fresh(stage);
@@ -334,13 +331,10 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
 });
 
 story('RT P0: tabs share one renewal, whatever becomes of them', HOSTILE, async (stage) => {
-  const { browser, page, provider, site } = stage;
+  const { page, provider } = stage;
   const { driver } = page;
   await signedIn(stage);
-  const first = await driver.getWindowHandle();
-  const second = await browser.newTab();
-  await page.goto(site.url);
-  assert.equal(await settled(stage), 'ok');
+  const [first, second] = await stage.openBeside();
 
   // Both at once: the one that comes second takes what the first one gets.
   let held = answers.held();
@@ -379,9 +373,7 @@ story('RT P0: tabs share one renewal, whatever becomes of them', HOSTILE, async 
   provider.change = instead('refresh', held.instead);
   await begin(stage, 'async () => client.refresh()');
   await page.until('the refresh request', async () => provider.count('refresh') > before);
-  await browser.newTab();
-  await page.goto(site.url);
-  await settled(stage);
+  await stage.openBeside();
   provider.user = 'bob';
   assert.equal(await signIn(stage), 'ok');
   held.release();
