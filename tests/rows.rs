@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use cases::{Row, file, is_id, rows};
 
 /// Groups whose P0 rows are played in browsers, too.
-const IN_BROWSERS: [&str; 4] = ["DISC", "CB", "TOK", "RT"];
+const IN_BROWSERS: [&str; 5] = ["DISC", "CB", "TOK", "RT", "IDT"];
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)

@@ -8,13 +8,8 @@ const ALONE = { homes: ['dedicated', 'page'], scripts: app({ buttons: { Leave: '
 const told = (page) => page.run("async () => events.map(([reason]) => reason).filter((reason) => reason === 'signed_out')");
 
 async function twoTabs(stage) {
-  const { browser, page, site } = stage;
   await stage.signIn();
-  const first = await page.driver.getWindowHandle();
-  const second = await browser.newTab();
-  await page.goto(site.url);
-  await page.see('Signed in as alice');
-  return [first, second];
+  return stage.openBeside();
 }
 
 story('a sign-out in one tab reaches the others, told once, and ends their tokens', ALONE, async (stage) => {

@@ -5,6 +5,9 @@ import { startEcho } from '../support/echo.mjs';
 import { OPEN, list } from '../support/open_app.mjs';
 import { story } from '../support/stage.mjs';
 
+const WORKER = await readFile(new URL('../../pkg/wasm/worker.js', import.meta.url), 'utf8');
+const MODULE = await readFile(new URL('../../pkg/wasm/valet_key.wasm', import.meta.url));
+
 /** The worker, in which the call for the notes traps as a fault of the core would: outside of every promise. */
 const trapping = `
 const send = fetch;
@@ -13,13 +16,18 @@ globalThis.fetch = (request, ...options) => {
   queueMicrotask(() => { throw new WebAssembly.RuntimeError('unreachable'); });
   return new Promise(() => {});
 };
-${await readFile(new URL('../../pkg/wasm/worker.js', import.meta.url), 'utf8')}`;
+${WORKER}`;
+
+/** A client whose worker does not come says so after five seconds; the rest is the browser's own time. */
+const PATIENCE = 6000;
 
 const rows = [
   ['a worker file that is not there', { scripts: { '/pkg/wasm/worker.js': null } }, /worker\.js is there/],
   ['a worker that throws at its start', { scripts: { '/pkg/wasm/worker.js': 'throw new Error("no");' } }, /worker\.js is there/],
+  ['a worker file served as text', { scripts: { '/pkg/wasm/worker.js': { text: WORKER, type: 'text/plain' } } }, /worker\.js is there/],
   ['a page that allows no worker', { policies: { page: "default-src 'self' data:; worker-src 'none'" } }, /worker-src/],
   ['a module that is not there', { scripts: { '/pkg/wasm/valet_key.wasm': null } }, /wasmUrl/],
+  ['a module served as text', { scripts: { '/pkg/wasm/valet_key.wasm': { text: MODULE, type: 'text/plain' } } }, /valet_key\.wasm/i],
   ['a module that is cut off', { scripts: { '/pkg/wasm/valet_key.wasm': '' } }, /of the same version/],
   ['a module that was tampered with', { scripts: { '/pkg/wasm/valet_key.wasm': '\0asm\x01\0\0\0' } }, /of the same version/],
   ['a worker that may not compile', { policies: { worker: "default-src 'none'; script-src 'self'; connect-src *" } }, /wasm-unsafe-eval/],
@@ -29,11 +37,27 @@ for (const [label, options, hint] of rows) {
   story(`CORE-08: ${label} is a config_error that names the cause`, options, async (stage) => {
     const { page, site } = stage;
     await page.goto(site.url);
-    await page.find('heading', 'config_error');
+    await page.find('heading', 'config_error', PATIENCE);
     await page.see(hint);
     await page.see('Signed out');
   });
 }
+
+const anyWorker = { ...OPEN, policies: { page: `${OPEN.policies.page}; worker-src *` }, homes: ['shared', 'dedicated'] };
+
+story('CORE-08: a worker file of another origin is a config_error that names it', anyWorker, async (stage) => {
+  const { page, site } = stage;
+  await stage.visit();
+  const elsewhere = new URL('/pkg/wasm/worker.js', site.url.replace('localhost', '127.0.0.1')).href;
+  const { code, hint, took } = await page.run(`async (workerUrl) => {
+    const began = performance.now();
+    const { code, hint } = await make({ workerUrl }).start().then(() => ({}), (error) => error);
+    return { code, hint, took: performance.now() - began };
+  }`, elsewhere);
+  assert.equal(code, 'config_error');
+  assert.ok(hint.includes(elsewhere), hint);
+  assert.ok(took < PATIENCE, `${took} ms`);
+});
 
 story('a worker that may not call the provider is a network_error', { policies: { worker: "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'" } }, async (stage) => {
   const { page } = stage;

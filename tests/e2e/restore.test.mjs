@@ -24,12 +24,10 @@ story('a reload brings the session back without a question', ALONE, async (stage
 });
 
 story('a new tab is signed in without a question', ALONE, async (stage) => {
-  const { browser, page, provider, site } = stage;
+  const { provider } = stage;
   await stage.signIn();
   const asked = questions(provider);
-  await browser.newTab();
-  await page.goto(site.url);
-  await page.see('Signed in as alice');
+  await stage.openBeside();
   assert.equal(questions(provider), asked);
   assert.equal(await stage.call('Me'), 200);
 });

@@ -48,16 +48,12 @@ story('a reload of the only tab needs no request at all', OPEN, async (stage) =>
 });
 
 story('OUT-19 P0: a second tab is signed in at once, and a sign-out reaches both, told once', OPEN, async (stage) => {
-  const { browser, page, provider, site } = stage;
+  const { page, provider } = stage;
   await stage.signIn();
   const before = provider.requests.length;
-  const [first] = await page.driver.getAllWindowHandles();
-  await browser.newTab();
-  await page.goto(site.url);
-  await page.see('Signed in as alice');
+  const [first, second] = await stage.openBeside();
   assert.equal(provider.requests.length, before, 'no request');
 
-  const second = await page.driver.getWindowHandle();
   await page.driver.switchTo().window(first);
   await page.run('async () => void client.signOut()');
   await page.driver.switchTo().window(second);
@@ -68,15 +64,9 @@ story('OUT-19 P0: a second tab is signed in at once, and a sign-out reaches both
 });
 
 story('calls of many tabs share one renewal', { ...OPEN, accessTokenSeconds: 5 }, async (stage) => {
-  const { browser, page, provider, site } = stage;
+  const { page, provider } = stage;
   await stage.signIn();
-  const handles = [await page.driver.getWindowHandle()];
-  for (let tab = 0; tab < 2; tab += 1) {
-    await browser.newTab();
-    await page.goto(site.url);
-    await page.see('Signed in as alice');
-    handles.push(await page.driver.getWindowHandle());
-  }
+  const handles = [...(await stage.openBeside()), (await stage.openBeside())[1]];
   const before = provider.count('token');
   await new Promise((resolve) => setTimeout(resolve, 5500));
   // Each tab starts its calls and goes on, so that all of them meet the same expired token.
@@ -102,12 +92,9 @@ story('four tabs with a hundred calls each at an expired token: one refresh, all
 });
 
 story('another user in another tab is told everywhere', OPEN, async (stage) => {
-  const { browser, page, site } = stage;
+  const { page } = stage;
   await stage.signIn('alice');
-  const [first] = await page.driver.getAllWindowHandles();
-  await browser.newTab();
-  await page.goto(site.url);
-  await page.see('Signed in as alice');
+  const [first] = await stage.openBeside();
   await stage.forgetAtProvider();
   await page.click('button', 'Sign in');
   await stage.login('bob');
@@ -140,14 +127,10 @@ story('options may change with a release, but not under a session that is in use
 });
 
 story('a sign-out counts at once, however long the provider takes to revoke', OPEN, async (stage) => {
-  const { browser, page, provider, site } = stage;
+  const { page, provider } = stage;
   await stage.signIn();
-  const [first] = await page.driver.getAllWindowHandles();
-  await browser.newTab();
-  await page.goto(site.url);
-  await page.see('Signed in as alice');
+  const [first, second] = await stage.openBeside();
   provider.fail('silent', 'revocation'); // no answer before the deadline of ten seconds
-  const second = await page.driver.getWindowHandle();
   await page.driver.switchTo().window(first);
   await page.run('async () => void client.signOut()');
   await page.driver.switchTo().window(second);

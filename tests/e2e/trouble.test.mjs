@@ -11,13 +11,10 @@ const APP = {
 const reasons = (page) => page.run("async () => events.map(([reason]) => reason).filter((reason) => reason !== 'vault' && reason !== 'callback')");
 
 story('RT-07 P0: a tab that is closed while its renewal is under way takes nothing with it', APP, async (stage) => {
-  const { browser, page, provider, site } = stage;
+  const { page, provider } = stage;
   const { driver } = page;
   await stage.signIn();
-  const first = await driver.getWindowHandle();
-  const second = await browser.newTab();
-  await page.goto(site.url);
-  await page.see('Signed in as alice');
+  const [first, second] = await stage.openBeside();
   const before = provider.count('token');
   provider.delay('token', 2000);
   await driver.switchTo().window(first);
@@ -62,13 +59,10 @@ story('RT-10 P0: who is offline stays signed in', { ...APP, accessTokenSeconds: 
 });
 
 story('OUT-20 P1: a call that waits for a renewal when another tab signs out is called off', APP, async (stage) => {
-  const { browser, page, provider, site } = stage;
+  const { page, provider } = stage;
   const { driver } = page;
   await stage.signIn();
-  const first = await driver.getWindowHandle();
-  const second = await browser.newTab();
-  await page.goto(site.url);
-  await page.see('Signed in as alice');
+  const [first, second] = await stage.openBeside();
   const before = provider.count('token');
   provider.delay('token', 3000);
   await page.click('button', 'Renew');

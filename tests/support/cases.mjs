@@ -1,10 +1,11 @@
 /** The tables of `tests/cases`, and what must hold after a case that was played in a browser. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { startHostile } from './hostile.mjs';
 import { search } from './secrets.mjs';
 
 /** An app that does what a case needs: it signs in when told to, and says what became of it. */
-export const APP = `
+const APP = `
   import { createClient } from '../pkg/index.js';
   const born = [Object, Array, Function].map(({ prototype }) => Reflect.ownKeys(prototype).length).join();
   globalThis.prototypes = () => born === [Object, Array, Function].map(({ prototype }) => Reflect.ownKeys(prototype).length).join();
@@ -35,7 +36,10 @@ export const APP = `
   open(await (await fetch('config.json')).json());
 `;
 
-/** @returns {{ kinds: string[], posts: string[] }} the row of an id */
+/** Options of a story that plays cases. */
+export const HOSTILE = { provider: startHostile, scripts: { '/www/app.js': APP } };
+
+/** @returns {{ kinds: string[], reason?: string, posts: string[] }} the row of an id */
 export function row(id) {
   const [group] = id.split('-');
   const table = readFileSync(new URL(`../cases/${group.toLowerCase()}.md`, import.meta.url), 'utf8');
@@ -43,7 +47,8 @@ export function row(id) {
   assert.ok(line, `${id} is in no table`);
   const cells = line.slice(2, -2).split(' | ');
   const words = (cell) => cell.split(/[ ,;]+/).filter((word) => word && word !== '-');
-  return { kinds: words(cells[4]), posts: words(cells[6]) };
+  const [, reason] = /\bid_token_invalid\(([^)]+)\)/.exec(cells[5]) ?? [];
+  return { kinds: words(cells[4]), reason, posts: words(cells[6]) };
 }
 
 let clients = 0;
@@ -103,39 +108,42 @@ export const call = (stage) => outcome(stage, `async () => { const { status } = 
  * @param {import('./hostile.mjs').Change} change
  * @param {object} [more]
  * @param {string} [more.kind] which of the row's, if it has several
+ * @param {string} [more.reason] for which an ID Token is refused, if not the row's
+ * @param {() => Promise<unknown>} [more.before] what happens before the change
  * @param {string[]} [more.poison] texts that no message may repeat
  * @param {string} [more.prepare] what the page does before it leaves
  * @param {object} [more.config] other options
  * @param {() => Promise<void>} [more.then] what only this row asks
  */
-export async function play(stage, id, change, { kind, poison = [], prepare, config, then } = {}) {
-  const { kinds, posts } = row(id);
+export async function play(stage, id, change, { kind, reason, before, poison = [], prepare, config, then } = {}) {
+  const { kinds, posts, ...its } = row(id);
   const expected = kind ?? (kinds.length === 1 ? kinds[0] : assert.fail(`${id}: which of ${kinds}`));
   assert.ok(kinds.includes(expected), `${id}: ${expected} is not in the row`);
   const { provider, page, site } = stage;
   const first = await fresh(stage, config);
+  await before?.();
   const asked = provider.requests.length;
   provider.change = change;
   const became = first === 'callback_ignored' ? await signIn(stage, prepare) : first;
   assert.equal(became, expected === 'assert' ? 'ok' : expected, `${id}: ${JSON.stringify(await page.run('async () => told.problem'))}`);
   const run = provider.requests.slice(asked);
-  await check(stage, id, { posts, run, expected, poison, change });
+  await check(stage, id, { posts, run, expected, reason: reason ?? its.reason, poison, change });
   await then?.(run);
 
   // A correct sign-in works directly afterwards.
   provider.change = {};
-  if (config) {
-    await fresh(stage);
-  } else if (expected !== 'ok') {
+  if (!config && expected !== 'ok') {
     assert.equal(await outcome(stage, `async () => client.fetch(api + 'me')`), 'login_required', `${id}: NS`);
   }
+  // A vault that outlives its page has asked for the changed keys, and will not ask again within the minute.
+  if (config || change.keys) await fresh(stage);
   assert.equal(await signIn(stage), 'ok', `${id}: afterwards`);
   assert.equal(await call(stage), 'ok', `${id}: afterwards`);
   assert.equal(new URL(await page.url()).search, '', `${id}: the address bar is clean`);
   assert.ok((await page.url()).startsWith(site.origin), id);
 }
 
-async function check({ page, provider }, id, { posts, run, expected, poison, change }) {
+async function check({ page, provider }, id, { posts, run, expected, reason, poison, change }) {
   const told = await page.run('async () => ({ ...told, clean: prototypes(), session: globalThis.client ? client.session : null, kept: Object.entries({ ...localStorage, ...sessionStorage }).join() })');
   const failed = expected !== 'ok' && expected !== 'assert';
   const { problem } = told;
@@ -148,6 +156,7 @@ async function check({ page, provider }, id, { posts, run, expected, poison, cha
   if (!failed) return;
   assert.equal(problem.name, 'ValetKeyError', id);
   assert.equal(told.session, null, `${id}: half a session`);
+  if (reason && expected === 'id_token_invalid') assert.equal(problem.message, `the ID Token is not acceptable: ${reason}`, id);
   for (const text of poison) assert.ok(!`${problem.message} ${problem.hint}`.includes(text), `${id}: RAW: ${problem.message}`);
   const reached = (place) => run.filter((one) => one.place === place).length;
   for (const post of posts) {

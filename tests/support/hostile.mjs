@@ -4,7 +4,7 @@
  * It asks nobody anything: whoever comes to `/authorize` is sent back at once. What it says can be changed at one place
  * for as long as a case lasts; everything it is asked is written down whole.
  */
-import { createHash, randomBytes, webcrypto } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Issued } from './issued.mjs';
 import { bodyOf, close, listen, portNear } from './loopback.mjs';
@@ -19,10 +19,19 @@ import { bodyOf, close, listen, portNear } from './loopback.mjs';
  * @property {(answer: Record<string, unknown>) => unknown} [refresh] the answer to a refresh token
  * @property {(claims: Record<string, unknown>) => unknown} [claims] those of a sign-in
  * @property {(claims: Record<string, unknown>) => unknown} [refreshedClaims] those of a refresh; without it there are none
+ * @property {(header: Record<string, unknown>) => unknown} [header] that of an ID Token
+ * @property {Signer} [key] signs ID Tokens in the place of the provider's own
+ * @property {(keys: Record<string, unknown>[]) => unknown[]} [keys] those that the provider shows
  * @property {Record<string, Instead>} [instead] answers a path or `refresh` in the place of the truth
  */
 
 /** @typedef {(response: import('node:http').ServerResponse, tell: () => Promise<void>) => unknown} Instead */
+
+/**
+ * What a header says of a signature, and what signs.
+ *
+ * @typedef {{ alg: string, kid: string, sign: (signed: string) => Uint8Array }} Signer
+ */
 
 /**
  * @param {object} options
@@ -32,7 +41,7 @@ import { bodyOf, close, listen, portNear } from './loopback.mjs';
 export async function startHostile({ host = 'localhost', origins }) {
   const port = await portNear();
   const issuer = `http://${host}:${port}`;
-  const keys = await signingKeys();
+  const keys = { RS256: signingKey('RS256', 'r1'), ES256: signingKey('ES256', 'e1') };
   const issued = new Issued();
   const codes = new Map();
   const refreshTokens = new Map();
@@ -46,6 +55,7 @@ export async function startHostile({ host = 'localhost', origins }) {
     /** @type {Change} */
     change: {},
     user: 'alice',
+    keys,
     /** How many requests reached a path, or `refresh`. */
     count: (place) => provider.requests.filter((one) => one.place === place).length,
     /** The last request that reached a path, or `refresh`. */
@@ -82,14 +92,14 @@ export async function startHostile({ host = 'localhost', origins }) {
   }
 
   /** RFC 6749 §4.1.3 and §6, RFC 7636 §4.6, to the letter. */
-  async function token(response, form) {
+  function token(response, form) {
     if (form.grant_type === 'refresh_token') {
       const kept = refreshTokens.get(form.refresh_token);
       if (!kept || kept.clientId !== form.client_id) return refuse(response);
       if (kept.used) return kept.family.forEach((one) => refreshTokens.delete(one)), refuse(response); // reuse detected
       const answer = issue(kept);
       const { refreshedClaims } = provider.change;
-      if (refreshedClaims) answer.id_token = await idToken({ ...kept, nonce: undefined }, answer, refreshedClaims);
+      if (refreshedClaims) answer.id_token = idToken({ ...kept, nonce: undefined }, answer, refreshedClaims);
       const changed = said(provider.change.refresh, answer);
       kept.used = changed.refresh_token !== undefined;
       return json(response, 200, changed);
@@ -100,7 +110,7 @@ export async function startHostile({ host = 'localhost', origins }) {
     const challenge = createHash('sha256').update(form.code_verifier ?? '').digest('base64url');
     if (!kept || kept.challenge !== challenge || kept.redirectUri !== form.redirect_uri || kept.clientId !== form.client_id) return refuse(response);
     const answer = issue({ ...kept, family: [] });
-    if (kept.nonce) answer.id_token = await idToken(kept, answer, provider.change.claims);
+    if (kept.nonce) answer.id_token = idToken(kept, answer, provider.change.claims);
     return json(response, 200, said(provider.change.token, answer));
   }
 
@@ -114,11 +124,12 @@ export async function startHostile({ host = 'localhost', origins }) {
     return { access_token: access, token_type: 'Bearer', expires_in: 600, refresh_token: refresh };
   }
 
-  async function idToken({ nonce, clientId, user }, { access_token: access }, change) {
+  function idToken({ nonce, clientId, user }, { access_token: access }, change) {
     const now = Math.floor(Date.now() / 1000);
     const hash = createHash('sha256').update(access).digest().subarray(0, 16).toString('base64url');
     const claims = { iss: issuer, aud: clientId, sub: user, exp: now + 600, iat: now, nonce, at_hash: hash };
-    const jwt = await sign(keys.RS256, said(change, claims));
+    const { key = keys.RS256, header } = provider.change;
+    const jwt = compact(key, said(header, { alg: key.alg, kid: key.kid }), said(change, claims));
     issued.idTokens.add(jwt);
     return jwt;
   }
@@ -134,7 +145,7 @@ export async function startHostile({ host = 'localhost', origins }) {
     '/.well-known/openid-configuration': (response) => json(response, 200, said(provider.change.metadata, metadata())),
     '/authorize': (response, { query }) => authorize(response, query),
     '/token': (response, { form }) => token(response, form),
-    '/jwks': (response) => json(response, 200, { keys: Object.values(keys).map(({ jwk }) => jwk) }),
+    '/jwks': (response) => json(response, 200, { keys: said(provider.change.keys, Object.values(keys).map(({ jwk }) => jwk)) }),
     '/revoke': (response) => json(response, 200, {}),
     '/api/me': (response, { headers }) => api(response, headers),
   };
@@ -225,24 +236,26 @@ function secret(kind) {
   return `${kind}-${randomBytes(24).toString('base64url')}`;
 }
 
-/** RFC 7515 §5.1. */
-async function sign({ kid, alg, key, parameters }, claims) {
-  const part = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
-  const input = `${part({ alg, kid })}.${part(claims)}`;
-  const signature = await webcrypto.subtle.sign(parameters, key, Buffer.from(input));
-  return `${input}.${Buffer.from(signature).toString('base64url')}`;
+/** RFC 7515 §7.1. @param {Signer} key */
+function compact(key, ...parts) {
+  const texts = parts.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
+  const signed = texts.map((text) => Buffer.from(text).toString('base64url')).join('.');
+  return `${signed}.${Buffer.from(key.sign(signed)).toString('base64url')}`;
 }
 
+const CURVES = { ES256: 'P-256', ES384: 'P-384' };
+
 /** Made anew at each start: a key that lies in a repository is nobody's secret. */
-async function signingKeys() {
-  const kinds = {
-    RS256: { kid: 'r1', parameters: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) } },
-    ES256: { kid: 'e1', parameters: { name: 'ECDSA', hash: 'SHA-256', namedCurve: 'P-256' } },
+export function signingKey(alg, kid, { modulusLength = 2048 } = {}) {
+  const namedCurve = CURVES[alg];
+  const { privateKey, publicKey } = namedCurve ? generateKeyPairSync('ec', { namedCurve }) : generateKeyPairSync('rsa', { modulusLength });
+  const hash = `sha${alg.slice(2)}`;
+  return {
+    alg,
+    kid,
+    privateKey,
+    publicKey,
+    jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' },
+    sign: (signed) => sign(hash, Buffer.from(signed), { key: privateKey, dsaEncoding: 'ieee-p1363' }),
   };
-  const entries = Object.entries(kinds).map(async ([alg, { kid, parameters }]) => {
-    const { privateKey: key, publicKey } = await webcrypto.subtle.generateKey(parameters, false, ['sign', 'verify']);
-    const { key_ops: _, ext: __, ...jwk } = await webcrypto.subtle.exportKey('jwk', publicKey);
-    return [alg, { kid, alg, key, parameters, jwk: { ...jwk, kid, alg, use: 'sig' } }];
-  });
-  return Object.fromEntries(await Promise.all(entries));
 }

@@ -38,7 +38,8 @@ const workerPolicy = ({ connect }) => ["default-src 'none'", `script-src ${VAULT
  * @param {object | null} [options.config] what `/www/config.json` says; may be set later
  * @param {string[]} [options.connect] the addresses that the worker may call
  * @param {string} [options.before] markup for the very beginning of the page's head, for tests
- * @param {Record<string, string | null>} [options.scripts] what is served in the place of a file, for tests; `null` is nothing
+ * @param {Record<string, string | { text: string | Buffer, type: string } | null>} [options.scripts] what is served in the
+ *   place of a file, for tests, as JavaScript unless it says otherwise; `null` is nothing
  * @param {{ page?: string, worker?: string }} [options.policies] other policies than the recommended, for tests
  * @param {Record<string, string>} [options.headers] further headers of every file, for tests
  * @param {boolean} [options.tokensInPage] whether the page does what its worker does otherwise
@@ -92,8 +93,8 @@ export async function startSite({
     if (path === '/www/config.json') return settings.config ? json(response, settings.config) : response.writeHead(404).end();
     if (path === '/spy.js') return script(response, await readFile(SPY));
     if (Object.hasOwn(settings.scripts, path)) {
-      const text = settings.scripts[path];
-      return text === null ? response.writeHead(404).end() : script(response, text);
+      const instead = settings.scripts[path];
+      return instead === null ? response.writeHead(404).end() : script(response, instead.text ?? instead, instead.type);
     }
     if (path === '/spy' && request.method === 'POST') {
       site.spied.push(await bodyOf(request, 50_000_000));
@@ -117,7 +118,7 @@ function json(response, value) {
   response.end(JSON.stringify(value));
 }
 
-function script(response, text) {
-  response.writeHead(200, { 'content-type': 'text/javascript' });
+function script(response, text, type = 'text/javascript') {
+  response.writeHead(200, { 'content-type': type });
   response.end(text);
 }

@@ -92,7 +92,7 @@ export function everywhere(name, { homes = ['shared'], needs }, play) {
  * @typedef {object} StageOptions
  * @property {number} [accessTokenSeconds]
  * @property {boolean} [refreshTokens]
- * @property {Record<string, string | null>} [scripts] what is served in the place of the page's own files
+ * @property {Parameters<typeof startSite>[0]['scripts']} [scripts] what is served in the place of the page's own files
  * @property {{ page?: string, worker?: string }} [policies] other policies than the recommended
  * @property {Record<string, string>} [headers] of every file of the page
  * @property {string} [attack] a script of the attacker's, which runs before everything else
@@ -176,6 +176,15 @@ export class Stage {
   async visit() {
     await this.page.goto(this.site.url);
     await this.page.see(/Signed (in|out)/);
+  }
+
+  /** Opens the page in another tab, which finds the session: the handles of the tab that was in front and of the new one. */
+  async openBeside() {
+    const first = await this.page.driver.getWindowHandle();
+    const second = await this.browser.newTab();
+    await this.page.goto(this.site.url);
+    await this.page.see('Signed in as alice');
+    return [first, second];
   }
 
   /** From the page through login and consent, back to the page. */
