@@ -280,7 +280,7 @@ function notLoaded(error) {
   loading = undefined;
   throw error instanceof WebAssembly.CompileError
     ? plain('config_error', 'the browser does not compile WebAssembly here', "The Content-Security-Policy of worker.js needs `script-src 'wasm-unsafe-eval'`.")
-    : plain('config_error', 'valet_key.wasm cannot be loaded', 'It must lie where `wasmUrl` says, be of the same version, and be allowed by `connect-src`.');
+    : plain('config_error', 'valet_key.wasm cannot be loaded', 'It must lie where `wasmUrl` says, be `application/wasm`, of the same version, and allowed by `connect-src`.');
 }
 
 /** A trap ends the instance and with it every session: the page starts another worker. */

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::json::Value;
-use super::list::items;
+use super::list::{cut, items};
 use super::metadata::ServerMetadata;
 use super::resource::ApiList;
 use super::url::{Loopback, Url};
@@ -106,7 +106,8 @@ impl Config {
 }
 
 fn unknown(option: &str) -> &'static str {
-    if option.to_ascii_lowercase().ends_with("secret") {
+    let last = option.get(option.len().saturating_sub(6)..).unwrap_or_default();
+    if last.eq_ignore_ascii_case("secret") {
         "a page cannot keep a secret; register this app as a public client"
     } else {
         "not an option; index.d.ts lists them"
@@ -144,7 +145,7 @@ fn check_issuer(issuer: &str, loopback: Loopback) -> Result<(), Arc<Error>> {
 /// A page of the app: `https`, or `http` on this device (OAuth 2.1 §1.5), without fragment (RFC 6749 §3.1.2).
 pub(super) fn check_page_url(option: &'static str, text: &str) -> Result<(), Arc<Error>> {
     match Url::parse(text, Loopback::Allowed) {
-        Some(url) if url.rest().contains('#') => {
+        Some(url) if cut(url.rest(), b'#').1.is_some() => {
             Err(Error::config(option, "has a fragment, which RFC 6749 §3.1.2 forbids"))
         }
         Some(_) => Ok(()),

@@ -7,6 +7,7 @@ use super::error::Error;
 use super::http::{HttpRequest, HttpResponse, REPEATED};
 use super::json::Value;
 use super::jwt::Algorithms;
+use super::list::cut;
 use super::url::Url;
 
 /// What the client has to know of the server. Every URL in it is acceptable.
@@ -162,7 +163,7 @@ fn endpoint(value: &Value<'_>, member: &str, config: &Config) -> Result<Url, Arc
 
 /// An endpoint: `https`, no user information, no fragment (RFC 6749 §3.1 and §3.2).
 pub(super) fn acceptable(text: &str, config: &Config) -> Option<Url> {
-    Url::parse(text, config.loopback).filter(|url| !url.rest().contains('#'))
+    Url::parse(text, config.loopback).filter(|url| cut(url.rest(), b'#').1.is_none())
 }
 
 fn list<'a>(value: &'a Value<'_>, member: &str) -> Result<Option<&'a [Value<'a>]>, Arc<Error>> {

@@ -99,6 +99,7 @@ impl TokenResponse {
             return Err(Error::ResponseInvalid { part: "access_token".into() }.into());
         };
         let (refresh_token, scope, id_token) = (text("refresh_token")?, text("scope")?, text("id_token")?);
+        let there = |token: &&str| !token.is_empty();
         let expires_in = lifetime(&value)?;
         if !token_type.eq_ignore_ascii_case("bearer") {
             return Err(Error::Unsupported { feature: "a token type other than Bearer" }.into());
@@ -109,9 +110,9 @@ impl TokenResponse {
         Ok(Box::new(Self {
             access_token: Secret::new(access_token),
             expires_in,
-            refresh_token: refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
+            refresh_token: refresh_token.filter(there).map(Secret::new),
             scope: scope.map(|scope| scope_set("", scope)),
-            id_token: id_token.map(Secret::new),
+            id_token: id_token.filter(there).map(Secret::new),
         }))
     }
 }

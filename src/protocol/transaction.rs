@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::json::{self, Value};
+use super::list::cut;
 use super::pkce::CodeVerifier;
 use super::secret::Secret;
 use super::time::Now;
@@ -120,14 +121,11 @@ impl Transaction {
 ///
 /// [`Error::Config`] names `returnTo`.
 pub(super) fn return_target(target: &str) -> Result<(), Arc<Error>> {
-    let path: String = target
-        .bytes()
-        .take_while(|byte| !matches!(byte, b'?' | b'#'))
-        .map(|byte| char::from(byte.to_ascii_lowercase()))
-        .collect();
+    let (path, _) = cut(cut(target, b'#').0, b'?');
+    let begins = |start: &&str| path.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
     let plain = path.starts_with('/')
-        && !["//", "/%5c", "/%2f", "/%09", "/%0a", "/%0d"].iter().any(|start| path.starts_with(start))
-        && !path.contains('\\')
+        && !["//", "/%5c", "/%2f", "/%09", "/%0a", "/%0d"].iter().any(begins)
+        && !path.bytes().any(|byte| byte == b'\\')
         && !target.bytes().any(|byte| byte.is_ascii_control());
     if plain { Ok(()) } else { Err(Error::config("returnTo", "not a path of this origin")) }
 }
