@@ -12,9 +12,12 @@ let last = 0;
 
 /** @type {any} */
 let core;
+/** @type {(error: unknown) => void} */
+let failed;
 
-/** @param {WebAssembly.Module} module */
-export function start(module) {
+/** @param {WebAssembly.Module} module @param {(error: unknown) => void} onFault told of what goes wrong outside of a call */
+export function start(module, onFault) {
+  failed = onFault;
   const host = {
     tell,
     wall: () => Date.now(),
@@ -31,10 +34,11 @@ export function start(module) {
  */
 export const run = (op, args, requests = []) => new Promise((resolve, reject) => begin(op, args, { resolve, reject, requests }));
 
-/** Asks what the core knows at once. @param {string} op @param {Record<string, unknown>} args @returns {string} */
+/** Asks what the core can say at once. It throws a text. @param {string} op @param {Record<string, unknown>} args */
 export function ask(op, args) {
-  let answer = '';
-  begin(op, args, { resolve: (value) => (answer = value), reject() {}, requests: [] });
+  let [answer, error] = ['', ''];
+  begin(op, args, { resolve: (value) => (answer = value), reject: (text) => (error = /** @type {string} */ (text)), requests: [] });
+  if (error) throw error;
   return answer;
 }
 
@@ -56,9 +60,9 @@ function tell(message, id, at, length, octets, count) {
     if (message) reject(text);
     else resolve(response ?? text);
   } else {
-    QUESTIONS[message - 2](JSON.parse(text), octetsAt(octets, count).slice()).then(({ status, head = '', body = new Uint8Array() }) =>
-      core.answer(id, status, ...put(new TextEncoder().encode(head)), ...put(body)),
-    );
+    QUESTIONS[message - 2](JSON.parse(text), octetsAt(octets, count).slice())
+      .then(({ status, head = '', body = new Uint8Array() }) => core.answer(id, status, ...put(new TextEncoder().encode(head)), ...put(body)))
+      .catch(failed);
   }
 }
 

@@ -61,11 +61,12 @@ export async function pass(request, authorization) {
 export async function verify({ key, algorithm, data, beside }, signature) {
   const { subtle } = crypto;
   const octets = (/** @type {string} */ text) => new TextEncoder().encode(text);
-  let status = 2;
+  let [status, body] = [2, new Uint8Array()];
   try {
     const usable = await subtle.importKey('jwk', key, algorithm, false, ['verify']);
+    body = new Uint8Array(await subtle.digest(algorithm.hash ?? 'SHA-512', octets(beside)));
     status = 1;
     if (await subtle.verify(algorithm, usable, signature, octets(data))) status = 0;
   } catch {}
-  return { status, body: new Uint8Array(await subtle.digest(algorithm.hash ?? 'SHA-512', octets(beside))) };
+  return { status, body };
 }

@@ -77,7 +77,7 @@ export function connect(port, wasmUrl, inPage, clients = own) {
           let found = vaults.get(name);
           // A page of a newer release may come with other options; the session of the older one ends with its last tab.
           if (!found || (found.options !== text && !(await isUsed(found)))) {
-            const client = Number(await run('open', { options: text }));
+            const client = Number(ask('open', { options: text })); // at once: another tab may be about to do the same
             if (found) ask('close', { client: found.client });
             found = { client, options: text, ports: new Set(), records: new Map(), answered: new Set() };
           }
@@ -230,7 +230,7 @@ async function contentOf(response) {
 const PIECE = 65536;
 
 /** @param {string} url */
-const load = async (url) => start(await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })));
+const load = async (url) => start(await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })), toPlain);
 
 /** Whether any tab is left: no engine says so of its own accord. @param {Vault} vault @returns {Promise<boolean>} */
 const isUsed = (vault) =>
@@ -288,6 +288,7 @@ function trapped() {
   for (const port of ports) port.postMessage({ event: 'trapped', session: null, reason: 'restarted' });
   ports.clear();
   vaults.clear();
+  loading = undefined;
   if (isWorker) scope.close();
 }
 
