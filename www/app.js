@@ -23,20 +23,6 @@ let settings = await readSettings();
 /** @type {import('../pkg/index.d.ts').Client} */
 let client;
 
-if (settings) {
-  offer(settings);
-  fill(settings);
-  await attempt('Looking for a session', async () => {
-    client = open(settings);
-    await client.start();
-  });
-  showSession(client?.session ?? null, settings.scope);
-} else {
-  byId('state').textContent = 'No provider yet';
-  byId('asked').hidden = true;
-  byId('other').open = true;
-}
-
 byId('sign-in').addEventListener('click', () => signIn());
 byId('sign-out').addEventListener('click', () => attempt('Sign out', () => client.signOut()));
 byId('refresh').addEventListener('click', () => attempt('Refresh', () => client.refresh()));
@@ -67,6 +53,21 @@ byId('own').addEventListener('click', () => {
   forgetSettings();
   location.reload();
 });
+
+// Last: whoever clicks while the session is looked for is heard.
+if (settings) {
+  offer(settings);
+  fill(settings);
+  await attempt('Looking for a session', async () => {
+    client = open(settings);
+    await client.start();
+  });
+  showSession(client?.session ?? null, settings.scope);
+} else {
+  byId('state').textContent = 'No provider yet';
+  byId('asked').hidden = true;
+  byId('other').open = true;
+}
 
 /** @param {import('./settings.js').Settings} settings */
 function open({ issuer, clientId, scope, api, allowLoopbackHttp, tokens }) {
