@@ -105,8 +105,9 @@ story('OUT-10 OUT-11 OUT-12 P0: whatever becomes of the revocation, the user is 
     provider.fail(kind, 'revocation');
     await page.click('button', 'Leave');
     await page.see('Signed out');
-    await page.until('the end of it', async () => provider.count('revocation') > before);
+    await page.until('the revocation', async () => provider.count('revocation') > before);
     provider.recover();
+    await page.see('Told: undefined'); // it is over, and nothing on the page moves any more
     // A browser may try a broken connection again by itself.
     assert.ok(provider.count('revocation') - before <= (kind === 'unreachable' ? 6 : 2), kind);
   }

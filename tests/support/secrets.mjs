@@ -74,7 +74,7 @@ const REACH = `async () => {
     for (const key of Object.keys(storage)) { put(place, key); put(place, storage[key]); }
   }
   put('cookies', document.cookie);
-  put('the DOM', document.documentElement.outerHTML);
+  put('the DOM', document.documentElement?.outerHTML); // there is none while a page makes way for the next
   for (const field of document.querySelectorAll('input, textarea')) put('the DOM', field.value);
   for (const entry of performance.getEntries()) put('performance', entry.name);
   put('the referrer', document.referrer);
