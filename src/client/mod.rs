@@ -6,6 +6,7 @@
 mod bell;
 pub mod host;
 mod lookup;
+mod proof;
 
 use core::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -20,12 +21,11 @@ use crate::protocol::config::{Config, Userinfo};
 use crate::protocol::error::Error;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::jwks::Keys;
-use crate::protocol::jwt::{Algorithms, Unverified, Verified};
+use crate::protocol::jwt::Algorithms;
 use crate::protocol::logout;
-use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::pkce::random_text;
 use crate::protocol::secret::Secret;
-use crate::protocol::session::{Action, Call, Change, Leftover, Proof, Session};
+use crate::protocol::session::{Action, Call, Change, Leftover, Session};
 use crate::protocol::token::{TokenRequest, TokenResponse};
 use crate::protocol::transaction::Transaction;
 use crate::protocol::userinfo;
@@ -333,44 +333,6 @@ impl<H: Host> Client<H> {
             self.change.set(Some(change));
         }
         leftover
-    }
-
-    /// Checks the signature of the ID Token among these, if it is asked for. `keys` are on their way already, or at hand.
-    async fn prove(&self, tokens: &TokenResponse, metadata: &ServerMetadata, keys: Option<H::Answer>) -> Proof {
-        let Some(token) = tokens.id_token.as_ref().filter(|_| self.config.openid) else { return Ok(None) };
-        let beside = tokens.access_token.expose();
-        self.verify(token.expose(), beside, metadata.algorithms, metadata, keys).await.map(Some)
-    }
-
-    async fn verify(
-        &self,
-        token: &str,
-        beside: &str,
-        allowed: Algorithms,
-        metadata: &ServerMetadata,
-        mut keys: Option<H::Answer>,
-    ) -> Result<Verified, Arc<Error>> {
-        let token = Unverified::parse(token, allowed)?;
-        loop {
-            let received = match keys.take() {
-                Some(started) => {
-                    let outcome = started.await;
-                    self.keys.borrow_mut().receive(outcome)
-                }
-                None => Ok(()),
-            };
-            let selected = self.keys.borrow().select(&token, beside);
-            let unknown = match selected {
-                Ok(question) => {
-                    let answer = self.host.verify(question).await;
-                    return token.accept(answer);
-                }
-                Err(error) => error,
-            };
-            received?;
-            let request = self.keys.borrow_mut().again(metadata, self.host.now()).ok_or(unknown)?;
-            keys = Some(self.host.send(request, self.config.timeout));
-        }
     }
 
     /// Returns when the access token may be attached.

@@ -1,0 +1,62 @@
+//! Proof of who issued a token: its signature, by one of the provider's keys.
+
+use std::sync::Arc;
+
+use super::Client;
+use super::host::Host;
+use crate::protocol::error::Error;
+use crate::protocol::jwt::{Algorithms, Unverified, Verified};
+use crate::protocol::metadata::ServerMetadata;
+use crate::protocol::session::Proof;
+use crate::protocol::token::TokenResponse;
+
+impl<H: Host> Client<H> {
+    /// Checks the signature of the ID Token among these, if it is asked for. `keys` are on their way already, or at hand.
+    pub(super) async fn prove(
+        &self,
+        tokens: &TokenResponse,
+        metadata: &ServerMetadata,
+        keys: Option<H::Answer>,
+    ) -> Proof {
+        let Some(token) = tokens.id_token.as_ref().filter(|_| self.config.openid) else { return Ok(None) };
+        let beside = tokens.access_token.expose();
+        self.verify(token.expose(), beside, metadata.algorithms, metadata, keys).await.map(Some)
+    }
+
+    /// Checks the signature of a token by the provider's keys, which are asked for once more if they do not have the right
+    /// one. The text beside it is hashed by the hash function of the signature.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IdTokenInvalid`], and what can go wrong on the way to the keys.
+    pub(super) async fn verify(
+        &self,
+        token: &str,
+        beside: &str,
+        allowed: Algorithms,
+        metadata: &ServerMetadata,
+        mut keys: Option<H::Answer>,
+    ) -> Result<Verified, Arc<Error>> {
+        let token = Unverified::parse(token, allowed)?;
+        loop {
+            let received = match keys.take() {
+                Some(started) => {
+                    let outcome = started.await;
+                    self.keys.borrow_mut().receive(outcome)
+                }
+                None => Ok(()),
+            };
+            let selected = self.keys.borrow().select(&token, beside);
+            let unknown = match selected {
+                Ok(question) => {
+                    let answer = self.host.verify(question).await;
+                    return token.accept(answer);
+                }
+                Err(error) => error,
+            };
+            received?;
+            let request = self.keys.borrow_mut().again(metadata, self.host.now()).ok_or(unknown)?;
+            keys = Some(self.host.send(request, self.config.timeout));
+        }
+    }
+}
