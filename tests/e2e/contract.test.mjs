@@ -122,8 +122,12 @@ story('FETCH-34 P0: signed out, calls and renewals say that somebody has to sign
 story('signing out when nobody is signed in does no harm', APP, async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
+  await page.run('async () => void (globalThis.before = true)');
   const answer = await page.run(`async () => Promise.race([told(client.signOut()), new Promise((done) => setTimeout(done, 3000, { value: 'left' }))])`).catch(() => ({}));
   assert.equal(answer.code, undefined);
+  // The provider knows nobody either, and sends the page back.
+  await page.until('the page to be another', () => page.run('async () => !globalThis.before').catch(() => false));
+  await page.see('Signed out');
   assert.equal(provider.count('revocation'), 0);
 });
 
