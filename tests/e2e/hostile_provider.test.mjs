@@ -60,10 +60,13 @@ story('DISC P0: addresses that are none bring nobody to a provider', HOSTILE, as
   ];
   for (const [id, change] of rows) await play(stage, id, change, { poison: ['alert'] });
 
-  await fresh(stage);
-  provider.change = metadata({ end_session_endpoint: 'javascript:document.title="evil"' });
-  assert.equal(await signIn(stage), 'ok', 'DISC-30: signing in works all the same');
-  assert.equal(await outcome(stage, 'async () => client.signOut()'), 'url_rejected', 'DISC-30');
+  for (const url of ['javascript:document.title="evil"', 'http://as.test/x']) {
+    await fresh(stage);
+    provider.change = metadata({ end_session_endpoint: url });
+    assert.equal(await signIn(stage), 'ok', 'DISC-30: signing in works all the same');
+    assert.equal(await outcome(stage, 'async () => client.signOut()'), 'url_rejected', 'DISC-30 OUT-07');
+    assert.equal(await stage.page.run('async () => client.session'), null, 'OUT-07: SO');
+  }
   assert.notEqual(await stage.page.driver.getTitle(), 'evil');
 });
 
@@ -84,6 +87,41 @@ story('DISC TOK, the connection: a provider that cannot be reached well is told 
   const before = provider.count(WELL_KNOWN);
   const all = await stage.page.run('async () => Promise.all(Array.from({ length: 20 }, () => client.preload())).then((all) => all.length)');
   assert.deepEqual([all, provider.count(WELL_KNOWN) - before], [20, 1], 'DISC-42: RQ1');
+});
+
+story('REQ P0: what is sent to the provider is what it has to be, and new each time', HOSTILE, async (stage) => {
+  const { page, provider, site } = stage;
+  const sent = () => provider.last('/authorize').query;
+  const drawn = () => ['state', 'nonce', 'code_challenge'].map((name) => sent().get(name));
+
+  await signedIn(stage);
+  const fixed = { response_type: 'code', client_id: site.settings.config.clientId, redirect_uri: site.url, scope: 'openid read', code_challenge_method: 'S256' };
+  for (const [name, value] of Object.entries(fixed)) assert.deepEqual(sent().getAll(name), [value], `REQ-01: ${name}`);
+  for (const name of ['state', 'nonce', 'code_challenge']) assert.equal(sent().getAll(name).length, 1, `REQ-01: ${name}`);
+  assert.equal(sent().get('code_challenge').length, 43, 'REQ-01');
+  for (const name of ['code_verifier', 'client_secret']) assert.ok(!sent().has(name), `REQ-01: ${name}`);
+
+  const before = provider.count('/authorize');
+  const targets = ['https://evil.test', '//evil.test', '/\\evil.test', '\\\\evil.test', '/%09/evil.test', '/\t/evil.test', 'https:evil.test', 'https://app.test@evil.test', 'https://app.test.evil.test', 'javascript:alert(1)', '/%5cevil.test', '///evil.test'];
+  for (const target of targets) {
+    assert.equal(await outcome(stage, `async () => client.signIn({ returnTo: ${JSON.stringify(target)} })`), 'config_error', `REQ-07: ${target}`);
+  }
+  assert.equal(provider.count('/authorize'), before, 'REQ-07: NQ');
+
+  await fresh(stage);
+  provider.change = callback({ code: null, error: 'server_error' });
+  assert.equal(await signIn(stage), 'authorization_error', 'REQ-11');
+  const first = drawn();
+  provider.change = {};
+  assert.equal(await signIn(stage), 'ok', 'REQ-11');
+  for (const value of drawn()) assert.ok(!first.includes(value), 'REQ-11: drawn anew');
+
+  await fresh(stage);
+  await page.goto(`${site.url}?state=A&code_verifier=B&nonce=C&session=D`);
+  await settled(stage);
+  assert.equal(await signIn(stage), 'ok', 'REQ-17');
+  const form = provider.last('/token').form;
+  for (const value of [...drawn(), form.code_verifier]) assert.ok(value.length > 20, 'REQ-17: none of the four');
 });
 
 story('CB P0: responses of others are not accepted', HOSTILE, async (stage) => {
