@@ -8,6 +8,16 @@ use crate::support::signing::{self, base64url, honest_keys, jwt, r1, set};
 use crate::support::{METADATA, claims, discover, transaction};
 use crate::{by_e1, reason, reason_of, reason_with, why};
 
+/// The algorithms of RSA keys (RFC 7518 §3.3, §3.5), and how they are computed here.
+const RSA: [(&str, &dyn signature::RsaEncoding); 6] = [
+    ("RS256", &signature::RSA_PKCS1_SHA256),
+    ("RS384", &signature::RSA_PKCS1_SHA384),
+    ("RS512", &signature::RSA_PKCS1_SHA512),
+    ("PS256", &signature::RSA_PSS_SHA256),
+    ("PS384", &signature::RSA_PSS_SHA384),
+    ("PS512", &signature::RSA_PSS_SHA512),
+];
+
 #[test]
 fn idt_02_a_flipped_bit_is_noticed() {
     let token = by_e1(r#"{"alg":"ES256","kid":"e1"}"#);
@@ -50,14 +60,6 @@ fn idt_03_04_05_09_68_algorithms_that_prove_nothing_are_refused() {
 /// OpenID Connect Core §3.1.3.6, for an access token that is `a`.
 #[test]
 fn idt_38_at_hash_is_of_the_hash_function_of_the_signature() {
-    let rsa: [(&str, &'static dyn signature::RsaEncoding); 6] = [
-        ("RS256", &signature::RSA_PKCS1_SHA256),
-        ("RS384", &signature::RSA_PKCS1_SHA384),
-        ("RS512", &signature::RSA_PKCS1_SHA512),
-        ("PS256", &signature::RSA_PSS_SHA256),
-        ("PS384", &signature::RSA_PSS_SHA384),
-        ("PS512", &signature::RSA_PSS_SHA512),
-    ];
     let halves = [&digest::SHA256, &digest::SHA384, &digest::SHA512]
         .map(|function| digest::digest(function, b"a"))
         .map(|hash| base64url(&hash.as_ref()[..hash.as_ref().len() / 2]));
@@ -69,7 +71,7 @@ fn idt_38_at_hash_is_of_the_hash_function_of_the_signature() {
         let answer = signing::check(&keys.select(&token, "a")?);
         signing::identify(token.accept(answer).map(Some), &transaction(), 5)
     };
-    for (row, (alg, padding)) in rsa.into_iter().enumerate() {
+    for (row, (alg, padding)) in RSA.into_iter().enumerate() {
         for (column, half) in halves.iter().enumerate() {
             let claims = claims(&[("at_hash", &format!("\"{half}\""))]);
             let token = signing::sign_rsa(padding, &format!(r#"{{"alg":"{alg}"}}"#), claims);
@@ -87,16 +89,8 @@ fn idt_38_at_hash_is_of_the_hash_function_of_the_signature() {
 
 #[test]
 fn every_algorithm_of_a_list_is_accepted_and_no_other() {
-    let rsa: [(&str, &'static dyn signature::RsaEncoding); 6] = [
-        ("RS256", &signature::RSA_PKCS1_SHA256),
-        ("RS384", &signature::RSA_PKCS1_SHA384),
-        ("RS512", &signature::RSA_PKCS1_SHA512),
-        ("PS256", &signature::RSA_PSS_SHA256),
-        ("PS384", &signature::RSA_PSS_SHA384),
-        ("PS512", &signature::RSA_PSS_SHA512),
-    ];
     let set = set(&[r1("")]);
-    for (alg, padding) in rsa {
+    for (alg, padding) in RSA {
         let token = signing::sign_rsa(padding, &format!(r#"{{"alg":"{alg}"}}"#), claims(&[]));
         for (listed, expected) in [(alg, None), ("EdDSA", Some("alg"))] {
             let list = format!(r#"["none","{listed}","HS256"]"#);
