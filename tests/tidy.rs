@@ -47,8 +47,10 @@ fn every_module_of_the_page_says_first_what_it_is() {
 }
 
 #[test]
-fn the_protocol_names_no_browser() {
-    for path in files(&[".rs"]).iter().filter(|path| path.to_string_lossy().contains("src/protocol")) {
+fn protocol_and_client_name_no_browser() {
+    let pure =
+        |path: &&PathBuf| ["src/protocol", "src/client"].iter().any(|room| path.to_string_lossy().contains(room));
+    for path in files(&[".rs"]).iter().filter(pure) {
         for word in ["wasm_bindgen", "js_sys", "web_sys", "gloo", "SystemTime", "Instant", "getrandom", "format!"] {
             let shipped = text(path);
             let shipped = shipped.split("#[cfg(test)]").next().unwrap_or_default();

@@ -129,10 +129,14 @@ impl Here {
         format!("https://app.test/cb?{}", self.0.borrow_mut().provider.authorize(url))
     }
 
-    fn sign_in(&self, client: &Client<Self>) {
+    /// The address that a user comes back to from a sign-in, and what was kept meanwhile.
+    fn there_and_back(&self, client: &Client<Self>) -> (String, String) {
         let request = self.finish(client.begin(SIGN_IN)).expect("a request");
-        let address = self.way_back(&request.url);
-        let record = request.transaction.to_record();
+        (self.way_back(&request.url), request.transaction.to_record())
+    }
+
+    fn sign_in(&self, client: &Client<Self>) {
+        let (address, record) = self.there_and_back(client);
         let outcome = self.finish(client.complete(&address, Some(&record), false, true));
         assert!(matches!(outcome, Ok(Completion::ReturnTo(_))), "{outcome:?}");
         assert_eq!(client.take_change(), Some(Change::SignedIn));
@@ -178,8 +182,7 @@ fn metadata_are_asked_for_once_however_many_wait() {
 fn keys_are_asked_for_beside_the_tokens() {
     let here = Here::new();
     let client = here.client();
-    let request = here.finish(client.begin(SIGN_IN)).expect("a request");
-    let (address, record) = (here.way_back(&request.url), request.transaction.to_record());
+    let (address, record) = here.there_and_back(&client);
     let mut future: Waiting<'_, _> = Box::pin(client.complete(&address, Some(&record), false, true));
     assert!(poll(&mut future).is_pending());
     assert_eq!(here.on_the_wire(), ["https://as.test/jwks", "https://as.test/token"]);
@@ -262,8 +265,7 @@ fn what_may_not_have_the_token_gets_no_pass() {
 fn a_sign_out_overtakes_a_sign_in() {
     let here = Here::new();
     let client = here.client();
-    let request = here.finish(client.begin(SIGN_IN)).expect("a request");
-    let (address, record) = (here.way_back(&request.url), request.transaction.to_record());
+    let (address, record) = here.there_and_back(&client);
     let mut future: Waiting<'_, _> = Box::pin(client.complete(&address, Some(&record), false, true));
     assert!(poll(&mut future).is_pending());
     assert_eq!(here.finish(client.end(None)).ok(), Some(None));
@@ -300,9 +302,9 @@ fn cb_44_beside_other_providers_the_redirect_page_tells_who_answered() {
         let here = Here::new();
         change(&mut here.0.borrow_mut().provider.metadata, &silent);
         let client = here.client();
-        let request = here.finish(client.begin(SIGN_IN)).expect("a request");
-        let address = here.way_back(&request.url).replace("https://app.test/cb", page);
-        let outcome = here.finish(client.complete(&address, Some(&request.transaction.to_record()), false, alone));
+        let (address, record) = here.there_and_back(&client);
+        let address = address.replace("https://app.test/cb", page);
+        let outcome = here.finish(client.complete(&address, Some(&record), false, alone));
         assert_eq!(code(&outcome), expected, "{page} {alone}");
         assert_eq!(here.asked(Place::Token), usize::from(expected.is_none()), "{page} {alone}");
     }
