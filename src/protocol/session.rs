@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::config::Config;
 use super::error::Error;
+use super::foreign::Secrets;
 use super::http::HttpRequest;
 use super::id_token::Identity;
 use super::json::{self, Value};
@@ -101,7 +102,7 @@ pub struct Session {
 struct Live {
     issuer: String,
     identity: Option<Identity>,
-    /// As it came, for the provider to recognise; only where the app asked for that.
+    /// As it came, for the provider to recognize.
     id_token: Option<Secret>,
     scope: String,
     access_token: Secret,
@@ -173,8 +174,12 @@ impl Session {
         config: &Config,
         now: Now,
     ) -> (Result<Change, Arc<Error>>, Leftover) {
+        // The nonce is a claim, and spent.
+        let secrets = tokens.secrets.clone().without(&transaction.nonce);
         let identity = match proof {
-            Ok(Some(token)) => Identity::from_sign_in(token, transaction, config, now).map(Some),
+            Ok(Some(token)) => Identity::from_sign_in(token, transaction, config, now)
+                .and_then(|identity| identity.cleared(&secrets))
+                .map(Some),
             Ok(None) if config.openid => Err(Error::IdTokenInvalid { reason: "missing" }.into()),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
@@ -191,9 +196,9 @@ impl Session {
         let earlier = self.forget();
         let leftover = if change == Change::UserChanged { earlier } else { Leftover::new() };
         let mut live = Box::new(Live {
-            issuer: transaction.issuer.clone(),
+            issuer: config.issuer.clone(),
             identity,
-            id_token: tokens.id_token.clone().filter(|_| config.id_token_hint),
+            id_token: tokens.id_token.clone(),
             scope: transaction.scope.clone(),
             access_token: Secret::new(""),
             refresh_token: None,
@@ -295,7 +300,7 @@ impl Session {
             Ok(()) => (Ok(Change::Renewed), Leftover::new()),
             Err(error) => {
                 let ends = match &*error {
-                    Error::TokenRefused(said) => said.error == "invalid_grant",
+                    Error::TokenRefused(said) => said.error.as_str() == "invalid_grant",
                     error => matches!(error, Error::IdTokenInvalid { .. }),
                 };
                 if ends {
@@ -358,7 +363,14 @@ impl Session {
         Some(&self.live.as_ref()?.identity.as_ref()?.sub)
     }
 
-    /// The ID Token of the sign-in, where it was to be kept.
+    /// The tokens of the session, which no text of a server may tell a page.
+    pub fn secrets(&self) -> Secrets {
+        let Some(live) = &self.live else { return Secrets::default() };
+        let others = [&live.refresh_token, &live.id_token];
+        Secrets::new(others.into_iter().flatten().chain([&live.access_token]))
+    }
+
+    /// The ID Token of the sign-in.
     pub fn id_token(&self) -> Option<&Secret> {
         self.live.as_ref()?.id_token.as_ref()
     }
@@ -394,7 +406,7 @@ impl Session {
             }
         }
         view.push_str(",\"claims\":");
-        view.push_str(identity.map_or("{}", |id| &id.claims));
+        view.push_str(identity.map_or("{}", |id| &id.shown));
         view.push('}');
         Some(view)
     }
@@ -410,7 +422,7 @@ fn renew(
 ) -> Result<(), Arc<Error>> {
     match (proof, &live.identity) {
         (Ok(Some(token)), Some(earlier)) => {
-            let identity = Identity::from_refresh(token, earlier, &live.issuer, config, now)?;
+            let identity = Identity::from_refresh(token, earlier, config, now)?.cleared(&tokens.secrets)?;
             live.identity = Some(identity);
         }
         (Err(error), _) if matches!(*error, Error::IdTokenInvalid { .. }) => return Err(error),

@@ -11,11 +11,13 @@ use std::task::{Context, Poll, Waker};
 use valet_key::client::host::Host;
 use valet_key::client::{Client, Completion, Pass};
 use valet_key::protocol::authorization_request::SignIn;
+use valet_key::protocol::authorization_response::RedirectPage;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::http::HttpRequest;
 use valet_key::protocol::jwt::{Signature, Verification};
 use valet_key::protocol::session::Change;
 use valet_key::protocol::time::Now;
+use valet_key::protocol::transaction::Transaction;
 
 use crate::hostile::provider::{Answer, Place, Provider, change};
 use crate::support::{self, SIGN_IN, at, code, options, signing};
@@ -26,6 +28,8 @@ struct World {
     wire: VecDeque<(HttpRequest, Slot)>,
     seconds: i64,
     drawn: u8,
+    /// What the app was told, in order.
+    changes: Vec<Change>,
 }
 
 type Slot = Rc<RefCell<Option<Answer>>>;
@@ -62,6 +66,14 @@ impl Host for Here {
         at(self.0.borrow().seconds)
     }
 
+    fn origin(&self) -> String {
+        support::ORIGIN.into()
+    }
+
+    fn changed(&self, change: Change, _: Option<String>) {
+        self.0.borrow_mut().changes.push(change);
+    }
+
     fn entropy(&self) -> Result<[u8; 32], Arc<Error>> {
         let mut world = self.0.borrow_mut();
         world.drawn += 1;
@@ -72,7 +84,13 @@ impl Host for Here {
 impl Here {
     fn new() -> Self {
         let provider = Provider::perfect("https://as.test");
-        Self(Rc::new(RefCell::new(World { provider, wire: VecDeque::new(), seconds: 0, drawn: 0 })))
+        Self(Rc::new(RefCell::new(World {
+            provider,
+            wire: VecDeque::new(),
+            seconds: 0,
+            drawn: 0,
+            changes: Vec::new(),
+        })))
     }
 
     fn client(&self) -> Client<Self> {
@@ -89,6 +107,11 @@ impl Here {
             _ => world.provider.answer(&request),
         };
         *slot.borrow_mut() = Some(answer);
+    }
+
+    /// The last change since this was asked before.
+    fn take_change(&self) -> Option<Change> {
+        self.0.borrow_mut().changes.drain(..).next_back()
     }
 
     fn on_the_wire(&self) -> Vec<String> {
@@ -130,16 +153,16 @@ impl Here {
     }
 
     /// The address that a user comes back to from a sign-in, and what was kept meanwhile.
-    fn there_and_back(&self, client: &Client<Self>) -> (String, String) {
+    fn there_and_back(&self, client: &Client<Self>) -> (String, Box<Transaction>) {
         let request = self.finish(client.begin(SIGN_IN)).expect("a request");
-        (self.way_back(&request.url), request.transaction.to_record())
+        (self.way_back(&request.url), request.transaction)
     }
 
     fn sign_in(&self, client: &Client<Self>) {
-        let (address, record) = self.there_and_back(client);
-        let outcome = self.finish(client.complete(&address, Some(&record), false, true));
+        let (address, transaction) = self.there_and_back(client);
+        let outcome = self.finish(client.complete(&address, Some(transaction), false, RedirectPage::OfOneProvider));
         assert!(matches!(outcome, Ok(Completion::ReturnTo(_))), "{outcome:?}");
-        assert_eq!(client.take_change(), Some(Change::SignedIn));
+        assert_eq!(self.take_change(), Some(Change::SignedIn));
     }
 }
 
@@ -182,8 +205,9 @@ fn metadata_are_asked_for_once_however_many_wait() {
 fn keys_are_asked_for_beside_the_tokens() {
     let here = Here::new();
     let client = here.client();
-    let (address, record) = here.there_and_back(&client);
-    let mut future: Waiting<'_, _> = Box::pin(client.complete(&address, Some(&record), false, true));
+    let (address, transaction) = here.there_and_back(&client);
+    let mut future: Waiting<'_, _> =
+        Box::pin(client.complete(&address, Some(transaction), false, RedirectPage::OfOneProvider));
     assert!(poll(&mut future).is_pending());
     assert_eq!(here.on_the_wire(), ["https://as.test/jwks", "https://as.test/token"]);
     assert!(matches!(here.finish(future), Ok(Completion::ReturnTo(path)) if path == "/here?x=1#y"));
@@ -201,7 +225,7 @@ fn a_hundred_calls_share_one_renewal() {
         (0..100).map(|_| Box::pin(client.admit("https://api.test/v1/x", false)) as Waiting<'_, _>).collect();
     let passes: Vec<Pass> = here.finish_all(calls).into_iter().map(|pass| pass.expect("a pass")).collect();
     assert_eq!(here.asked(Place::Refresh), 1);
-    assert_eq!(client.take_change(), Some(Change::Renewed));
+    assert_eq!(here.take_change(), Some(Change::Renewed));
     let first = passes[0].authorization.expose().to_owned();
     assert!(passes.iter().all(|pass| pass.authorization.expose() == first), "one token for all");
 }
@@ -220,7 +244,7 @@ fn a_renewal_that_fails_leaves_the_token_that_is_good() {
     assert_eq!(here.asked(Place::Refresh), 2, "a call asks for no other token");
     here.0.borrow_mut().provider.repair();
     assert_eq!(code(&here.finish(client.refresh())), None);
-    assert_eq!(client.take_change(), Some(Change::Renewed));
+    assert_eq!(here.take_change(), Some(Change::Renewed));
 
     let bare = Here::new();
     change(&mut bare.0.borrow_mut().provider.token, &[("refresh_token", "\"\"")]);
@@ -265,12 +289,13 @@ fn what_may_not_have_the_token_gets_no_pass() {
 fn a_sign_out_overtakes_a_sign_in() {
     let here = Here::new();
     let client = here.client();
-    let (address, record) = here.there_and_back(&client);
-    let mut future: Waiting<'_, _> = Box::pin(client.complete(&address, Some(&record), false, true));
+    let (address, transaction) = here.there_and_back(&client);
+    let mut future: Waiting<'_, _> =
+        Box::pin(client.complete(&address, Some(transaction), false, RedirectPage::OfOneProvider));
     assert!(poll(&mut future).is_pending());
     assert_eq!(here.finish(client.end(None)).ok(), Some(None));
     assert_eq!(code(&here.finish(future)), Some("cancelled"));
-    assert_eq!((client.session(), client.take_change()), (None, None));
+    assert_eq!((client.session(), here.take_change()), (None, None));
     assert_eq!(here.asked(Place::Revocation), 2, "its tokens are nobody's");
 }
 
@@ -287,36 +312,60 @@ fn userinfo_renews_a_refused_token() {
     assert!(client.session().is_some());
 }
 
-/// CB-14 and CB-44: a provider that does not say who answers is known by its redirect page, or not at all.
+/// CB-14 and CB-44: a provider that does not name itself is known by its redirect page, or not at all.
 #[test]
-fn cb_44_beside_other_providers_the_redirect_page_tells_who_answered() {
+fn cb_44_the_redirect_page_tells_whose_response_came() {
+    use RedirectPage::{OfOneProvider, Shared};
     let silent = [("-authorization_response_iss_parameter_supported", "")];
     let rows = [
-        ("https://app.test/cb", true, None),
-        ("https://app.test/other", true, None),
-        ("https://app.test/cb", false, None),
-        ("https://app.test/other", false, Some("iss_mismatch")),
-        ("https://app.test/cb/", false, Some("iss_mismatch")),
+        ("https://app.test/cb?", OfOneProvider, None),
+        ("https://app.test/other?", OfOneProvider, Some("iss_mismatch")),
+        ("https://app.test/cb/?", OfOneProvider, Some("iss_mismatch")),
+        ("https://app.test/cb?second&", OfOneProvider, Some("iss_mismatch")),
+        ("https://app.test:444/cb?", OfOneProvider, Some("iss_mismatch")),
+        ("https://other.test/cb?", OfOneProvider, Some("iss_mismatch")),
+        ("https://app.test/cb?", Shared, Some("iss_mismatch")),
     ];
-    for (page, alone, expected) in rows {
+    for (page, others, expected) in rows {
         let here = Here::new();
         change(&mut here.0.borrow_mut().provider.metadata, &silent);
         let client = here.client();
-        let (address, record) = here.there_and_back(&client);
-        let address = address.replace("https://app.test/cb", page);
-        let outcome = here.finish(client.complete(&address, Some(&record), false, alone));
-        assert_eq!(code(&outcome), expected, "{page} {alone}");
-        assert_eq!(here.asked(Place::Token), usize::from(expected.is_none()), "{page} {alone}");
+        let (address, transaction) = here.there_and_back(&client);
+        let address = address.replace("https://app.test/cb?", page);
+        let outcome = here.finish(client.complete(&address, Some(transaction), false, others));
+        assert_eq!(code(&outcome), expected, "{page} {others:?}");
+        assert_eq!(here.asked(Place::Token), usize::from(expected.is_none()), "{page} {others:?}");
     }
 
     let here = Here::new();
     let client = here.client();
-    assert_eq!(code(&here.finish(client.begin(SignIn { alone: false, ..SIGN_IN }))), None, "it names itself");
+    assert_eq!(code(&here.finish(client.begin(SignIn { shared: true, ..SIGN_IN }))), None, "it names itself");
     let here = Here::new();
     change(&mut here.0.borrow_mut().provider.metadata, &silent);
     let client = here.client();
-    let outcome = here.finish(client.begin(SignIn { alone: false, ..SIGN_IN }));
+    let outcome = here.finish(client.begin(SignIn { shared: true, ..SIGN_IN }));
     assert!(
         matches!(outcome, Err(error) if matches!(&*error, Error::Config { option, .. } if option == "redirectUri"))
     );
+}
+
+#[test]
+fn what_a_redirect_page_has_in_its_query_stands_before_the_response() {
+    let rows = [
+        ("https://app.test/cb?a=1&b=%C3%A4", "", None),
+        ("https://app.test/cb?a=1&b=%C3%A4", "&unknown=1", None),
+        ("https://app.test/cb?", "", None),
+        ("https://app.test/cb?a=1", "", None),
+    ];
+    for (redirect_uri, after, expected) in rows {
+        let here = Here::new();
+        let client = here.client();
+        let request = here.finish(client.begin(SignIn { redirect_uri, ..SIGN_IN })).expect("a request");
+        let query = here.0.borrow_mut().provider.authorize(&request.url);
+        let separator = if redirect_uri.contains("?a") { "&" } else { "" };
+        let address = format!("{redirect_uri}{separator}{query}{after}");
+        let outcome =
+            here.finish(client.complete(&address, Some(request.transaction), false, RedirectPage::OfOneProvider));
+        assert_eq!(code(&outcome), expected, "{address}");
+    }
 }

@@ -1,0 +1,317 @@
+//! The messages of a vault: of its ports, and of other vaults. Each is one JSON object with `op`, and gives a text.
+//!
+//! Whatever a port says, it acts on the one client of its own. `docs/security.md` lists what each message can bring about.
+
+use core::cell::RefCell;
+use core::future::Future;
+use std::sync::Arc;
+
+use super::{Kept, News, Vault};
+use crate::client::host::Host;
+use crate::client::{Client, Completion};
+use crate::protocol::authorization_request::SignIn;
+use crate::protocol::authorization_response::RedirectPage;
+use crate::protocol::error::Error;
+use crate::protocol::json::{Value, write_member};
+use crate::protocol::secret::Secret;
+
+/// What a vault asks of the worker that it lives in, besides what each client asks of its [`Host`].
+pub trait Worker: Host + Clone {
+    /// The same place, for one client of the vault.
+    #[must_use]
+    fn for_client(&self, client: u32) -> Self;
+
+    /// Sends the app's own request of a call with the token attached, and gives its status. The response is the page's.
+    ///
+    /// The outcome is [`Error::Cancelled`] if the app aborted it, [`Error::Network`] if there is no response.
+    fn forward(&self, call: u32, url: &str, authorization: &Secret) -> impl Future<Output = Result<i32, Arc<Error>>>;
+
+    /// Asks the API of a call ahead of the token, without a token.
+    fn ask_ahead(&self, call: u32);
+
+    /// Tells the other vaults of the origin.
+    fn tell(&self, news: &str);
+}
+
+/// What a message gives: a text, empty for nothing.
+pub type Outcome = Result<String, Arc<Error>>;
+
+/// The word for what is so; the word for what is not is empty.
+const YES: &str = "yes";
+
+/// Sign-in options that have a name of ours, and their registered spelling.
+const OPTIONS: [(&str, &str); 8] = [
+    ("acrValues", "acr_values"),
+    ("claims", "claims"),
+    ("claimsLocales", "claims_locales"),
+    ("display", "display"),
+    ("loginHint", "login_hint"),
+    ("maxAge", "max_age"),
+    ("prompt", "prompt"),
+    ("uiLocales", "ui_locales"),
+];
+
+/// One message, read.
+struct Message<'a>(Value<'a>);
+
+impl Message<'_> {
+    fn given(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.given(name).unwrap_or_default()
+    }
+
+    fn says(&self, name: &str) -> bool {
+        self.0.get(name) == Some(&Value::Bool(true))
+    }
+
+    fn others(&self) -> RedirectPage {
+        if self.says("shared") { RedirectPage::Shared } else { RedirectPage::OfOneProvider }
+    }
+}
+
+/// Does what a message says. `call` is its number, by which the worker knows the app's own request of a `fetch`.
+///
+/// # Errors
+///
+/// Those of the operation.
+pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32, message: &str) -> Outcome {
+    let message = Message(Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?);
+    let number = message.0.get("port").and_then(Value::as_integer);
+    let port = number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
+    match message.text("op") {
+        "configure" => {
+            let make = |number| worker.for_client(number);
+            vault.borrow_mut().configure(port, message.text("options"), make)?;
+            return Ok(String::new());
+        }
+        "leave" => {
+            vault.borrow_mut().leave(port);
+            return Ok(String::new());
+        }
+        "heard" => {
+            heard(vault, &message);
+            return Ok(String::new());
+        }
+        _ => {}
+    }
+    let client = vault.borrow().client(port)?;
+    match message.text("op") {
+        "prepare" => client.prepare().await?,
+        "begin" => return begin(vault, worker, port, &client, &message).await,
+        "abandon" => drop(vault.borrow_mut().abandon(port, message.text("state"))),
+        "complete" => return complete(vault, worker, port, &client, &message).await,
+        "session" => {
+            client.completed().await;
+            return Ok(client.session().unwrap_or_default());
+        }
+        "refresh" => {
+            client.refresh().await?;
+            return Ok(client.session().unwrap_or_default());
+        }
+        "userinfo" => return client.userinfo(message.given("sub")).await,
+        "accessToken" => {
+            client.completed().await;
+            return client.access_token().await;
+        }
+        "fetch" => fetch(worker, call, &client, &message).await?,
+        "end" => return end(vault, worker, port, &client, message.given("returnTo")).await,
+        "frontChannel" => return Ok(front_channel(vault, worker, message.text("query"))),
+        _ => return Err(Error::unexpected("no such operation")),
+    }
+    Ok(String::new())
+}
+
+/// Gives `{ url, state, record }`, without the record for a sign-in in another window: that one never leaves the vault.
+async fn begin<W: Worker>(
+    vault: &RefCell<Vault<W>>,
+    worker: &W,
+    port: u32,
+    client: &Client<W>,
+    message: &Message<'_>,
+) -> Outcome {
+    let params = &read_options(message.0.get("options"))?;
+    let in_window = message.says("inWindow");
+    let sign_in = SignIn {
+        redirect_uri: message.text("redirectUri"),
+        scope: message.text("scope"),
+        return_to: message.text("returnTo"),
+        params,
+        in_window,
+        shared: message.says("shared"),
+    };
+    let request = client.begin(sign_in).await?;
+    let state = request.transaction.state.expose();
+    let mut begun = object(&[("url", &request.url), ("state", state)]);
+    if !in_window {
+        begun = object(&[("url", &request.url), ("state", state), ("record", &request.transaction.to_record())]);
+    }
+    vault.borrow_mut().keep(port, *request.transaction, worker.now());
+    Ok(begun)
+}
+
+/// Gives `{ returnTo }` or `{ returnTo, declined }`; `{}` if there was nothing to complete.
+async fn complete<W: Worker>(
+    vault: &RefCell<Vault<W>>,
+    worker: &W,
+    port: u32,
+    client: &Client<W>,
+    message: &Message<'_>,
+) -> Outcome {
+    let kept = vault.borrow_mut().take(port, message.text("state"), message.given("record"), worker.now());
+    let transaction = match kept {
+        Kept::Spent => return Ok(object(&[])),
+        Kept::Nothing => None,
+        Kept::Transaction(transaction) => Some(transaction),
+    };
+    let before = client.subject();
+    let was_signed_in = client.is_signed_in();
+    let address = message.text("address");
+    let completion = client.complete(address, transaction, message.says("pending"), message.others()).await?;
+    Ok(match completion {
+        Completion::Ignored => object(&[]),
+        Completion::Declined(path) => object(&[("returnTo", &path), ("declined", YES)]),
+        Completion::ReturnTo(path) => {
+            let after = client.subject();
+            if was_signed_in && before != after {
+                ended(vault, worker, client, before.as_deref());
+            }
+            if let Some(sub) = &after {
+                let identity = client.config().identity();
+                worker.tell(&object(&[("news", "signedIn"), ("identity", &identity), ("sub", sub)]));
+            }
+            object(&[("returnTo", &path)])
+        }
+    })
+}
+
+/// Sends the app's request of this call. An API that refuses the token gets it again with another one, unless it can be
+/// sent only `once`.
+async fn fetch<W: Worker>(worker: &W, call: u32, client: &Client<W>, message: &Message<'_>) -> Result<(), Arc<Error>> {
+    let url = message.text("url");
+    if client.is_completing() && client.is_warm(url) {
+        worker.ask_ahead(call);
+    }
+    client.completed().await;
+    let pass = client.admit(url, message.says("credentials")).await?;
+    let status = worker.forward(call, url, &pass.authorization).await?;
+    if status == 401
+        && client.refused(&pass)
+        && !message.says("once")
+        && let Some(pass) = client.admit_again(pass).await?
+    {
+        worker.forward(call, url, &pass.authorization).await?;
+    }
+    Ok(())
+}
+
+/// Gives the address at which the provider ends its own session, if it has one and the page may go there.
+async fn end<W: Worker>(
+    vault: &RefCell<Vault<W>>,
+    worker: &W,
+    port: u32,
+    client: &Client<W>,
+    return_to: Option<&str>,
+) -> Outcome {
+    client.check_return(return_to)?;
+    vault.borrow_mut().abandon_all(port);
+    let subject = client.subject();
+    let session = client.forget();
+    ended(vault, worker, client, subject.as_deref());
+    Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default())
+}
+
+/// Ends the sessions of a user with the other clients of the same registration, here and in other vaults.
+fn ended<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, client: &Client<W>, sub: Option<&str>) {
+    let others = vault.borrow().of_the_same_user(client, sub);
+    others.iter().for_each(Client::end_unheard);
+    let config = client.config();
+    let mut news = vec![("news", "ended"), ("provider", config.provider()), ("clientId", &config.client_id)];
+    news.extend(sub.map(|sub| ("sub", sub)));
+    worker.tell(&object(&news));
+}
+
+/// Ends the sessions that the provider means. Gives whether there was one.
+fn front_channel<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, query: &str) -> String {
+    let named = end_those(vault, &News::Named { query });
+    worker.tell(&object(&[("news", "named"), ("query", query)]));
+    if named > 0 { YES } else { "" }.into()
+}
+
+/// Ends the sessions that are over by these news, and gives their number.
+fn end_those<W: Worker>(vault: &RefCell<Vault<W>>, news: &News<'_>) -> usize {
+    let mut clients = vault.borrow().clients();
+    clients.retain(|client| news.end(client));
+    clients.iter().for_each(Client::end_unheard);
+    clients.len()
+}
+
+/// Does what another vault's news mean here.
+fn heard<W: Worker>(vault: &RefCell<Vault<W>>, message: &Message<'_>) {
+    let news = match message.text("news") {
+        "ended" => News::Ended {
+            provider: message.text("provider"),
+            client_id: message.text("clientId"),
+            sub: message.given("sub"),
+        },
+        "signedIn" => News::SignedIn { identity: message.text("identity"), sub: message.text("sub") },
+        "named" => News::Named { query: message.text("query") },
+        _ => return,
+    };
+    end_those(vault, &news);
+}
+
+/// The options of a sign-in in their registered spelling: `loginHint` is `login_hint`, a list has spaces between.
+fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>, Arc<Error>> {
+    let Some(Value::Object(members)) = options else { return Err(Error::config("options", "not an object")) };
+    let mut read: Vec<(String, String)> = Vec::new();
+    for (name, value) in members {
+        let name = &**name;
+        if name == "params" {
+            let Value::Object(params) = value else { return Err(not_strings()) };
+            for (name, value) in params {
+                read.push((String::from(&**name), value.as_str().ok_or_else(not_strings)?.into()));
+            }
+        } else if let Some((_, registered)) = OPTIONS.iter().find(|(known, _)| *known == name) {
+            if *value != Value::Null {
+                read.push(((*registered).into(), spelled(value)));
+            }
+        } else {
+            return Err(Error::config(name, "not an option of a sign-in; index.d.ts lists them"));
+        }
+    }
+    let mut names: Vec<&str> = read.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair.first() == pair.last()) {
+        Some([name, ..]) => Err(Error::config(name, "given as an option and in `params`")),
+        _ => Ok(read),
+    }
+}
+
+#[cold]
+fn not_strings() -> Arc<Error> {
+    Error::config("params", "not an object of strings")
+}
+
+fn spelled(value: &Value<'_>) -> String {
+    match value {
+        Value::String(text) => String::from(&**text),
+        Value::Array(items) => items.iter().map(spelled).collect::<Vec<_>>().join(" "),
+        other => {
+            let mut text = String::new();
+            other.write(&mut text);
+            text
+        }
+    }
+}
+
+fn object(members: &[(&str, &str)]) -> String {
+    let mut json = String::from("{");
+    for (name, value) in members {
+        write_member(&mut json, name, value);
+    }
+    json.push('}');
+    json
+}
