@@ -82,13 +82,16 @@ impl Discovery {
             Error::ResponseInvalid { part } if part == REPEATED => missing("a member that comes twice"),
             _ => error,
         })?;
+        // Pages go to some of these addresses, and errors name the others.
+        if response.secrets.are_in(text) {
+            return Err(missing("an address that holds a secret"));
+        }
         ServerMetadata::parse(&answer, config, &response.secrets).map(Some)
     }
 }
 
 impl ServerMetadata {
-    /// Checks metadata, fetched or brought along. `secrets` are those of the exchange in which they came: an address that
-    /// holds one is not visited.
+    /// Checks metadata, fetched or brought along. `secrets` are those of the exchange in which they came.
     ///
     /// # Errors
     ///
@@ -126,11 +129,6 @@ impl ServerMetadata {
             None => None,
         };
         let authorization_endpoint = endpoint(value, "authorization_endpoint", config)?;
-        // Pages go to these two, so their scripts see them.
-        let visited = [Some(authorization_endpoint.as_str()), end_session_endpoint];
-        if visited.into_iter().flatten().any(|address| secrets.are_in(address)) {
-            return Err(missing("authorization_endpoint"));
-        }
         let token_endpoint = endpoint(value, "token_endpoint", config)?;
         Ok(Self {
             issuer: issuer.into(),
