@@ -241,11 +241,6 @@ pub enum News<'a> {
         /// The user.
         sub: &'a str,
     },
-    /// The provider has named sessions that are to end (Front-Channel Logout §2).
-    Named {
-        /// Of the page that the provider loaded.
-        query: &'a str,
-    },
 }
 
 impl News<'_> {
@@ -259,7 +254,6 @@ impl News<'_> {
             Self::SignedIn { identity, sub } => {
                 client.subject().is_some_and(|subject| subject != sub) && config.identity() == identity
             }
-            Self::Named { query } => client.is_named_by(query),
         }
     }
 }

@@ -233,19 +233,17 @@ fn ended<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, client: &Client<W>, s
     worker.tell(&object(&news));
 }
 
-/// Ends the sessions that the provider means. Gives whether there was one.
+/// Ends the sessions that the provider means (Front-Channel Logout §2), and those of their users. Gives whether there was
+/// one.
 fn front_channel<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, query: &str) -> String {
-    let named = end_those(vault, &News::Named { query });
-    worker.tell(&object(&[("news", "named"), ("query", query)]));
-    if named > 0 { YES } else { "" }.into()
-}
-
-/// Ends the sessions that are over by these news, and gives their number.
-fn end_those<W: Worker>(vault: &RefCell<Vault<W>>, news: &News<'_>) -> usize {
-    let mut clients = vault.borrow().clients();
-    clients.retain(|client| news.end(client));
-    clients.iter().for_each(Client::end_unheard);
-    clients.len()
+    let mut named = vault.borrow().clients();
+    named.retain(|client| client.is_named_by(query));
+    for client in &named {
+        let subject = client.subject();
+        client.end_unheard();
+        ended(vault, worker, client, subject.as_deref());
+    }
+    if named.is_empty() { "" } else { YES }.into()
 }
 
 /// Does what another vault's news mean here.
@@ -257,10 +255,10 @@ fn heard<W: Worker>(vault: &RefCell<Vault<W>>, message: &Message<'_>) {
             sub: message.given("sub"),
         },
         "signedIn" => News::SignedIn { identity: message.text("identity"), sub: message.text("sub") },
-        "named" => News::Named { query: message.text("query") },
         _ => return,
     };
-    end_those(vault, &news);
+    let clients = vault.borrow().clients();
+    clients.iter().filter(|client| news.end(client)).for_each(Client::end_unheard);
 }
 
 /// The options of a sign-in in their registered spelling: `loginHint` is `login_hint`, a list has spaces between.
