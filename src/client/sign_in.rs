@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Client;
 use super::host::Host;
+use super::{Client, Core};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
-use crate::protocol::authorization_response::{AuthorizationResponse, Bound, RedirectPage};
+use crate::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use crate::protocol::error::Error;
 use crate::protocol::http::Cache;
 use crate::protocol::token::{TokenRequest, TokenResponse};
@@ -66,29 +66,9 @@ impl<H: Host> Client<H> {
                 Ok(Completion::Ignored)
             };
         };
-        let bound = response.bind(transaction, &self.core.config, address, others, self.core.host.now())?;
-        let completing = &self.core.completing;
-        completing.set(completing.get().saturating_add(1));
-        let outcome = self.redeem(bound).await;
-        completing.set(completing.get().saturating_sub(1));
-        self.core.ended.ring();
-        outcome
-    }
-
-    /// Whether a response is being redeemed.
-    pub fn is_completing(&self) -> bool {
-        self.core.completing.get() > 0
-    }
-
-    /// Waits until no response is being redeemed.
-    pub async fn completed(&self) {
-        while self.is_completing() {
-            self.core.ended.rung().await;
-        }
-    }
-
-    async fn redeem(&self, bound: Bound) -> Result<Completion, Arc<Error>> {
         let (host, config) = (&self.core.host, &self.core.config);
+        let bound = response.bind(transaction, config, address, others, host.now())?;
+        let _completing = Completing::begin(&self.core);
         // Revalidated when the page left, so that the way back needs no trip for them.
         let metadata = self.metadata(Cache::ForceCache).await?;
         let is_silent = bound.is_silent();
@@ -122,5 +102,33 @@ impl<H: Host> Client<H> {
         }
         self.revoke(leftover).await;
         result.map(|_| Completion::ReturnTo(return_to))
+    }
+    /// Whether a response is being redeemed.
+    pub fn is_completing(&self) -> bool {
+        self.core.completing.get() > 0
+    }
+
+    /// Waits until no response is being redeemed.
+    pub async fn completed(&self) {
+        while self.is_completing() {
+            self.core.ended.rung().await;
+        }
+    }
+}
+
+/// A response that is being redeemed, for as long as this lives. Calls wait for its end.
+struct Completing<'a, H>(&'a Core<H>);
+
+impl<'a, H> Completing<'a, H> {
+    fn begin(core: &'a Core<H>) -> Self {
+        core.completing.set(core.completing.get().saturating_add(1));
+        Self(core)
+    }
+}
+
+impl<H> Drop for Completing<'_, H> {
+    fn drop(&mut self) {
+        self.0.completing.set(self.0.completing.get().saturating_sub(1));
+        self.0.ended.ring();
     }
 }

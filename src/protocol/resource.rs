@@ -61,7 +61,7 @@ impl ApiList {
         let mut urls: Vec<&str> = self.entries.iter().map(Url::as_str).collect();
         urls.sort_unstable();
         urls.dedup();
-        urls.join(" ")
+        urls.iter().fold(String::new(), |list, url| list + url + " ")
     }
 
     /// Decides on a URL, as the browser's parser wrote it.

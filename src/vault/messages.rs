@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Kept, News, Vault};
 use crate::client::host::Host;
 use crate::client::{Client, Completion};
-use crate::protocol::authorization_request::SignIn;
+use crate::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use crate::protocol::authorization_response::RedirectPage;
 use crate::protocol::error::Error;
 use crate::protocol::json::{Value, write_member};
@@ -74,6 +74,8 @@ impl Message<'_> {
 
 /// Does what a message says. `call` is its number, by which the worker knows the app's own request of a `fetch`.
 ///
+/// The operations share one function, and so the code of its states: each in one of its own costs 2 KB more.
+///
 /// # Errors
 ///
 /// Those of the operation.
@@ -81,7 +83,8 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
     let message = Message(Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?);
     let number = message.0.get("port").and_then(Value::as_integer);
     let port = number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
-    match message.text("op") {
+    let operation = message.text("op");
+    match operation {
         "configure" => {
             let make = |number| worker.for_client(number);
             vault.borrow_mut().configure(port, message.text("options"), make)?;
@@ -98,11 +101,40 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
         _ => {}
     }
     let client = vault.borrow().client(port)?;
-    match message.text("op") {
+    match operation {
         "prepare" => client.prepare().await?,
-        "begin" => return begin(vault, worker, port, &client, &message).await,
+        "begin" => {
+            let params = &read_options(message.0.get("options"))?;
+            let (redirect_uri, scope) = (message.text("redirectUri"), message.text("scope"));
+            let (return_to, in_window) = (message.text("returnTo"), message.says("inWindow"));
+            let shared = message.says("shared");
+            let sign_in = SignIn { redirect_uri, scope, return_to, params, in_window, shared };
+            let request = client.begin(sign_in).await?;
+            let begun = begun(&request, in_window);
+            vault.borrow_mut().keep(port, *request.transaction, worker.now());
+            return Ok(begun);
+        }
         "abandon" => drop(vault.borrow_mut().abandon(port, message.text("state"))),
-        "complete" => return complete(vault, worker, port, &client, &message).await,
+        // Gives `{ returnTo }` or `{ returnTo, declined }`; `{}` if there was nothing to complete.
+        "complete" => {
+            let kept = vault.borrow_mut().take(port, message.text("state"), message.given("record"), worker.now());
+            let transaction = match kept {
+                Kept::Spent => return Ok(object(&[])),
+                Kept::Nothing => None,
+                Kept::Transaction(transaction) => Some(transaction),
+            };
+            let before = client.subject();
+            let was_signed_in = client.is_signed_in();
+            let (address, pending) = (message.text("address"), message.says("pending"));
+            return Ok(match client.complete(address, transaction, pending, message.others()).await? {
+                Completion::Ignored => object(&[]),
+                Completion::Declined(path) => object(&[("returnTo", &path), ("declined", YES)]),
+                Completion::ReturnTo(path) => {
+                    signed_in(vault, worker, &client, was_signed_in, before.as_deref());
+                    object(&[("returnTo", &path)])
+                }
+            });
+        }
         "session" => {
             client.completed().await;
             return Ok(client.session().unwrap_or_default());
@@ -116,8 +148,34 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             client.completed().await;
             return client.access_token().await;
         }
-        "fetch" => fetch(worker, call, &client, &message).await?,
-        "end" => return end(vault, worker, port, &client, message.given("returnTo")).await,
+        // Sends the app's request of this call. An API that refuses the token gets it again with another one, unless it can
+        // be sent only `once`.
+        "fetch" => {
+            let url = message.text("url");
+            if client.is_completing() && client.is_warm(url) {
+                worker.ask_ahead(call);
+            }
+            client.completed().await;
+            let pass = client.admit(url, message.says("credentials")).await?;
+            let status = worker.forward(call, url, &pass.authorization).await?;
+            if status == 401
+                && client.refused(&pass)
+                && !message.says("once")
+                && let Some(pass) = client.admit_again(pass).await?
+            {
+                worker.forward(call, url, &pass.authorization).await?;
+            }
+        }
+        // Gives the address at which the provider ends its own session, if it has one and the page may go there.
+        "end" => {
+            let return_to = message.given("returnTo");
+            client.check_return(return_to)?;
+            vault.borrow_mut().abandon_all(port);
+            let subject = client.subject();
+            let session = client.forget();
+            ended(vault, worker, &client, subject.as_deref());
+            return Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default());
+        }
         "frontChannel" => return Ok(front_channel(vault, worker, message.text("query"))),
         _ => return Err(Error::unexpected("no such operation")),
     }
@@ -125,102 +183,33 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
 }
 
 /// Gives `{ url, state, record }`, without the record for a sign-in in another window: that one never leaves the vault.
-async fn begin<W: Worker>(
-    vault: &RefCell<Vault<W>>,
-    worker: &W,
-    port: u32,
-    client: &Client<W>,
-    message: &Message<'_>,
-) -> Outcome {
-    let params = &read_options(message.0.get("options"))?;
-    let in_window = message.says("inWindow");
-    let sign_in = SignIn {
-        redirect_uri: message.text("redirectUri"),
-        scope: message.text("scope"),
-        return_to: message.text("returnTo"),
-        params,
-        in_window,
-        shared: message.says("shared"),
-    };
-    let request = client.begin(sign_in).await?;
-    let state = request.transaction.state.expose();
-    let mut begun = object(&[("url", &request.url), ("state", state)]);
+fn begun(request: &AuthorizationRequest, in_window: bool) -> String {
+    let AuthorizationRequest { url, transaction } = request;
+    let mut begun = String::from("{");
+    write_member(&mut begun, "url", url);
+    write_member(&mut begun, "state", transaction.state.expose());
     if !in_window {
-        begun = object(&[("url", &request.url), ("state", state), ("record", &request.transaction.to_record())]);
+        write_member(&mut begun, "record", &transaction.to_record());
     }
-    vault.borrow_mut().keep(port, *request.transaction, worker.now());
-    Ok(begun)
+    begun.push('}');
+    begun
 }
 
-/// Gives `{ returnTo }` or `{ returnTo, declined }`; `{}` if there was nothing to complete.
-async fn complete<W: Worker>(
+/// A client has a user now: ends the sessions of the user who was there before, and tells the other vaults.
+fn signed_in<W: Worker>(
     vault: &RefCell<Vault<W>>,
     worker: &W,
-    port: u32,
     client: &Client<W>,
-    message: &Message<'_>,
-) -> Outcome {
-    let kept = vault.borrow_mut().take(port, message.text("state"), message.given("record"), worker.now());
-    let transaction = match kept {
-        Kept::Spent => return Ok(object(&[])),
-        Kept::Nothing => None,
-        Kept::Transaction(transaction) => Some(transaction),
-    };
-    let before = client.subject();
-    let was_signed_in = client.is_signed_in();
-    let address = message.text("address");
-    let completion = client.complete(address, transaction, message.says("pending"), message.others()).await?;
-    Ok(match completion {
-        Completion::Ignored => object(&[]),
-        Completion::Declined(path) => object(&[("returnTo", &path), ("declined", YES)]),
-        Completion::ReturnTo(path) => {
-            let after = client.subject();
-            if was_signed_in && before != after {
-                ended(vault, worker, client, before.as_deref());
-            }
-            if let Some(sub) = &after {
-                let identity = client.config().identity();
-                worker.tell(&object(&[("news", "signedIn"), ("identity", &identity), ("sub", sub)]));
-            }
-            object(&[("returnTo", &path)])
-        }
-    })
-}
-
-/// Sends the app's request of this call. An API that refuses the token gets it again with another one, unless it can be
-/// sent only `once`.
-async fn fetch<W: Worker>(worker: &W, call: u32, client: &Client<W>, message: &Message<'_>) -> Result<(), Arc<Error>> {
-    let url = message.text("url");
-    if client.is_completing() && client.is_warm(url) {
-        worker.ask_ahead(call);
+    was_signed_in: bool,
+    before: Option<&str>,
+) {
+    let after = client.subject();
+    if was_signed_in && before != after.as_deref() {
+        ended(vault, worker, client, before);
     }
-    client.completed().await;
-    let pass = client.admit(url, message.says("credentials")).await?;
-    let status = worker.forward(call, url, &pass.authorization).await?;
-    if status == 401
-        && client.refused(&pass)
-        && !message.says("once")
-        && let Some(pass) = client.admit_again(pass).await?
-    {
-        worker.forward(call, url, &pass.authorization).await?;
+    if let Some(sub) = &after {
+        worker.tell(&object(&[("news", "signedIn"), ("identity", &client.config().identity()), ("sub", sub)]));
     }
-    Ok(())
-}
-
-/// Gives the address at which the provider ends its own session, if it has one and the page may go there.
-async fn end<W: Worker>(
-    vault: &RefCell<Vault<W>>,
-    worker: &W,
-    port: u32,
-    client: &Client<W>,
-    return_to: Option<&str>,
-) -> Outcome {
-    client.check_return(return_to)?;
-    vault.borrow_mut().abandon_all(port);
-    let subject = client.subject();
-    let session = client.forget();
-    ended(vault, worker, client, subject.as_deref());
-    Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default())
 }
 
 /// Ends the sessions of a user with the other clients of the same registration, here and in other vaults.
@@ -273,8 +262,10 @@ fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>, Ar
                 read.push((String::from(&**name), value.as_str().ok_or_else(not_strings)?.into()));
             }
         } else if let Some((_, registered)) = OPTIONS.iter().find(|(known, _)| *known == name) {
-            if *value != Value::Null {
-                read.push(((*registered).into(), spelled(value)));
+            let mut spelling = String::new();
+            if !matches!(value, Value::Null) {
+                spell(&mut spelling, value);
+                read.push(((*registered).into(), spelling));
             }
         } else {
             return Err(Error::config(name, "not an option of a sign-in; index.d.ts lists them"));
@@ -293,15 +284,17 @@ fn not_strings() -> Arc<Error> {
     Error::config("params", "not an object of strings")
 }
 
-fn spelled(value: &Value<'_>) -> String {
+/// Writes the value of an option as a parameter.
+fn spell(out: &mut String, value: &Value<'_>) {
     match value {
-        Value::String(text) => String::from(&**text),
-        Value::Array(items) => items.iter().map(spelled).collect::<Vec<_>>().join(" "),
-        other => {
-            let mut text = String::new();
-            other.write(&mut text);
-            text
+        Value::String(text) => out.push_str(text),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                out.push_str(if index > 0 { " " } else { "" });
+                spell(out, item);
+            }
         }
+        other => other.write(out),
     }
 }
 
