@@ -225,10 +225,10 @@ fn ended<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, client: &Client<W>, s
 /// Ends the sessions that the provider means (Front-Channel Logout §2), and those of their users. Gives whether there was
 /// one.
 fn front_channel<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, query: &str) -> String {
-    let mut named = vault.borrow().clients();
-    named.retain(|client| client.is_named_by(query));
-    for client in &named {
-        let subject = client.subject();
+    let named = vault.borrow().clients().into_iter().filter(|client| client.is_named_by(query));
+    // Each user first: the end of one session can end the others that are named.
+    let named: Vec<_> = named.map(|client| (client.subject(), client)).collect();
+    for (subject, client) in &named {
         client.end_unheard();
         ended(vault, worker, client, subject.as_deref());
     }
