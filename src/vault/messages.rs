@@ -12,7 +12,7 @@ use crate::client::{Client, Completion};
 use crate::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use crate::protocol::authorization_response::RedirectPage;
 use crate::protocol::error::Error;
-use crate::protocol::json::{Value, write_member};
+use crate::protocol::json::{Value, write_integer, write_member};
 use crate::protocol::secret::Secret;
 
 /// What a vault asks of the worker that it lives in, besides what each client asks of its [`Host`].
@@ -225,10 +225,10 @@ fn ended<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, client: &Client<W>, s
 /// Ends the sessions that the provider means (Front-Channel Logout §2), and those of their users. Gives whether there was
 /// one.
 fn front_channel<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, query: &str) -> String {
-    let mut named = vault.borrow().clients();
-    named.retain(|client| client.is_named_by(query));
-    for client in &named {
-        let subject = client.subject();
+    let named = vault.borrow().clients().into_iter().filter(|client| client.is_named_by(query));
+    // Each user first: the end of one session can end the others that are named.
+    let named: Vec<_> = named.map(|client| (client.subject(), client)).collect();
+    for (subject, client) in &named {
         client.end_unheard();
         ended(vault, worker, client, subject.as_deref());
     }
@@ -302,6 +302,33 @@ fn object(members: &[(&str, &str)]) -> String {
     let mut json = String::from("{");
     for (name, value) in members {
         write_member(&mut json, name, value);
+    }
+    json.push('}');
+    json
+}
+
+/// An error as `pkg/errors.js` makes it again on the other side.
+#[cold]
+pub fn to_json(error: &Error) -> String {
+    let mut json = String::from("{");
+    write_member(&mut json, "code", error.code());
+    write_member(&mut json, "fault", error.fault().as_str());
+    write_member(&mut json, "message", &error.message());
+    write_member(&mut json, "hint", error.hint());
+    json.push_str(if error.is_retryable() { ",\"retryable\":true" } else { ",\"retryable\":false" });
+    if let Some(seconds) = error.retry_after() {
+        json.push_str(",\"retryAfter\":");
+        write_integer(&mut json, i64::from(seconds));
+    }
+    if let Some(said) = error.oauth() {
+        json.push_str(",\"oauth\":{");
+        write_member(&mut json, "error", said.error.as_str());
+        for (name, value) in [("error_description", &said.error_description), ("error_uri", &said.error_uri)] {
+            if let Some(value) = value.as_ref().filter(|value| !value.is_left_out()) {
+                write_member(&mut json, name, value.as_str());
+            }
+        }
+        json.push('}');
     }
     json.push('}');
     json

@@ -1,4 +1,4 @@
-//! The app: the protocol step by step, on a clock and a wire of the test's. For the client as a whole see client.rs of the tests.
+//! The app: the protocol step by step, on a clock and a wire of the test's. For the client as a whole see world.rs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
