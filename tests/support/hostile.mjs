@@ -107,7 +107,6 @@ export async function startHostile({ host = 'localhost', origins }) {
       kept.used = changed.refresh_token !== undefined;
       return json(response, 200, changed);
     }
-    if (form.code_verifier) issued.verifiers.add(form.code_verifier);
     const kept = codes.get(form.code);
     codes.delete(form.code);
     const challenge = createHash('sha256').update(form.code_verifier ?? '').digest('base64url');
@@ -166,6 +165,7 @@ export async function startHostile({ host = 'localhost', origins }) {
     const place = form.grant_type === 'refresh_token' ? 'refresh' : path;
     const asked = { method, path, query, headers, body, form, place };
     provider.requests.push(asked);
+    if (form.code_verifier) issued.verifiers.add(form.code_verifier);
     const truth = async () => (Object.hasOwn(routes, path) ? routes[path](response, asked) : response.writeHead(404).end());
     const instead = provider.change.instead?.[place];
     return instead ? instead(response, truth) : truth();
