@@ -56,8 +56,9 @@ struct Core<H> {
     session: RefCell<Session>,
     /// Rings when something that callers wait for has ended, well or badly.
     ended: Bell,
-    /// Sign-ins whose response is being redeemed.
+    /// Sign-ins whose response is being redeemed, and what their provider must not tell a page meanwhile.
     completing: Cell<usize>,
+    redeemed: RefCell<Secrets>,
 }
 
 impl<H> Clone for Client<H> {
@@ -101,6 +102,7 @@ impl<H: Host> Client<H> {
             session: RefCell::default(),
             ended: Bell::default(),
             completing: Cell::new(0),
+            redeemed: RefCell::default(),
         };
         Self { core: Rc::new(core), page: Rc::new(page) }
     }
@@ -135,6 +137,7 @@ impl<H: Host> Client<H> {
     fn send(&self, request: HttpRequest) -> Exchange<H> {
         let mut secrets = request.secrets.clone();
         secrets.join(self.core.session.borrow().secrets());
+        secrets.join(self.core.redeemed.borrow().clone());
         Exchange { response: self.core.host.send(request, self.page.timeout), secrets }
     }
 

@@ -7,6 +7,7 @@ use super::{Client, Core};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use crate::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use crate::protocol::error::Error;
+use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
 use crate::protocol::token::{TokenRequest, TokenResponse};
 use crate::protocol::transaction::Transaction;
@@ -68,7 +69,7 @@ impl<H: Host> Client<H> {
         };
         let (host, config) = (&self.core.host, &self.core.config);
         let bound = response.bind(transaction, config, address, others, host.now())?;
-        let _completing = Completing::begin(&self.core);
+        let _completing = Completing::begin(&self.core, bound.secrets());
         // Revalidated when the page left, so that the way back needs no trip for them.
         let metadata = self.metadata(Cache::ForceCache).await?;
         let is_silent = bound.is_silent();
@@ -120,15 +121,20 @@ impl<H: Host> Client<H> {
 struct Completing<'a, H>(&'a Core<H>);
 
 impl<'a, H> Completing<'a, H> {
-    fn begin(core: &'a Core<H>) -> Self {
+    fn begin(core: &'a Core<H>, secrets: Secrets) -> Self {
         core.completing.set(core.completing.get().saturating_add(1));
+        core.redeemed.borrow_mut().join(secrets);
         Self(core)
     }
 }
 
 impl<H> Drop for Completing<'_, H> {
     fn drop(&mut self) {
-        self.0.completing.set(self.0.completing.get().saturating_sub(1));
+        let left = self.0.completing.get().saturating_sub(1);
+        self.0.completing.set(left);
+        if left == 0 {
+            self.0.redeemed.take();
+        }
         self.0.ended.ring();
     }
 }

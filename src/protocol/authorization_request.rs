@@ -146,7 +146,8 @@ impl AuthorizationRequest {
         now: Now,
     ) -> Result<Self, Arc<Error>> {
         let scope = sign_in.check(config, origin)?;
-        if sign_in.shared && !(metadata.authorization_response_iss_parameter_supported) {
+        let names_itself = metadata.authorization_response_iss_parameter_supported && !config.issuer.is_empty();
+        if sign_in.shared && !names_itself {
             return Err(Error::config(
                 "redirectUri",
                 "shared with a client of another provider, and this provider does not name itself in its responses",

@@ -187,6 +187,11 @@ impl Bound {
         self.transaction.silent
     }
 
+    /// What the provider knows of the sign-in, and must not tell a page.
+    pub fn secrets(&self) -> Secrets {
+        self.response.secrets(&self.transaction)
+    }
+
     /// Trusts the response, or not: first the issuer, then the error, then the code.
     ///
     /// # Errors

@@ -9,8 +9,11 @@ use core::fmt;
 use super::json::Value;
 use super::secret::Secret;
 
-/// Characters of a server's text that are shown, at most.
+/// Characters of a server's text that are shown, at most, as JavaScript counts them (UTF-16).
 const MAX_TEXT: usize = 1000;
+
+/// Secrets of one exchange, at most: the oldest tokens of a long session are forgotten.
+const MAX_SECRETS: usize = 32;
 
 /// Shorter secrets occur by chance.
 const MIN_SECRET: usize = 16;
@@ -32,9 +35,13 @@ impl Secrets {
 
     /// Adds one.
     pub fn add(&mut self, secret: &Secret) {
-        if secret.expose().len() >= MIN_SECRET {
-            self.0.push(secret.clone());
+        if secret.expose().len() < MIN_SECRET {
+            return;
         }
+        if self.0.len() == MAX_SECRETS {
+            self.0.remove(0);
+        }
+        self.0.push(secret.clone());
     }
 
     /// Adds those of another exchange.
@@ -75,7 +82,16 @@ impl Secrets {
         if self.are_in(text) {
             return ForeignText(None);
         }
-        ForeignText(Some(text.chars().filter(|c| !is_hidden(*c)).take(MAX_TEXT).collect()))
+        let mut shown = String::new();
+        let mut length = 0;
+        for c in text.chars().filter(|c| !is_hidden(*c)) {
+            length += c.len_utf16();
+            if length > MAX_TEXT {
+                break;
+            }
+            shown.push(c);
+        }
+        ForeignText(Some(shown))
     }
 
     /// The claims without those that hold a secret, in their name or in their value. `claims` is the JSON text of an
@@ -211,6 +227,7 @@ mod tests {
         let text = secrets().quote(&"é\u{1b}[31m\u{202e}\n".repeat(100_000));
         assert_eq!(text.as_str().chars().count(), 1000);
         assert!(text.as_str().starts_with("é[31mé"));
+        assert_eq!(secrets().quote(&"🗝".repeat(1000)).as_str(), "🗝".repeat(500), "as JavaScript counts");
     }
 
     #[test]

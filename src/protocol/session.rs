@@ -107,6 +107,8 @@ struct Live {
     scope: String,
     access_token: Secret,
     refresh_token: Option<Secret>,
+    /// Tokens that others have taken the place of, some of which the server may still accept.
+    former: Secrets,
     received: Now,
     /// Milliseconds from receipt; absent if the server did not say.
     lifetime: Option<i64>,
@@ -142,6 +144,7 @@ impl Live {
     }
 
     fn receive(&mut self, tokens: TokenResponse, now: Now) {
+        self.former.add(&self.access_token);
         self.access_token = tokens.access_token;
         self.lifetime = tokens.expires_in.map(|seconds| seconds.saturating_mul(1000));
         self.received = now;
@@ -149,10 +152,18 @@ impl Live {
         self.due = false;
         self.failure = None;
         if tokens.refresh_token.is_some() {
+            self.drop_refresh_token();
             self.refresh_token = tokens.refresh_token;
         }
         if let Some(scope) = tokens.scope {
             self.scope = scope;
+        }
+    }
+
+    /// Uses the refresh token no more.
+    fn drop_refresh_token(&mut self) {
+        if let Some(former) = self.refresh_token.take() {
+            self.former.add(&former);
         }
     }
 }
@@ -202,6 +213,7 @@ impl Session {
             scope: transaction.scope.clone(),
             access_token: Secret::new(""),
             refresh_token: None,
+            former: Secrets::default(),
             received: now,
             lifetime: None,
             refused: false,
@@ -309,7 +321,7 @@ impl Session {
                     return (Err(if refused { Error::SessionEnded.into() } else { error }), leftover);
                 }
                 if matches!(*error, Error::TokenRefused(_)) {
-                    live.refresh_token = None;
+                    live.drop_refresh_token();
                 }
                 live.failures = live.failures.wrapping_add(1);
                 live.failure = Some(failure(error.clone(), live.failure.as_ref(), now));
@@ -363,11 +375,13 @@ impl Session {
         Some(&self.live.as_ref()?.identity.as_ref()?.sub)
     }
 
-    /// The tokens of the session, which no text of a server may tell a page.
+    /// The tokens of the session, former ones included, which no text of a server may tell a page.
     pub fn secrets(&self) -> Secrets {
         let Some(live) = &self.live else { return Secrets::default() };
+        let mut secrets = live.former.clone();
         let others = [&live.refresh_token, &live.id_token];
-        Secrets::new(others.into_iter().flatten().chain([&live.access_token]))
+        others.into_iter().flatten().chain([&live.access_token]).for_each(|token| secrets.add(token));
+        secrets
     }
 
     /// The ID Token of the sign-in.
