@@ -3,7 +3,7 @@
 //! A page can say anything here: a script in it may have a port of its own and send whatever it likes. So nothing that a
 //! page says changes where a client sends its tokens, codes and verifiers:
 //!
-//! - A client is the part of its options that says whose tokens these are and where they may go ([`Config::identity`]).
+//! - A client is the part of its options that says whose tokens these are and where they may go ([`Config`]).
 //!   Pages that mean the same share it. Other options are another client, with another session; no client is ever replaced
 //!   or widened, and nothing passes from one to another.
 //! - The vault keeps the transactions that it began, and prefers them to what a page has kept. One of a sign-in in
@@ -49,7 +49,6 @@ pub struct Vault<H> {
 #[derive(Debug)]
 struct Tenant<H> {
     number: u32,
-    identity: String,
     client: Client<H>,
     transactions: Vec<Transaction>,
 }
@@ -88,8 +87,7 @@ impl<H: Host> Vault<H> {
     /// is room for.
     pub fn configure(&mut self, port: u32, options: &str, host: impl FnOnce(u32) -> H) -> Result<(), Arc<Error>> {
         let options = Options::parse(options)?;
-        let identity = options.client.identity();
-        let same = self.clients.iter().find(|tenant| tenant.identity == identity);
+        let same = self.clients.iter().find(|tenant| *tenant.client.config() == options.client);
         let same = same.map(|tenant| (tenant.number, tenant.client.clone()));
         if let Some(known) = self.ports.iter().find(|known| known.number == port) {
             let is_same = same.is_some_and(|(tenant, _)| tenant == known.tenant);
@@ -105,7 +103,7 @@ impl<H: Host> Vault<H> {
             self.make_room()?;
             self.last = self.last.wrapping_add(1);
             let client = Client::from_options(host(self.last), options);
-            let tenant = Tenant { number: self.last, identity, client: client.clone(), transactions: Vec::new() };
+            let tenant = Tenant { number: self.last, client: client.clone(), transactions: Vec::new() };
             self.clients.push(tenant);
             (self.last, client)
         };
@@ -161,8 +159,7 @@ impl<H: Host> Vault<H> {
     /// The other clients that are registered as the same one at the same provider, and signed in as the same user. A session
     /// without a `sub` may be any user's.
     pub fn of_the_same_user(&self, client: &Client<H>, sub: Option<&str>) -> Vec<Client<H>> {
-        let identity = client.config().identity();
-        let others = self.clients.iter().filter(|tenant| tenant.identity != identity);
+        let others = self.clients.iter().filter(|tenant| !tenant.client.is_same(client));
         let others = others.filter(|tenant| tenant.client.config().is_related(client.config()));
         others.filter(|tenant| is_user(&tenant.client, sub)).map(|tenant| tenant.client.clone()).collect()
     }
@@ -234,10 +231,14 @@ pub enum News<'a> {
         /// The user.
         sub: Option<&'a str>,
     },
-    /// A client has this user now.
+    /// The clients of a registration and an account have this user now.
     SignedIn {
-        /// [`Config::identity`]
-        identity: &'a str,
+        /// [`Config::provider`]
+        provider: &'a str,
+        /// RFC 6749 §2.2
+        client_id: &'a str,
+        /// [`Config::account`]
+        account: &'a str,
         /// The user.
         sub: &'a str,
     },
@@ -251,8 +252,11 @@ impl News<'_> {
             Self::Ended { provider, client_id, sub } => {
                 config.provider() == provider && config.client_id == client_id && is_user(client, sub)
             }
-            Self::SignedIn { identity, sub } => {
-                client.subject().is_some_and(|subject| subject != sub) && config.identity() == identity
+            Self::SignedIn { provider, client_id, account, sub } => {
+                config.provider() == provider
+                    && config.client_id == client_id
+                    && config.account == account
+                    && client.subject().is_some_and(|subject| subject != sub)
             }
         }
     }

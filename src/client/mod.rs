@@ -113,6 +113,11 @@ impl<H: Host> Client<H> {
         Self { core: self.core.clone(), page: Rc::new(page) }
     }
 
+    /// Whether another one is the same client, with the same session.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.core, &other.core)
+    }
+
     /// What it was made from.
     pub fn config(&self) -> &Config {
         &self.core.config

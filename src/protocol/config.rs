@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::foreign::Secrets;
-use super::json::{Value, write_member};
+use super::json::Value;
 use super::list::{cut, items};
 use super::metadata::ServerMetadata;
 use super::resource::ApiList;
@@ -23,7 +23,10 @@ pub struct Options {
 }
 
 /// What makes a client: the same on each of its pages.
-#[derive(Clone, Debug)]
+///
+/// This is its canonical form: options that mean the same are equal here, whatever their order, and whether or not their
+/// defaults are spelled out.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The provider, spelled as configured; empty where only endpoints without an issuer were given.
     pub issuer: String,
@@ -136,28 +139,6 @@ impl Config {
     pub fn provider(&self) -> &str {
         let endpoint = self.server.as_ref().map_or("", |server| server.authorization_endpoint.as_str());
         if self.issuer.is_empty() { endpoint } else { &self.issuer }
-    }
-
-    /// The client in one canonical form: options that mean the same give the same text, whatever their order, and
-    /// whether or not their defaults are spelled out.
-    pub fn identity(&self) -> String {
-        let mut identity = String::from("{");
-        let loopback = if self.loopback == Loopback::Allowed { "allowed" } else { "refused" };
-        for (name, value) in [
-            ("issuer", self.issuer.as_str()),
-            ("client_id", &self.client_id),
-            ("account", &self.account),
-            ("openid", if self.openid { "yes" } else { "no" }),
-            ("userinfo", if self.userinfo == Userinfo::Signed { "signed" } else { "json" }),
-            ("tokens", if self.tokens == Tokens::Page { "page" } else { "worker" }),
-            ("loopback", loopback),
-            ("api", &self.api.identity()),
-            ("server", &self.server.as_ref().map(ServerMetadata::identity).unwrap_or_default()),
-        ] {
-            write_member(&mut identity, name, value);
-        }
-        identity.push('}');
-        identity
     }
 
     /// Whether another client is registered as the same one at the same provider, so that the provider has one session

@@ -91,12 +91,6 @@ impl Algorithms {
         (bits != 0).then_some(Self(bits))
     }
 
-    /// The registered names of those in the set.
-    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
-        let names = NAMES.chunks_exact(5).enumerate();
-        names.filter(move |(place, _)| self.0 >> place & 1 == 1).filter_map(|(_, name)| core::str::from_utf8(name).ok())
-    }
-
     fn contain(self, algorithm: Algorithm) -> bool {
         self.0 >> algorithm.0 & 1 == 1
     }

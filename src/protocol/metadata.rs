@@ -6,13 +6,13 @@ use super::config::Config;
 use super::error::Error;
 use super::foreign::Secrets;
 use super::http::{Cache, HttpRequest, HttpResponse, REPEATED};
-use super::json::{Value, write_member};
+use super::json::Value;
 use super::jwt::Algorithms;
 use super::list::cut;
 use super::url::Url;
 
 /// What the client has to know of the server. Every URL in it is acceptable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerMetadata {
     /// Identical to the configured issuer; empty where only endpoints were given.
     pub issuer: String,
@@ -141,27 +141,6 @@ impl ServerMetadata {
             end_session_endpoint: end_session_endpoint.map(Into::into),
             authorization_response_iss_parameter_supported,
         })
-    }
-}
-
-impl ServerMetadata {
-    /// Metadata in one canonical form: those that say the same to this client give the same text.
-    pub(super) fn identity(&self) -> String {
-        let mut identity = String::from("{");
-        for (name, url) in [
-            ("authorization_endpoint", Some(self.authorization_endpoint.as_str())),
-            ("token_endpoint", Some(self.token_endpoint.as_str())),
-            ("jwks_uri", self.jwks_uri.as_ref().map(Url::as_str)),
-            ("userinfo_endpoint", self.userinfo_endpoint.as_ref().map(Url::as_str)),
-            ("revocation_endpoint", self.revocation_endpoint.as_deref()),
-            ("end_session_endpoint", self.end_session_endpoint.as_deref()),
-            ("iss", self.authorization_response_iss_parameter_supported.then_some("promised")),
-        ] {
-            write_member(&mut identity, name, url.unwrap_or_default());
-        }
-        self.algorithms.names().for_each(|name| write_member(&mut identity, name, ""));
-        identity.push('}');
-        identity
     }
 }
 

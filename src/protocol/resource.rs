@@ -6,9 +6,10 @@ use super::error::Error;
 use super::json::Value;
 use super::url::{Loopback, Url};
 
-/// The APIs that the token is for: exact origins, each with a path prefix.
-#[derive(Clone, Debug, Default)]
+/// The APIs that the token is for: exact origins, each with a path prefix. Lists of the same ones are equal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiList {
+    /// In order, each of them once.
     entries: Vec<Url>,
 }
 
@@ -53,15 +54,9 @@ impl ApiList {
             }
             list.entries.push(url);
         }
+        list.entries.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        list.entries.dedup();
         Ok(list)
-    }
-
-    /// The list as the set that it is, in one canonical form.
-    pub(super) fn identity(&self) -> String {
-        let mut urls: Vec<&str> = self.entries.iter().map(Url::as_str).collect();
-        urls.sort_unstable();
-        urls.dedup();
-        urls.iter().fold(String::new(), |list, url| list + url + " ")
     }
 
     /// Decides on a URL, as the browser's parser wrote it.

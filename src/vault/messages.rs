@@ -208,7 +208,14 @@ fn signed_in<W: Worker>(
         ended(vault, worker, client, before);
     }
     if let Some(sub) = &after {
-        worker.tell(&object(&[("news", "signedIn"), ("identity", &client.config().identity()), ("sub", sub)]));
+        let config = client.config();
+        worker.tell(&object(&[
+            ("news", "signedIn"),
+            ("provider", config.provider()),
+            ("clientId", &config.client_id),
+            ("account", &config.account),
+            ("sub", sub),
+        ]));
     }
 }
 
@@ -237,13 +244,13 @@ fn front_channel<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, query: &str) 
 
 /// Does what another vault's news mean here.
 fn heard<W: Worker>(vault: &RefCell<Vault<W>>, message: &Message<'_>) {
+    let (provider, client_id) = (message.text("provider"), message.text("clientId"));
     let news = match message.text("news") {
-        "ended" => News::Ended {
-            provider: message.text("provider"),
-            client_id: message.text("clientId"),
-            sub: message.given("sub"),
-        },
-        "signedIn" => News::SignedIn { identity: message.text("identity"), sub: message.text("sub") },
+        "ended" => News::Ended { provider, client_id, sub: message.given("sub") },
+        "signedIn" => {
+            let (account, sub) = (message.text("account"), message.text("sub"));
+            News::SignedIn { provider, client_id, account, sub }
+        }
         _ => return,
     };
     let clients = vault.borrow().clients();
@@ -253,30 +260,29 @@ fn heard<W: Worker>(vault: &RefCell<Vault<W>>, message: &Message<'_>) {
 /// The options of a sign-in in their registered spelling: `loginHint` is `login_hint`, a list has spaces between.
 fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>, Arc<Error>> {
     let Some(Value::Object(members)) = options else { return Err(Error::config("options", "not an object")) };
+    let params = options.and_then(|options| options.get("params"));
     let mut read: Vec<(String, String)> = Vec::new();
-    for (name, value) in members {
-        let name = &**name;
-        if name == "params" {
-            let Value::Object(params) = value else { return Err(not_strings()) };
+    for (name, value) in members.iter().filter(|(name, value)| *name != "params" && *value != Value::Null) {
+        let Some((_, registered)) = OPTIONS.iter().find(|(known, _)| known == name) else {
+            return Err(Error::config(name, "not an option of a sign-in; index.d.ts lists them"));
+        };
+        if params.is_some_and(|params| params.get(registered).is_some()) {
+            return Err(Error::config(name, "given as an option and in `params`"));
+        }
+        let mut spelling = String::new();
+        spell(&mut spelling, value);
+        read.push(((*registered).into(), spelling));
+    }
+    match params {
+        None => {}
+        Some(Value::Object(params)) => {
             for (name, value) in params {
                 read.push((String::from(&**name), value.as_str().ok_or_else(not_strings)?.into()));
             }
-        } else if let Some((_, registered)) = OPTIONS.iter().find(|(known, _)| *known == name) {
-            let mut spelling = String::new();
-            if !matches!(value, Value::Null) {
-                spell(&mut spelling, value);
-                read.push(((*registered).into(), spelling));
-            }
-        } else {
-            return Err(Error::config(name, "not an option of a sign-in; index.d.ts lists them"));
         }
+        Some(_) => return Err(not_strings()),
     }
-    let mut names: Vec<&str> = read.iter().map(|(name, _)| name.as_str()).collect();
-    names.sort_unstable();
-    match names.windows(2).find(|pair| pair.first() == pair.last()) {
-        Some([name, ..]) => Err(Error::config(name, "given as an option and in `params`")),
-        _ => Ok(read),
-    }
+    Ok(read)
 }
 
 #[cold]
