@@ -156,14 +156,6 @@ impl<H: Host> Vault<H> {
         self.clients.iter().map(|tenant| tenant.client.clone()).collect()
     }
 
-    /// The other clients that are registered as the same one at the same provider, and signed in as the same user. A session
-    /// without a `sub` may be any user's.
-    pub fn of_the_same_user(&self, client: &Client<H>, sub: Option<&str>) -> Vec<Client<H>> {
-        let others = self.clients.iter().filter(|tenant| !tenant.client.is_same(client));
-        let others = others.filter(|tenant| tenant.client.config().is_related(client.config()));
-        others.filter(|tenant| is_user(&tenant.client, sub)).map(|tenant| tenant.client.clone()).collect()
-    }
-
     fn tenant(&mut self, port: u32) -> Option<&mut Tenant<H>> {
         let number = self.ports.iter().find(|known| known.number == port)?.tenant;
         self.clients.iter_mut().find(|tenant| tenant.number == number)
@@ -222,7 +214,8 @@ fn is_user<H: Host>(client: &Client<H>, sub: Option<&str>) -> bool {
 /// is that sessions end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News<'a> {
-    /// Sessions of a user at a provider have ended; of any user, without one.
+    /// Sessions of a user with a registration at a provider have ended; of any user, without one. A session without a `sub`
+    /// may be any user's.
     Ended {
         /// [`Config::provider`]
         provider: &'a str,

@@ -140,12 +140,6 @@ impl Config {
         let endpoint = self.server.as_ref().map_or("", |server| server.authorization_endpoint.as_str());
         if self.issuer.is_empty() { endpoint } else { &self.issuer }
     }
-
-    /// Whether another client is registered as the same one at the same provider, so that the provider has one session
-    /// of the user's for both.
-    pub fn is_related(&self, other: &Self) -> bool {
-        self.provider() == other.provider() && self.client_id == other.client_id
-    }
 }
 
 fn read_client(options: &Value<'_>) -> Result<Config, Arc<Error>> {

@@ -221,25 +221,23 @@ fn signed_in<W: Worker>(
 
 /// Ends the sessions of a user with the other clients of the same registration, here and in other vaults.
 fn ended<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, client: &Client<W>, sub: Option<&str>) {
-    let others = vault.borrow().of_the_same_user(client, sub);
-    others.iter().for_each(Client::end_unheard);
     let config = client.config();
-    let mut news = vec![("news", "ended"), ("provider", config.provider()), ("clientId", &config.client_id)];
+    let (provider, client_id) = (config.provider(), config.client_id.as_str());
+    end_others(vault, Some(client), &News::Ended { provider, client_id, sub });
+    let mut news = vec![("news", "ended"), ("provider", provider), ("clientId", client_id)];
     news.extend(sub.map(|sub| ("sub", sub)));
     worker.tell(&object(&news));
 }
 
-/// Ends the sessions that the provider means (Front-Channel Logout §2), and those of their users. Gives whether there was
+/// Ends the session that the provider names (Front-Channel Logout §2), and the others of its user. Gives whether there was
 /// one.
 fn front_channel<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, query: &str) -> String {
-    let named = vault.borrow().clients().into_iter().filter(|client| client.is_named_by(query));
-    // Each user first: the end of one session can end the others that are named.
-    let named: Vec<_> = named.map(|client| (client.subject(), client)).collect();
-    for (subject, client) in &named {
-        client.end_unheard();
-        ended(vault, worker, client, subject.as_deref());
-    }
-    if named.is_empty() { "" } else { YES }.into()
+    let named = vault.borrow().clients().into_iter().find(|client| client.is_named_by(query));
+    let Some(client) = named else { return String::new() };
+    let subject = client.subject();
+    client.end_unheard();
+    ended(vault, worker, &client, subject.as_deref());
+    YES.into()
 }
 
 /// Does what another vault's news mean here.
@@ -253,8 +251,18 @@ fn heard<W: Worker>(vault: &RefCell<Vault<W>>, message: &Message<'_>) {
         }
         _ => return,
     };
+    end_others(vault, None, &news);
+}
+
+/// Ends the sessions that are over by these news, but for that of the client which brought them.
+fn end_others<W: Worker>(vault: &RefCell<Vault<W>>, from: Option<&Client<W>>, news: &News<'_>) {
+    // No borrow is held while sessions end: their pages are told, and the host asks the vault which these are.
     let clients = vault.borrow().clients();
-    clients.iter().filter(|client| news.end(client)).for_each(Client::end_unheard);
+    for client in clients.iter().filter(|client| from.is_none_or(|from| !client.is_same(from))) {
+        if news.end(client) {
+            client.end_unheard();
+        }
+    }
 }
 
 /// The options of a sign-in in their registered spelling: `loginHint` is `login_hint`, a list has spaces between.
