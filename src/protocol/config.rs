@@ -164,10 +164,10 @@ pub(super) fn scope(asked: &str, openid: bool) -> Result<String, Arc<Error>> {
 /// A scope as the set that it is, in the order of its text, after what is in the set already.
 pub(super) fn scope_set(first: &str, rest: &str) -> String {
     let all = [first, " ", rest].concat();
-    let words: Vec<&str> = items(&all, b' ').collect();
+    let words: Vec<&str> = items(&all, b' ').filter(|word| !word.is_empty()).collect();
     let mut scope = String::new();
     for (word, is_repetition) in words.iter().zip(repetitions(&words)) {
-        if is_repetition || word.is_empty() {
+        if is_repetition {
             continue;
         }
         if !scope.is_empty() {
