@@ -7,10 +7,11 @@ use core::cell::RefCell;
 use core::hint::black_box;
 
 use valet_key::protocol::authorization_request::SignIn;
-use valet_key::protocol::authorization_response::AuthorizationResponse;
+use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use valet_key::protocol::base64url;
 use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
+use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::form;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::id_token::Identity;
@@ -19,6 +20,7 @@ use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Signature, Unverified, Verified};
 use valet_key::protocol::logout::names_session;
 use valet_key::protocol::metadata::{Discovery, ServerMetadata};
+use valet_key::protocol::secret::Secret;
 use valet_key::protocol::session::Session;
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::TokenResponse;
@@ -243,8 +245,24 @@ const READERS: &[(&str, Read, &[Text])] = &[
         &[("audiences", 128 * KIB, |length| filled(AUDIENCES, "\"spb\",", "\"spa\"]}", length))],
     ),
     (
+        "text that is shown",
+        |text| !secrets().quote(text).is_left_out(),
+        &[
+            ("plain", 128 * KIB, |length| filled("", "a", "", length)),
+            ("escapes of escapes", 128 * KIB, |length| filled("", "%252561", "", length)),
+            ("almost a secret", 128 * KIB, |length| filled("", &["s".repeat(999), "S".into()].concat(), "", length)),
+        ],
+    ),
+    (
+        "claims that are shown",
+        |claims| secrets().cleared(claims).len() < claims.len(),
+        &[("members, one with a secret", MEMBERS, |length| {
+            object(&format!(r#"{{"secret":"{}1","#, "s".repeat(999)), length)
+        })],
+    ),
+    (
         "an error's message",
-        |text| Error::NotJson { url: ISSUER.into(), content_type: text.into() }.message().len() > 20,
+        |text| Error::NotJson { url: ISSUER.into(), content_type: secrets().quote(text) }.message().len() > 20,
         &[("words of others", 128 * KIB, |length| filled("", "e", "", length))],
     ),
 ];
@@ -258,7 +276,7 @@ const NOW: Now = Now { wall: 1_800_000_000_000, monotonic: 0 };
 const SERVER: &str =
     r#"{"authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token","#;
 const METADATA: &str = r#"{"issuer":"https://as.test","jwks_uri":"https://as.test/jwks","authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token","#;
-const RECORD: &str = r#"{"started":1800000000000,"state":"s","nonce":"n","code_verifier":"v","issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/","scope":"openid","silent":"no","acr_values":"","max_age":"","metadata":"","return_to":"/","#;
+const RECORD: &str = r#"{"started":1800000000000,"state":"s","nonce":"n","code_verifier":"v","issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/","scope":"openid","silent":"no","acr_values":"","max_age":"","return_to":"/","#;
 const TOKENS: &str = r#"{"token_type":"Bearer","access_token":"a","#;
 const CLAIMS: &str =
     r#"{"iss":"https://as.test","sub":"alice","nonce":"n","iat":1800000000,"exp":1800000600,"aud":"spa","#;
@@ -326,7 +344,7 @@ fn decoded(length: usize) -> usize {
 
 fn response(body: &str) -> HttpResponse {
     let (url, content_type) = ("https://as.test/".into(), "application/json".into());
-    HttpResponse { url, status: 200, content_type, retry_after: None, body: body.into() }
+    HttpResponse { url, status: 200, content_type, retry_after: None, body: body.into(), secrets: Secrets::default() }
 }
 
 fn config(more: &str) -> Config {
@@ -346,6 +364,12 @@ fn transaction() -> Box<Transaction> {
 fn proof(claims: &str) -> Option<Verified> {
     let token = jwt(HEADER, claims);
     Unverified::parse(&token, Algorithms::ALL).ok()?.accept((Signature::Right, vec![0; 32])).ok()
+}
+
+/// As many secrets as an exchange has, and longer than most.
+fn secrets() -> Secrets {
+    let all: Vec<Secret> = (0..32).map(|place| Secret::new("s".repeat(999) + &place.to_string())).collect();
+    Secrets::new(&all)
 }
 
 fn is_written(text: &str) -> bool {
@@ -369,8 +393,8 @@ fn is_scope(scope: &str) -> bool {
 
 fn is_scope_of_a_page(scope: &str) -> bool {
     let (redirect_uri, return_to) = ("https://app.test/", "/");
-    let sign_in = SignIn { redirect_uri, scope, return_to, params: &[], in_window: false, alone: true };
-    sign_in.check(&config("")).is_ok_and(|checked| checked.len() > scope.len())
+    let sign_in = SignIn { redirect_uri, scope, return_to, params: &[], in_window: false, shared: false };
+    sign_in.check(&config(""), "https://app.test").is_ok_and(|checked| checked.len() > scope.len())
 }
 
 /// A call to the last API of a list.
@@ -382,7 +406,9 @@ fn is_last(apis: &str) -> bool {
 
 fn accepted(query: &str) -> Option<Result<(), std::sync::Arc<Error>>> {
     let response = AuthorizationResponse::parse(query).ok()??;
-    Some(response.accept(transaction(), &metadata(), None, NOW).map(drop))
+    let (config, page) = (config(""), ["https://app.test/?", query].concat());
+    let bound = response.bind(transaction(), &config, &page, RedirectPage::OfOneProvider, NOW);
+    Some(bound.and_then(|bound| bound.accept(&metadata(), &config)).map(drop))
 }
 
 fn is_key_found(set: &str) -> bool {
@@ -398,7 +424,7 @@ fn identity(claims: &str) -> Option<Identity> {
 
 fn is_renewed(claims: &str) -> bool {
     let (Some(earlier), Some(token)) = (identity(claims), proof(claims)) else { return false };
-    Identity::from_refresh(token, &earlier, ISSUER, &config(""), NOW).is_ok()
+    Identity::from_refresh(token, &earlier, &config(""), NOW).is_ok()
 }
 
 fn is_shown(claims: &str) -> bool {

@@ -105,25 +105,35 @@ story('another user in another tab is told everywhere', OPEN, async (stage) => {
   assert.deepEqual(await told(page), ['signed_in', 'user_changed']);
 });
 
-story('options may change with a release, but not under a session that is in use', OPEN, async (stage) => {
-  const { browser, page, site } = stage;
+story('a release that adds an API works beside a tab of the older one, whose list stays as it is', OPEN, async (stage) => {
+  const { browser, page, provider, site } = stage;
   await stage.signIn();
   const [first] = await page.driver.getAllWindowHandles();
   const { config } = site.settings;
-  site.settings.config = { ...config, timeout: 9000 };
-  const refusal = `async () => {
-    const { createClient } = await import('/pkg/index.js');
-    const config = await (await fetch('config.json')).json();
-    return createClient(config).preload().then(() => 'taken', ({ code }) => code);
-  }`;
+  const called = (path) => `async () => client.fetch(new URL('${path}', location.origin).href).then(({ status }) => status, ({ code }) => code)`;
+  site.settings.config = { ...config, api: [...config.api, `${site.origin}/www/`] };
   await browser.newTab();
-  await page.goto(`${site.origin}/www/style.css`);
-  assert.equal(await page.run(refusal), 'config_error', 'the first tab uses the older options');
-  await page.driver.close();
+  await page.goto(site.url);
+  await page.see('Signed in as alice'); // as another client, whose session the provider brings back silently
+  await page.until('the end of the trip', async () => (await page.url()) === site.url);
+  assert.equal(await page.run(called('/www/')), 200, 'the newer list');
+  assert.equal(provider.count('authorization'), 2);
   await page.driver.switchTo().window(first);
-  await page.reload();
-  await page.see('Signed in as alice'); // in a new vault, after one silent redirect
-  assert.equal(await page.run(`async () => (await client.fetch(api + 'me')).status`), 200);
+  await page.see('Signed in as alice');
+  assert.equal(await page.run(called('/www/')), 'request_blocked', 'the older list');
+  assert.equal(await page.run("async () => (await client.fetch(api + 'me')).status"), 200);
+});
+
+story('what belongs to a page does not make another client', OPEN, async (stage) => {
+  const { browser, page, provider, site } = stage;
+  await stage.signIn();
+  const { config } = site.settings;
+  const api = config.api.map((url) => ({ url: url.replace(/\/$/, ''), warm: true }));
+  site.settings.config = { openid: true, userinfo: 'json', account: '', ...config, api, timeout: 9000, idTokenHint: true };
+  await browser.newTab();
+  await page.goto(site.url);
+  await page.see('Signed in as alice');
+  assert.equal(provider.count('authorization'), 1, 'the same session');
 });
 
 story('a sign-out counts at once, however long the provider takes to revoke', OPEN, async (stage) => {

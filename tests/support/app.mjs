@@ -22,7 +22,7 @@ export function app({ client = '', buttons = {}, then = '' } = {}) {
   return {
     '/www/app.js': `
       import { createClient } from '../pkg/index.js';
-      const config = await (await fetch('config.json')).json();
+      const config = await (await fetch('/www/config.json')).json();
       const client = createClient({ ...config, scope: 'openid profile', ${client} });
       const at = (id) => document.getElementById(id);
       const told = document.createElement('p');

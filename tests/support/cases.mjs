@@ -17,11 +17,12 @@ const APP = `
     state.textContent = 'Failed: ' + code;
   };
   globalThis.open = async (config) => {
-    const told = (globalThis.told = { changes: [], rejections: [], problem: null });
+    const told = (globalThis.told = { changes: [], rejections: [], problem: null, traces: [] });
     state.textContent = 'Starting';
     try {
       const client = (globalThis.client = createClient({ ...config, restore: 'none' }));
       client.addEventListener('change', ({ reason }) => told.changes.push(reason));
+      client.addEventListener('trace', (event) => told.traces.push({ ...event }));
       globalThis.api = config.api[0];
       const session = await client.start();
       state.textContent = session ? 'Signed in as ' + session.sub : 'Signed out';

@@ -17,8 +17,9 @@ import { bodyOf, close, listen, portNear } from './loopback.mjs';
  * @property {(query: string, issuer: string) => string} [callback] rewrites the query that a user is sent back with
  * @property {(answer: Record<string, unknown>) => unknown} [token] the answer to a code
  * @property {(answer: Record<string, unknown>) => unknown} [refresh] the answer to a refresh token
- * @property {(claims: Record<string, unknown>) => unknown} [claims] those of a sign-in
+ * @property {(claims: Record<string, unknown>, answer: Record<string, unknown>) => unknown} [claims] those of a sign-in, beside the other tokens
  * @property {(claims: Record<string, unknown>) => unknown} [refreshedClaims] those of a refresh; without it there are none
+ * @property {(claims: Record<string, unknown>, token: string) => unknown} [userinfo] those that UserInfo gives for a token
  * @property {(header: Record<string, unknown>) => unknown} [header] that of an ID Token
  * @property {Signer} [key] signs ID Tokens in the place of the provider's own
  * @property {(keys: Record<string, unknown>[]) => unknown[]} [keys] those that the provider shows
@@ -45,7 +46,8 @@ export async function startHostile({ host = 'localhost', origins }) {
   const issued = new Issued();
   const codes = new Map();
   const refreshTokens = new Map();
-  const good = new Set();
+  /** Whose each good access token is. */
+  const good = new Map();
 
   const provider = {
     issuer,
@@ -88,7 +90,8 @@ export async function startHostile({ host = 'localhost', origins }) {
     const promised = said(provider.change.metadata, metadata()).authorization_response_iss_parameter_supported;
     if (promised) honest.set('iss', issuer);
     const { callback = (text) => text } = provider.change;
-    response.writeHead(302, { location: `${redirectUri}?${callback(String(honest), issuer)}` }).end();
+    const begun = redirectUri.includes('?') ? '&' : '?';
+    response.writeHead(302, { location: `${redirectUri}${begun}${callback(String(honest), issuer)}` }).end();
   }
 
   /** RFC 6749 §4.1.3 and §6, RFC 7636 §4.6, to the letter. */
@@ -104,7 +107,6 @@ export async function startHostile({ host = 'localhost', origins }) {
       kept.used = changed.refresh_token !== undefined;
       return json(response, 200, changed);
     }
-    if (form.code_verifier) issued.verifiers.add(form.code_verifier);
     const kept = codes.get(form.code);
     codes.delete(form.code);
     const challenge = createHash('sha256').update(form.code_verifier ?? '').digest('base64url');
@@ -116,7 +118,7 @@ export async function startHostile({ host = 'localhost', origins }) {
 
   function issue(kept) {
     const [access, refresh] = [secret('access'), secret('refresh')];
-    good.add(access);
+    good.set(access, kept.user);
     kept.family.push(refresh);
     refreshTokens.set(refresh, { ...kept, used: false });
     issued.accessTokens.add(access);
@@ -124,19 +126,20 @@ export async function startHostile({ host = 'localhost', origins }) {
     return { access_token: access, token_type: 'Bearer', expires_in: 600, refresh_token: refresh };
   }
 
-  function idToken({ nonce, clientId, user }, { access_token: access }, change) {
+  function idToken({ nonce, clientId, user }, answer, change) {
+    const { access_token: access } = answer;
     const now = Math.floor(Date.now() / 1000);
     const hash = createHash('sha256').update(access).digest().subarray(0, 16).toString('base64url');
     const claims = { iss: issuer, aud: clientId, sub: user, exp: now + 600, iat: now, nonce, at_hash: hash };
     const { key = keys.RS256, header } = provider.change;
-    const jwt = compact(key, said(header, { alg: key.alg, kid: key.kid }), said(change, claims));
+    const jwt = compact(key, said(header, { alg: key.alg, kid: key.kid }), said(change, claims, answer));
     issued.idTokens.add(jwt);
     return jwt;
   }
 
-  function api(response, headers) {
+  function api(response, headers, say) {
     const [, shown] = /^Bearer (.+)$/.exec(headers.authorization ?? '') ?? [];
-    if (good.has(shown)) return json(response, 200, { ok: true });
+    if (good.has(shown)) return json(response, 200, say(shown));
     response.setHeader('www-authenticate', 'Bearer error="invalid_token"');
     return json(response, 401, {});
   }
@@ -147,7 +150,8 @@ export async function startHostile({ host = 'localhost', origins }) {
     '/token': (response, { form }) => token(response, form),
     '/jwks': (response) => json(response, 200, { keys: said(provider.change.keys, Object.values(keys).map(({ jwk }) => jwk)) }),
     '/revoke': (response) => json(response, 200, {}),
-    '/api/me': (response, { headers }) => api(response, headers),
+    '/userinfo': (response, { headers }) => api(response, headers, (token) => said(provider.change.userinfo, { sub: good.get(token) }, token)),
+    '/api/me': (response, { headers }) => api(response, headers, () => ({ ok: true })),
   };
 
   const server = createServer(async (request, response) => {
@@ -161,6 +165,7 @@ export async function startHostile({ host = 'localhost', origins }) {
     const place = form.grant_type === 'refresh_token' ? 'refresh' : path;
     const asked = { method, path, query, headers, body, form, place };
     provider.requests.push(asked);
+    if (form.code_verifier) issued.verifiers.add(form.code_verifier);
     const truth = async () => (Object.hasOwn(routes, path) ? routes[path](response, asked) : response.writeHead(404).end());
     const instead = provider.change.instead?.[place];
     return instead ? instead(response, truth) : truth();
@@ -204,6 +209,12 @@ export const answers = {
     const gate = new Promise((done) => (release = done));
     return { /** @type {Instead} */ instead: (response, tell) => gate.then(tell), release: () => release() };
   },
+  /** The truth, which a browser may store. @returns {Instead} */
+  stored: (response, tell) => {
+    const { writeHead } = response;
+    response.writeHead = (status, headers) => writeHead.call(response, status, { ...headers, 'cache-control': 'max-age=600' });
+    return tell();
+  },
   /** Without the headers that let a page read it. @returns {Instead} */
   closed: (response, tell) => {
     response.removeHeader('access-control-allow-origin');
@@ -211,8 +222,8 @@ export const answers = {
   },
 };
 
-function said(change, honest) {
-  return change ? change(honest) : honest;
+function said(change, honest, ...beside) {
+  return change ? change(honest, ...beside) : honest;
 }
 
 function refuse(response) {
@@ -232,8 +243,9 @@ function allow(response, origin) {
   response.setHeader('vary', 'origin');
 }
 
+/** Holds characters that an address or a text of JSON may escape. */
 function secret(kind) {
-  return `${kind}-${randomBytes(24).toString('base64url')}`;
+  return `${kind}+/~${randomBytes(24).toString('base64url')}=`;
 }
 
 /** RFC 7515 §7.1. @param {Signer} key */

@@ -111,7 +111,7 @@ export class Page {
     if (this.#run) return this.#run(action, args);
     const script = `const done = arguments[arguments.length - 1];
       (${action})(...Array.prototype.slice.call(arguments, 0, -1))
-        .then((value) => done({ value }), (error) => done({ error: String(error && error.stack || error) }));`;
+        .then((value) => done({ value }), (error) => done({ error: String(error) + ' ' + (error && error.stack) }));`;
     const { value, error } = await this.driver.executeAsyncScript(script, ...args);
     if (error) throw new Error(error);
     return value;

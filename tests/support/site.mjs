@@ -42,6 +42,7 @@ const workerPolicy = ({ connect }) => ["default-src 'none'", `script-src ${VAULT
  *   place of a file, for tests, as JavaScript unless it says otherwise; `null` is nothing
  * @param {{ page?: string, worker?: string }} [options.policies] other policies than the recommended, for tests
  * @param {Record<string, string>} [options.headers] further headers of every file, for tests
+ * @param {string[]} [options.pages] further addresses of the page, to the letter, for tests
  * @param {boolean} [options.tokensInPage] whether the page does what its worker does otherwise
  */
 export async function startSite({
@@ -53,6 +54,7 @@ export async function startSite({
   scripts = {},
   policies = {},
   headers = {},
+  pages = [],
   tokensInPage = false,
 } = {}) {
   port ||= await portNear();
@@ -62,7 +64,7 @@ export async function startSite({
     requests: [],
     /** What the spy sent, as texts of JSON: lists of `[channel, text]`. */
     spied: [],
-    settings: { config, connect, before, scripts, policies, headers, tokensInPage },
+    settings: { config, connect, before, scripts, policies, headers, pages, tokensInPage },
     get server() {
       return server;
     },
@@ -89,6 +91,11 @@ export async function startSite({
         : (settings.policies.page ?? pagePolicy(settings)),
     );
 
+    if (settings.pages.includes(request.url.split('?')[0])) {
+      const page = await readFile(`${ROOT}www/index.html`, 'utf8');
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+      return response.end(page.replace(/<head>/, `<head>${settings.before}`).replace(/(href|src)="(?=\w+[.])/g, '$1="/www/'));
+    }
     if (path === '/') return response.writeHead(302, { location: '/www/' }).end();
     if (path === '/www/config.json') return settings.config ? json(response, settings.config) : response.writeHead(404).end();
     if (path === '/spy.js') return script(response, await readFile(SPY));

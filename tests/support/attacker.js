@@ -1,0 +1,103 @@
+/**
+ * What a script can do that gets into the page after the library is loaded. A test that acts as that script imports this
+ * file into the page. It takes nothing from the library but the addresses of its files and the words of its messages.
+ */
+
+const WORKER = '/pkg/wasm/worker.js';
+const WASM = '/pkg/wasm/valet_key.wasm';
+
+/** The vaults that a script can talk to: the page's own where it is shared, or one that the script starts. */
+const HOMES = {
+  shared: () => new SharedWorker(WORKER, { type: 'module', name: 'valet-key 0.1.0 true', extendedLifetime: true }),
+  'another name': () => new SharedWorker(WORKER, { type: 'module', name: 'of the script' }),
+  dedicated: () => new Worker(WORKER, { type: 'module' }),
+};
+
+/** Milliseconds after which a message counts as dropped. */
+const DROPPED = 4000;
+
+/** Keeps ports and workers from one step of a test to the next. */
+export const kept = {};
+
+/**
+ * A port of the script's own, without a client yet.
+ * @param {keyof HOMES} [home]
+ */
+export function open(home = 'shared') {
+  const { port1, port2 } = new MessageChannel();
+  const worker = HOMES[home]();
+  (worker.port ?? worker).postMessage({ port: port2, wasmUrl: new URL(WASM, location.href).href }, [port2]);
+  const waiting = new Map();
+  let last = 0;
+  port1.onmessage = ({ data }) => waiting.get(data.id)?.(data);
+  /** What the vault answers: `{ value }`, `{ error }` with the code, or neither if it dropped the message. */
+  const ask = (op, args) =>
+    new Promise((answered) => {
+      const id = (last += 1);
+      waiting.set(id, answered);
+      setTimeout(answered, DROPPED, {});
+      port1.postMessage({ ...args, id, op });
+    }).then(({ value, error }) => (error ? { error: error.code } : { value }));
+  /** Says it in the words of this release and of the one before: the vault drops what it does not know. */
+  const say = (op, args) => Promise.race([ask(op, { ...args, shared: false }), ask(op, { ...args, alone: true })]);
+  return {
+    worker,
+    ask,
+    begin: (args) => say('begin', { redirectUri: elsewhere(), scope: 'openid', returnTo: '/www/', options: {}, inWindow: false, ...args }),
+    complete: (args) => say('complete', { pending: true, ...args }),
+    fetch: (url) => ask('fetch', { url, once: false, init: { method: 'GET', headers: [] } }).then(({ error, value }) => error ?? value?.init.status),
+    session: () => ask('session').then(({ error, value }) => error ?? (value && value.sub)),
+  };
+}
+
+/** A port whose client has these options, and what the vault says to them. */
+export async function openAs(options, home) {
+  const port = open(home);
+  const { error } = await port.ask('configure', { options });
+  return { ...port, refused: error };
+}
+
+/** The options of the page's client, in the order in which the library sends them. */
+export const honest = ({ issuer, clientId, allowLoopbackHttp, api }) => ({ issuer, clientId, allowLoopbackHttp, api });
+
+/** A page of this origin on which no app runs. */
+const elsewhere = () => new URL('/www/style.css', location.href).href;
+
+/** Signs in without a question, in a frame of the script's own. @returns {Promise<string>} `ok`, or the code of an error */
+export async function signInSilently(port) {
+  const begun = await port.begin({ options: { prompt: 'none' }, inWindow: true });
+  if (!begun.value) return begun.error ?? 'dropped';
+  const frame = document.createElement('iframe');
+  frame.src = begun.value.url;
+  document.body.append(frame);
+  await new Promise((loaded) => (frame.onload = loaded));
+  const address = frame.contentWindow.location.href;
+  frame.remove();
+  const { error } = await port.complete({ address, state: begun.value.state });
+  return error ?? 'ok';
+}
+
+/** A record of a sign-in that never was; members that are no text, numbers included, are spelled as the library spells them. */
+export const forged = (members) =>
+  JSON.stringify({
+    state: 'vk.forged',
+    nonce: 'forged',
+    code_verifier: 'v'.repeat(43),
+    redirect_uri: elsewhere(),
+    scope: 'openid',
+    return_to: '/www/',
+    silent: 'no',
+    acr_values: '',
+    max_age: '',
+    started: Date.now(),
+    ...members,
+  });
+
+/** The keys of pending sign-ins. */
+export const pending = () => Object.keys(sessionStorage).filter((key) => key.startsWith('valet-key:tx:'));
+
+/** Does something to each pending sign-in when the page leaves, which is after the library has done its part. */
+export const onLeaving = (act) => addEventListener('pagehide', () => pending().forEach((key) => act(key)));
+
+/** Other members for a record, in the place of those that it has or beside them. */
+export const edit = (key, members) => sessionStorage.setItem(key, JSON.stringify({ ...JSON.parse(sessionStorage.getItem(key)), ...members }));
