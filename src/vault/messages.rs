@@ -111,7 +111,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             let sign_in = SignIn { redirect_uri, scope, return_to, params, in_window, shared };
             let request = client.begin(sign_in).await?;
             let begun = begun(&request, in_window);
-            vault.borrow_mut().keep(port, *request.transaction, worker.now());
+            vault.borrow_mut().keep(&client, *request.transaction, worker.now());
             return Ok(begun);
         }
         "abandon" => drop(vault.borrow_mut().abandon(port, message.text("state"))),
