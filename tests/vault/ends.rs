@@ -1,7 +1,7 @@
 //! Ends of sessions: whom a sign-out, a change of user and the news of other vaults reach.
 
 use crate::hostile::provider::{Place, change};
-use crate::hostile::text::{member, string};
+use crate::hostile::text::string;
 use crate::hostile::world::{Mode, Port, SharedWorker};
 use crate::support::{code, options};
 use crate::{ELSEWHERE, app, elsewhere, named, other_app, second_account, wider, worker};
@@ -119,9 +119,8 @@ fn a_change_of_user_ends_the_sessions_of_the_user_before() {
     let expected = ["another API", "another account, same user", "OAuth alone", "OAuth alone, another user"];
     assert_eq!(everyone.signed_out(), expected);
     let told = worker.take_told();
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert_eq!(told[0], r#"{"news":"ended","provider":"https://as.test","clientId":"spa","sub":"alice"}"#);
-    assert_eq!(member(&told[1], "sub").as_deref(), Some("bob"));
+    let ended = r#"{"news":"ended","provider":"https://as.test","clientId":"spa","sub":"alice"}"#;
+    assert_eq!(told, [ended, &signed_in("https://as.test", "spa", "", "bob")]);
 }
 
 #[test]
@@ -130,8 +129,7 @@ fn the_same_user_again_ends_nothing() {
     everyone.worker.port(1).sign_in_as("alice");
     assert_eq!(everyone.signed_out(), [""; 0]);
     let told = everyone.worker.take_told();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(member(&told[0], "news").as_deref(), Some("signedIn"));
+    assert_eq!(told, [signed_in("https://as.test", "spa", "", "alice")]);
 }
 
 #[test]
@@ -192,7 +190,7 @@ fn a_vault_ends_its_session_where_another_one_has_another_user() {
     first.worker.port(1).sign_in_as("bob");
     let told = first.worker.take_told();
     second.worker.hear(&told[1]).expect("news");
-    assert_eq!(second.signed_out(), ["the client"], "its own, by who signed in");
+    assert_eq!(second.signed_out(), ["the client", "another API"], "those of the account, by who signed in");
     second.worker.hear(&told[0]).expect("news");
     let expected =
         ["the client", "another API", "another account, same user", "OAuth alone", "OAuth alone, another user"];
@@ -204,30 +202,37 @@ fn a_vault_ends_its_session_where_another_one_has_another_user() {
     assert_eq!(second.signed_out(), [""; 0], "the same user");
 }
 
+/// What a vault tells when a user has signed in.
+fn signed_in(provider: &str, client_id: &str, account: &str, sub: &str) -> String {
+    format!(
+        r#"{{"news":"signedIn","provider":"{provider}","clientId":"{client_id}","account":"{account}","sub":"{sub}"}}"#
+    )
+}
+
 #[test]
 fn news_that_are_no_news_do_nothing() {
-    let identity = first_identity();
     let rows = [
         String::new(),
         "{}".into(),
-        "{\"news\":\"there\"}".into(),
-        "{\"news\":\"Ended\",\"provider\":\"https://as.test\",\"clientId\":\"spa\"}".into(),
-        "{\"news\":7}".into(),
-        "{\"news\":[\"ended\"]}".into(),
-        "{\"news\":\"ended\"}".into(),
-        "{\"news\":\"ended\",\"provider\":\"https://as.test\"}".into(),
-        "{\"news\":\"ended\",\"clientId\":\"spa\"}".into(),
-        "{\"news\":\"ended\",\"provider\":[\"https://as.test\"],\"clientId\":\"spa\"}".into(),
-        "{\"news\":\"ended\",\"provider\":\"https://evil.test\",\"clientId\":\"spa\"}".into(),
-        "{\"news\":\"ended\",\"provider\":\"https://as.test\",\"clientId\":\"spa\",\"sub\":\"carol\"}"
-            .replace("spa", "none"),
-        "{\"news\":\"signedIn\"}".into(),
-        "{\"news\":\"signedIn\",\"identity\":\"\",\"sub\":\"bob\"}".into(),
-        "{\"news\":\"signedIn\",\"identity\":\"{}\",\"sub\":\"bob\"}".into(),
-        format!("{{\"news\":\"signedIn\",\"identity\":{},\"sub\":\"alice\"}}", string(&identity)),
-        "{\"news\":\"named\",\"query\":\"iss=https%3A%2F%2Fas.test\"}".into(),
-        "{\"news\":\"named\",\"query\":\"iss=https%3A%2F%2Fas.test&sid=guessed\"}".into(),
-        "{\"0\":\"e\",\"1\":\"n\"}".into(),
+        r#"{"news":"there"}"#.into(),
+        r#"{"news":"Ended","provider":"https://as.test","clientId":"spa"}"#.into(),
+        r#"{"news":7}"#.into(),
+        r#"{"news":["ended"]}"#.into(),
+        r#"{"news":"ended"}"#.into(),
+        r#"{"news":"ended","provider":"https://as.test"}"#.into(),
+        r#"{"news":"ended","clientId":"spa"}"#.into(),
+        r#"{"news":"ended","provider":["https://as.test"],"clientId":"spa"}"#.into(),
+        r#"{"news":"ended","provider":"https://evil.test","clientId":"spa"}"#.into(),
+        r#"{"news":"ended","provider":"https://as.test","clientId":"spa","sub":"carol"}"#.replace("spa", "none"),
+        r#"{"news":"signedIn"}"#.into(),
+        r#"{"news":"signedIn","sub":"bob"}"#.into(),
+        signed_in("https://as.test", "spa", "another", "bob"),
+        signed_in("https://as.test", "another", "", "bob"),
+        signed_in("https://evil.test", "spa", "", "bob"),
+        signed_in("https://as.test", "spa", "", "alice"),
+        r#"{"news":"named","query":"iss=https%3A%2F%2Fas.test"}"#.into(),
+        r#"{"news":"named","query":"iss=https%3A%2F%2Fas.test&sid=guessed"}"#.into(),
+        r#"{"0":"e","1":"n"}"#.into(),
     ];
     let everyone = Everyone::new(worker());
     for news in &rows {
@@ -237,24 +242,15 @@ fn news_that_are_no_news_do_nothing() {
     assert_eq!(everyone.worker.here.take_sent(), [""; 0]);
 }
 
-/// What the vault tells of the honest client, which another vault knows it by.
-fn first_identity() -> String {
-    let worker = worker();
-    worker.page(1, &app()).sign_in();
-    member(&worker.take_told()[0], "identity").expect("an identity")
-}
-
 #[test]
 fn forged_news_can_only_end_sessions() {
-    let identity = string(&first_identity());
     let rows = [
-        "{\"news\":\"ended\",\"provider\":\"https://as.test\",\"clientId\":\"spa\",\"sub\":\"alice\"}".into(),
-        "{\"news\":\"ended\",\"provider\":\"https://as.test\",\"clientId\":\"spa\"}".into(),
-        format!("{{\"news\":\"signedIn\",\"identity\":{identity},\"sub\":\"mallory\"}}"),
-        format!("{{\"news\":\"signedIn\",\"identity\":{identity},\"sub\":\"\"}}"),
-        format!(
-            "{{\"news\":\"signedIn\",\"identity\":{identity},\"sub\":\"mallory\",\"port\":1,\"session\":{{}},\"options\":\"{{}}\"}}"
-        ),
+        r#"{"news":"ended","provider":"https://as.test","clientId":"spa","sub":"alice"}"#.into(),
+        r#"{"news":"ended","provider":"https://as.test","clientId":"spa"}"#.into(),
+        signed_in("https://as.test", "spa", "", "mallory"),
+        signed_in("https://as.test", "spa", "", ""),
+        signed_in("https://as.test", "spa", "", "mallory")
+            .replace('}', r#","port":1,"session":{},"options":"{}","identity":{}}"#),
     ];
     for news in rows {
         let everyone = Everyone::new(worker());

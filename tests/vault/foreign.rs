@@ -356,7 +356,7 @@ fn a_description_is_cut_to_1000_characters_without_controls() {
     let rows = [
         ("a million characters", "x".repeat(1_000_000), "x".repeat(1000)),
         ("of more than one byte", "é".repeat(500_000), "é".repeat(1000)),
-        ("of more than one unit", "😀".repeat(1001), "😀".repeat(1000)),
+        ("of more than one unit of UTF-16", "😀".repeat(1001), "😀".repeat(500)),
         ("controls first", format!("{}end", "\u{7}".repeat(100_000)), "end".into()),
         ("an escape sequence", "\u{1b}[2Jall is well\u{9b}1m".into(), "[2Jall is well1m".into()),
         ("lines", "one\r\ntwo\u{0}".into(), "onetwo".into()),

@@ -163,10 +163,11 @@ const SAME: usize = 10;
 /// What happens. Numbers choose one of those that there are.
 #[derive(Clone, Debug)]
 enum Step {
-    /// An honest page signs in, and everything goes well.
+    /// An honest page signs in, and everything goes well; but a script may hand the response in first, at a port.
     SignIn {
         port: usize,
         mode: Mode,
+        script: Option<(usize, Record)>,
     },
     /// A page renews its token, which goes well if there is a session, and asks who the user is.
     Use {
@@ -314,7 +315,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just("leave"),
     ];
     let step = prop_oneof![
-        5 => (port(), mode()).prop_map(|(port, mode)| Step::SignIn { port, mode }),
+        5 => (port(), mode()).prop_map(|(port, mode)| Step::SignIn { port, mode, script: None }),
+        2 => (port(), mode(), 0..10_usize, record.clone())
+            .prop_map(|(port, mode, at, record)| Step::SignIn { port, mode, script: Some((at, record)) }),
         5 => (port(), prop_oneof![2 => Just(Reply::Honest), 1 => reply.clone()])
             .prop_map(|(port, how)| Step::Use { port, how }),
         6 => (port(), op).prop_map(|(port, op)| Step::Say { port, op }),
@@ -454,7 +457,7 @@ impl Run {
     /// Honest pages open at a worker, and one of an attacker's.
     fn open(&mut self, worker: usize) {
         for (port, choice) in [0, 1, 2, 11].into_iter().enumerate() {
-            self.configure(worker * 5 + port, choice);
+            self.configure(worker * 5 + port, choice).expect("a client");
         }
     }
 
@@ -466,12 +469,17 @@ impl Run {
         &self.choices[self.clients[&client]]
     }
 
-    fn configure(&mut self, port: usize, choice: usize) {
+    fn configure(&mut self, port: usize, choice: usize) -> Verdict {
+        let client = self.choices[choice].client;
         let made = self.here().world().made.len();
         let worker = &self.workers[port / 5];
         let outcome = worker.port(number(port)).configure(&self.choices[choice].options);
-        if let Some(client) = worker.here.world().made.get(made) {
-            self.clients.insert(*client, choice);
+        if let Some(new) = worker.here.world().made.get(made) {
+            let mut others = self.clients.iter().filter(|(other, _)| other.worker == new.worker);
+            if others.any(|(_, other)| self.choices[*other].client == client) {
+                return Err(broken("options that mean the same make two clients", client));
+            }
+            self.clients.insert(*new, choice);
             let host = self.choices[choice].server;
             let endpoints = ENDPOINTS.into_iter().zip(["authorize", "token", "jwks", "userinfo", "revoke", "logout"]);
             let endpoints = endpoints.filter_map(|(name, path)| Some((name, format!("{}/{path}", host?))));
@@ -479,10 +487,17 @@ impl Run {
             if self.choices[choice].issuer.is_empty() {
                 endpoints.insert(("authorization_endpoint", format!("{ONE}/authorize")));
             }
-            self.endpoints.insert(*client, endpoints);
+            self.endpoints.insert(*new, endpoints);
         }
-        if outcome.is_ok() && self.ports[port].is_none() {
-            self.ports[port] = Some(choice);
+        match self.ports[port] {
+            Some(earlier) if outcome.is_ok() && self.choices[earlier].client != client => {
+                Err(broken("a port has a second client", client))
+            }
+            None if outcome.is_ok() => {
+                self.ports[port] = Some(choice);
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -532,7 +547,7 @@ impl Run {
 
     fn play(&mut self, step: &Step) -> Verdict {
         match *step {
-            Step::SignIn { port, mode } => self.sign_in(self.port(port), mode)?,
+            Step::SignIn { port, mode, script } => self.sign_in(self.port(port), mode, script)?,
             Step::Use { port, how } => {
                 let port = self.port(port);
                 self.start(port, "refresh", Mode::Window, "");
@@ -552,13 +567,13 @@ impl Run {
                     self.ports[port] = None;
                     if port % 5 < 3 {
                         // An honest page comes again.
-                        self.configure(port, port % 5);
+                        self.configure(port, port % 5)?;
                     }
                 }
             }
             Step::Configure { port, choice } => {
                 let choice = choice % self.choices.len();
-                self.configure(port, choice);
+                self.configure(port, choice)?;
             }
             Step::Begin { port, mode, variant } => self.begin(self.port(port), mode, variant),
             Step::Authorize { begun, how } => self.authorize(begun, how),
@@ -608,7 +623,7 @@ impl Run {
         self.go_on()
     }
 
-    fn sign_in(&mut self, port: usize, mode: Mode) -> Verdict {
+    fn sign_in(&mut self, port: usize, mode: Mode, script: Option<(usize, Record)>) -> Verdict {
         self.settle()?;
         let before = self.sign_ins.len();
         self.begin(port, mode, 0);
@@ -618,6 +633,10 @@ impl Run {
         }
         self.authorize(before, Back::Code);
         let address = self.addresses.len() - 1;
+        if let Some((port, record)) = script {
+            self.complete(port, address, false, record, 0);
+            self.settle()?;
+        }
         self.complete(port, address, true, Record::Own, 0);
         self.settle()
     }

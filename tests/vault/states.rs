@@ -5,7 +5,7 @@ use valet_key::vault::Kept;
 
 use crate::hostile::provider::Place;
 use crate::hostile::text::string;
-use crate::hostile::world::{Mode, SharedWorker};
+use crate::hostile::world::{Begun, Mode, SharedWorker, poll};
 use crate::support::{at, code, transaction};
 use crate::{app, record, second_account, wider, worker};
 
@@ -147,7 +147,7 @@ fn the_vault_keeps_32_sign_ins_of_a_client() {
     let elsewhere = other.begin(Mode::Window);
     let mut begun: Vec<_> = (0..33).map(|_| port.begin(Mode::Window)).collect();
     let last = begun.pop().expect("one");
-    let finish = |begun: &crate::hostile::world::Begun| {
+    let finish = |begun: &Begun| {
         let address = worker.here.way_back(&begun.url);
         port.complete(&address, &begun.state, None).expect("no error")
     };
@@ -222,4 +222,23 @@ fn two_providers_on_one_redirect_page_have_to_name_themselves() {
     );
     assert_eq!(code(&port.say("complete", &members)), Some("iss_mismatch"));
     assert_eq!(worker.here.take_sent(), [""; 0], "neither code nor verifier leave");
+}
+
+#[test]
+fn a_sign_in_of_a_page_that_left_is_kept_for_no_other_client() {
+    let worker = worker();
+    let port = worker.page(1, &app());
+    let members =
+        r#""redirectUri":"https://app.test/cb","scope":"","returnTo":"/","options":{},"inWindow":true,"shared":false"#;
+    let mut beginning = port.start("begin", members);
+    assert!(poll(&mut beginning).is_pending());
+    port.say("leave", "").expect("a page that goes");
+    port.configure(&wider()).expect("another client at the same port");
+    let begun = Begun::read(&worker.here.finish(beginning).expect("a request"));
+    let address = worker.here.way_back(&begun.url);
+    worker.here.take_sent();
+    assert_eq!(port.complete(&address, &begun.state, None).as_deref(), Ok("{}"));
+    assert_eq!(worker.here.take_sent(), [""; 0]);
+    assert_eq!(code(&worker.page(2, &app()).complete(&address, &begun.state, None)), None);
+    assert!(worker.port(2).is_signed_in(), "its own client has it");
 }
