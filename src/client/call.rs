@@ -106,7 +106,7 @@ impl<H: Host> Client<H> {
         }
         let mut claims = String::from(userinfo::text(&response)?);
         if config.userinfo == Userinfo::Signed {
-            let token = self.verify(&claims, "", Algorithms::ALL, &metadata, None, &response.secrets).await;
+            let token = self.verify(&claims, "", Algorithms::ALL, &metadata, None).await;
             claims = token.map_err(userinfo::of_userinfo)?.claims;
         }
         userinfo::check(&claims, expected, &metadata, config)?;
@@ -164,6 +164,9 @@ impl<H: Host> Client<H> {
                     };
                     let (result, leftover) =
                         self.core.session.borrow_mut().refreshed(ticket, tokens, proof, config, host.now());
+                    if !self.is_completing() {
+                        self.core.passing.take();
+                    }
                     match &result {
                         Ok(change) => self.changed(*change),
                         Err(error) if !leftover.is_empty() && !matches!(**error, Error::Cancelled) => {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Client;
 use super::host::Host;
+use super::{Client, Exchange};
 use crate::protocol::authorization_request::own_page;
 use crate::protocol::error::Error;
-use crate::protocol::http::{Cache, HttpRequest};
+use crate::protocol::http::Cache;
 use crate::protocol::logout;
 use crate::protocol::pkce::random_text;
 use crate::protocol::secret::Secret;
@@ -76,7 +76,7 @@ impl<H: Host> Client<H> {
     /// Forgets the session, and asks the provider to revoke its tokens without waiting for the responses.
     pub fn end_unheard(&self) {
         let Ended { leftover, .. } = self.forget();
-        self.revocations(&leftover).into_iter().for_each(|request| drop(self.send(request)));
+        drop(self.ask_to_revoke(&leftover));
     }
 
     /// Whether the provider means this session: `query` is that of the page which it loads in a frame so that the session
@@ -85,17 +85,17 @@ impl<H: Host> Client<H> {
         self.core.session.borrow().is_named_by(query)
     }
 
-    /// Best effort: no caller waits longer than the deadline for it, and no response changes anything here.
-    pub(super) async fn revoke(&self, leftover: Leftover) {
-        for request in self.revocations(&leftover) {
-            if self.send(request).response().await.is_err() {
-                return;
-            }
-        }
+    /// Asks the provider to revoke what is left, all at once. Best effort: no response changes anything here.
+    fn ask_to_revoke(&self, leftover: &[Secret]) -> Vec<Exchange<H>> {
+        let Some(metadata) = self.core.lookup.borrow().found.clone() else { return Vec::new() };
+        let requests = logout::revocation_requests(leftover, &metadata, &self.core.config);
+        requests.into_iter().map(|request| self.send(request)).collect()
     }
 
-    fn revocations(&self, leftover: &[Secret]) -> Vec<HttpRequest> {
-        let Some(metadata) = self.core.lookup.borrow().found.clone() else { return Vec::new() };
-        logout::revocation_requests(leftover, &metadata, &self.core.config)
+    /// The same, until the responses are there or their deadline has passed.
+    pub(super) async fn revoke(&self, leftover: Leftover) {
+        for asked in self.ask_to_revoke(&leftover) {
+            drop(asked.response().await);
+        }
     }
 }

@@ -56,9 +56,10 @@ struct Core<H> {
     session: RefCell<Session>,
     /// Rings when something that callers wait for has ended, well or badly.
     ended: Bell,
-    /// Sign-ins whose response is being redeemed, and what their provider must not tell a page meanwhile.
+    /// Sign-ins whose response is being redeemed.
     completing: Cell<usize>,
-    redeemed: RefCell<Secrets>,
+    /// Secrets that the provider knows, of sign-ins and renewals that are not over.
+    passing: RefCell<Secrets>,
 }
 
 impl<H> Clone for Client<H> {
@@ -67,22 +68,22 @@ impl<H> Clone for Client<H> {
     }
 }
 
-/// A request to the provider on its way, with the secrets that its response must not tell.
+/// A request to the provider on its way.
 struct Exchange<H: Host> {
+    core: Rc<Core<H>>,
     response: H::Answer,
     secrets: Secrets,
 }
 
 impl<H: Host> Exchange<H> {
+    /// The response, with what its text must not tell a page: what the request told the server, and every token, code and
+    /// verifier of the client by the time that it comes.
     async fn response(self) -> Result<HttpResponse, Arc<Error>> {
-        let Self { response, secrets } = self;
-        response.await.map(|response| HttpResponse { secrets, ..response })
-    }
-
-    /// The response where it is part of another exchange, whose secrets it must not tell either.
-    async fn response_beside(mut self, secrets: &Secrets) -> Result<HttpResponse, Arc<Error>> {
-        self.secrets.join(secrets.clone());
-        self.response().await
+        let Self { core, response, mut secrets } = self;
+        let response = response.await?;
+        secrets.join(&core.session.borrow().secrets());
+        secrets.join(&core.passing.borrow());
+        Ok(HttpResponse { secrets, ..response })
     }
 }
 
@@ -108,7 +109,7 @@ impl<H: Host> Client<H> {
             session: RefCell::default(),
             ended: Bell::default(),
             completing: Cell::new(0),
-            redeemed: RefCell::default(),
+            passing: RefCell::default(),
         };
         Self { core: Rc::new(core), page: Rc::new(page) }
     }
@@ -146,10 +147,8 @@ impl<H: Host> Client<H> {
 
     /// Sends a request to the provider, at once. The response is a future.
     fn send(&self, request: HttpRequest) -> Exchange<H> {
-        let mut secrets = request.secrets.clone();
-        secrets.join(self.core.session.borrow().secrets());
-        secrets.join(self.core.redeemed.borrow().clone());
-        Exchange { response: self.core.host.send(request, self.page.timeout), secrets }
+        let secrets = request.secrets.clone();
+        Exchange { core: self.core.clone(), response: self.core.host.send(request, self.page.timeout), secrets }
     }
 
     /// Tells the host of a change, before the call that brought it about ends.

@@ -69,7 +69,7 @@ impl<H: Host> Client<H> {
         };
         let (host, config) = (&self.core.host, &self.core.config);
         let bound = response.bind(transaction, config, address, others, host.now())?;
-        let _completing = Completing::begin(&self.core, bound.secrets());
+        let _completing = Completing::begin(&self.core, &bound.secrets());
         // Revalidated when the page left, so that the way back needs no trip for them.
         let metadata = self.metadata(Cache::ForceCache).await?;
         let is_silent = bound.is_silent();
@@ -121,9 +121,9 @@ impl<H: Host> Client<H> {
 struct Completing<'a, H>(&'a Core<H>);
 
 impl<'a, H> Completing<'a, H> {
-    fn begin(core: &'a Core<H>, secrets: Secrets) -> Self {
+    fn begin(core: &'a Core<H>, secrets: &Secrets) -> Self {
         core.completing.set(core.completing.get().saturating_add(1));
-        core.redeemed.borrow_mut().join(secrets);
+        core.passing.borrow_mut().join(secrets);
         Self(core)
     }
 }
@@ -133,7 +133,7 @@ impl<H> Drop for Completing<'_, H> {
         let left = self.0.completing.get().saturating_sub(1);
         self.0.completing.set(left);
         if left == 0 {
-            self.0.redeemed.take();
+            self.0.passing.take();
         }
         self.0.ended.ring();
     }

@@ -45,8 +45,8 @@ impl Secrets {
     }
 
     /// Adds those of another exchange.
-    pub fn join(&mut self, others: Self) {
-        self.0.extend(others.0);
+    pub fn join(&mut self, others: &Self) {
+        others.0.iter().for_each(|secret| self.add(secret));
     }
 
     /// The same without one that the server has to repeat.

@@ -6,12 +6,24 @@ use super::error::Error;
 use super::json::Value;
 use super::url::{Loopback, Url};
 
-/// The APIs that the token is for: exact origins, each with a path prefix. Lists of the same ones are equal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// More entries than any honest app lists; bounds the search for equal ones.
+const MAX_ENTRIES: usize = 100;
+
+/// The APIs that the token is for: exact origins, each with a path prefix.
+#[derive(Clone, Debug, Default)]
 pub struct ApiList {
-    /// In order, each of them once.
+    /// Each of them once.
     entries: Vec<Url>,
 }
+
+impl PartialEq for ApiList {
+    /// Lists of the same entries are equal, whatever their order.
+    fn eq(&self, other: &Self) -> bool {
+        self.entries.len() == other.entries.len() && self.entries.iter().all(|entry| other.entries.contains(entry))
+    }
+}
+
+impl Eq for ApiList {}
 
 impl ApiList {
     /// Reads the app's list, an array of strings and of `{ url, warm }`; an absent one is an empty list.
@@ -40,6 +52,9 @@ impl ApiList {
         let mut list = Self::default();
         let Some(entries) = entries else { return Ok(list) };
         let entries = entries.as_array().ok_or_else(|| Error::config("api", "not an array"))?;
+        if entries.len() > MAX_ENTRIES {
+            return Err(Error::config("api", "more than 100 entries; list the path that they have in common"));
+        }
         for entry in entries.iter().filter(|entry| is_wanted(entry)) {
             let entry = entry.get("url").unwrap_or(entry);
             let entry = entry.as_str().ok_or_else(|| Error::config("api", "an entry is not a string"))?;
@@ -52,10 +67,10 @@ impl ApiList {
                     "an entry is an origin with a path, without query, fragment, or wildcard",
                 ));
             }
-            list.entries.push(url);
+            if !list.entries.contains(&url) {
+                list.entries.push(url);
+            }
         }
-        list.entries.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
-        list.entries.dedup();
         Ok(list)
     }
 
