@@ -17,7 +17,10 @@
  * ```
  */
 
-/** Makes a client. Synchronous, touches no global and opens nothing: safe to call while rendering on a server. */
+/**
+ * Makes a client. Synchronous, touches no global and opens nothing: safe to call while rendering on a server. The options
+ * are copied at once.
+ */
 export function createClient(options: Options): Client;
 
 export interface Options {
@@ -31,35 +34,43 @@ export interface Options {
   /** The identifier that the provider gave this app. Not a secret. */
   clientId: string;
   /**
-   * Where the provider sends the user back, relative to the page. Default: this page without query and fragment. Clients of
-   * several providers on one page need one each, unless all of the providers name themselves in their answers (RFC 9207).
+   * A label of the app's own for one of several accounts at the provider. Clients with different labels have a session each.
+   * Two clients of one page with the same provider and `clientId` need different labels. A sign-out ends the sessions of the
+   * same user under all labels. Default: empty.
+   */
+  account?: string;
+  /**
+   * Where the provider sends the user back: a page of this origin, relative to the page. Default: this page without query and
+   * fragment. A response counts only at the page that its request named, path and query included. Clients of several
+   * providers need a redirect page each, unless all of the providers name themselves in their responses (RFC 9207).
    */
   redirectUri?: string;
-  /** Where the provider sends the user after sign-out, a page of this origin, relative to the page. Default: `redirectUri`. */
+  /** Where the provider sends the user after sign-out: a page of this origin, relative to the page. Default: `redirectUri`. */
   postLogoutRedirectUri?: string;
   /** What to ask for, separated by spaces (RFC 6749 §3.3). Default: `openid`, or nothing for plain OAuth 2. */
   scope?: string;
   /**
    * The only URLs that may ever receive the access token: exact origin, path prefix that ends at a slash. Relative
-   * entries are relative to the page. No wildcards. Clients of the same page list different ones.
+   * entries are relative to the page. No wildcards. Two clients may list the same API: each call goes with the token of the
+   * client that it was made on. A client with another list is another client, with a session of its own.
    */
   api?: (string | ApiEntry)[];
   /** `false` for plain OAuth 2 at an `issuer`: no `openid` scope, no ID Token. Default: `true` where there is an `issuer`. */
   openid?: boolean;
   /**
-   * What `start()` may take up. `silent`: a session that is still alive in the vault, and where its tokens are gone, as
-   * after a restart, one that the provider brings back without a question (`prompt=none`), in a hidden frame where it is
-   * of the page's own site, else by one redirect. `vault`: only what is alive. `none`: what other tabs keep alive; a
-   * reload of the only tab ends the session. Default: `silent`.
+   * What `start()` may take up. `silent`: a session that is still alive in the vault; where its tokens are gone, as after a
+   * restart or a release that changed `api`, one that the provider brings back without a question (`prompt=none`), in a
+   * hidden frame if the provider is of the page's own site, else by one redirect. `vault`: only what is alive. `none`: what
+   * other tabs keep alive; a reload of the only tab ends the session. Default: `silent`.
    */
   restore?: 'silent' | 'vault' | 'none';
   /**
-   * Where tokens live. `worker`: out of reach of the page's scripts, in a worker that all tabs share where there is one. `page`: in reach of every script in the page, for
-   * what cannot go through `fetch`; adds `accessToken()`. Default: `worker`.
+   * Where tokens live. `worker`: out of reach of the page's scripts, in a worker that all tabs share where there is one.
+   * `page`: in reach of every script in the page, for what cannot go through `fetch`; adds `accessToken()`. Default: `worker`.
    */
   tokens?: 'worker' | 'page';
   /**
-   * How the provider's UserInfo answers this client, as registered there (`userinfo_signed_response_alg`). The other form
+   * The form of the provider's UserInfo response, as registered there (`userinfo_signed_response_alg`). The other form
    * is refused. Default: `json`.
    */
   userinfo?: 'json' | 'signed';
@@ -70,7 +81,7 @@ export interface Options {
   idTokenHint?: boolean;
   /** Allows `http://localhost`, `http://127.0.0.1` and `http://[::1]` as issuer, endpoints and API. For development. */
   allowLoopbackHttp?: boolean;
-  /** Milliseconds after which a request to the provider counts as unanswered. Default: 10000. */
+  /** Milliseconds after which a request to the provider counts as failed. Default: 10000. */
   timeout?: number;
   /** Where the worker's file is, if not beside this module. Must be of the page's own origin. */
   workerUrl?: string | URL;
@@ -163,7 +174,7 @@ export interface ChangeEvent extends Event {
   readonly confirmed?: boolean;
 }
 
-/** A step of the client, for whoever wants to watch. Never holds a secret. */
+/** A step of the client, for logs and tests. Never holds a secret. */
 export type TraceEvent = Event &
   (
     | { readonly step: 'vault'; readonly home: 'shared' | 'dedicated' | 'page' }
@@ -175,8 +186,8 @@ export interface Client {
   readonly session: Session | null;
 
   /**
-   * Finishes a pending sign-in if the page was loaded by the provider's redirect, or takes up the live session.
-   * Call it once after each page load; a second call gives the same answer.
+   * Finishes a pending sign-in if the page was loaded by the provider's redirect, or takes up the live session. The response
+   * is taken out of the address first. Call it once after each page load; a second call gives the same session.
    *
    * @returns the session, or `null` when signed out.
    */
@@ -188,7 +199,7 @@ export interface Client {
   signIn(options: SignInOptions & { mode: 'popup' | 'silent' }): Promise<Session>;
 
   /**
-   * `fetch` with the access token, for URLs on the `api` list. Arguments and answer are those of `fetch`.
+   * `fetch` with the access token, for URLs on the `api` list. Arguments and response are those of `fetch`.
    * Redirects are not followed.
    *
    * If the API refuses the token, the request is sent once more with a new one. A stream is sent only once: as it comes
@@ -207,7 +218,7 @@ export interface Client {
 
   /**
    * Forgets the session, revokes its tokens (RFC 7009) and, where the provider offers it, leaves the page to end the
-   * provider's own session (RP-Initiated Logout). The user is signed out here whatever the provider answers. Where the
+   * provider's own session (RP-Initiated Logout). The user is signed out here whatever the provider does. Where the
    * promise resolves, the page stays: the provider offers no more, or `everywhere` is `false`.
    *
    * After the way back, `start()` tells it by a `change` event whose `confirmed` says whether the provider sent the user.
@@ -216,7 +227,7 @@ export interface Client {
 
   /**
    * For the page that the provider loads in a hidden frame when the user signs out elsewhere (Front-Channel Logout), the
-   * client's `frontchannel_logout_uri`: ends the session that the page's `iss` and `sid` name. Gives whether there was
+   * client's `frontchannel_logout_uri`: ends the sessions that the page's `iss` and `sid` name. Gives whether there was
    * one; browsers that keep storage of frames apart show none to a provider of another site.
    */
   frontChannelLogout(): Promise<boolean>;
@@ -246,7 +257,11 @@ export class ValetKeyError extends Error {
   readonly retryable: boolean;
   /** Seconds to wait before trying again, if the server said so. */
   readonly retryAfter?: number;
-  /** What the server said. Texts of others: never write them into a page as markup. */
+  /**
+   * What the server said, at most 1,000 characters of each text. Texts of others: never write them into a page as markup. A
+   * text that held a secret of the exchange, such as the code, is left out: a member is missing then, `error` is empty, and
+   * `message` says so.
+   */
   readonly oauth?: { readonly error: string; readonly error_description?: string; readonly error_uri?: string };
 }
 
@@ -269,40 +284,41 @@ export type ErrorCode =
   | 'iss_mismatch'
   /** The metadata belong to another issuer than the one configured (RFC 8414 §3.3). */
   | 'issuer_mismatch'
-  /** Somebody has to sign in. */
+  /** The user has to sign in. */
   | 'login_required'
   /** The metadata are malformed or lack something. */
   | 'metadata_invalid'
-  /** No answer: offline, CORS, TLS, or a redirect that was not followed. */
+  /** No response: offline, CORS, TLS, or a redirect that was not followed. */
   | 'network_error'
-  /** The answer is not JSON. */
+  /** The response is not JSON. */
   | 'not_json'
   /** The browser did not open the popup: `signIn` must be called in a click, before anything is awaited. */
   | 'popup_blocked'
   /** The user closed the popup. */
   | 'popup_closed'
-  /** Nobody signed in in the popup for ten minutes. */
+  /** The user did not sign in in the popup within ten minutes. */
   | 'popup_timeout'
   /** `signIn()` was called too often without a click of the user; `cause` is why the last one failed, if it did. */
   | 'redirect_loop'
   /** The call is not for an address on the `api` list, or sets what only the client may set. */
   | 'request_blocked'
-  /** The answer has the wrong shape. */
+  /** The response has the wrong shape. */
   | 'response_invalid'
-  /** The server answered 429 or 5xx. */
+  /** The server responded with 429 or 5xx. */
   | 'server_unavailable'
   /** The session is over: the refresh token is no longer accepted. */
   | 'session_ended'
   /**
    * The authorization response is not the one that this page waits for, or comes too late (RFC 6749 §10.12). Where no
-   * sign-in is pending at all, such a response is ignored.
+   * sign-in is pending at all, such a response is taken out of the address and ignored. An address whose `state` is not of
+   * this library belongs to another flow of the app, and is left alone.
    */
   | 'state_mismatch'
-  /** The server did not answer in time. */
+  /** The server did not respond in time. */
   | 'timeout'
   /** The server refused the token request, or UserInfo the token; `oauth` says why (RFC 6749 §5.2, RFC 6750 §3.1). */
   | 'token_error'
-  /** The answer is larger than any honest one. */
+  /** The response is larger than any honest one. */
   | 'too_large'
   /** A fault of this library, contained. */
   | 'unexpected'
@@ -310,5 +326,5 @@ export type ErrorCode =
   | 'unsupported'
   /** An endpoint is not an acceptable URL. */
   | 'url_rejected'
-  /** UserInfo is of somebody else, or not in the agreed form (OpenID Connect Core §5.3). */
+  /** UserInfo is of another user, or not in the agreed form (OpenID Connect Core §5.3). */
   | 'userinfo_invalid';

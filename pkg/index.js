@@ -46,18 +46,12 @@ class Client extends EventTarget {
   /** @param {import('./index.d.ts').Options} options copied at once: what a script does to them later changes nothing */
   constructor(options) {
     super();
-    const { issuer, server, clientId, account = '', api } = own(options);
-    this.#options = own({
-      restore: 'silent',
-      scope: '',
-      ...options,
-      account,
-      api: mapped(api ?? [], (entry) => own(typeof entry === 'string' ? { url: entry } : entry)),
-      server: server && own(server),
-    });
-    this.#provider = `${issuer ?? own(server).authorization_endpoint}`;
+    const { issuer, server, clientId, account = '', api, redirectUri, restore = 'silent', scope = '' } = own(options);
+    const about = own(server);
+    const entries = mapped(api ?? [], (entry) => own(typeof entry === 'string' ? { url: entry } : entry));
+    this.#options = own({ ...options, account, restore, scope, api: entries, server: server && about });
+    this.#provider = `${issuer ?? about.issuer ?? about.authorization_endpoint}`;
     this.#pending = pendingOf(this.#provider, account ? `${clientId} ${account}` : clientId);
-    const { redirectUri } = this.#options;
     redirects[`${this.#provider} ${redirectUri}`] = redirectUri;
   }
 
@@ -188,7 +182,7 @@ class Client extends EventTarget {
     if (session || inWindow || this.#options.restore !== 'silent' || !this.#pending.worthTrying()) return session;
     const found = await (await loadTrips()).restore(this.#provider, () => this.#signInBeside({}));
     if (found !== undefined) return found;
-    return this.#leave({ prompt: 'none' }, here(), (url) => location.replace(url));
+    return this.#leave({ prompt: 'none' }, here(response?.address), (url) => location.replace(url)); // with what another client waits for
   }
 
   /**
@@ -284,12 +278,11 @@ class Client extends EventTarget {
   async #open() {
     // What follows concerns the page or a sign-in; the rest is what makes the client of the vault what it is.
     const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
-    const place = { workerUrl, wasmUrl, tokens: options.tokens, lasting: restore !== 'none' };
+    const place = { workerUrl, wasmUrl, tokens: this.#options.tokens, lasting: restore !== 'none' };
     // Addresses are the browser's to read: it knows the page.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute('api', entry.url) }));
     const { call, opened } = openVault(place, { ...options, api }, ({ event, session, reason }) => {
       if (event === 'trapped') this.#opening = undefined;
-      if (reason === 'signed_out') this.#pending.mark(false); // by another client, tab or worker, perhaps
       this.#take(/** @type {Session | null} */ (session));
       this.#tell('change', { session: this.#session, reason });
     });
@@ -336,8 +329,8 @@ function page() {
   return location;
 }
 
-/** Where the page is, as a path that leads back here even if it begins with two slashes. */
-const here = () => `/.${page().pathname}${location.search}${location.hash}`;
+/** An address of this origin as a path, which leads there even if it begins with two slashes. */
+const here = (address = page().href) => `/.${address.slice(location.origin.length)}`;
 
 /** Takes an authorization response, or the `state` of a sign-out, out of the address. */
 function clean() {

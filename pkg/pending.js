@@ -16,7 +16,10 @@ const TX = 'valet-key:tx:';
 export function pendingOf(provider, client) {
   const name = `${provider} ${client}`;
   const prefix = `${TX}${name}:`;
-  const [had, tried, left, out] = ['had', 'tried', 'left', 'out'].map((mark) => `valet-key:${mark}:${name}`);
+  const had = `valet-key:had:${name}`;
+  const tried = `valet-key:tried:${name}`;
+  const left = `valet-key:left:${name}`;
+  const out = `valet-key:out:${name}`;
   return {
     /** @param {string} state @param {string} record */
     keep(state, record) {
@@ -38,11 +41,11 @@ export function pendingOf(provider, client) {
         const age = Date.now() - recordAt(key).started;
         if (!(age >= 0 && age <= LIFE)) taken(key);
       }
-      const left = waiting();
+      const keys = waiting();
       return {
         record,
-        pending: left.some((key) => key.startsWith(prefix)),
-        others: left.some((key) => key.endsWith(`:${state}`)),
+        pending: keys.some((key) => key.startsWith(prefix)),
+        others: keys.some((key) => key.endsWith(`:${state}`)),
       };
     },
     /** Whether a sign-in at another provider waits to come back to the same page. @param {string} redirectUri */

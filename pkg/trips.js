@@ -59,7 +59,7 @@ export function watch(isClosed, isElsewhere, failure, giveUp) {
     if (performance.now() - left > ELSEWHERE) closed();
     else addEventListener('focus', ({ isTrusted }) => isTrusted && closed(), over);
   }, LOOK);
-  const end = setTimeout(() => leave('popup_timeout', 'nobody signed in in the popup'), LIFE);
+  const end = setTimeout(() => leave('popup_timeout', 'no sign-in in the popup within ten minutes'), LIFE);
   return () => {
     over.abort();
     clearInterval(look);
@@ -74,7 +74,7 @@ export function watch(isClosed, isElsewhere, failure, giveUp) {
 export function openFrame(url, failure, giveUp) {
   const frame = document.createElement('iframe');
   const over = new AbortController();
-  const silent = () => giveUp(failure('timeout', 'server', 'the provider did not answer in a hidden frame', 'Call `signIn()`.', true));
+  const silent = () => giveUp(failure('timeout', 'server', 'the provider did not respond in a hidden frame', 'Call `signIn()`.', true));
   let timer = setTimeout(silent, FRAME);
   frame.onload = ({ isTrusted }) => {
     if (!isTrusted) return;
