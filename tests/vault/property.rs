@@ -1000,13 +1000,13 @@ impl Run {
             let own = hidden.owner == *from;
             let of = self.choice_of(hidden.owner);
             // What a page has anyway: it could send it there itself.
-            let same_registration = (of.issuer, of.client_id) == (choice.issuer, choice.client_id);
+            let same_issuer = of.issuer == choice.issuer;
             let allowed = match hidden.kind {
                 Kind::AccessToken => own && (purpose == "userinfo_endpoint" || revokes),
                 Kind::RefreshToken => own && (renews || revokes),
                 Kind::IdToken => false,
                 Kind::StrayCode => redeems && !hidden.in_window && choice.issuer == ONE,
-                Kind::Code | Kind::Verifier => redeems && (own || (!hidden.in_window && same_registration)),
+                Kind::Code | Kind::Verifier => redeems && (own || (!hidden.in_window && same_issuer)),
             };
             if !allowed {
                 return Err(broken(&format!("{:?} of {} in another request", hidden.kind, of.client), &shown));
