@@ -169,7 +169,7 @@ story('CB P0: a code is sent as it came, in time, and by whoever waits for it', 
   // With the state of somebody else, the pending sign-in stays and still works.
   await fresh(stage);
   let honest;
-  provider.change = { callback: (query) => ((honest = query), query.replace(/state=./, (start) => (start.endsWith('A') ? 'state=B' : 'state=A'))) };
+  provider.change = { callback: (query) => ((honest = query), query.replace(/(state=[^&]*)([^&])/, (_, state, last) => state + (last === 'A' ? 'B' : 'A'))) };
   assert.equal(await signIn(stage), 'state_mismatch', 'CB-02');
   assert.equal(provider.requests.findLast(({ place }) => place === '/token' || place === '/authorize').place, '/authorize', 'CB-02: NQ');
   await page.goto(`${site.url}?${honest}`);
@@ -181,7 +181,7 @@ story('CB P0: a code is sent as it came, in time, and by whoever waits for it', 
   for (const expected of ['ok', 'callback_ignored']) {
     if (expected === 'callback_ignored') await fresh(stage);
     const asked = provider.requests.length;
-    await page.goto(`${site.url}?${new URLSearchParams({ code: 'attackers', state: 'x', iss: issuer })}`);
+    await page.goto(`${site.url}?${new URLSearchParams({ code: 'attackers', state: 'vk.x', iss: issuer })}`);
     assert.equal(await settled(stage), expected, 'CB-41');
     assert.equal(provider.requests.length, asked, 'CB-41: NQ');
   }

@@ -73,7 +73,7 @@ story('a refused sign-in is explained and can be tried again', {}, async (stage)
 story('CB-41 P0: a callback that belongs to nothing, such as a bookmark, is passed over', {}, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
-  const callback = new URLSearchParams({ code: 'somebody-elses', state: 'made-up', iss: provider.issuer });
+  const callback = new URLSearchParams({ code: 'somebody-elses', state: 'vk.made-up', iss: provider.issuer });
   await page.goto(`${site.url}?${callback}`);
 
   await page.see('Signed out');
@@ -88,7 +88,7 @@ story('CB-02 P0: a callback with another state does not finish the pending sign-
   await stage.visit();
   await page.click('button', 'Sign in');
   await page.find('heading', 'Sign in');
-  const callback = new URLSearchParams({ code: 'injected', state: 'x'.repeat(43), iss: provider.issuer });
+  const callback = new URLSearchParams({ code: 'injected', state: `vk.${'x'.repeat(43)}`, iss: provider.issuer });
   await page.goto(`${site.url}?${callback}`);
 
   await page.find('heading', 'state_mismatch');
@@ -116,7 +116,7 @@ story('CB-41 P0: a forged callback in another tab leaves the session alone', {},
   const { browser, page, provider, site } = stage;
   await stage.signIn();
   const first = await page.driver.getWindowHandle();
-  const forged = new URLSearchParams({ code: 'forged-by-somebody-else', state: 'forged-by-somebody-else', iss: provider.issuer });
+  const forged = new URLSearchParams({ code: 'forged-by-somebody-else', state: 'vk.forged-by-somebody-else', iss: provider.issuer });
 
   await browser.newTab();
   await page.goto(`${site.url}?${forged}`);

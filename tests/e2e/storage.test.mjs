@@ -84,7 +84,7 @@ async function documented({ issuer }) {
   const escaped = (part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   return rows.map(([, storage, key]) => {
     const spelled = key.replace('<issuer>', issuer).replace('<client id>', 'demo');
-    return new RegExp(`^${storage}Storage ${spelled.split('<state>').map(escaped).join('[\\w-]{43}')}$`);
+    return new RegExp(`^${storage}Storage ${spelled.split('<state>').map(escaped).join('vk\\.[\\w-]{43}')}$`);
   });
 }
 

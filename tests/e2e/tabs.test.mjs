@@ -105,25 +105,35 @@ story('another user in another tab is told everywhere', OPEN, async (stage) => {
   assert.deepEqual(await told(page), ['signed_in', 'user_changed']);
 });
 
-story('options may change with a release, but not under a session that is in use', OPEN, async (stage) => {
-  const { browser, page, site } = stage;
+story('what is a page’s own may differ from tab to tab, and the session is shared', OPEN, async (stage) => {
+  const { provider, site } = stage;
   await stage.signIn();
-  const [first] = await page.driver.getAllWindowHandles();
   const { config } = site.settings;
-  site.settings.config = { ...config, timeout: 9000 };
-  const refusal = `async () => {
-    const { createClient } = await import('/pkg/index.js');
-    const config = await (await fetch('config.json')).json();
-    return createClient(config).preload().then(() => 'taken', ({ code }) => code);
-  }`;
-  await browser.newTab();
-  await page.goto(`${site.origin}/www/style.css`);
-  assert.equal(await page.run(refusal), 'config_error', 'the first tab uses the older options');
-  await page.driver.close();
+  const before = provider.count('authorization');
+  // Spelled otherwise, and with what is no part of a client.
+  site.settings.config = { timeout: 9000, idTokenHint: true, openid: true, userinfo: 'json', ...config, api: [...config.api, ...config.api] };
+  await stage.openBeside();
+  assert.equal(provider.count('authorization'), before, 'no trip');
+});
+
+story('a release that adds an API works beside tabs of the older one', OPEN, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  const { config } = site.settings;
+  const before = provider.count('authorization');
+  site.settings.config = { ...config, api: [...config.api, `${site.origin}/v2/`] };
+  const status = (url) => page.run('async (url) => client.fetch(url).then(({ status }) => status, ({ code }) => code)', url);
+  const [first, second] = await stage.openBeside();
+  assert.equal(provider.count('authorization'), before + 1, 'its session comes back without a question');
+  assert.deepEqual([await status(`${config.api[0]}me`), await status(`${site.origin}/v2/`)], [200, 404]);
   await page.driver.switchTo().window(first);
-  await page.reload();
-  await page.see('Signed in as alice'); // in a new vault, after one silent redirect
-  assert.equal(await page.run(`async () => (await client.fetch(api + 'me')).status`), 200);
+  assert.deepEqual([await status(`${config.api[0]}me`), await status(`${site.origin}/v2/`)], [200, 'request_blocked']);
+  assert.deepEqual(await told(page), [], 'the older one hears nothing of it');
+
+  await page.driver.switchTo().window(second);
+  await page.run('async () => void client.signOut()');
+  await page.driver.switchTo().window(first);
+  await page.see('Signed out');
 });
 
 story('a sign-out counts at once, however long the provider takes to revoke', OPEN, async (stage) => {
