@@ -1,13 +1,23 @@
-/** An authorised call: the request goes to the vault as a message, and the answer comes back as a `Response`. */
-
-import { configError, failure } from './errors.js';
+/**
+ * An authorised call: the request goes to the vault as a message, and the response comes back as a `Response`. It imports
+ * nothing, since bundlers would make a further file of what two files import.
+ */
 
 /**
- * @param {() => Promise<import('./port.js').Call>} vault opens it, if need be
+ * What the vault does for a call: it sends it, and reads or drops the rest of its response. `of` is the number of the call.
+ * @typedef {object} Calls
+ * @property {(args: object, options: object) => Promise<{ value: any }>} send
+ * @property {(of: number) => Promise<{ value: any }>} read
+ * @property {(of: number) => Promise<unknown>} cancel
+ */
+
+/**
+ * @param {typeof import('./errors.js').failure} failure
+ * @param {(use: (calls: Calls) => void) => Promise<void>} reach opens the vault, if need be
  * @param {RequestInfo | URL} input @param {RequestInit} [init]
  * @returns {Promise<Response>}
  */
-export async function callThrough(vault, input, init) {
+export async function callThrough(failure, reach, input, init) {
   const { body: given, redirect = 'error', priority } = /** @type {RequestInit} */ ({ __proto__: null, ...init });
   const once = given instanceof ReadableStream;
   const streamed = once && sendsStreams();
@@ -15,25 +25,24 @@ export async function callThrough(vault, input, init) {
     const whole = given.pipeThrough(new TransformStream(), { signal: init?.signal ?? undefined });
     init = { ...init, body: await new Response(whole).blob() };
   }
-  const request = readRequest(input, init);
+  const request = readRequest(failure, input, init);
   const { url, method, mode, cache, credentials, integrity, keepalive, referrer, referrerPolicy, signal } = request;
   const refused = redirect !== 'error' ? 'redirect' : mode === 'no-cors' && 'mode';
-  if (refused) throw configError(`option \`${refused}\`: no token goes that way`, 'Leave it out.');
+  if (refused) throw failure('config_error', 'app', `option \`${refused}\`: no token goes that way`, 'Leave it out.');
   const hasBody = request.body !== null && !/^(GET|HEAD)$/.test(method);
   const body = streamed ? given : hasBody ? await request.blob().catch((error) => multipart(given, request, error)) : undefined;
   const headers = [...request.headers];
-  const call = await vault();
-  const answer = await call(
-    'fetch',
-    { url, once, init: { method, mode, cache, credentials, integrity, keepalive, referrer, referrerPolicy, priority, headers, body } },
-    { transfer: streamed ? [given] : [], signal },
-  );
-  const { id, content = rest(call, id, signal), init: told } = answer;
-  return dressed(new Response(content, told), answer, signal);
+  const told = { method, mode, cache, credentials, integrity, keepalive, referrer, referrerPolicy, priority, headers, body };
+  /** @type {any} */
+  let calls;
+  await reach((opened) => (calls = opened));
+  const { value: answer } = await calls.send({ url, once, init: told }, { transfer: streamed ? given : undefined, signal });
+  const { id, content = rest(calls, id, signal) } = answer;
+  return dressed(new Response(content, answer.init), answer, signal);
 }
 
-/** @param {RequestInfo | URL} input @param {RequestInit} [init] */
-function readRequest(input, init) {
+/** @param {typeof import('./errors.js').failure} failure @param {RequestInfo | URL} input @param {RequestInit} [init] */
+function readRequest(failure, input, init) {
   try {
     return new Request(input, init);
   } catch (cause) {
@@ -73,10 +82,10 @@ function sendsStreams() {
 
 /**
  * The octets of a long answer, asked for piece by piece: who does not read, holds up the API.
- * @param {import('./port.js').Call} call @param {number} of the call that they answer @param {AbortSignal} signal
+ * @param {Calls} calls @param {number} of the call that they answer @param {AbortSignal} signal
  */
-function rest(call, of, signal) {
-  const cancel = () => call('cancel', { of });
+function rest(calls, of, signal) {
+  const cancel = async () => void (await calls.cancel(of));
   return new ReadableStream({
     start(controller) {
       signal.addEventListener('abort', () => {
@@ -85,7 +94,7 @@ function rest(call, of, signal) {
       });
     },
     async pull(controller) {
-      const piece = await call('read', { of });
+      const { value: piece } = await calls.read(of);
       if (piece) controller.enqueue(piece);
       else controller.close();
     },

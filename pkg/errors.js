@@ -1,20 +1,26 @@
 /** Everything that this package throws. Errors of the core cross the port as plain objects and are made again here. */
 
+import { own } from './platform.js';
+
 /** @typedef {import('./index.d.ts').ValetKeyError} Shape */
 /** @typedef {Pick<Shape, 'code' | 'fault' | 'hint' | 'retryable'> & { message: string, retryAfter?: number, oauth?: Shape['oauth'] }} Plain */
 
 /** @implements {Shape} */
 export class ValetKeyError extends Error {
+  // Each is a member of the error itself, whatever setters `Object.prototype` has.
+  name = /** @type {const} */ ('ValetKeyError');
+  /** @type {any} */ code;
+  /** @type {any} */ fault;
+  /** @type {any} */ hint;
+  /** @type {any} */ retryable;
+  /** @type {any} */ retryAfter;
+  /** @type {any} */ oauth;
+
   /** @param {Plain} plain @param {ErrorOptions} [options] */
-  constructor({ message, code, fault, hint, retryable, retryAfter, oauth }, options) {
+  constructor(plain, options) {
+    const { message, ...told } = own(plain);
     super(message, options);
-    this.name = /** @type {const} */ ('ValetKeyError');
-    this.code = code;
-    this.fault = fault;
-    this.hint = hint;
-    this.retryable = retryable;
-    if (retryAfter !== undefined) this.retryAfter = retryAfter;
-    if (oauth) this.oauth = oauth;
+    for (const name in own(told)) /** @type {any} */ (this)[name] = /** @type {any} */ (told)[name];
   }
 }
 

@@ -10,9 +10,9 @@ const LARGE = 1 << 20;
 
 /**
  * Sends a request of the protocol, and reads the answer to its end, or to where it is too large.
- * @param {{ url: string, form?: string, authorization?: string, timeout: number }} request @returns {Promise<Answer>}
+ * @param {{ url: string, cache: RequestCache, form?: string, authorization?: string, timeout: number }} request @returns {Promise<Answer>}
  */
-export async function send({ url, form, authorization, timeout }) {
+export async function send({ url, cache, form, authorization, timeout }) {
   const signal = AbortSignal.timeout(timeout);
   /** @type {Record<string, string>} */
   const headers = { accept: 'application/json' };
@@ -23,7 +23,7 @@ export async function send({ url, form, authorization, timeout }) {
       method: form ? 'POST' : 'GET',
       body: form,
       headers,
-      cache: 'no-store',
+      cache,
       credentials: 'omit',
       redirect: 'manual',
       referrerPolicy: 'no-referrer',
@@ -46,7 +46,7 @@ export async function send({ url, form, authorization, timeout }) {
 }
 
 /** Sends a request of the app. @param {Request} request @param {string} authorization @returns {Promise<{ status: number, response?: Response }>} */
-export async function pass(request, authorization) {
+export async function forward(request, authorization) {
   request.headers.set('Authorization', authorization);
   const response = await fetch(request).catch(() => undefined);
   return { status: response?.status ?? (request.signal.aborted ? LATE : NONE), response };

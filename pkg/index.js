@@ -1,19 +1,22 @@
 import { ValetKeyError, configError, failure } from './errors.js';
 import { pendingOf } from './pending.js';
+import { Promise, defineProperty, freeze, open, own, pinned, resolve } from './platform.js';
 import { openVault } from './vault.js';
+import { isElsewhere, responseTo } from './windows.js';
 
 export { ValetKeyError };
 
 /** @typedef {import('./index.d.ts').Session} Session */
 
 /** What an authorization response adds to the page's query, whatever its flow. */
-const RESPONSE = /^(code|state|iss|error|error_description|error_uri|session_state|access_token|token_type|id_token|response)(=|$)/;
+const RESPONSE = /^(code|error(_description|_uri)?|response|(access|id)_token|token_type|(session_)?state|iss)(=|$)/;
 
-/** What makes an address an authorization response: in its query, or as a flow that this client does not do. */
-const ANSWER = /(^|&)(code|error|access_token|id_token|response)=/;
-const FOREIGN = /(^|&)(access_token|id_token)=/;
+/** A fragment that is a response: of whatever flow, and of one that this client does not do. */
+const ANSWER = /(^|&)(code|error|response|(access|id)_token)=/;
+const FOREIGN = /(^|&)(access|id)_token=/;
 
-/** How a `state` ends that another window waits for; the core says so, too. */
+/** How a `state` of ours begins, and how one ends that another window waits for; the core says so, too. */
+const OURS = 'vk.';
 const IN_WINDOW = '.w';
 
 /** @type {import('./index.d.ts').createClient} */
@@ -23,41 +26,39 @@ export function createClient(options) {
 
 /** @implements {import('./index.d.ts').Client} */
 class Client extends EventTarget {
-  /** What all tabs must agree on. */
   #options;
-  /** What each page has for itself. */
-  #page;
-  #place;
-  #restore;
   #provider;
-  #name;
   /** @type {ReturnType<typeof pendingOf>} */
   #pending;
-  /** @type {Promise<import('./port.js').Call> | undefined} */
+  /** How to ask the vault. It is kept here alone, and never is the value of a promise: a script could take it there. @type {import('./port.js').Call | undefined} */
   #vault;
+  /** @type {Promise<void> | undefined} */
+  #opening;
   /** @type {Promise<Session | null> | undefined} */
   #started;
   /** @type {Session | null} */
   #session = null;
-  /** Sign-ins in popups and frames. @type {Set<AbortController>} */
-  #waits = new Set();
-  /** Tabs with a vault each tell each other who is signed in: the `sub`, or nobody. @type {BroadcastChannel | undefined} */
-  #tabs;
+  /** How to end the sign-ins in popups and frames. @type {Record<number, import('./windows.js').GiveUp>} */
+  #waits = own();
   /** Why `start()` failed. @type {unknown} */
   #failure;
 
-  /** @param {import('./index.d.ts').Options} options */
+  /** @param {import('./index.d.ts').Options} options copied at once: what a script does to them later changes nothing */
   constructor(options) {
     super();
-    const { restore = 'silent', tokens, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope = '', api, ...rest } = own(options);
-    this.#options = { ...rest, api: Array.from(api ?? []) }; // a copy: whoever changes the app's list later, changes nothing
-    this.#page = { redirectUri, postLogoutRedirectUri, scope };
-    this.#place = { tokens, workerUrl, wasmUrl, lasting: restore !== 'none' };
-    this.#restore = restore;
-    this.#provider = String(rest.issuer ?? rest.server?.authorization_endpoint);
-    this.#name = `${this.#provider} ${rest.clientId}`;
-    this.#pending = pendingOf(this.#name);
-    providers.set(this.#provider, this.#page);
+    const { issuer, server, clientId, account = '', api } = own(options);
+    this.#options = own({
+      restore: 'silent',
+      scope: '',
+      ...options,
+      account,
+      api: mapped(api ?? [], (entry) => own(typeof entry === 'string' ? { url: entry } : entry)),
+      server: server && own(server),
+    });
+    this.#provider = `${issuer ?? own(server).authorization_endpoint}`;
+    this.#pending = pendingOf(this.#provider, account ? `${clientId} ${account}` : clientId);
+    const { redirectUri } = this.#options;
+    redirects[`${this.#provider} ${redirectUri}`] = redirectUri;
   }
 
   get session() {
@@ -65,47 +66,57 @@ class Client extends EventTarget {
   }
 
   start() {
-    return (this.#started ??= this.#start().catch((error) => {
-      this.#started = undefined;
-      throw (this.#failure = error);
-    }));
+    return (this.#started ??= this.#attempt());
   }
 
   /** @param {import('./index.d.ts').SignInOptions} [options] @returns {Promise<any>} */
   async signIn(options) {
     const { mode = 'redirect', returnTo = here(), features = 'popup,width=500,height=700', ...asked } = own(options);
-    if (mode !== 'redirect') {
-      const popup = mode === 'popup' ? open('', '_blank', features) : undefined; // in the click's own task: later, browsers block it
-      return this.#beside(({ signIn }, client) => signIn(client, asked, popup));
+    if (mode === 'redirect') {
+      return this.#leave(asked, returnTo, async (url) => {
+        if (navigator.userActivation?.isActive) this.#pending.clicked();
+        else (await loadTrips()).leaveAgain(this.#pending.left, failure, this.#failure);
+        location.assign(url);
+      });
     }
-    const url = await this.#begin(asked, returnTo);
-    this.#pending.leave(this.#failure);
-    location.assign(url); // only a page can go there
-    return new Promise(() => {});
+    return this.#signInBeside(asked, mode === 'popup' ? open('', '_blank', features) : undefined); // in the click's own task: later, browsers block it
   }
 
   /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
   async fetch(input, init) {
-    return (calls ?? (await loadCalls())).callThrough(() => this.#reach(), input, init);
+    const { callThrough } = calls ?? (await loadCalls());
+    // That file came later, and may be a script's by now: it can send such calls, as every script can, and nothing else.
+    return callThrough(
+      failure,
+      (use) =>
+        this.#reach((call) =>
+          use({
+            send: (args, options) => call('fetch', args, options),
+            read: (of) => call('read', { of }),
+            cancel: (of) => call('cancel', { of }),
+          }),
+        ),
+      input,
+      init,
+    );
   }
 
   async refresh() {
     return this.#take(await this.#call('refresh'));
   }
 
-  async userinfo({ sub } = own()) {
-    return this.#call('userinfo', { sub });
+  /** @param {{ sub?: string }} [options] */
+  async userinfo(options) {
+    return { ...(await this.#call('userinfo', { sub: own(options).sub })) };
   }
 
-  async signOut({ everywhere = true } = own()) {
-    const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#page;
+  /** @param {{ everywhere?: boolean }} [options] */
+  async signOut(options) {
+    const { everywhere = true } = own(options);
+    const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#options;
     const returnTo = everywhere ? absolute('postLogoutRedirectUri', postLogoutRedirectUri) : undefined;
-    if (returnTo && new URL(returnTo).origin !== location.origin) {
-      throw configError('option `postLogoutRedirectUri`: not a page of this origin', 'Come back here, and go on from here.');
-    }
     this.#pending.mark(false);
-    this.#tabs?.postMessage(null);
-    for (const wait of this.#waits) wait.abort(failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
+    for (const wait in this.#waits) this.#waits[wait](failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
     const url = await this.#call('end', { returnTo });
     if (!url) return;
     this.#pending.signingOut(new URL(url).searchParams.get('state') ?? '');
@@ -123,80 +134,119 @@ class Client extends EventTarget {
   }
 
   async accessToken() {
-    if (this.#place.tokens !== 'page') {
+    if (this.#options.tokens !== 'page') {
       throw configError('option `tokens`: a worker gives out no token', "Use `client.fetch`, or `tokens: 'page'` and what it means.");
     }
     return this.#call('accessToken');
   }
 
+  async #attempt() {
+    try {
+      return await this.#start();
+    } catch (error) {
+      this.#started = undefined;
+      throw (this.#failure = error);
+    }
+  }
+
+  /** @returns {Promise<Session | null>} */
   async #start() {
     const { search, hash, href: address } = page();
-    const query = search.slice(1);
-    const foreign = FOREIGN.test(hash.slice(1));
-    const state = new URLSearchParams(foreign ? hash.slice(1) : query).get('state');
+    const fragment = hash.slice(1);
+    const state = new URLSearchParams(FOREIGN.test(fragment) ? fragment : search).get('state') ?? '';
+    if (state.startsWith(OURS)) {
+      response = { state, address };
+      clean();
+    }
     const left = this.#pending.signedOut();
     if (left !== null) {
       const confirmed = left !== '' && left === state;
-      if (confirmed) clean();
-      this.dispatchEvent(Object.assign(new Event('change'), { session: this.#session, reason: 'signed_out', confirmed }));
-    }
-    if (state || this.#pending.had()) loadCalls().catch(() => {}); // beside what comes first
-    let inWindow = false;
-    if (state && (foreign || ANSWER.test(query))) {
-      inWindow = state.endsWith(IN_WINDOW);
-      if (inWindow && (await this.#beside(({ handOver }) => handOver(state, address)))) {
-        close();
-        return new Promise(() => {});
-      }
-      const { record, pending, others } = this.#pending.take(state);
-      if (!others) {
+      if (confirmed) {
+        response = undefined;
         clean();
-        const { returnTo } = inWindow ? {} : await this.#call('complete', { address, alone: providers.size < 2, state, record, pending });
-        this.#trace('callback', { outcome: returnTo ? 'completed' : 'ignored' });
-        if (returnTo) {
-          show(returnTo);
-          return this.#settled();
-        }
+      }
+      this.#tell('change', { session: this.#session, reason: 'signed_out', confirmed });
+    }
+    const came = response;
+    if (came || this.#pending.had()) quietly(loadCalls()); // beside what comes first
+    const inWindow = came?.state.endsWith(IN_WINDOW);
+    if (came && inWindow && (await (await loadTrips()).handOver(came.state, came.address))) {
+      close();
+      return new Promise(() => {});
+    }
+    const { record, pending, others } = this.#pending.take(came?.state ?? '');
+    if (came && !others) {
+      response = undefined;
+      const { returnTo } = inWindow ? own() : await this.#complete({ ...came, record, pending });
+      this.#tell('trace', { step: 'callback', outcome: returnTo ? 'completed' : 'ignored' });
+      if (returnTo) {
+        show(returnTo);
+        return this.#settled();
       }
     }
     const session = this.#take(await this.#call('session'));
-    if (session || inWindow || this.#restore !== 'silent' || !this.#pending.worthTrying()) return session;
-    const found = await this.#beside(({ restore }, client) => restore(client, this.#provider));
+    if (session || inWindow || this.#options.restore !== 'silent' || !this.#pending.worthTrying()) return session;
+    const found = await (await loadTrips()).restore(this.#provider, () => this.#signInBeside({}));
     if (found !== undefined) return found;
-    location.replace(await this.#begin({ prompt: 'none' }, here()));
-    return /** @type {Promise<never>} */ (new Promise(() => {}));
+    return this.#leave({ prompt: 'none' }, here(), (url) => location.replace(url));
   }
 
   /**
-   * What only some sign-ins need is loaded then.
-   * @template T @param {(windows: typeof import('./windows.js'), client: import('./windows.js').Here) => Promise<T>} use
+   * Signs in in a popup, which is open and empty, or `null` if the browser blocked it; without one, in a hidden frame and
+   * without a question.
+   * @param {object} options @param {Window | null} [popup]
    */
-  async #beside(use) {
+  async #signInBeside(options, popup) {
+    if (popup === null || popup?.closed) throw failure('popup_blocked', 'browser', 'the browser blocked the popup', 'Call it first thing in a click.');
+    let state = '';
     try {
-      return await use(await import(/* webpackMode: "eager" */ './windows.js'), {
-        waits: this.#waits,
-        request: (options) => this.#request(options, here(), true),
-        call: (op, args) => this.#call(op, { ...args, ...(op === 'complete' && { alone: providers.size < 2 }) }),
-        settled: () => this.#settled(),
-      });
-    } catch (error) {
-      throw error instanceof Error ? error : new ValetKeyError(/** @type {import('./errors.js').Plain} */ (error));
+      if (popup) popup.opener = null; // the pages that it shows get no hand on this one
+      const trips = await loadTrips();
+      const asked = await this.#request(popup ? options : { ...options, prompt: 'none' }, here(), true);
+      state = asked.state;
+      /** @param {import('./windows.js').GiveUp} giveUp */
+      const show = (giveUp) => {
+        if (!popup) return trips.openFrame(asked.url, failure, giveUp);
+        const putAway = trips.watch(() => popup.closed, () => isElsewhere(popup), failure, giveUp);
+        if (!popup.closed) popup.location.replace(asked.url);
+        return putAway;
+      };
+      const address = await pinned(responseTo(state, this.#waits, show));
+      const { declined } = await this.#complete({ address, state, pending: true });
+      if (declined) throw failure('login_required', 'user', 'the provider has to ask the user', 'Call `signIn()`.');
+      return await this.#settled();
+    } finally {
+      popup?.close();
+      if (state) quietly(this.#call('abandon', { state }));
     }
   }
 
-  /** @param {object} options @param {string} returnTo */
-  async #begin(options, returnTo) {
+  /** Leaves the page for the provider. @param {object} options @param {string} returnTo @param {(url: string) => unknown} go @returns {Promise<never>} */
+  async #leave(options, returnTo, go) {
     const { url, state, record } = await this.#request(options, returnTo, false);
     this.#pending.keep(state, record);
-    return url;
+    await go(url); // only a page can go there
+    return new Promise(() => {});
   }
 
   /** The core decides where to go. @param {object} options @param {string} returnTo @param {boolean} inWindow */
   #request(options, returnTo, inWindow) {
-    const { redirectUri, scope } = this.#page;
-    const comesTo = absolute('redirectUri', redirectUri);
-    const alone = ![...providers].some(([provider, other]) => provider !== this.#provider && absolute('redirectUri', other.redirectUri) === comesTo);
-    return this.#call('begin', { redirectUri: comesTo, scope, returnTo, options, inWindow, alone });
+    return this.#call('begin', { ...this.#redirect(), scope: this.#options.scope, returnTo, options, inWindow });
+  }
+
+  /** @param {{ address: string, state: string, record?: string, pending: boolean }} response */
+  #complete(response) {
+    return this.#call('complete', { ...response, shared: this.#redirect().shared });
+  }
+
+  /** The redirect page; `shared`: responses of another provider come there, too, as far as this page can know. */
+  #redirect() {
+    const redirectUri = absolute('redirectUri', this.#options.redirectUri);
+    let shared = this.#pending.meetsOthers(redirectUri);
+    for (const key in redirects) {
+      shared ||= !key.startsWith(`${this.#provider} `) && absolute('redirectUri', redirects[key]) === redirectUri;
+    }
+    return { redirectUri, shared };
   }
 
   async #settled() {
@@ -205,63 +255,80 @@ class Client extends EventTarget {
     return session;
   }
 
+  /** Asks the vault. @param {string} op @param {object} [args] */
+  #call(op, args) {
+    return pinned(this.#ask(op, args));
+  }
+
   /** @param {string} op @param {object} [args] */
-  async #call(op, args) {
-    const call = await this.#reach();
-    return call(op, args);
+  async #ask(op, args) {
+    /** @type {any} */
+    let answer;
+    await pinned(this.#reach((call) => (answer = call(op, args))));
+    const { value } = await answer;
+    return value && typeof value === 'object' ? own(value) : value;
   }
 
-  /** The vault, opened with the first call. */
-  #reach() {
-    return (this.#vault ??= this.#open().catch((error) => {
-      this.#vault = undefined;
+  /** Opens the vault for the first that asks, and hands it over. @param {(call: import('./port.js').Call) => void} use */
+  async #reach(use) {
+    const opening = (this.#opening ??= this.#open());
+    try {
+      await pinned(opening);
+    } catch (error) {
+      if (this.#opening === opening) this.#opening = undefined;
       throw error;
-    }));
-  }
-
-  /** Addresses are the browser's to read: it knows the page. */
-  async #open() {
-    const api = this.#options.api.map((entry) => (typeof entry === 'string' ? absolute('api', entry) : { ...entry, url: absolute('api', entry.url) }));
-    const { call, home } = await openVault(this.#place, { ...this.#options, api }, ({ event, session, reason }) => {
-      if (event === 'trapped') this.#vault = undefined;
-      if (this.#take(/** @type {Session | null} */ (session))) this.#tabs?.postMessage(this.#session?.sub);
-      this.dispatchEvent(Object.assign(new Event('change'), { session: this.#session, reason }));
-    });
-    if (home !== 'shared') {
-      this.#tabs ??= new BroadcastChannel(`valet-key:${this.#name}`);
-      this.#tabs.onmessage = ({ data }) => {
-        if (this.#session && data !== this.#session.sub) call('end').catch(() => {});
-      };
     }
-    this.#trace('vault', { home });
-    return call;
+    if (this.#vault) use(this.#vault);
   }
 
-  /** @param {string} step @param {object} details never a secret */
-  #trace(step, details) {
-    this.dispatchEvent(Object.assign(new Event('trace'), { step, ...details }));
+  async #open() {
+    // What follows concerns the page or a sign-in; the rest is what makes the client of the vault what it is.
+    const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
+    const place = { workerUrl, wasmUrl, tokens: options.tokens, lasting: restore !== 'none' };
+    // Addresses are the browser's to read: it knows the page.
+    const api = mapped(options.api, (entry) => ({ ...entry, url: absolute('api', entry.url) }));
+    const { call, opened } = openVault(place, { ...options, api }, ({ event, session, reason }) => {
+      if (event === 'trapped') this.#opening = undefined;
+      if (reason === 'signed_out') this.#pending.mark(false); // by another client, tab or worker, perhaps
+      this.#take(/** @type {Session | null} */ (session));
+      this.#tell('change', { session: this.#session, reason });
+    });
+    this.#vault = call;
+    this.#tell('trace', { step: 'vault', home: await pinned(opened) });
+  }
+
+  /** @param {string} type @param {object} details never a secret */
+  #tell(type, details) {
+    this.dispatchEvent(Object.assign(new Event(type), details));
   }
 
   /** @template {Session | null} T @param {T} session @returns {T} */
   #take(session) {
-    this.#session = frozen(session);
-    return session;
+    return (this.#session = frozen(session && { ...session }));
   }
 }
 
-/** The providers of this page's clients, each with its redirect page. @type {Map<string, { redirectUri?: string }>} */
-const providers = new Map();
+/** The redirect pages of this page's clients, by provider. @type {Record<string, string | undefined>} */
+const redirects = own();
+
+/** The authorization response that this page was loaded with, until the client that waits for it has started. @type {{ state: string, address: string } | undefined} */
+let response;
 
 /**
- * What calls need, and nobody who is signed out. Webpack keeps it in one piece: its own way to load a further one breaks
+ * What calls need, and no page that is signed out. Webpack keeps it in one piece: its own way to load a further one breaks
  * Trusted Types.
  * @type {typeof import('./call.js') | undefined}
  */
 let calls;
-const loadCalls = async () => (calls ??= await import(/* webpackMode: "eager" */ './call.js'));
+const loadCalls = async () => (calls ??= await pinned(import(/* webpackMode: "eager" */ './call.js')));
+const loadTrips = () => pinned(import(/* webpackMode: "eager" */ './trips.js'));
 
-/** What somebody says, and nothing that `Object.prototype` says. @template {object} T @param {T} [options] @returns {T} */
-const own = (options) => /** @type {any} */ ({ __proto__: null, ...options });
+/** Lets something fail that is of no further consequence. @param {Promise<unknown>} promise */
+async function quietly(promise) {
+  try {
+    await promise;
+  } catch {}
+}
 
 /** The page's address; there is none on a server. */
 function page() {
@@ -269,7 +336,8 @@ function page() {
   return location;
 }
 
-const here = () => page().pathname + location.search + location.hash;
+/** Where the page is, as a path that leads back here even if it begins with two slashes. */
+const here = () => `/.${page().pathname}${location.search}${location.hash}`;
 
 /** Takes an authorization response, or the `state` of a sign-out, out of the address. */
 function clean() {
@@ -279,20 +347,32 @@ function clean() {
   /^/.test(''); // `RegExp.input` keeps the last text that matched: let it not be the code
 }
 
-/** @param {string} path */
-const show = (path) => history.replaceState(history.state, '', path);
+/** @param {string} path may begin with two slashes */
+const show = (path) => history.replaceState(history.state, '', location.origin + path);
 
 /** @param {string} option @param {string} [url] */
-function absolute(option, url = page().pathname) {
+function absolute(option, url = page().origin + location.pathname) {
+  const { href } = page();
   try {
-    return new URL(url, location.href).href;
+    return resolve(url, href);
   } catch (cause) {
     throw configError(`option \`${option}\`: not a URL`, 'Give an absolute one, or one relative to this page.', cause);
   }
 }
 
+/** @template T, U @param {T[]} list @param {(entry: T) => U} change @returns {U[]} */
+function mapped(list, change) {
+  /** @type {U[]} */
+  const made = [];
+  for (let index = 0; index < list.length; index += 1) defineProperty(made, index, own({ value: change(list[index]), enumerable: true }));
+  return made;
+}
+
 /** @template T @param {T} value @returns {T} */
 function frozen(value) {
-  if (value && typeof value === 'object') Object.values(Object.freeze(value)).forEach(frozen);
+  if (value && typeof value === 'object') {
+    freeze(value);
+    for (const name in own(value)) frozen(value[name]);
+  }
   return value;
 }

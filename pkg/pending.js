@@ -1,28 +1,22 @@
 /**
  * Sign-ins that wait for the provider's redirect, in session storage, and the mark that this browser had a session, in
- * local storage. `docs/storage.md` lists the keys.
+ * local storage. `docs/storage.md` lists the keys. Every script of the origin can read and write there, so the vault takes
+ * none of it on trust.
  */
 
-import { configError, failure } from './errors.js';
+import { configError } from './errors.js';
 
 /** How long a user has to sign in, in milliseconds; the core holds the same. */
 const LIFE = 10 * 60 * 1000;
 
-/** No user signs in this many times in so many milliseconds. */
-const LOOP = { times: 5, within: 30_000 };
+/** The records of all clients begin like this. After it come the provider, a space, and what else names the client. */
+const TX = 'valet-key:tx:';
 
-/** @param {string} client names issuer and client id */
-export function pendingOf(client) {
-  const prefix = `valet-key:tx:${client}:`;
-  const marks = Object.fromEntries(['had', 'tried', 'left', 'out'].map((name) => [name, `valet-key:${name}:${client}`]));
-  /** @template T @param {() => T} use @returns {T | null} storage can be switched off */
-  const softly = (use) => {
-    try {
-      return use();
-    } catch {
-      return null;
-    }
-  };
+/** @param {string} provider @param {string} client tells the client from others of this provider */
+export function pendingOf(provider, client) {
+  const name = `${provider} ${client}`;
+  const prefix = `${TX}${name}:`;
+  const [had, tried, left, out] = ['had', 'tried', 'left', 'out'].map((mark) => `valet-key:${mark}:${name}`);
   return {
     /** @param {string} state @param {string} record */
     keep(state, record) {
@@ -33,64 +27,64 @@ export function pendingOf(client) {
       }
     },
     /**
-     * Takes a record out; it can be used once. `pending`: other sign-ins of this client are under way. `others`: the
-     * state is another client's.
-     * @param {string} state
+     * Takes a record out, which can be used once, and removes those of all clients whose time is over. `pending`: other
+     * sign-ins of this client are under way. `others`: the record is another client's.
+     * @param {string} state empty for none
      * @returns {{ record?: string, pending: boolean, others: boolean }}
      */
     take(state) {
-      const record = softly(() => sessionStorage.getItem(prefix + state)) ?? undefined;
-      softly(() => sessionStorage.removeItem(prefix + state));
-      const keys = softly(() => Object.keys(sessionStorage)) ?? [];
-      for (const key of keys) if (key.startsWith(prefix) && isStale(key)) softly(() => sessionStorage.removeItem(key));
-      const left = softly(() => Object.keys(sessionStorage)) ?? [];
+      const record = taken(prefix + state) ?? undefined;
+      for (const key of waiting()) {
+        const age = Date.now() - recordAt(key).started;
+        if (!(age >= 0 && age <= LIFE)) taken(key);
+      }
+      const left = waiting();
       return {
         record,
         pending: left.some((key) => key.startsWith(prefix)),
-        others: !record && left.some((key) => key.startsWith('valet-key:tx:') && key.endsWith(`:${state}`)),
+        others: left.some((key) => key.endsWith(`:${state}`)),
       };
     },
+    /** Whether a sign-in at another provider waits to come back to the same page. @param {string} redirectUri */
+    meetsOthers: (redirectUri) => waiting().some((key) => !key.startsWith(`${TX}${provider} `) && recordAt(key).redirect_uri === redirectUri),
     /** Notes that the page leaves to sign out at the provider. @param {string} state comes back with the user */
-    signingOut: (state) => softly(() => sessionStorage.setItem(marks.out, state)),
+    signingOut: (state) => softly(() => sessionStorage.setItem(out, state)),
     /** The `state` with which this page left, once; `null` if it did not. */
-    signedOut() {
-      const state = softly(() => sessionStorage.getItem(marks.out));
-      if (state !== null) softly(() => sessionStorage.removeItem(marks.out));
-      return state;
-    },
+    signedOut: () => taken(out),
     /** @param {boolean} signedIn */
     mark(signedIn) {
-      softly(() => (signedIn ? localStorage.setItem(marks.had, '1') : localStorage.removeItem(marks.had)));
-      softly(() => sessionStorage.removeItem(marks.tried));
+      softly(() => (signedIn ? localStorage.setItem(had, '1') : localStorage.removeItem(had)));
+      taken(tried);
     },
-    /**
-     * Counts the times that the app leaves for the provider without a click of the user.
-     * @param {unknown} cause why it came to this, if anybody knows
-     */
-    leave(cause) {
-      if (navigator.userActivation?.isActive) return softly(() => sessionStorage.removeItem(marks.left));
-      const recent = softly(() => JSON.parse(sessionStorage.getItem(marks.left) ?? '[]')) ?? [];
-      const times = [...recent, Date.now()].filter((time) => Date.now() - time < LOOP.within);
-      if (times.length > LOOP.times) {
-        throw failure('redirect_loop', 'app', 'the page and the provider send the user round in circles', '`cause` says why the last sign-in failed, if it did.', false, cause);
-      }
-      softly(() => sessionStorage.setItem(marks.left, JSON.stringify(times)));
-    },
+    /** Where it is counted how often the app leaves for the provider without a click of the user. */
+    left,
+    clicked: () => taken(left),
     /** Whether this browser had a session. */
-    had: () => Boolean(softly(() => localStorage.getItem(marks.had))),
+    had: () => Boolean(softly(() => localStorage.getItem(had))),
     /** Whether to ask the provider silently: there was a session, and this was not tried in vain just now. */
-    worthTrying() {
-      return softly(() => localStorage.getItem(marks.had) && !sessionStorage.getItem(marks.tried) && (sessionStorage.setItem(marks.tried, '1'), true));
-    },
+    worthTrying: () => softly(() => localStorage.getItem(had) && !sessionStorage.getItem(tried) && (sessionStorage.setItem(tried, '1'), true)),
   };
 }
 
-/** @param {string} key */
-function isStale(key) {
+/** The keys of all records. */
+const waiting = () => (softly(() => Object.keys(sessionStorage)) ?? []).filter((key) => key.startsWith(TX));
+
+/** What a record says; nothing, if it is none. @param {string} key @returns {any} */
+const recordAt = (key) => softly(() => JSON.parse(sessionStorage.getItem(key) ?? '')) ?? {};
+
+/** What was kept in session storage, where it is no longer. @param {string} key */
+const taken = (key) =>
+  softly(() => {
+    const value = sessionStorage.getItem(key);
+    sessionStorage.removeItem(key);
+    return value;
+  });
+
+/** @template T @param {() => T} use @returns {T | null} storage can be switched off */
+function softly(use) {
   try {
-    const age = Date.now() - JSON.parse(sessionStorage.getItem(key) ?? '{}').started;
-    return !(age >= 0 && age <= LIFE);
+    return use();
   } catch {
-    return true;
+    return null;
   }
 }

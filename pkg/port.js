@@ -1,49 +1,62 @@
 /**
  * Calls over a `MessagePort`: `{ id, op, …arguments }` one way, `{ id, value }` or `{ id, error }` the other, and
- * `{ event, … }` when nobody asked. Page, worker and shared worker speak it alike. No answer carries a token.
+ * `{ event, … }` unasked. Page, worker and shared worker speak it alike. No response carries a token.
  */
+
+import { Promise, dataOf, listen, own, pinned, postToPort, startPort } from './platform.js';
 
 /** @typedef {import('./errors.js').Plain} Plain */
 /** @typedef {{ event: string, session: unknown, reason: string }} Event */
-/** @typedef {(op: string, args?: object, options?: { transfer?: Transferable[], signal?: AbortSignal }) => Promise<any>} Call */
+/**
+ * It gives the message that comes back, which has no prototype: a promise looks for a `then` in its value.
+ * @typedef {(op: string, args?: object, options?: { transfer?: unknown, signal?: AbortSignal }) => Promise<{ value: any }>} Call
+ */
 
 /**
  * The asking end.
  * @param {MessagePort} port @param {(event: Event) => void} onEvent @param {(error: Plain) => Error} toError
- * @returns {{ call: Call, fail: (error: Error) => void }} `fail` rejects whatever waits or comes later, when the other end is gone.
+ * @returns {{ call: Call, fail: (error: Error) => void }} `fail` rejects the calls that wait, and all later ones.
  */
 export function asking(port, onEvent, toError) {
-  /** @type {Map<number, { resolve: (value: unknown) => void, reject: (error: unknown) => void }>} */
-  const waiting = new Map();
+  /** @type {Record<number, { resolve: (value: any) => void, reject: (error: unknown) => void }>} */
+  const waiting = own();
   let last = 0;
   /** @type {Error | undefined} */
   let lost;
-  port.onmessage = ({ data }) => {
-    if (data.event === 'there') return port.postMessage({ id: ++last, op: 'here' });
+  listen(port, 'message', (event) => {
+    const data = own(dataOf(event));
     if (data.event) return onEvent(data);
-    const call = waiting.get(data.id);
-    waiting.delete(data.id);
+    const call = waiting[data.id];
+    delete waiting[data.id];
     if (data.error) call?.reject(toError(data.error));
-    else call?.resolve(data.value);
-  };
+    else call?.resolve(data);
+  });
+  startPort(port);
   return {
-    call: (op, args, { transfer = [], signal } = {}) =>
-      new Promise((resolve, reject) => {
-        const id = ++last;
-        if (lost) return reject(lost);
-        if (signal?.aborted) return reject(signal.reason);
-        waiting.set(id, { resolve, reject });
-        port.postMessage({ ...args, id, op }, transfer);
-        signal?.addEventListener('abort', () => {
-          if (!waiting.delete(id)) return;
-          port.postMessage({ id, op: 'abort' });
-          reject(signal.reason);
-        });
-      }),
+    call: (op, args, options) =>
+      pinned(
+        new Promise((resolve, reject) => {
+          const { transfer, signal } = own(options);
+          const id = ++last;
+          if (lost) return reject(lost);
+          if (signal?.aborted) return reject(signal.reason);
+          waiting[id] = { resolve, reject };
+          postToPort(port, { ...args, id, op }, transfer);
+          if (!signal) return;
+          listen(signal, 'abort', () => {
+            if (!waiting[id]) return;
+            delete waiting[id];
+            postToPort(port, { id, op: 'abort' });
+            reject(signal.reason);
+          });
+        }),
+      ),
     fail: (error) => {
       lost = error;
-      for (const { reject } of waiting.values()) reject(error);
-      waiting.clear();
+      for (const id in waiting) {
+        waiting[id].reject(error);
+        delete waiting[id];
+      }
     },
   };
 }

@@ -1,19 +1,27 @@
 /** Finds and starts the place where tokens live: a worker, or the page itself where the app asked for that. */
 
-import { ValetKeyError, configError } from './errors.js';
+import { ValetKeyError, configError, failure } from './errors.js';
+import {
+  MessageChannel, SharedWorker, Worker, clearTimeout, endWorker, listen, own, port1Of, port2Of, portOf, postToPort, postToWorker,
+  resolve, scriptUrl, setTimeout, whenFree,
+} from './platform.js';
 import { asking } from './port.js';
 
-/** Milliseconds after which a vault that does not answer is not coming. */
+/** Milliseconds after which a vault that does not respond is not coming. */
 const START = 5000;
 
-/** Milliseconds after which a vault that seems gone, and does not answer, is. */
+/** Milliseconds after which a vault that seems gone, and does not respond, is. */
 const SILENT = 1000;
 
-/**
- * One worker serves all clients that name the same file: of all tabs, where there are shared workers.
- * @type {Map<string, { start: Worker | SharedWorker, port: Worker | MessagePort }>}
- */
-const workers = new Map();
+/** Where the package has its files, as bundlers find them. Worked out now: later, a script may have another `URL`. */
+let [workerFile, wasmFile] = ['', ''];
+try {
+  workerFile = new URL('./wasm/worker.js', import.meta.url).href;
+  wasmFile = new URL('./wasm/valet_key.wasm', import.meta.url).href;
+} catch {} // a bundle that is no module has no address: its app names `workerUrl`
+
+/** One worker serves all clients that name the same file: of all tabs, where there are shared workers. @type {Record<string, Worker | SharedWorker>} */
+const workers = own();
 
 /**
  * @typedef {object} Place
@@ -26,19 +34,22 @@ const workers = new Map();
 /**
  * Opens a vault for one client and hands it the options.
  * @param {Place} place @param {object} options @param {(event: import('./port.js').Event) => void} onEvent
- * @returns {Promise<{ call: import('./port.js').Call, home: 'shared' | 'dedicated' | 'page' }>}
+ * @returns {{ call: import('./port.js').Call, opened: Promise<'shared' | 'dedicated' | 'page'> }} `call` may be used at once,
+ *   and is not the value of a promise: a script could take it there.
  */
-export async function openVault({ workerUrl, wasmUrl, tokens = 'worker', lasting }, options, onEvent) {
-  const script = new URL(workerUrl ?? new URL('./wasm/worker.js', import.meta.url), location.href).href;
-  const beside = workerUrl ? new URL('valet_key.wasm', script) : new URL('./wasm/valet_key.wasm', import.meta.url);
-  const wasm = new URL(wasmUrl ?? beside, location.href).href;
-  const { port1, port2 } = new MessageChannel();
-  /** @type {{ start: Worker | SharedWorker, port: Worker | MessagePort } | undefined} */
+export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEvent) {
+  const script = resolve(workerUrl ?? workerFile, location.href);
+  const wasm = resolve(wasmUrl ?? (workerUrl ? resolve('valet_key.wasm', script) : wasmFile), location.href);
+  const key = script + lasting;
+  const channel = new MessageChannel();
+  const theirs = port2Of(channel);
+  /** @type {Worker | SharedWorker | undefined} */
   let worker;
-  /** Whatever waits is told, and the next call starts another worker. @param {Error} error */
+  let over = false;
+  /** The calls that wait are told, and the next one starts another worker. @param {Error} error */
   const lost = (error) => {
-    for (const [key, value] of workers) if (value === worker) workers.delete(key);
-    if (worker?.start instanceof Worker) worker.start.terminate();
+    if (workers[key] === worker) delete workers[key];
+    if (worker && !SharedWorker) endWorker(worker);
     fail(error);
   };
   /** @param {import('./port.js').Event} event */
@@ -46,83 +57,56 @@ export async function openVault({ workerUrl, wasmUrl, tokens = 'worker', lasting
     if (event.event === 'trapped') {
       if (over) return;
       over = true;
-      lost(new ValetKeyError(TRAPPED));
+      // A trap ends the core's instance, and every session in it.
+      lost(failure('unexpected', 'library', 'a fault in the vault, which starts anew', 'Sign in again, and please report it.'));
     }
     onEvent(event);
   };
-  let over = false;
-  const { call, fail } = asking(port1, heard, (plain) => new ValetKeyError(plain));
-  /** @param {unknown} [cause] */
-  const notStarted = (cause) => {
-    const hint = `Check that ${script} is there, of this page's origin, served as JavaScript, and allowed by the page's \`worker-src\`.`;
-    lost(configError('the worker does not start', hint, cause));
-  };
-  const timer = setTimeout(notStarted, START);
-  const configured = call('configure', { options });
-  try {
-    if (tokens === 'page') (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(port2, wasm, true);
-    else {
-      worker = workerAt(script, lasting);
-      worker.start.addEventListener('error', notStarted);
-      worker.port.postMessage({ port: port2, wasmUrl: wasm }, [port2]);
-    }
-  } catch (cause) {
-    notStarted(cause);
-  }
-  try {
-    // Nobody says when a worker is gone; but the lock that it holds for its life is then free. Some engines keep the locks
-    // of each process apart, so the worker is asked, too.
-    const life = await configured;
-    const gone = () => heard({ event: 'trapped', session: null, reason: 'restarted' });
-    const ask = () => {
-      const timer = setTimeout(gone, SILENT);
-      return call('here').then(() => clearTimeout(timer), () => {});
+  const { call, fail } = asking(port1Of(channel), heard, (plain) => new ValetKeyError(plain));
+  const open = async () => {
+    /** @param {unknown} [cause] */
+    const notStarted = (cause) => {
+      const hint = `Check that ${script} is there, of this page's origin, served as JavaScript, and allowed by the page's \`worker-src\`.`;
+      lost(configError('the worker does not start', hint, cause));
     };
-    if (worker) navigator.locks?.request(life, ask);
-    // Nor does any engine tell a shared worker that a page is gone.
-    addEventListener('pagehide', ({ persisted }) => persisted || call('leave'));
-    return { call, home: worker ? (worker.start instanceof Worker ? 'dedicated' : 'shared') : 'page' };
-  } finally {
-    clearTimeout(timer);
-    worker?.start.removeEventListener('error', notStarted);
-  }
-}
-
-/** A trap ends the core's instance, and every session in it. @type {import('./errors.js').Plain} */
-const TRAPPED = {
-  code: 'unexpected',
-  fault: 'library',
-  message: 'a fault in the vault, which starts anew',
-  hint: 'Sign in again, and please report it.',
-  retryable: false,
-};
-
-/** Addresses that may become workers where Trusted Types are demanded. @type {Set<string>} */
-const scripts = new Set();
-/** @type {{ createScriptURL: (url: string) => any } | undefined} */
-let policy;
-
-/** @param {string} script @param {boolean} lasting */
-function workerAt(script, lasting) {
-  const key = script + lasting;
-  let worker = workers.get(key);
-  if (!worker) {
-    scripts.add(script);
-    policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy('valet-key', {
-      createScriptURL: (/** @type {string} */ url) => (scripts.has(url) ? url : ''),
-    });
-    const url = policy ? policy.createScriptURL(script) : script;
-    // `extendedLifetime` keeps the worker over a reload of the only tab, where the engine knows it.
-    // Another release is another worker: the two need not understand each other.
-    const options = /** @type {any} */ ({ type: 'module', name: `valet-key 0.1.0 ${lasting}`, extendedLifetime: lasting });
-    if (typeof SharedWorker === 'undefined') {
-      const start = new Worker(url, options);
-      worker = { start, port: start };
-    } else {
-      const start = new SharedWorker(url, options);
-      worker = { start, port: start.port };
+    /** @type {(() => void) | undefined} */
+    let deafen;
+    const timer = setTimeout(notStarted, START);
+    const configured = call('configure', { options });
+    try {
+      if (tokens === 'page') (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(theirs, wasm, true);
+      else {
+        // `extendedLifetime` keeps the worker over a reload of the only tab, where the engine knows it.
+        // Another release is another worker: the two need not understand each other.
+        const named = own({ type: 'module', name: `valet-key 0.1.0 ${lasting}`, extendedLifetime: lasting });
+        const started = (worker = workers[key] ??= new (SharedWorker ?? Worker)(scriptUrl(script), named));
+        deafen = listen(started, 'error', notStarted);
+        const start = { port: theirs, wasmUrl: wasm };
+        if (SharedWorker) postToPort(portOf(started), start, theirs);
+        else postToWorker(started, start, theirs);
+      }
+    } catch (cause) {
+      notStarted(cause);
     }
-    workers.set(key, worker);
-  }
-  return worker;
+    try {
+      // No event says that a worker is gone; but the lock that it holds for its life is then free. Some engines keep the
+      // locks of each process apart, so the worker is asked, too.
+      const { value: life } = await configured;
+      const ask = async () => {
+        const timer = setTimeout(() => heard({ event: 'trapped', session: null, reason: 'restarted' }), SILENT);
+        try {
+          await call('here');
+        } catch {} // it is known to be gone
+        clearTimeout(timer);
+      };
+      if (worker) whenFree(life, ask);
+      // Nor does any engine tell a shared worker that a page is gone.
+      listen(window, 'pagehide', ({ persisted }) => persisted || call('leave'));
+      return worker ? (SharedWorker ? 'shared' : 'dedicated') : 'page';
+    } finally {
+      clearTimeout(timer);
+      deafen?.();
+    }
+  };
+  return { call, opened: open() };
 }

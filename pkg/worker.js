@@ -1,9 +1,11 @@
 /**
- * The vault: loads the core and answers ports. The same file runs as a worker and, where tokens may be in the page,
+ * The vault: loads the core and serves ports. The same file runs as a worker and, where tokens may be in the page,
  * imported by the page. It is shipped as one file without imports, `wasm/worker.js`.
+ *
+ * What a port may bring about is decided in src/vault.rs; here are ports, streams and start-up.
  */
 
-import { ask, run, start } from './core.js';
+import { run, start } from './core.js';
 import { answering } from './port.js';
 
 /** @typedef {import('./errors.js').Plain} Plain */
@@ -14,55 +16,43 @@ const INTEGRITY = __WASM_INTEGRITY__;
 /** @type {Promise<unknown> | undefined} */
 let loading;
 
-/** The name of a lock that is held as long as this runs: who waits for it learns when it is gone. */
+/** The name of a lock that is held as long as this runs: a page that waits for it learns when it is gone. */
 const life = `valet-key:${crypto.randomUUID()}`;
-/** Whoever asked for the lock before it is held would have it at once, and learn nothing. @type {Promise<void> | undefined} */
+/** A page that requests the lock earlier would be granted it at once, and learn nothing. @type {Promise<void> | undefined} */
 let held;
 
+/** By number, which is how the core knows them. @type {Map<number, MessagePort>} */
+const ports = new Map();
+let lastPort = 0;
+
 /**
- * A client of this origin, and the tabs that use it. `records`: sign-ins in windows, which never leave it, by `state`. `client`: the core's number for it.
- * `answered`: states that came back, since a tab can be duplicated with its storage. `completing`: ends with the sign-in
- * that is being completed.
- * @typedef {{ client: number, options: string, ports: Set<MessagePort>, records: Map<string, string>, answered: Set<string>, completing?: Promise<void>, heard?: () => void }} Vault
+ * Tells the vaults of the origin in other workers, and hears of them, whose session has ended. Pages can speak here, too:
+ * what is heard can do no more than end sessions.
+ * @type {BroadcastChannel | undefined}
  */
-/** By issuer and client id. @type {Map<string, Vault>} */
-const vaults = new Map();
-
-/** @type {Set<MessagePort>} */
-const ports = new Set();
-
-/** The APIs of a page's clients, by issuer and client id. @typedef {Map<string, string[]>} Clients */
-/** Of the one page there is, where the vault is not shared. @type {Clients} */
-const own = new Map();
+let vaults;
 
 /**
- * Answers one client.
+ * Serves one page's client.
  * @param {MessagePort} port @param {string} wasmUrl @param {boolean} inPage whether the page may have tokens
- * @param {Clients} clients of the same page
  */
-export function connect(port, wasmUrl, inPage, clients = own) {
-  ports.add(port);
-  /** @type {Vault | undefined} */
-  let vault;
-  /** What is left of long answers, by the call. @type {Map<number, ReadableStreamDefaultReader<Uint8Array>>} */
+export function connect(port, wasmUrl, inPage) {
+  const number = ++lastPort;
+  ports.set(number, port);
+  /** The rest of long responses, by the call. @type {Map<number, ReadableStreamDefaultReader<Uint8Array>>} */
   const bodies = new Map();
 
-  const mine = () => {
-    if (!vault) throw plain('unexpected', 'a call before `configure`', 'Please report it.');
-    return vault;
-  };
   /** @param {string} op @param {Record<string, unknown>} [args] @param {Request[]} [requests] */
-  const core = (op, args, requests) => run(op, { ...args, client: mine().client }, requests);
-  /** @type {typeof core} */
-  const settled = (...operation) => core(...operation).finally(publish);
-  /** @param {string} op @param {Record<string, unknown>} [args] */
-  const known = (op, args) => ask(op, { ...args, client: mine().client });
-  /** Tells every tab before the call is answered, so that `client.session` is right when a promise resolves. */
-  const publish = () => {
-    const reason = known('takeChange');
-    if (reason) for (const tab of vault?.ports ?? []) tab.postMessage({ event: 'change', session: view(), reason });
-  };
-  const view = () => parsed(known('session'));
+  const core = (op, args, requests) => run({ ...args, op, port: number }, requests);
+
+  /**
+   * An operation that the core does by itself.
+   * @param {string} op @param {Record<string, string>} [takes] @param {(text: string) => unknown} [read] the core's text
+   */
+  const plainly = (op, takes = {}, read = parsed) => ({
+    takes,
+    run: async (/** @type {Record<string, unknown>} */ args) => ({ value: read(await core(op, args)) }),
+  });
 
   answering(
     port,
@@ -70,95 +60,30 @@ export function connect(port, wasmUrl, inPage, clients = own) {
       configure: {
         takes: { options: 'object' },
         run: async ({ options }) => {
-          const text = JSON.stringify(options);
           await (loading ??= load(wasmUrl).catch(notLoaded));
           await held;
-          const name = `${options.issuer ?? options.server?.authorization_endpoint} ${options.clientId}`;
-          let found = vaults.get(name);
-          // A page of a newer release may come with other options; the session of the older one ends with its last tab.
-          if (!found || (found.options !== text && !(await isUsed(found)))) {
-            const client = Number(ask('open', { options: text })); // at once: another tab may be about to do the same
-            if (found) ask('close', { client: found.client });
-            found = { client, options: text, ports: new Set(), records: new Map(), answered: new Set() };
-          }
-          // The first one is final: nobody widens the list of APIs of a session that somebody uses.
-          if (found.options !== text || (vault && vault !== found)) {
-            throw plain('config_error', 'another tab gives this client other options', 'Give it the same ones, or close that tab.');
-          }
-          const list = options.api.map((/** @type {any} */ entry) => entry.url ?? entry);
-          for (const [other, api] of clients) {
-            const meets = (/** @type {string} */ one) => api.some((two) => one.startsWith(two) || two.startsWith(one));
-            if (other !== name && list.some(meets)) {
-              throw plain('config_error', 'two clients of a page list the same API', 'List it with one.');
-            }
-          }
-          clients.set(name, list);
-          vaults.set(name, (vault = found));
-          vault.ports.add(port);
+          await core('configure', { options: JSON.stringify(options) });
           return { value: life };
         },
       },
-      here: { takes: {}, run: async () => ({ value: vault?.heard?.() }) },
-      prepare: { takes: {}, run: async () => ({ value: await core('prepare') }) },
-      begin: {
-        takes: { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object', inWindow: 'boolean', alone: 'boolean' },
-        run: async ({ redirectUri, scope, returnTo, options, inWindow, alone }) => {
-          const { url, state, record } = parsed(await core('begin', { redirectUri, scope, returnTo, params: paramsOf(options), inWindow, alone }));
-          if (!inWindow) return { value: { url, state, record } };
-          mine().records.set(state, record);
-          return { value: { url, state } };
-        },
-      },
-      abandon: { takes: { state: 'string' }, run: async ({ state }) => ({ value: mine().records.delete(state) }) },
-      complete: {
-        takes: { address: 'string', alone: 'boolean', state: 'string', record: 'string?', pending: 'boolean' },
-        run: async ({ address, alone, state, record = mine().records.get(state), pending }) => {
-          const { records, answered } = mine();
-          records.delete(state);
-          if (answered.has(state)) return { value: {} };
-          if (record) answered.add(state);
-          const outcome = settled('complete', { address, record, pending, alone });
-          waitFor(outcome, mine());
-          return { value: parsed(await outcome) };
-        },
-      },
-      session: { takes: {}, run: async () => ({ value: view() }) },
-      refresh: {
-        takes: {},
-        run: async () => {
-          await settled('refresh');
-          return { value: view() };
-        },
-      },
-      userinfo: { takes: { sub: 'string?' }, run: async ({ sub }) => ({ value: parsed(await settled('userinfo', { sub })) }) },
-      end: {
-        takes: { returnTo: 'string?' },
-        run: async ({ returnTo }) => {
-          mine().records.clear();
-          const ended = settled('end', { returnTo });
-          setTimeout(publish); // the session is over at once, however long the provider takes to revoke it
-          return { value: await ended };
-        },
-      },
-      frontChannel: {
-        takes: { query: 'string' },
-        run: async ({ query }) => {
-          const value = !!known('isNamedBy', { query });
-          if (value) await settled('end');
-          return { value };
-        },
-      },
+      here: { takes: {}, run: async () => ({}) },
+      prepare: plainly('prepare'),
+      begin: plainly('begin', { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object', inWindow: 'boolean', shared: 'boolean' }),
+      abandon: plainly('abandon', { state: 'string' }),
+      complete: plainly('complete', { address: 'string', state: 'string', record: 'string?', pending: 'boolean', shared: 'boolean' }),
+      session: plainly('session'),
+      refresh: plainly('refresh'),
+      userinfo: plainly('userinfo', { sub: 'string?' }),
+      end: plainly('end', { returnTo: 'string?' }, (url) => url),
+      frontChannel: plainly('frontChannel', { query: 'string' }, Boolean),
       fetch: {
         takes: { url: 'string', init: 'object', once: 'boolean' },
         run: async ({ id, url, init, once }, signal) => {
-          const { completing } = mine();
-          if (completing && known('isWarm', { url })) ahead(url, init.credentials);
-          await completing;
           const make = () => new Request(url, { ...init, redirect: 'error', duplex: 'half', signal });
           const requests = once ? [make()] : [make(), make()];
           const [{ headers: own, url: canonical }] = requests;
           const credentials = own.has('authorization') || own.has('dpop');
-          const response = await settled('fetch', { url: canonical, credentials, once }, requests);
+          const response = await core('fetch', { url: canonical, credentials, once }, requests);
           const { status, statusText, headers, type } = response;
           const content = await contentOf(response);
           if (content === undefined) bodies.set(id, response.body.getReader());
@@ -171,54 +96,31 @@ export function connect(port, wasmUrl, inPage, clients = own) {
         run: async ({ of }) => {
           const brokeOff = () => {
             bodies.delete(of);
-            throw plain('network_error', 'the answer broke off', 'Try again.', 'browser');
+            throw plain('network_error', 'the response broke off', 'Try again.', 'browser');
           };
           const { value } = (await bodies.get(of)?.read().catch(brokeOff)) ?? {};
           if (!value) bodies.delete(of);
           return { value, transfer: value ? [value.buffer] : [] };
         },
       },
+      cancel: { takes: { of: 'number' }, run: async ({ of }) => ({ value: bodies.get(of)?.cancel() && bodies.delete(of) }) },
       leave: {
         takes: {},
         run: async () => {
-          vault?.ports.delete(port);
-          return { value: bodies.forEach((body) => body.cancel()) };
+          ports.delete(number);
+          bodies.forEach((body) => body.cancel());
+          return { value: await core('leave') };
         },
       },
-      cancel: { takes: { of: 'number' }, run: async ({ of }) => ({ value: bodies.get(of)?.cancel() && bodies.delete(of) }) },
-      ...(inPage && {
-        accessToken: {
-          takes: {},
-          run: async () => {
-            await mine().completing;
-            return { value: await settled('accessToken') };
-          },
-        },
-      }),
+      ...(inPage && { accessToken: plainly('accessToken', {}, (token) => token) }),
     },
     toPlain,
   );
 }
 
-/** Calls wait for a sign-in that is being completed. @param {Promise<unknown>} outcome @param {Vault} vault */
-function waitFor(outcome, vault) {
-  const completing = Promise.allSettled([outcome, vault.completing]).then(() => {
-    if (vault.completing === completing) vault.completing = undefined;
-  });
-  vault.completing = completing;
-}
-
 /**
- * Asks an API ahead of the token, so that its CORS preflight is over when the token comes. It refuses the question, and
- * nobody waits for that.
- * @param {string} url @param {RequestCredentials} credentials
- */
-const ahead = (url, credentials) =>
-  void fetch(url, { method: 'HEAD', headers: { authorization: 'Bearer ahead' }, credentials, redirect: 'error' }).catch(() => {});
-
-/**
- * The octets of a short answer, which is faster in one piece; `undefined` for a long one, or one whose length nobody says:
- * the page asks for it piece by piece.
+ * The bytes of a short response, which is faster in one piece; `undefined` for a long one, or one of unknown length: the
+ * page asks for it piece by piece.
  * @param {Response} response @returns {Promise<ArrayBuffer | null | undefined>}
  */
 async function contentOf(response) {
@@ -226,48 +128,37 @@ async function contentOf(response) {
   if (Number(response.headers.get('content-length') ?? Infinity) <= PIECE) return response.arrayBuffer();
 }
 
-/** Octets up to which an answer goes in one piece. */
+/** Bytes up to which a response goes in one piece. */
 const PIECE = 65536;
 
 /** @param {string} url */
-const load = async (url) => start(await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })), toPlain);
-
-/** Whether any tab is left: no engine says so of its own accord. @param {Vault} vault @returns {Promise<boolean>} */
-const isUsed = (vault) =>
-  new Promise((resolve) => {
-    vault.heard = () => resolve(true);
-    setTimeout(resolve, 300, false);
-    for (const port of vault.ports) port.postMessage({ event: 'there' });
+async function load(url) {
+  start(await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })), {
+    changed: (port, text) => ports.get(port)?.postMessage({ event: 'change', ...JSON.parse(text) }),
+    tell: (text) => vaults?.postMessage(text),
+    failed: toPlain,
   });
-
-/** What has an option of its own, in our spelling. */
-const OPTIONS = /^(acrValues|claims|claimsLocales|display|loginHint|maxAge|prompt|uiLocales)$/;
-
-/**
- * The options of a sign-in in their registered spelling: `loginHint` is `login_hint`, a list has spaces between.
- * @param {Record<string, any>} options
- */
-function paramsOf({ params, ...options }) {
-  const all = { ...params };
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    const registered = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    if (!OPTIONS.test(name) || Object.hasOwn(all, registered)) {
-      throw plain('config_error', `option \`${name}\`: unknown, or in \`params\` as well`, 'index.d.ts lists the options.');
-    }
-    all[registered] = Array.isArray(value) ? value.join(' ') : typeof value === 'object' ? JSON.stringify(value) : `${value}`;
-  }
-  return all;
+  vaults = new BroadcastChannel('valet-key');
+  vaults.onmessage = ({ data }) => void run({ ...heard(data), op: 'heard' }).catch(() => {});
 }
 
-/** @param {string | undefined} json */
+/** @param {unknown} data from another vault, or from a page that has put anything there */
+function heard(data) {
+  try {
+    return JSON.parse(/** @type {string} */ (data));
+  } catch {
+    return {};
+  }
+}
+
+/** @param {string} json */
 const parsed = (json) => (json ? JSON.parse(json) : null);
 
 /** @param {Plain['code']} code @param {string} message @param {string} hint @returns {string} as the core throws it */
 const plain = (code, message, hint, fault = code === 'unexpected' ? 'library' : 'app') =>
   JSON.stringify({ code, fault, message, hint, retryable: fault === 'browser' });
 
-/** The core throws texts; anything else is a fault of ours, and its words may hold more than they should. */
+/** The core throws texts; anything else is a fault of this library, and its words may hold more than they should. */
 /** @param {unknown} error @returns {Plain} */
 function toPlain(error) {
   if (typeof error === 'string') return JSON.parse(error);
@@ -285,9 +176,9 @@ function notLoaded(error) {
 
 /** A trap ends the instance and with it every session: the page starts another worker. */
 function trapped() {
-  for (const port of ports) port.postMessage({ event: 'trapped', session: null, reason: 'restarted' });
+  for (const port of ports.values()) port.postMessage({ event: 'trapped', session: null, reason: 'restarted' });
   ports.clear();
-  vaults.clear();
+  vaults?.close();
   loading = undefined;
   if (isWorker) scope.close();
 }
@@ -297,11 +188,11 @@ const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalS
 if (isWorker) {
   const { locks } = navigator;
   held = locks && new Promise((resolve) => void locks.request(life, () => (resolve(), new Promise(() => {}))).catch(() => resolve()));
-  const listener = (/** @type {Clients} */ clients) => (/** @type {MessageEvent} */ { data }) => {
-    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false, clients);
+  const listener = (/** @type {MessageEvent} */ { data }) => {
+    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false);
   };
-  scope.onmessage = listener(own);
-  scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = listener(new Map()));
+  scope.onmessage = listener;
+  scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = listener);
   for (const type of ['error', 'unhandledrejection']) {
     scope.addEventListener(type, (/** @type {any} */ event) => {
       if ((event.error ?? event.reason) instanceof WebAssembly.RuntimeError) trapped();

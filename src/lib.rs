@@ -6,6 +6,7 @@
 //! ```text
 //! protocol   decides: pure, synchronous, any target, knows RFCs and no browser
 //! client     drives:  the order of requests, what waits for what; any target, asks a host for all else
+//! vault      guards:  whose clients a worker holds, and what a page may make them do; any target
 //! browser    does:    fetch, clock, entropy, session storage for Rust front ends (wasm32, feature `browser`)
 //! npm        exports: what pkg/worker.js calls, and asks of it (wasm32, feature `npm`)
 //! ```
@@ -21,6 +22,7 @@
 
 pub mod client;
 pub mod protocol;
+pub mod vault;
 
 #[cfg(all(feature = "browser", target_arch = "wasm32"))]
 pub mod browser;

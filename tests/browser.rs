@@ -7,6 +7,7 @@ mod known;
 
 use valet_key::browser::{Client, Completion, keys};
 use valet_key::protocol::authorization_request::SignIn;
+use valet_key::protocol::authorization_response::RedirectPage;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Signature, Unverified};
@@ -30,14 +31,15 @@ fn client() -> Client {
     Client::new(options).expect("well formed")
 }
 
-const SIGN_IN: SignIn<'_> = SignIn {
-    redirect_uri: "https://app.test/cb",
-    scope: "openid",
-    return_to: "/",
-    params: &[],
-    in_window: false,
-    alone: true,
-};
+/// The redirect page, which is of the page's own origin.
+fn redirect_page() -> String {
+    web_sys::window().expect("a page").location().origin().expect("an origin") + "/cb"
+}
+
+/// An honest sign-in.
+fn sign_in(redirect_uri: &str) -> SignIn<'_> {
+    SignIn { redirect_uri, scope: "openid", return_to: "/", params: &[], in_window: false, shared: false }
+}
 
 fn code<T>(result: Result<T, std::sync::Arc<valet_key::protocol::error::Error>>) -> &'static str {
     result.err().map_or("no error", |error| error.code())
@@ -56,8 +58,8 @@ fn address() -> String {
 #[wasm_bindgen_test]
 async fn every_sign_in_draws_its_own_secrets() {
     let client = client();
-    let first = client.begin(SIGN_IN).await.expect("a request");
-    let second = client.begin(SIGN_IN).await.expect("a request");
+    let first = client.begin(sign_in(&redirect_page())).await.expect("a request");
+    let second = client.begin(sign_in(&redirect_page())).await.expect("a request");
     assert!(first.url.starts_with("https://as.test/authorize?response_type=code&client_id=spa&"), "{}", first.url);
     assert_ne!(first.transaction.state.expose(), second.transaction.state.expose());
     assert_ne!(first.transaction.nonce.expose(), second.transaction.nonce.expose());
@@ -87,33 +89,34 @@ async fn an_unreachable_provider_is_a_network_error_each_time() {
     let options = r#"{"issuer":"http://localhost:1","clientId":"spa","allowLoopbackHttp":true}"#;
     let client = Client::new(options).expect("well formed");
     for _ in 0..2 {
-        assert_eq!(code(client.begin(SIGN_IN).await), "network_error");
+        assert_eq!(code(client.begin(sign_in(&redirect_page())).await), "network_error");
     }
 }
 
 #[wasm_bindgen_test]
 async fn a_response_that_nobody_waits_for_is_ignored() {
     let client = client();
-    let ignored = client.complete("https://app.test/cb?code=c&state=s", None, false, true).await.expect("no error");
+    let page = redirect_page();
+    let others = RedirectPage::OfOneProvider;
+    let address = format!("{page}?code=c&state=s");
+    let ignored = client.complete(&address, None, false, others).await.expect("no error");
     assert!(matches!(ignored, Completion::Ignored));
-    assert_eq!(code(client.complete("https://app.test/cb?code=c&state=s", None, true, true).await), "state_mismatch");
-    let pending = client.begin(SIGN_IN).await.expect("a request").transaction;
-    let address = format!("https://app.test/cb?error=login_required&state={}", pending.state.expose());
-    assert_eq!(code(client.complete(&address, Some(&pending.to_record()), false, true).await), "authorization_error");
+    assert_eq!(code(client.complete(&address, None, true, others).await), "state_mismatch");
+    let pending = client.begin(sign_in(&redirect_page())).await.expect("a request").transaction;
+    let address = format!("{page}?error=login_required&state={}", pending.state.expose());
+    assert_eq!(code(client.complete(&address, Some(pending), false, others).await), "authorization_error");
 }
 
 #[wasm_bindgen_test]
 async fn a_silent_attempt_may_end_without_a_session() {
     let client = client();
     let params = [("prompt".to_owned(), "none".to_owned())];
-    let pending = client
-        .begin(SignIn { params: &params, return_to: "/back?x=1#y", ..SIGN_IN })
-        .await
-        .expect("a request")
-        .transaction;
-    let address = format!("https://app.test/cb?error=login_required&state={}", pending.state.expose());
-    let completion =
-        client.complete(&address, Some(&pending.to_record()), false, true).await.expect("a normal outcome");
+    let page = redirect_page();
+    let silent = SignIn { params: &params, return_to: "/back?x=1#y", ..sign_in(&page) };
+    let pending = client.begin(silent).await.expect("a request").transaction;
+    let address = format!("{page}?error=login_required&state={}", pending.state.expose());
+    let completion = client.complete(&address, Some(pending), false, RedirectPage::OfOneProvider).await;
+    let completion = completion.expect("a normal outcome");
     assert!(matches!(completion, Completion::Declined(path) if path == "/back?x=1#y"));
     assert_eq!(client.session(), None);
 }
@@ -124,9 +127,12 @@ async fn coming_back_cleans_the_address_and_keeps_the_rest() {
         let location = web_sys::window().expect("a page").location();
         location.pathname().expect("a path")
     };
-    show("?tab=2&code=c&state=s&iss=https%3A%2F%2Fas.test&x=a+b#/route");
+    show("?tab=2&code=c&state=vk.s&iss=https%3A%2F%2Fas.test&x=a+b#/route");
     client().start().await.expect("ignored: nothing is pending");
     assert_eq!(address(), "?tab=2&x=a+b#/route");
+    show("?tab=2&code=c&state=s#/route");
+    client().start().await.expect("of another flow of the app");
+    assert_eq!(address(), "?tab=2&code=c&state=s#/route");
     show(&before);
 }
 

@@ -27,7 +27,7 @@ fn nothing_printable_holds_a_credential() {
     let query = support::honest_query().replace("c1", CANARY);
     let response = AuthorizationResponse::parse(&query).expect("well formed").expect("a response");
     assert_silent("a response", &format!("{response:?}"));
-    let grant = response.accept(transaction(), &metadata(), None, at(1)).expect("honest");
+    let grant = support::finish(&query).expect("honest");
     assert_silent("a grant", &format!("{grant:?}"));
     let (request, _) = TokenRequest::for_grant(grant, &config());
     assert_silent("a token request", &format!("{request:?}"));

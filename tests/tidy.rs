@@ -47,9 +47,10 @@ fn every_module_of_the_page_says_first_what_it_is() {
 }
 
 #[test]
-fn protocol_and_client_name_no_browser() {
-    let pure =
-        |path: &&PathBuf| ["src/protocol", "src/client"].iter().any(|room| path.to_string_lossy().contains(room));
+fn protocol_client_and_vault_name_no_browser() {
+    let pure = |path: &&PathBuf| {
+        ["src/protocol", "src/client", "src/vault"].iter().any(|room| path.to_string_lossy().contains(room))
+    };
     for path in files(&[".rs"]).iter().filter(pure) {
         for word in ["wasm_bindgen", "js_sys", "web_sys", "gloo", "SystemTime", "Instant", "getrandom", "format!"] {
             let shipped = text(path);

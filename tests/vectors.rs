@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use support::known::SIGNED;
 use support::signing::check;
 use valet_key::protocol::error::Error;
+use valet_key::protocol::http::Cache;
 use valet_key::protocol::json::Value;
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Unverified};
@@ -56,7 +57,7 @@ fn rfc_8414_section_3_1_and_openid_connect_discovery_section_4() {
     let requested = |issuer: &str, openid: bool| -> Vec<String> {
         let options = format!(r#"{{"issuer":"{issuer}","openid":{openid},"clientId":"spa"}}"#);
         let config = valet_key::protocol::config::Config::parse(&options).expect("well formed");
-        Discovery::new(&config).requests().into_iter().map(|request| request.url).collect()
+        Discovery::new(&config).requests(Cache::NoStore).into_iter().map(|request| request.url).collect()
     };
     let oauth = "https://example.com/.well-known/oauth-authorization-server";
     let openid = "https://example.com/.well-known/openid-configuration";

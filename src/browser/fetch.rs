@@ -13,7 +13,8 @@ use web_sys::{
 };
 
 use crate::protocol::error::Error;
-use crate::protocol::http::{HttpRequest, HttpResponse, MAX_RESPONSE, Method};
+use crate::protocol::foreign::Secrets;
+use crate::protocol::http::{Cache, HttpRequest, HttpResponse, MAX_RESPONSE, Method};
 use crate::protocol::json;
 
 #[wasm_bindgen]
@@ -40,9 +41,14 @@ pub(super) fn send(request: HttpRequest, timeout: u32) -> Answer {
 
 /// The browser's request of one of the protocol's.
 fn prepare(request: HttpRequest, timeout: u32) -> Result<Request, Arc<Error>> {
-    let HttpRequest { url, method, authorization } = request;
+    let HttpRequest { url, method, authorization, cache, .. } = request;
     let init = RequestInit::new();
-    init.set_cache(RequestCache::NoStore);
+    init.set_cache(match cache {
+        Cache::NoStore => RequestCache::NoStore,
+        Cache::NoCache => RequestCache::NoCache,
+        Cache::ForceCache => RequestCache::ForceCache,
+        Cache::Reload => RequestCache::Reload,
+    });
     init.set_credentials(RequestCredentials::Omit);
     init.set_redirect(RequestRedirect::Manual);
     init.set_referrer_policy(ReferrerPolicy::NoReferrer);
@@ -117,5 +123,6 @@ async fn read(request: &Request, answer: web_sys::Response) -> Result<HttpRespon
         content_type: header("content-type"),
         retry_after: json::integer(&header("retry-after")).and_then(|seconds| seconds.try_into().ok()),
         body,
+        secrets: Secrets::default(),
     })
 }

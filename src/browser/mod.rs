@@ -17,6 +17,7 @@ use crate::client::{self, Pass};
 use crate::protocol::error::Error;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::jwt::{Signature, Verification};
+use crate::protocol::session::Change;
 use crate::protocol::time::Now;
 
 pub use crate::client::Completion;
@@ -25,8 +26,19 @@ pub use crate::client::Completion;
 pub type Client = client::Client<Browser>;
 
 /// A page or a worker.
-#[derive(Debug)]
-pub struct Browser;
+#[derive(Default)]
+pub struct Browser {
+    listener: Option<Listener>,
+}
+
+/// What is called at each change of the session, with what the app may know of it, as JSON.
+type Listener = Box<dyn Fn(Change, Option<String>)>;
+
+impl core::fmt::Debug for Browser {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Browser")
+    }
+}
 
 impl Host for Browser {
     type Answer = fetch::Answer;
@@ -43,6 +55,16 @@ impl Host for Browser {
         place::now()
     }
 
+    fn origin(&self) -> String {
+        place::origin()
+    }
+
+    fn changed(&self, change: Change, session: Option<String>) {
+        if let Some(listener) = &self.listener {
+            listener(change, session);
+        }
+    }
+
     fn entropy(&self) -> Result<[u8; 32], Arc<Error>> {
         place::entropy()
     }
@@ -55,7 +77,19 @@ impl Client {
     ///
     /// [`Error::Config`].
     pub fn new(options: &str) -> Result<Self, Arc<Error>> {
-        Self::with_host(Browser, options)
+        Self::with_host(Browser::default(), options)
+    }
+
+    /// Makes a client that tells of each change of the session, before the call that brought it about ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`].
+    pub fn with_listener(
+        options: &str,
+        listener: impl Fn(Change, Option<String>) + 'static,
+    ) -> Result<Self, Arc<Error>> {
+        Self::with_host(Browser { listener: Some(Box::new(listener)) }, options)
     }
 
     /// Sends a request with the access token, if its URL is on the API list. If the API refuses the token, it is renewed

@@ -7,9 +7,11 @@ use web_sys::Window;
 
 use super::store::Store;
 use super::{Client, Completion};
-use crate::protocol::authorization_request::SignIn;
+use crate::protocol::authorization_request::{SignIn, is_ours};
+use crate::protocol::authorization_response::RedirectPage;
 use crate::protocol::error::Error;
 use crate::protocol::form;
+use crate::protocol::transaction::Transaction;
 
 /// What an authorization response adds to the query of a page (RFC 6749 §4.1.2, RFC 9207 §2,
 /// OpenID Connect Session Management §2), or would in another flow.
@@ -40,7 +42,7 @@ impl Client {
         let search = location.search().unwrap_or_default();
         let query = search.strip_prefix('?').unwrap_or_default();
         let state = form::parse(query).and_then(|found| found.into_iter().find(|(name, _)| name == "state"));
-        let Some((_, state)) = state else { return Ok(()) };
+        let Some((_, state)) = state.filter(|(_, state)| is_ours(state)) else { return Ok(()) };
         let (record, pending) = Store::open(self.config())?.take(&state);
         let kept: Vec<&str> =
             query.split('&').filter(|part| !RESPONSE.contains(&part.split('=').next().unwrap_or(part))).collect();
@@ -53,8 +55,9 @@ impl Client {
         clean.push_str(&fragment);
         let address = location.href().unwrap_or_default();
         show(&window, &clean)?;
-        // Whoever has clients of several providers calls `complete`.
-        match self.complete(&address, record.as_deref(), pending, true).await? {
+        let transaction = record.as_deref().and_then(Transaction::from_record);
+        // An app with clients of several providers on one page calls `complete` itself.
+        match self.complete(&address, transaction, pending, RedirectPage::OfOneProvider).await? {
             Completion::Ignored => Ok(()),
             Completion::ReturnTo(path) | Completion::Declined(path) => show(&window, &path),
         }

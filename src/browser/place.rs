@@ -14,12 +14,20 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     fn monotonic() -> f64;
+
+    #[wasm_bindgen(thread_local_v2, js_namespace = location, js_name = origin)]
+    static ORIGIN: String;
 }
 
 /// Reads both clocks.
 #[expect(clippy::cast_possible_truncation, reason = "whole milliseconds, far from the end of 64 bits")]
 pub(super) fn now() -> Now {
     Now { wall: wall() as i64, monotonic: monotonic() as i64 }
+}
+
+/// The origin of the page, or of the worker's file.
+pub(super) fn origin() -> String {
+    ORIGIN.with(Clone::clone)
 }
 
 /// Draws 32 octets from the browser's generator.

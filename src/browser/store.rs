@@ -28,7 +28,7 @@ impl Store {
         let storage = web_sys::window().and_then(|window| window.session_storage().ok().flatten());
         let storage =
             storage.ok_or_else(|| Error::config("redirectUri", "a sign-in by redirect needs session storage"))?;
-        Ok(Self { storage, prefix: [PREFIX, &config.issuer, " ", &config.client_id, ":"].concat() })
+        Ok(Self { storage, prefix: [PREFIX, config.provider(), " ", &config.client_id, ":"].concat() })
     }
 
     /// Keeps a transaction until its response comes.

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use super::Client;
 use super::host::Host;
 use crate::protocol::error::Error;
-use crate::protocol::json::Value;
+use crate::protocol::http::Cache;
 use crate::protocol::metadata::{Discovery, ServerMetadata};
-use crate::protocol::transaction::Transaction;
 
 /// What became of the search so far.
 #[derive(Debug, Default)]
@@ -27,30 +26,30 @@ impl Lookup {
 }
 
 impl<H: Host> Client<H> {
-    /// Takes metadata that came along with a transaction, checked like fetched ones.
-    pub(super) fn take_up(&self, transaction: &Transaction) {
-        let mut lookup = self.lookup.borrow_mut();
-        if lookup.found.is_none()
-            && let Ok(value) = Value::parse(&transaction.metadata)
-        {
-            lookup.found = ServerMetadata::parse(&value, &self.config).ok().map(Rc::new);
-        }
-    }
-
-    /// The metadata, at hand or fetched.
+    /// Fetches the metadata, so that a later sign-in leaves at once.
     ///
     /// # Errors
     ///
     /// Those of discovery.
-    pub(super) async fn metadata(&self) -> Result<Rc<ServerMetadata>, Arc<Error>> {
-        let attempts = self.lookup.borrow().attempts;
+    pub async fn prepare(&self) -> Result<(), Arc<Error>> {
+        self.metadata(Cache::NoCache).await.map(drop)
+    }
+
+    /// The metadata, at hand or fetched. They come from the issuer alone, or from the options. What a browser has stored
+    /// came from the issuer, too; where it is used unseen and does not do, the issuer is asked once more.
+    ///
+    /// # Errors
+    ///
+    /// Those of discovery.
+    pub(super) async fn metadata(&self, cache: Cache) -> Result<Rc<ServerMetadata>, Arc<Error>> {
+        let attempts = self.core.lookup.borrow().attempts;
         loop {
             {
-                let mut lookup = self.lookup.borrow_mut();
+                let mut lookup = self.core.lookup.borrow_mut();
                 if let Some(found) = &lookup.found {
                     return Ok(found.clone());
                 }
-                // Whoever waited for an attempt shares its failure instead of starting another one.
+                // A caller that waited for an attempt shares its failure instead of starting another one.
                 if let Some(error) = lookup.failed.as_ref().filter(|_| lookup.attempts != attempts) {
                     return Err(error.clone());
                 }
@@ -59,28 +58,32 @@ impl<H: Host> Client<H> {
                     break;
                 }
             }
-            self.settled.rung().await;
+            self.core.ended.rung().await;
         }
-        let outcome = self.discover().await.map(Rc::new);
+        let outcome = match self.discover(cache).await {
+            Err(_) if cache == Cache::ForceCache => self.discover(Cache::Reload).await,
+            outcome => outcome,
+        };
+        let outcome = outcome.map(Rc::new);
         {
-            let mut lookup = self.lookup.borrow_mut();
+            let mut lookup = self.core.lookup.borrow_mut();
             lookup.under_way = false;
             lookup.attempts = lookup.attempts.wrapping_add(1);
             lookup.failed = outcome.as_ref().err().cloned();
             lookup.found = outcome.as_ref().ok().cloned();
         }
-        self.settled.ring();
+        self.core.ended.ring();
         outcome
     }
 
-    async fn discover(&self) -> Result<ServerMetadata, Arc<Error>> {
-        let discovery = Discovery::new(&self.config);
-        for request in discovery.requests() {
-            let response = self.host.send(request, self.config.timeout).await?;
-            if let Some(metadata) = Discovery::from_response(&self.config, &response)? {
+    async fn discover(&self, cache: Cache) -> Result<ServerMetadata, Arc<Error>> {
+        let config = &self.core.config;
+        for request in Discovery::new(config).requests(cache) {
+            let response = self.send(request).response().await?;
+            if let Some(metadata) = Discovery::from_response(config, &response)? {
                 return Ok(metadata);
             }
         }
-        Err(Error::DiscoveryFailed { url: self.config.issuer.clone() }.into())
+        Err(Error::DiscoveryFailed { url: config.issuer.clone() }.into())
     }
 }

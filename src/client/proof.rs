@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Client;
 use super::host::Host;
+use super::{Client, Exchange};
 use crate::protocol::error::Error;
 use crate::protocol::jwt::{Algorithms, Unverified, Verified};
 use crate::protocol::metadata::ServerMetadata;
@@ -16,9 +16,9 @@ impl<H: Host> Client<H> {
         &self,
         tokens: &TokenResponse,
         metadata: &ServerMetadata,
-        keys: Option<H::Answer>,
+        keys: Option<Exchange<H>>,
     ) -> Proof {
-        let Some(token) = tokens.id_token.as_ref().filter(|_| self.config.openid) else { return Ok(None) };
+        let Some(token) = tokens.id_token.as_ref().filter(|_| self.core.config.openid) else { return Ok(None) };
         let beside = tokens.access_token.expose();
         self.verify(token.expose(), beside, metadata.algorithms, metadata, keys).await.map(Some)
     }
@@ -35,28 +35,28 @@ impl<H: Host> Client<H> {
         beside: &str,
         allowed: Algorithms,
         metadata: &ServerMetadata,
-        mut keys: Option<H::Answer>,
+        mut keys: Option<Exchange<H>>,
     ) -> Result<Verified, Arc<Error>> {
         let token = Unverified::parse(token, allowed)?;
         loop {
             let received = match keys.take() {
                 Some(started) => {
-                    let outcome = started.await;
-                    self.keys.borrow_mut().receive(outcome)
+                    let outcome = started.response().await;
+                    self.core.keys.borrow_mut().receive(outcome)
                 }
                 None => Ok(()),
             };
-            let selected = self.keys.borrow().select(&token, beside);
+            let selected = self.core.keys.borrow().select(&token, beside);
             let unknown = match selected {
                 Ok(question) => {
-                    let answer = self.host.verify(question).await;
+                    let answer = self.core.host.verify(question).await;
                     return token.accept(answer);
                 }
                 Err(error) => error,
             };
             received?;
-            let request = self.keys.borrow_mut().again(metadata, self.host.now()).ok_or(unknown)?;
-            keys = Some(self.host.send(request, self.config.timeout));
+            let request = self.core.keys.borrow_mut().again(metadata, self.core.host.now()).ok_or(unknown)?;
+            keys = Some(self.send(request));
         }
     }
 }

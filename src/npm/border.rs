@@ -15,18 +15,26 @@ pub(super) enum Message {
     Done,
     /// A call has ended, with this error in JSON.
     Failed,
-    /// Send a request of the protocol: `{ url, form, authorization, timeout }`.
+    /// The session of a port's client has changed: `{ session, reason }`.
+    Changed,
+    /// Ask the API of a call ahead of the token.
+    AskAhead,
+    /// Tell the other vaults of the origin.
+    Tell,
+    /// Send a request of the protocol: `{ url, cache, form, authorization, timeout }`.
     Send,
-    /// Check a signature, the octets: `{ key, algorithm, data, beside }`.
+    /// Check a signature, the bytes: `{ key, algorithm, data, beside }`.
     Verify,
     /// Send the app's own request of `{ call, authorization }`.
-    Pass,
+    Forward,
 }
 
 #[link(wasm_import_module = "host")]
 unsafe extern "C" {
     fn tell(message: u32, id: u32, text: *const u8, text_length: usize, octets: *const u8, octets_length: usize);
     fn random(octets: *mut u8, length: usize);
+    #[link_name = "origin"]
+    fn write_origin(octets: *mut u8, length: usize) -> usize;
     safe fn wall() -> f64;
     safe fn monotonic() -> f64;
 }
@@ -43,6 +51,15 @@ pub(super) fn now() -> Now {
     Now { wall: wall() as i64, monotonic: monotonic() as i64 }
 }
 
+/// The origin of the worker's file.
+pub(super) fn origin() -> String {
+    // A host name has 253 characters at most (RFC 1035 §2.3.4).
+    let mut bytes = [0; 300];
+    // SAFETY: JavaScript fills no more than that many bytes within this call, and says how many.
+    let length = unsafe { write_origin(bytes.as_mut_ptr(), bytes.len()) };
+    bytes.get(..length).and_then(|text| String::from_utf8(text.into()).ok()).unwrap_or_default()
+}
+
 /// Draws from the browser's generator.
 pub(super) fn entropy() -> Result<[u8; 32], Arc<Error>> {
     let mut octets = [0; 32];
@@ -54,7 +71,7 @@ pub(super) fn entropy() -> Result<[u8; 32], Arc<Error>> {
 /// Room for octets, which JavaScript fills and hands back to one of the exports below.
 #[unsafe(no_mangle)]
 extern "C" fn room(length: usize) -> *mut u8 {
-    Box::into_raw(vec![0; length].into_boxed_slice()).cast()
+    Box::into_raw(vec![0_u8; length].into_boxed_slice()).cast()
 }
 
 /// Begins a call: an object in JSON with `op`, `client` and what the operation takes.

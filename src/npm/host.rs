@@ -5,33 +5,40 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::sync::Arc;
 
-use super::border::{self, Message};
+use super::VAULT;
+use super::border::{self, Message, say};
 use super::tasks::{Answer, Ask};
 use crate::client::host::Host;
 use crate::protocol::error::Error;
+use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse, Method};
 use crate::protocol::json::{self, write_integer, write_member};
 use crate::protocol::jwt::{Signature, Verification};
 use crate::protocol::list::cut;
 use crate::protocol::secret::Secret;
+use crate::protocol::session::Change;
 use crate::protocol::time::Now;
+use crate::vault::messages::Worker;
 
 /// The status of an answer that came too late, or that nobody waits for, as pkg/core.js has it. Other numbers below zero
 /// are no answer either.
 const LATE: i32 = -2;
 
-/// The worker, or the page where tokens may be there.
-#[derive(Debug)]
-pub(super) struct Worker;
+/// The worker, or the page where tokens may be there, for one of the vault's clients.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Here {
+    client: u32,
+}
 
-impl Host for Worker {
+impl Host for Here {
     type Answer = Sent;
 
     fn send(&self, request: HttpRequest, timeout: u32) -> Sent {
-        let HttpRequest { url, method, authorization } = request;
+        let HttpRequest { url, method, authorization, cache, .. } = request;
         let mut text = String::from("{\"timeout\":");
         write_integer(&mut text, timeout.into());
         write_member(&mut text, "url", &url);
+        write_member(&mut text, "cache", cache.as_str());
         if let Method::Post(form) = &method {
             write_member(&mut text, "form", form.expose());
         }
@@ -61,28 +68,50 @@ impl Host for Worker {
         border::now()
     }
 
+    fn origin(&self) -> String {
+        border::origin()
+    }
+
+    fn changed(&self, change: Change, session: Option<String>) {
+        let mut text = String::from("{\"session\":");
+        text.push_str(session.as_deref().unwrap_or("null"));
+        write_member(&mut text, "reason", change.as_str());
+        text.push('}');
+        let ports = VAULT.with(|vault| vault.borrow().ports_of(self.client));
+        ports.into_iter().for_each(|port| say(Message::Changed, port, &text, &[]));
+    }
+
     fn entropy(&self) -> Result<[u8; 32], Arc<Error>> {
         border::entropy()
     }
 }
 
-/// Sends the app's request of a call with the token attached. The answer, of which this is the status, is the app's.
-///
-/// # Errors
-///
-/// [`Error::Cancelled`] if the app aborted it, else [`Error::Network`] with the address, without its query.
-pub(super) async fn send_call(call: u32, url: &str, authorization: &Secret) -> Result<i32, Arc<Error>> {
-    let mut text = String::from("{\"call\":");
-    write_integer(&mut text, call.into());
-    write_member(&mut text, "authorization", authorization.expose());
-    text.push('}');
-    match Ask::new(Message::Pass, &text, &[]).await.status {
-        LATE => Err(Error::Cancelled.into()),
-        ..0 => {
-            let (public, _) = cut(cut(url, b'#').0, b'?');
-            Err(Error::Network { url: public.into() }.into())
+impl Worker for Here {
+    fn for_client(&self, client: u32) -> Self {
+        Self { client }
+    }
+
+    async fn forward(&self, call: u32, url: &str, authorization: &Secret) -> Result<i32, Arc<Error>> {
+        let mut text = String::from("{\"call\":");
+        write_integer(&mut text, call.into());
+        write_member(&mut text, "authorization", authorization.expose());
+        text.push('}');
+        match Ask::new(Message::Forward, &text, &[]).await.status {
+            LATE => Err(Error::Cancelled.into()),
+            ..0 => {
+                let (public, _) = cut(cut(url, b'#').0, b'?');
+                Err(Error::Network { url: public.into() }.into())
+            }
+            status => Ok(status),
         }
-        status => Ok(status),
+    }
+
+    fn ask_ahead(&self, call: u32) {
+        say(Message::AskAhead, call, "", &[]);
+    }
+
+    fn tell(&self, news: &str) {
+        say(Message::Tell, 0, news, &[]);
     }
 }
 
@@ -103,7 +132,14 @@ impl Future for Sent {
                 let (content_type, retry_after) = cut(&head, b'\n');
                 let retry_after =
                     json::integer(retry_after.unwrap_or_default()).and_then(|seconds| seconds.try_into().ok());
-                Ok(HttpResponse { url, status, content_type: content_type.into(), retry_after, body })
+                Ok(HttpResponse {
+                    url,
+                    status,
+                    content_type: content_type.into(),
+                    retry_after,
+                    body,
+                    secrets: Secrets::default(),
+                })
             }
             Err(_) => Err(Arc::new(if status == LATE { Error::Timeout { url } } else { Error::Network { url } })),
         })

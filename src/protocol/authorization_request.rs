@@ -12,9 +12,14 @@ use super::pkce::{CodeVerifier, random_text};
 use super::secret::Secret;
 use super::time::Now;
 use super::transaction::{Transaction, return_target};
+use super::url::{Loopback, Url};
 
 /// Longer URLs are cut or refused somewhere on the way.
 const MAX_URL: usize = 8 * 1024;
+
+/// Begins every `state` of this client, so that a page recognizes its own responses and leaves those of other flows
+/// alone. The page has the same text.
+const OURS: &str = "vk.";
 
 /// Ends a `state` whose response another window of this origin waits for. A page that is loaded with it passes it on.
 const IN_WINDOW: &str = ".w";
@@ -66,8 +71,8 @@ pub struct SignIn<'a> {
     pub params: &'a [(String, String)],
     /// Whether a popup or a frame goes to the provider, and the page stays and waits for the answer.
     pub in_window: bool,
-    /// Whether no client of another provider has the same redirect page.
-    pub alone: bool,
+    /// Whether another provider's responses come to the same redirect page.
+    pub shared: bool,
 }
 
 impl SignIn<'_> {
@@ -75,10 +80,10 @@ impl SignIn<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] names `redirectUri`, `scope`, a `returnTo` that is no path of this origin, or a parameter that
-    /// belongs to the client, or is a `max_age` that is no number of seconds.
-    pub fn check(&self, config: &Config) -> Result<String, Arc<Error>> {
-        check_page_url("redirectUri", self.redirect_uri)?;
+    /// [`Error::Config`] names a `redirectUri` that is no page of `origin`, the `scope`, a `returnTo` that is no path of
+    /// this origin, or a parameter that belongs to the client, or is a `max_age` that is no number of seconds.
+    pub fn check(&self, config: &Config, origin: &str) -> Result<String, Arc<Error>> {
+        own_page("redirectUri", self.redirect_uri, origin)?;
         return_target(self.return_to)?;
         for (name, value) in self.params {
             if RESERVED.contains(&name.as_str()) {
@@ -101,8 +106,32 @@ pub struct AuthorizationRequest {
     pub transaction: Box<Transaction>,
 }
 
+/// Checks that a provider sends the user back to a page of this origin: the response to another one would be another
+/// app's.
+///
+/// # Errors
+///
+/// [`Error::Config`] names the option.
+pub(crate) fn own_page(option: &'static str, page: &str, origin: &str) -> Result<(), Arc<Error>> {
+    check_page_url(option, page)?;
+    match Url::parse(page, Loopback::Allowed) {
+        Some(url) if url.origin() == origin => Ok(()),
+        _ => Err(Error::config(option, "not a page of this origin")),
+    }
+}
+
+/// Whether a `state` is one of this library's. A response with another one belongs to another flow of the app.
+pub fn is_ours(state: &str) -> bool {
+    state.starts_with(OURS)
+}
+
+/// Whether a `state` is one of a sign-in in another window.
+pub(crate) fn is_in_window(state: &str) -> bool {
+    state.ends_with(IN_WINDOW)
+}
+
 impl AuthorizationRequest {
-    /// Builds the request.
+    /// Builds the request. `origin` is that of the app.
     ///
     /// # Errors
     ///
@@ -112,28 +141,32 @@ impl AuthorizationRequest {
         config: &Config,
         metadata: &ServerMetadata,
         sign_in: SignIn<'_>,
+        origin: &str,
         entropy: &Entropy,
         now: Now,
     ) -> Result<Self, Arc<Error>> {
-        let scope = sign_in.check(config)?;
-        if !(sign_in.alone || metadata.authorization_response_iss_parameter_supported) {
+        let scope = sign_in.check(config, origin)?;
+        let names_itself = metadata.authorization_response_iss_parameter_supported && !config.issuer.is_empty();
+        if sign_in.shared && !names_itself {
             return Err(Error::config(
                 "redirectUri",
-                "shared with a client of another provider, and this one does not say who answers",
+                "shared with a client of another provider, and this provider does not name itself in its responses",
             ));
         }
         let SignIn { redirect_uri, return_to, params, in_window, .. } = sign_in;
         let state = random_text(entropy.state);
+        let state = Secret::new([OURS, state.expose(), if in_window { IN_WINDOW } else { "" }].concat());
         let asked = |name| params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
         let prompt = asked("prompt");
         // To sign in anew is to have signed in no time ago. Saying so makes `auth_time` due in the ID Token.
         let anew = items(prompt, b' ').any(|one| one == "login");
         let max_age = if anew { "0" } else { asked("max_age") };
         let transaction = Box::new(Transaction {
-            state: if in_window { Secret::new([state.expose(), IN_WINDOW].concat()) } else { state },
+            state,
             nonce: if config.openid { random_text(entropy.nonce) } else { Secret::new("") },
             code_verifier: CodeVerifier::from_entropy(entropy.code_verifier),
-            issuer: metadata.issuer.clone(),
+            provider: config.provider().into(),
+            client_id: config.client_id.clone(),
             redirect_uri: redirect_uri.into(),
             scope,
             return_to: return_to.into(),
@@ -141,7 +174,6 @@ impl AuthorizationRequest {
             acr_values: asked("acr_values").into(),
             max_age: max_age.into(),
             started: now.wall,
-            metadata: metadata.json.clone(),
         });
 
         let mut query = String::new();

@@ -3,7 +3,9 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::error::{Error, is_plain};
+use super::config::Config;
+use super::error::Error;
+use super::foreign::{Secrets, is_plain};
 use super::form;
 use super::http::oauth_error;
 use super::list::{cut, items};
@@ -11,6 +13,7 @@ use super::metadata::ServerMetadata;
 use super::secret::Secret;
 use super::time::Now;
 use super::transaction::Transaction;
+use super::url::{Loopback, Url};
 
 /// Longer than any honest response.
 const MAX_RESPONSE: usize = 128 * 1024;
@@ -20,6 +23,22 @@ const KNOWN: [&str; 6] = ["state", "iss", "code", "error", "error_description", 
 
 /// Parameters of flows that this client does not do, and does not mistake for its own.
 const FOREIGN: [&str; 3] = ["access_token", "id_token", "response"];
+
+/// What a response adds to the query of its page, whatever its flow (RFC 6749 §4.1.2, RFC 9207 §2, OpenID Connect Session
+/// Management §2).
+const RESPONSE: [&str; 11] = [
+    "code",
+    "state",
+    "iss",
+    "error",
+    "error_description",
+    "error_uri",
+    "session_state",
+    "access_token",
+    "token_type",
+    "id_token",
+    "response",
+];
 
 /// A fragment with one of these is a response, too: of a flow that this client does not do.
 const IN_FRAGMENT: [&str; 5] = ["access_token", "code", "error", "id_token", "response"];
@@ -33,6 +52,22 @@ impl fmt::Debug for AuthorizationResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AuthorizationResponse(…)")
     }
+}
+
+/// A response that belongs to a transaction of this client. Whether the server's promises hold is still open.
+#[derive(Debug)]
+pub struct Bound {
+    response: AuthorizationResponse,
+    transaction: Box<Transaction>,
+}
+
+/// What is known of the other responses that come to the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedirectPage {
+    /// Only this provider's, as far as the page can see.
+    OfOneProvider,
+    /// Another provider's, too.
+    Shared,
 }
 
 /// A code that was checked, with the transaction that it belongs to: the only way to a token request.
@@ -84,50 +119,129 @@ impl AuthorizationResponse {
         self.get("state") == Some(transaction.state.expose())
     }
 
-    /// Trusts the response, or not: first the issuer, then the error, then the code. `page` is where it came, if that has to
-    /// tell who answered: where clients of several providers are, an answer that does not name its issuer counts only at
-    /// the redirect page of its own provider (RFC 9700 §4.4.2.2).
+    /// Holds the response against its transaction and its client, before any request is made for it. `page` is the address
+    /// that it came to.
+    ///
+    /// A response that names its issuer must name the client's own; one that does not is known by the page that it comes to,
+    /// unless another provider's responses come there, too (RFC 9700 §4.4.2).
     ///
     /// # Errors
     ///
-    /// [`Error::StateMismatch`], [`Error::IssMismatch`] (RFC 9207 §2.4, held also where nothing was promised),
-    /// [`Error::AuthorizationRefused`], [`Error::ResponseInvalid`]. The transaction is used up in every case.
-    pub fn accept(
+    /// [`Error::StateMismatch`], [`Error::OtherPage`], [`Error::IssMismatch`]. The transaction is used up in every case.
+    pub fn bind(
         self,
         transaction: Box<Transaction>,
-        metadata: &ServerMetadata,
-        page: Option<&str>,
+        config: &Config,
+        page: &str,
+        others: RedirectPage,
         now: Now,
-    ) -> Result<Grant, Arc<Error>> {
+    ) -> Result<Bound, Arc<Error>> {
         if !self.is_for(&transaction) {
             return Err(Error::StateMismatch { reason: "another `state`" }.into());
+        }
+        if !transaction.is_of(config) {
+            return Err(Error::StateMismatch { reason: "of another client" }.into());
         }
         if transaction.is_expired(now) {
             return Err(Error::StateMismatch { reason: "expired" }.into());
         }
-        let expected = transaction.issuer.as_str();
-        let received = self.get("iss");
-        let promised = metadata.authorization_response_iss_parameter_supported;
-        let honest = match received {
-            Some(iss) => iss == expected || expected.is_empty(),
-            None => !promised && page.is_none_or(|page| page == cut(&transaction.redirect_uri, b'?').0),
-        };
-        if !honest || expected != metadata.issuer {
-            return Err(Error::IssMismatch { expected: expected.into(), received: received.map(Into::into) }.into());
+        match self.get("iss") {
+            Some(iss) if config.issuer.is_empty() || iss != config.issuer => {
+                return Err(self.iss_mismatch(&transaction, config));
+            }
+            None if others == RedirectPage::Shared => return Err(self.iss_mismatch(&transaction, config)),
+            _ => {}
         }
-        if let Some(error) = self.get("error") {
+        let page = Page::of_response(page);
+        let expected = Page::of_response(&transaction.redirect_uri);
+        if !page.zip(expected).is_some_and(|(page, expected)| page.is(&expected, self.get("iss").is_some())) {
+            let redirect_uri = cut(&transaction.redirect_uri, b'?').0.into();
+            return Err(Error::OtherPage { redirect_uri }.into());
+        }
+        Ok(Bound { response: self, transaction })
+    }
+
+    #[cold]
+    fn iss_mismatch(&self, transaction: &Transaction, config: &Config) -> Arc<Error> {
+        let secrets = self.secrets(transaction);
+        let received = self.get("iss").map(|iss| secrets.quote(iss));
+        Error::IssMismatch { expected: config.issuer.clone(), received }.into()
+    }
+
+    /// What the response must not tell a page.
+    fn secrets(&self, transaction: &Transaction) -> Secrets {
+        let mut secrets = transaction.secrets();
+        secrets.add(&Secret::new(self.get("code").unwrap_or_default()));
+        secrets
+    }
+}
+
+impl Bound {
+    /// Where the user was when the sign-in began.
+    pub fn return_to(&self) -> &str {
+        &self.transaction.return_to
+    }
+
+    /// Whether the provider was asked to do without any interaction.
+    pub fn is_silent(&self) -> bool {
+        self.transaction.silent
+    }
+
+    /// What the provider knows of the sign-in, and must not tell a page.
+    pub fn secrets(&self) -> Secrets {
+        self.response.secrets(&self.transaction)
+    }
+
+    /// Trusts the response, or not: first the issuer, then the error, then the code.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IssMismatch`] where the server promises `iss` and does not send it (RFC 9207 §2.4),
+    /// [`Error::AuthorizationRefused`], [`Error::ResponseInvalid`].
+    pub fn accept(self, metadata: &ServerMetadata, config: &Config) -> Result<Grant, Arc<Error>> {
+        let Self { response, transaction } = self;
+        if response.get("iss").is_none() && metadata.authorization_response_iss_parameter_supported {
+            return Err(response.iss_mismatch(&transaction, config));
+        }
+        if let Some(error) = response.get("error") {
             if !is_plain(error) {
                 return Err(Error::ResponseInvalid { part: "`error`".into() }.into());
             }
-            let said = oauth_error(error, self.get("error_description"), self.get("error_uri"));
+            let secrets = response.secrets(&transaction);
+            let said = oauth_error(&secrets, error, response.get("error_description"), response.get("error_uri"));
             return Err(Error::AuthorizationRefused(said).into());
         }
-        match self.get("code") {
+        match response.get("code") {
             // RFC 6749 appendix A.11.
             Some(code) if code.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
                 Ok(Grant { code: Secret::new(code), transaction })
             }
             _ => Err(Error::ResponseInvalid { part: "`code`".into() }.into()),
         }
+    }
+}
+
+/// A page that a response comes to: its address, and the parameters of its own that stand before those of the response
+/// (RFC 6749 §3.1.2).
+struct Page {
+    url: Url,
+    own: Vec<(String, String)>,
+}
+
+impl Page {
+    fn of_response(address: &str) -> Option<Self> {
+        let (url, query) = cut(cut(address, b'#').0, b'?');
+        let query = query.unwrap_or_default();
+        let is_own = |item: &&str| !RESPONSE.contains(&cut(item, b'=').0);
+        // Each item with its separator.
+        let length: usize = items(query, b'&').take_while(is_own).map(|item| item.len() + 1).sum();
+        let own = form::parse(query.get(..length.saturating_sub(1)).unwrap_or_default())?;
+        Some(Self { url: Url::parse(url, Loopback::Allowed)?, own })
+    }
+
+    /// Whether this is the redirect page. A server that names itself may put parameters of unknown meaning in front.
+    fn is(&self, redirect_page: &Self, names_itself: bool) -> bool {
+        self.url == redirect_page.url
+            && if names_itself { self.own.starts_with(&redirect_page.own) } else { self.own == redirect_page.own }
     }
 }

@@ -1,18 +1,34 @@
-//! What an app says about itself and its provider, the same on each of its pages.
+//! What an app says about itself and its provider.
+//!
+//! A client is the part of the options that says whose tokens these are and where they may go: [`Config`]. What each page
+//! has for itself is in [`PageOptions`].
 
 use std::sync::Arc;
 
 use super::error::Error;
+use super::foreign::Secrets;
 use super::json::Value;
 use super::list::{cut, items};
 use super::metadata::ServerMetadata;
 use super::resource::ApiList;
 use super::url::{Loopback, Url};
 
-/// The app's side of the contract, checked.
+/// The options of one page, checked.
 #[derive(Clone, Debug)]
+pub struct Options {
+    /// Whose tokens these are, and where they may go.
+    pub client: Config,
+    /// What may differ between pages that share the client.
+    pub page: PageOptions,
+}
+
+/// What makes a client: the same on each of its pages.
+///
+/// This is its canonical form: options that mean the same are equal here, whatever their order, and whether or not their
+/// defaults are spelled out.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The provider, spelled as configured; empty where only endpoints were given.
+    /// The provider, spelled as configured; empty where only endpoints without an issuer were given.
     pub issuer: String,
     /// Metadata that the app brought along.
     pub server: Option<ServerMetadata>,
@@ -24,12 +40,23 @@ pub struct Config {
     pub api: ApiList,
     /// How UserInfo answers, as registered at the provider.
     pub userinfo: Userinfo,
-    /// Whether the ID Token goes along to the provider at sign-out (RP-Initiated Logout §2, `id_token_hint`).
-    pub id_token_hint: bool,
     /// Whether `http` is acceptable on this device itself.
     pub loopback: Loopback,
+    /// Whether the app takes its tokens into the page.
+    pub tokens: Tokens,
+    /// The app's label for one of several accounts at the provider; empty if it has one account.
+    pub account: String,
+}
+
+/// What belongs to a page and not to the client.
+#[derive(Clone, Debug)]
+pub struct PageOptions {
     /// Milliseconds until a request counts as unanswered.
     pub timeout: u32,
+    /// Whether the ID Token goes along to the provider at sign-out (RP-Initiated Logout §2, `id_token_hint`).
+    pub id_token_hint: bool,
+    /// APIs that calls which wait for a sign-in ask ahead of the token, so that the CORS preflight is over when it comes.
+    pub warm: ApiList,
 }
 
 /// How UserInfo answers (OpenID Connect Core §5.3.2).
@@ -41,11 +68,31 @@ pub enum Userinfo {
     Signed,
 }
 
-/// The options as the app spells them. URLs are absolute here: whoever knows the page resolved them.
-const OPTIONS: [&str; 9] =
-    ["allowLoopbackHttp", "api", "clientId", "idTokenHint", "issuer", "openid", "server", "timeout", "userinfo"];
+/// Where tokens live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tokens {
+    /// In a worker, out of reach of the page's scripts.
+    Worker,
+    /// In the page.
+    Page,
+}
 
-impl Config {
+/// The options as the app spells them. URLs are absolute here: the page, which knows its address, resolved them.
+const OPTIONS: [&str; 11] = [
+    "account",
+    "allowLoopbackHttp",
+    "api",
+    "clientId",
+    "idTokenHint",
+    "issuer",
+    "openid",
+    "server",
+    "timeout",
+    "tokens",
+    "userinfo",
+];
+
+impl Options {
     /// Reads options, as one JSON object.
     ///
     /// # Errors
@@ -60,21 +107,7 @@ impl Config {
             return Err(Error::config(name, unknown(name)));
         }
         let options = Value::Object(members);
-        let loopback =
-            if flag(&options, "allowLoopbackHttp")? == Some(true) { Loopback::Allowed } else { Loopback::Refused };
-        let server = options.get("server");
-        let issuer = text(&options, "issuer")?.unwrap_or_default();
-        if !issuer.is_empty() || server.is_none() {
-            check_issuer(issuer, loopback)?;
-        }
-        let openid = flag(&options, "openid")?.unwrap_or(!issuer.is_empty());
-        if openid && issuer.is_empty() {
-            return Err(Error::config("issuer", "needed for OpenID Connect"));
-        }
-        let client_id = text(&options, "clientId")?.unwrap_or_default();
-        if client_id.is_empty() {
-            return Err(Error::config("clientId", "missing"));
-        }
+        let client = read_client(&options)?;
         let timeout = match options.get("timeout") {
             None => 10_000,
             Some(value) => value
@@ -83,26 +116,73 @@ impl Config {
                 .filter(|timeout| *timeout > 0)
                 .ok_or_else(|| Error::config("timeout", "not a positive number of milliseconds"))?,
         };
-        let mut config = Self {
-            api: ApiList::parse(options.get("api"), loopback)?,
-            server: None,
-            client_id: client_id.into(),
-            openid,
-            userinfo: match text(&options, "userinfo")? {
-                None | Some("json") => Userinfo::Json,
-                Some("signed") => Userinfo::Signed,
-                Some(_) => return Err(Error::config("userinfo", "neither `json` nor `signed`")),
-            },
-            id_token_hint: flag(&options, "idTokenHint")? == Some(true),
-            loopback,
+        let page = PageOptions {
             timeout,
-            issuer: issuer.into(),
+            id_token_hint: flag(&options, "idTokenHint")? == Some(true),
+            warm: ApiList::parse_warm(options.get("api"), client.loopback)?,
         };
-        if let Some(server) = server {
-            config.server = Some(ServerMetadata::parse(server, &config)?);
-        }
-        Ok(config)
+        Ok(Self { client, page })
     }
+}
+
+impl Config {
+    /// Reads the part of the options that makes the client.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Options::parse`].
+    pub fn parse(options: &str) -> Result<Self, Arc<Error>> {
+        Options::parse(options).map(|options| options.client)
+    }
+
+    /// What tells the provider from others: its issuer, or its authorization endpoint where it has none.
+    pub fn provider(&self) -> &str {
+        let endpoint = self.server.as_ref().map_or("", |server| server.authorization_endpoint.as_str());
+        if self.issuer.is_empty() { endpoint } else { &self.issuer }
+    }
+}
+
+fn read_client(options: &Value<'_>) -> Result<Config, Arc<Error>> {
+    let loopback =
+        if flag(options, "allowLoopbackHttp")? == Some(true) { Loopback::Allowed } else { Loopback::Refused };
+    let server = options.get("server");
+    let issuer = text(options, "issuer")?.unwrap_or_default();
+    if !issuer.is_empty() || server.is_none() {
+        check_issuer(issuer, loopback)?;
+    }
+    let openid = flag(options, "openid")?.unwrap_or(!issuer.is_empty());
+    if openid && issuer.is_empty() {
+        return Err(Error::config("issuer", "needed for OpenID Connect"));
+    }
+    let client_id = text(options, "clientId")?.unwrap_or_default();
+    if client_id.is_empty() {
+        return Err(Error::config("clientId", "missing"));
+    }
+    let mut config = Config {
+        api: ApiList::parse(options.get("api"), loopback)?,
+        server: None,
+        client_id: client_id.into(),
+        openid,
+        userinfo: match text(options, "userinfo")? {
+            None | Some("json") => Userinfo::Json,
+            Some("signed") => Userinfo::Signed,
+            Some(_) => return Err(Error::config("userinfo", "neither `json` nor `signed`")),
+        },
+        tokens: match text(options, "tokens")? {
+            None | Some("worker") => Tokens::Worker,
+            Some("page") => Tokens::Page,
+            Some(_) => return Err(Error::config("tokens", "neither `worker` nor `page`")),
+        },
+        account: text(options, "account")?.unwrap_or_default().into(),
+        loopback,
+        issuer: issuer.into(),
+    };
+    if let Some(server) = server {
+        let server = ServerMetadata::parse(server, &config, &Secrets::default())?;
+        config.issuer.clone_from(&server.issuer);
+        config.server = Some(server);
+    }
+    Ok(config)
 }
 
 fn unknown(option: &str) -> &'static str {

@@ -3,6 +3,8 @@
 use core::fmt;
 use std::sync::Arc;
 
+use super::foreign::ForeignText;
+
 /// Whose turn it is after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -31,15 +33,26 @@ impl Fault {
     }
 }
 
-/// What a server says when it refuses (RFC 6749 §4.1.2.1 and §5.2). Words of others: data, never markup.
+/// What a server says when it refuses (RFC 6749 §4.1.2.1 and §5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthError {
     /// The registered code, such as `access_denied`.
-    pub error: String,
+    pub error: ForeignText,
     /// For developers, in the server's words.
-    pub error_description: Option<String>,
+    pub error_description: Option<ForeignText>,
     /// A page about the error; absent unless it is an acceptable URL.
-    pub error_uri: Option<String>,
+    pub error_uri: Option<ForeignText>,
+}
+
+impl OAuthError {
+    /// Whether one of the texts held a secret and was left out.
+    fn lacks_a_text(&self) -> bool {
+        let Self { error, error_description, error_uri } = self;
+        [Some(error), error_description.as_ref(), error_uri.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(ForeignText::is_left_out)
+    }
 }
 
 /// Every error of this crate, returned as an [`Arc`]: many callers can wait for one failure, and a result stays as small
@@ -60,9 +73,9 @@ pub enum Error {
     /// The ID Token breaks a rule of OpenID Connect Core §3.1.3.7; `reason` names the claim or the part.
     IdTokenInvalid { reason: &'static str },
     /// `iss` names another server than the one asked, or is missing though promised (RFC 9207 §2.4).
-    IssMismatch { expected: String, received: Option<String> },
+    IssMismatch { expected: String, received: Option<ForeignText> },
     /// The metadata name another issuer than the one they were fetched for (RFC 8414 §3.3).
-    IssuerMismatch { expected: String, received: String },
+    IssuerMismatch { expected: String, received: ForeignText },
     /// Nobody is signed in, and nothing is there to renew with.
     LoginRequired,
     /// The metadata lack a member or have it in the wrong shape.
@@ -70,7 +83,9 @@ pub enum Error {
     /// No answer that could be read.
     Network { url: String },
     /// The answer is no JSON.
-    NotJson { url: String, content_type: String },
+    NotJson { url: String, content_type: ForeignText },
+    /// The response came to another page than the one that the authorization request named (RFC 9700 §4.4.2.2).
+    OtherPage { redirect_uri: String },
     /// The call may not carry the token.
     RequestBlocked { reason: &'static str },
     /// The answer has the wrong shape; `part` names the member, the parameter, or the status.
@@ -121,7 +136,7 @@ impl Error {
             Self::DiscoveryFailed { .. } => "discovery_failed",
             Self::DuplicateParameter { .. } => "duplicate_parameter",
             Self::IdTokenInvalid { .. } => "id_token_invalid",
-            Self::IssMismatch { .. } => "iss_mismatch",
+            Self::IssMismatch { .. } | Self::OtherPage { .. } => "iss_mismatch",
             Self::IssuerMismatch { .. } => "issuer_mismatch",
             Self::LoginRequired => "login_required",
             Self::MetadataInvalid { .. } => "metadata_invalid",
@@ -146,7 +161,7 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Config { .. } | Self::RequestBlocked { .. } => Fault::App,
-            Self::AuthorizationRefused(said) if said.error == "access_denied" => Fault::User,
+            Self::AuthorizationRefused(said) if said.error.as_str() == "access_denied" => Fault::User,
             Self::Cancelled | Self::LoginRequired | Self::SessionEnded => Fault::User,
             Self::Network { .. } | Self::StateMismatch { .. } => Fault::Browser,
             Self::Unexpected(_) => Fault::Library,
@@ -182,32 +197,45 @@ impl Error {
     /// since anyone can put words into a redirect URL.
     pub fn message(&self) -> String {
         let parts: [&str; 4] = match self {
-            Self::AuthorizationRefused(_) => ["the server refused the authorization request", "", "", ""],
+            Self::AuthorizationRefused(said) => {
+                ["the server refused the authorization request", left_out(said), "", ""]
+            }
             Self::Cancelled => ["overtaken by a sign-out or another sign-in", "", "", ""],
             Self::Config { option, problem } => ["option `", option, "`: ", problem],
             Self::DiscoveryFailed { url } => ["no metadata at ", url, "", ""],
             Self::DuplicateParameter { name } => ["`", name, "` comes twice in the authorization response", ""],
             Self::IdTokenInvalid { reason } => ["the ID Token is not acceptable: ", reason, "", ""],
+            Self::IssMismatch { expected, received: Some(received) } if expected.is_empty() => [
+                "response from issuer ",
+                received.in_message(),
+                ", and this client has no `issuer` to compare it with",
+                "",
+            ],
             Self::IssMismatch { expected, received: Some(received) } => {
-                ["response from issuer ", fit(received), ", expected ", expected]
+                ["response from issuer ", received.in_message(), ", expected ", expected]
             }
             Self::IssMismatch { expected, received: None } => {
                 ["response without `iss`, which ", expected, " has to send here", ""]
             }
             Self::IssuerMismatch { expected, received } => {
-                ["metadata of issuer ", fit(received), ", expected ", expected]
+                ["metadata of issuer ", received.in_message(), ", expected ", expected]
             }
             Self::LoginRequired => ["nobody is signed in", "", "", ""],
             Self::MetadataInvalid { member } => ["the server's metadata: `", member, "` is missing or malformed", ""],
             Self::Network { url } => ["no answer from ", url, "", ""],
-            Self::NotJson { url, content_type } => ["no JSON at ", url, ", but ", fit(content_type)],
+            Self::NotJson { url, content_type } => ["no JSON at ", url, ", but ", content_type.in_message()],
+            Self::OtherPage { redirect_uri } => {
+                ["the response came to another page than `redirectUri`, which is ", redirect_uri, "", ""]
+            }
             Self::RequestBlocked { reason } => ["the call was not sent: ", reason, "", ""],
             Self::ResponseInvalid { part } => ["the answer's ", part, " is missing or malformed", ""],
             Self::ServerUnavailable { url, .. } => [url, " cannot answer at the moment", "", ""],
             Self::SessionEnded => ["the session is over", "", "", ""],
             Self::StateMismatch { reason } => ["the response belongs to no pending sign-in: ", reason, "", ""],
             Self::Timeout { url } => [url, " did not answer in time", "", ""],
-            Self::TokenRefused(_) => ["the server refused the token, or the request for one", "", "", ""],
+            Self::TokenRefused(said) => {
+                ["the server refused the token, or the request for one", left_out(said), "", ""]
+            }
             Self::TooLarge { part } => ["the ", part, " is larger than any honest one", ""],
             Self::Unexpected(what) => ["unexpected: ", what, "", ""],
             Self::Unsupported { feature } => ["not supported by this client: ", feature, "", ""],
@@ -244,6 +272,12 @@ impl Error {
                 _ => MISCONFIGURED,
             },
             Self::UserinfoInvalid { .. } => MISCONFIGURED,
+            Self::OtherPage { .. } => {
+                "Register the page's final address at the provider and set `redirectUri` to it, to the last slash and with its query."
+            }
+            Self::IssMismatch { expected, .. } if expected.is_empty() => {
+                "Set `issuer`, in the options or in `server`, to the issuer that the provider sends."
+            }
             Self::IssMismatch { .. } | Self::IssuerMismatch { .. } => {
                 "Check that `issuer` is spelled exactly as the server spells it, to the last slash."
             }
@@ -267,15 +301,9 @@ impl Error {
     }
 }
 
-/// Words of others, if a message can hold them: as long as an address, and without what could be markup.
-fn fit(words: &str) -> &str {
-    let markup = words.bytes().any(|byte| byte == b'<');
-    if is_plain(words) && !markup { words } else { "something else" }
-}
-
-/// Whether a text is short and made of NQSCHAR, printable ASCII without `"` and `\` (RFC 6749 appendix A).
-pub(super) fn is_plain(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 256 && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\')
+/// The part of a message that tells of texts that were left out.
+fn left_out(said: &OAuthError) -> &'static str {
+    if said.lacks_a_text() { "; a text of the server held a secret and was left out" } else { "" }
 }
 
 impl fmt::Display for Error {

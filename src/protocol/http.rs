@@ -3,7 +3,8 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::error::{Error, OAuthError, is_plain};
+use super::error::{Error, OAuthError};
+use super::foreign::{Secrets, is_plain};
 use super::json::{Flaw, Value};
 use super::list::cut;
 use super::secret::Secret;
@@ -11,6 +12,9 @@ use super::url::{Loopback, Url};
 
 /// Larger than any honest metadata, key set or token response.
 pub const MAX_RESPONSE: usize = 1 << 20;
+
+/// A longer address of a page about an error is left out: cut short, it would lead elsewhere.
+const MAX_LINK: usize = 1000;
 
 /// What a message says of an object that has a member twice.
 pub(super) const REPEATED: &str = "member, which comes twice,";
@@ -24,7 +28,34 @@ pub enum Method {
     Post(Secret),
 }
 
-/// A request to the authorization server. It is sent without cookies and caches, and no redirect is followed.
+/// What the browser's HTTP cache has to do with a request (Fetch §2.2.5, "cache mode"). A page's scripts cannot write
+/// into it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cache {
+    /// Nothing.
+    #[default]
+    NoStore,
+    /// The response is stored; a stored one is used if the server says that it still holds.
+    NoCache,
+    /// A stored response is used, whatever its age.
+    ForceCache,
+    /// The response is stored; a stored one is not used.
+    Reload,
+}
+
+impl Cache {
+    /// The spelling in JavaScript.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoStore => "no-store",
+            Self::NoCache => "no-cache",
+            Self::ForceCache => "force-cache",
+            Self::Reload => "reload",
+        }
+    }
+}
+
+/// A request to the authorization server. It is sent without cookies, and no redirect is followed.
 #[derive(Clone, Debug)]
 pub struct HttpRequest {
     /// Where to.
@@ -33,12 +64,21 @@ pub struct HttpRequest {
     pub method: Method,
     /// The `Authorization` header, where there is one.
     pub authorization: Option<Secret>,
+    /// What the HTTP cache has to do with it.
+    pub cache: Cache,
+    /// What it tells the server, and the response must not tell a page.
+    pub secrets: Secrets,
 }
 
 impl HttpRequest {
     /// Asks for what is at a URL.
     pub fn get(url: String) -> Self {
-        Self { url, method: Method::Get, authorization: None }
+        Self { url, method: Method::Get, authorization: None, cache: Cache::NoStore, secrets: Secrets::default() }
+    }
+
+    /// Sends a form with secrets in it.
+    pub fn post(url: String, form: Secret, secrets: Secrets) -> Self {
+        Self { method: Method::Post(form), secrets, ..Self::get(url) }
     }
 }
 
@@ -53,8 +93,10 @@ pub struct HttpResponse {
     pub content_type: String,
     /// `Retry-After` in seconds, if it is there and a number.
     pub retry_after: Option<u32>,
-    /// The octets.
+    /// The bytes.
     pub body: Vec<u8>,
+    /// What the server knows and its text must not tell a page. A host leaves it empty.
+    pub secrets: Secrets,
 }
 
 impl fmt::Debug for HttpResponse {
@@ -114,36 +156,41 @@ impl HttpResponse {
         }
     }
 
-    /// The `error` of a JSON object, whatever the status (RFC 6749 §5.2; some servers send it with a 200).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ResponseInvalid`] if `error` is there and not a code, or if it is absent though the status demands one.
-    pub fn oauth_error(&self, answer: &Value<'_>) -> Result<Option<OAuthError>, Arc<Error>> {
-        match answer.get("error") {
-            None if self.is_ok() => Ok(None),
-            Some(error) => match error.as_str() {
-                Some(code) if is_plain(code) => {
-                    let said = |name| answer.get(name).and_then(Value::as_str);
-                    Ok(Some(oauth_error(code, said("error_description"), said("error_uri"))))
-                }
-                _ => Err(Error::ResponseInvalid { part: "`error`".into() }.into()),
-            },
-            None => Err(Error::ResponseInvalid { part: "`error`".into() }.into()),
-        }
-    }
-
     #[cold]
     fn not_json(&self) -> Arc<Error> {
-        Error::NotJson { url: self.url.clone(), content_type: self.content_type.clone() }.into()
+        Error::NotJson { url: self.url.clone(), content_type: self.secrets.quote(&self.content_type) }.into()
+    }
+}
+
+/// The `error` of a JSON object, whatever the status (RFC 6749 §5.2; some servers send it with a 200).
+///
+/// # Errors
+///
+/// [`Error::ResponseInvalid`] if `error` is there and not a code, or if it is absent though the status demands one.
+pub(super) fn oauth_error_of(
+    is_ok: bool,
+    response: &Value<'_>,
+    secrets: &Secrets,
+) -> Result<Option<OAuthError>, Arc<Error>> {
+    match response.get("error") {
+        None if is_ok => Ok(None),
+        Some(error) => match error.as_str() {
+            Some(code) if is_plain(code) => {
+                let said = |name| response.get(name).and_then(Value::as_str);
+                Ok(Some(oauth_error(secrets, code, said("error_description"), said("error_uri"))))
+            }
+            _ => Err(Error::ResponseInvalid { part: "`error`".into() }.into()),
+        },
+        None => Err(Error::ResponseInvalid { part: "`error`".into() }.into()),
     }
 }
 
 /// Puts together what a server said; a URI that a page should not link to is left out.
-pub(super) fn oauth_error(error: &str, description: Option<&str>, uri: Option<&str>) -> OAuthError {
+pub(super) fn oauth_error(secrets: &Secrets, error: &str, description: Option<&str>, uri: Option<&str>) -> OAuthError {
+    let is_link = |uri: &&str| uri.len() <= MAX_LINK && Url::parse(uri, Loopback::Refused).is_some();
     OAuthError {
-        error: error.into(),
-        error_description: description.map(Into::into),
-        error_uri: uri.filter(|uri| Url::parse(uri, Loopback::Refused).is_some()).map(Into::into),
+        error: secrets.quote(error),
+        error_description: description.map(|text| secrets.quote(text)),
+        error_uri: uri.filter(is_link).map(|uri| secrets.quote(uri)),
     }
 }

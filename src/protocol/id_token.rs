@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::base64url;
 use super::config::Config;
 use super::error::Error;
+use super::foreign::Secrets;
 use super::json::{self, Value};
 use super::jwt::{Verified, invalid, member as text, object};
 use super::list::items;
@@ -23,6 +24,8 @@ pub struct Identity {
     pub sub: String,
     /// All claims, as a JSON object.
     pub claims: String,
+    /// Those that a page may see, as a JSON object.
+    pub shown: String,
     /// When the user last proved who they are, in seconds since 1970.
     pub auth_time: Option<i64>,
 }
@@ -40,7 +43,7 @@ impl Identity {
         now: Now,
     ) -> Result<Self, Arc<Error>> {
         let value = object(&token.claims)?;
-        check(&value, &token.hash, &transaction.issuer, config, now)?;
+        check(&value, &token.hash, config, now)?;
         if transaction.nonce.expose().is_empty() || text(&value, "nonce")? != Some(transaction.nonce.expose()) {
             return Err(invalid("nonce"));
         }
@@ -61,7 +64,7 @@ impl Identity {
             return Err(invalid("acr"));
         }
         let sub = text(&value, "sub")?.unwrap_or_default().into();
-        Ok(Self { sub, auth_time, claims: token.claims })
+        Ok(Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims })
     }
 
     /// Checks the ID Token of a refresh against the one before (OpenID Connect Core §12.2).
@@ -69,15 +72,9 @@ impl Identity {
     /// # Errors
     ///
     /// Those of [`Identity::from_sign_in`].
-    pub fn from_refresh(
-        token: Verified,
-        earlier: &Self,
-        issuer: &str,
-        config: &Config,
-        now: Now,
-    ) -> Result<Self, Arc<Error>> {
+    pub fn from_refresh(token: Verified, earlier: &Self, config: &Config, now: Now) -> Result<Self, Arc<Error>> {
         let value = object(&token.claims)?;
-        check(&value, &token.hash, issuer, config, now)?;
+        check(&value, &token.hash, config, now)?;
         let before = object(&earlier.claims)?;
         for name in ["sub", "aud", "azp"] {
             if value.get(name) != before.get(name) {
@@ -89,13 +86,27 @@ impl Identity {
                 return Err(invalid(name));
             }
         }
-        Ok(Self { sub: earlier.sub.clone(), auth_time: earlier.auth_time, claims: token.claims })
+        let (sub, auth_time) = (earlier.sub.clone(), earlier.auth_time);
+        Ok(Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims })
+    }
+
+    /// The same, with no secret of the exchange in what a page sees.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IdTokenInvalid`] with `sub` if the user is named by a secret.
+    pub fn cleared(mut self, secrets: &Secrets) -> Result<Self, Arc<Error>> {
+        if secrets.are_in(&self.sub) {
+            return Err(invalid("sub"));
+        }
+        self.shown = secrets.cleared(&self.claims);
+        Ok(self)
     }
 }
 
 /// The rules that hold for every ID Token.
-fn check(claims: &Value<'_>, hash: &[u8], issuer: &str, config: &Config, now: Now) -> Result<(), Arc<Error>> {
-    if text(claims, "iss")? != Some(issuer) {
+fn check(claims: &Value<'_>, hash: &[u8], config: &Config, now: Now) -> Result<(), Arc<Error>> {
+    if text(claims, "iss")? != Some(&config.issuer) {
         return Err(invalid("iss"));
     }
     let azp = text(claims, "azp")?;

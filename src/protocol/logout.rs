@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::config::{Config, check_page_url};
 use super::error::Error;
+use super::foreign::Secrets;
 use super::form;
-use super::http::{HttpRequest, Method};
+use super::http::HttpRequest;
 use super::json::Value;
 use super::metadata::{ServerMetadata, acceptable};
 use super::secret::Secret;
@@ -26,7 +27,7 @@ pub fn revocation_requests(leftover: &[Secret], metadata: &ServerMetadata, confi
             if index + 1 < leftover.len() { "refresh_token" } else { "access_token" },
         );
         form::append(&mut body, "client_id", &config.client_id);
-        HttpRequest { url: endpoint.as_str().into(), method: Method::Post(Secret::new(body)), authorization: None }
+        HttpRequest::post(endpoint.as_str().into(), Secret::new(body), Secrets::new([token]))
     };
     leftover.iter().enumerate().map(request).collect()
 }

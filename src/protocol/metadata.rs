@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::config::Config;
 use super::error::Error;
-use super::http::{HttpRequest, HttpResponse, REPEATED};
+use super::foreign::Secrets;
+use super::http::{Cache, HttpRequest, HttpResponse, REPEATED};
 use super::json::Value;
 use super::jwt::Algorithms;
 use super::list::cut;
 use super::url::Url;
 
 /// What the client has to know of the server. Every URL in it is acceptable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerMetadata {
     /// Identical to the configured issuer; empty where only endpoints were given.
     pub issuer: String,
@@ -31,8 +32,6 @@ pub struct ServerMetadata {
     pub end_session_endpoint: Option<String>,
     /// RFC 9207 §3.
     pub authorization_response_iss_parameter_supported: bool,
-    /// All of it, as JSON, for keeping it over a redirect.
-    pub json: String,
 }
 
 /// The places where metadata may be, in order (RFC 8414 §3.1 and §5, OpenID Connect Discovery §4).
@@ -56,11 +55,11 @@ impl Discovery {
     }
 
     /// One request for each place, to be sent in turn until one of them has metadata.
-    pub fn requests(&self) -> Vec<HttpRequest> {
+    pub fn requests(&self, cache: Cache) -> Vec<HttpRequest> {
         let mut requests: Vec<HttpRequest> = Vec::new();
         for url in &self.candidates {
             if !requests.iter().any(|earlier| earlier.url == *url) {
-                requests.push(HttpRequest::get(url.clone()));
+                requests.push(HttpRequest { cache, ..HttpRequest::get(url.clone()) });
             }
         }
         requests
@@ -83,23 +82,28 @@ impl Discovery {
             Error::ResponseInvalid { part } if part == REPEATED => missing("a member that comes twice"),
             _ => error,
         })?;
-        ServerMetadata::parse(&answer, config).map(Some)
+        // Pages go to some of these addresses, and errors name the others.
+        if response.secrets.are_in(text) {
+            return Err(missing("an address that holds a secret"));
+        }
+        ServerMetadata::parse(&answer, config, &response.secrets).map(Some)
     }
 }
 
 impl ServerMetadata {
-    /// Checks metadata, fetched or brought along.
+    /// Checks metadata, fetched or brought along. `secrets` are those of the exchange in which they came.
     ///
     /// # Errors
     ///
     /// [`Error::IssuerMismatch`] (RFC 8414 §3.3), [`Error::MetadataInvalid`], [`Error::UrlRejected`] for an endpoint
     /// that is not `https`, [`Error::Unsupported`] for a server that does without S256, the code flow, or
     /// signatures of key pairs.
-    pub fn parse(value: &Value<'_>, config: &Config) -> Result<Self, Arc<Error>> {
+    pub fn parse(value: &Value<'_>, config: &Config, secrets: &Secrets) -> Result<Self, Arc<Error>> {
         let issuer = match text(value, "issuer")? {
             Some(issuer) if issuer == config.issuer || config.issuer.is_empty() => issuer,
             Some(issuer) => {
-                return Err(Error::IssuerMismatch { expected: config.issuer.clone(), received: issuer.into() }.into());
+                let (expected, received) = (config.issuer.clone(), secrets.quote(issuer));
+                return Err(Error::IssuerMismatch { expected, received }.into());
             }
             None if config.issuer.is_empty() => "",
             None => return Err(missing("issuer")),
@@ -126,8 +130,6 @@ impl ServerMetadata {
         };
         let authorization_endpoint = endpoint(value, "authorization_endpoint", config)?;
         let token_endpoint = endpoint(value, "token_endpoint", config)?;
-        let mut json = String::new();
-        value.write(&mut json);
         Ok(Self {
             issuer: issuer.into(),
             authorization_endpoint,
@@ -138,7 +140,6 @@ impl ServerMetadata {
             revocation_endpoint: revocation_endpoint.map(Into::into),
             end_session_endpoint: end_session_endpoint.map(Into::into),
             authorization_response_iss_parameter_supported,
-            json,
         })
     }
 }

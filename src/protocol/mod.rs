@@ -14,6 +14,7 @@ pub mod authorization_response;
 pub mod base64url;
 pub mod config;
 pub mod error;
+pub mod foreign;
 pub mod form;
 pub mod http;
 pub mod id_token;

@@ -30,6 +30,11 @@ impl CodeVerifier {
         base64url::encode(&Sha256::digest(self.0.expose()))
     }
 
+    /// The verifier as a secret.
+    pub(super) fn secret(&self) -> &Secret {
+        &self.0
+    }
+
     /// The verifier itself, for the token request.
     pub fn expose(&self) -> &str {
         self.0.expose()

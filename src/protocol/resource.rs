@@ -6,29 +6,41 @@ use super::error::Error;
 use super::json::Value;
 use super::url::{Loopback, Url};
 
-/// The APIs that the token is for: exact origins, each with a path prefix.
-#[derive(Clone, Debug, Default)]
+/// The APIs that the token is for: exact origins, each with a path prefix. Lists of the same ones are equal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiList {
-    entries: Vec<Api>,
-}
-
-#[derive(Clone, Debug)]
-struct Api {
-    url: Url,
-    warm: bool,
+    /// In order, each of them once.
+    entries: Vec<Url>,
 }
 
 impl ApiList {
-    /// Reads the app's list, an array of strings and of `{ url, warm }`; none is an empty list.
+    /// Reads the app's list, an array of strings and of `{ url, warm }`; an absent one is an empty list.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] for an entry that is no canonical URL, has a query or a fragment, or tries to be a pattern.
     pub fn parse(entries: Option<&Value<'_>>, loopback: Loopback) -> Result<Self, Arc<Error>> {
+        Self::parse_some(entries, loopback, |_| true)
+    }
+
+    /// Reads the entries of the app's list that say `warm: true`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ApiList::parse`].
+    pub fn parse_warm(entries: Option<&Value<'_>>, loopback: Loopback) -> Result<Self, Arc<Error>> {
+        Self::parse_some(entries, loopback, |entry| matches!(entry.get("warm"), Some(Value::Bool(true))))
+    }
+
+    fn parse_some(
+        entries: Option<&Value<'_>>,
+        loopback: Loopback,
+        is_wanted: fn(&Value<'_>) -> bool,
+    ) -> Result<Self, Arc<Error>> {
         let mut list = Self::default();
         let Some(entries) = entries else { return Ok(list) };
-        for entry in entries.as_array().ok_or_else(|| Error::config("api", "not an array"))? {
-            let warm = matches!(entry.get("warm"), Some(Value::Bool(true)));
+        let entries = entries.as_array().ok_or_else(|| Error::config("api", "not an array"))?;
+        for entry in entries.iter().filter(|entry| is_wanted(entry)) {
             let entry = entry.get("url").unwrap_or(entry);
             let entry = entry.as_str().ok_or_else(|| Error::config("api", "an entry is not a string"))?;
             let slash = if entry.ends_with('/') { "" } else { "/" };
@@ -40,31 +52,33 @@ impl ApiList {
                     "an entry is an origin with a path, without query, fragment, or wildcard",
                 ));
             }
-            list.entries.push(Api { url, warm });
+            list.entries.push(url);
         }
+        list.entries.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        list.entries.dedup();
         Ok(list)
     }
 
-    /// Decides on a URL, as the browser's parser wrote it, and says whether the app wants its API warmed up: asked ahead
-    /// of the token, so that its CORS preflight is over when the token comes.
+    /// Decides on a URL, as the browser's parser wrote it.
     ///
     /// # Errors
     ///
     /// [`Error::RequestBlocked`] says why the token does not go there.
-    pub fn permit(&self, url: &str) -> Result<bool, Arc<Error>> {
+    pub fn permit(&self, url: &str) -> Result<(), Arc<Error>> {
         let Some(url) = Url::parse(url, Loopback::Allowed) else {
             return Err(Error::RequestBlocked { reason: "the address is not a plain https URL" }.into());
         };
         if !url.is_canonical() {
             return Err(Error::RequestBlocked { reason: "the address has dot segments or encoded separators" }.into());
         }
-        let listed = self.entries.iter().find(|Api { url: entry, .. }| {
+        let is_listed = self.entries.iter().any(|entry| {
             url.origin() == entry.origin()
                 && (url.path().starts_with(entry.path()) || Some(url.path()) == entry.path().strip_suffix('/'))
         });
-        match listed {
-            Some(entry) => Ok(entry.warm),
-            None => Err(Error::RequestBlocked { reason: "the address is not on the `api` list" }.into()),
+        if is_listed {
+            Ok(())
+        } else {
+            Err(Error::RequestBlocked { reason: "the address is not on the `api` list" }.into())
         }
     }
 }

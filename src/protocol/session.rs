@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::config::Config;
 use super::error::Error;
+use super::foreign::Secrets;
 use super::http::HttpRequest;
 use super::id_token::Identity;
 use super::json::{self, Value};
@@ -101,11 +102,13 @@ pub struct Session {
 struct Live {
     issuer: String,
     identity: Option<Identity>,
-    /// As it came, for the provider to recognise; only where the app asked for that.
+    /// As it came, for the provider to recognize.
     id_token: Option<Secret>,
     scope: String,
     access_token: Secret,
     refresh_token: Option<Secret>,
+    /// Tokens that others have taken the place of, some of which the server may still accept.
+    former: Secrets,
     received: Now,
     /// Milliseconds from receipt; absent if the server did not say.
     lifetime: Option<i64>,
@@ -141,6 +144,7 @@ impl Live {
     }
 
     fn receive(&mut self, tokens: TokenResponse, now: Now) {
+        self.former.add(&self.access_token);
         self.access_token = tokens.access_token;
         self.lifetime = tokens.expires_in.map(|seconds| seconds.saturating_mul(1000));
         self.received = now;
@@ -148,10 +152,18 @@ impl Live {
         self.due = false;
         self.failure = None;
         if tokens.refresh_token.is_some() {
+            self.drop_refresh_token();
             self.refresh_token = tokens.refresh_token;
         }
         if let Some(scope) = tokens.scope {
             self.scope = scope;
+        }
+    }
+
+    /// Uses the refresh token no more.
+    fn drop_refresh_token(&mut self) {
+        if let Some(former) = self.refresh_token.take() {
+            self.former.add(&former);
         }
     }
 }
@@ -173,8 +185,12 @@ impl Session {
         config: &Config,
         now: Now,
     ) -> (Result<Change, Arc<Error>>, Leftover) {
+        // The nonce is a claim, and spent.
+        let secrets = tokens.secrets.clone().without(&transaction.nonce);
         let identity = match proof {
-            Ok(Some(token)) => Identity::from_sign_in(token, transaction, config, now).map(Some),
+            Ok(Some(token)) => Identity::from_sign_in(token, transaction, config, now)
+                .and_then(|identity| identity.cleared(&secrets))
+                .map(Some),
             Ok(None) if config.openid => Err(Error::IdTokenInvalid { reason: "missing" }.into()),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
@@ -191,12 +207,13 @@ impl Session {
         let earlier = self.forget();
         let leftover = if change == Change::UserChanged { earlier } else { Leftover::new() };
         let mut live = Box::new(Live {
-            issuer: transaction.issuer.clone(),
+            issuer: config.issuer.clone(),
             identity,
-            id_token: tokens.id_token.clone().filter(|_| config.id_token_hint),
+            id_token: tokens.id_token.clone(),
             scope: transaction.scope.clone(),
             access_token: Secret::new(""),
             refresh_token: None,
+            former: Secrets::default(),
             received: now,
             lifetime: None,
             refused: false,
@@ -295,7 +312,7 @@ impl Session {
             Ok(()) => (Ok(Change::Renewed), Leftover::new()),
             Err(error) => {
                 let ends = match &*error {
-                    Error::TokenRefused(said) => said.error == "invalid_grant",
+                    Error::TokenRefused(said) => said.error.as_str() == "invalid_grant",
                     error => matches!(error, Error::IdTokenInvalid { .. }),
                 };
                 if ends {
@@ -304,7 +321,7 @@ impl Session {
                     return (Err(if refused { Error::SessionEnded.into() } else { error }), leftover);
                 }
                 if matches!(*error, Error::TokenRefused(_)) {
-                    live.refresh_token = None;
+                    live.drop_refresh_token();
                 }
                 live.failures = live.failures.wrapping_add(1);
                 live.failure = Some(failure(error.clone(), live.failure.as_ref(), now));
@@ -358,7 +375,16 @@ impl Session {
         Some(&self.live.as_ref()?.identity.as_ref()?.sub)
     }
 
-    /// The ID Token of the sign-in, where it was to be kept.
+    /// The tokens of the session, former ones included, which no text of a server may tell a page.
+    pub fn secrets(&self) -> Secrets {
+        let Some(live) = &self.live else { return Secrets::default() };
+        let mut secrets = live.former.clone();
+        let others = [&live.refresh_token, &live.id_token];
+        others.into_iter().flatten().chain([&live.access_token]).for_each(|token| secrets.add(token));
+        secrets
+    }
+
+    /// The ID Token of the sign-in.
     pub fn id_token(&self) -> Option<&Secret> {
         self.live.as_ref()?.id_token.as_ref()
     }
@@ -394,7 +420,7 @@ impl Session {
             }
         }
         view.push_str(",\"claims\":");
-        view.push_str(identity.map_or("{}", |id| &id.claims));
+        view.push_str(identity.map_or("{}", |id| &id.shown));
         view.push('}');
         Some(view)
     }
@@ -410,7 +436,7 @@ fn renew(
 ) -> Result<(), Arc<Error>> {
     match (proof, &live.identity) {
         (Ok(Some(token)), Some(earlier)) => {
-            let identity = Identity::from_refresh(token, earlier, &live.issuer, config, now)?;
+            let identity = Identity::from_refresh(token, earlier, config, now)?.cleared(&tokens.secrets)?;
             live.identity = Some(identity);
         }
         (Err(error), _) if matches!(*error, Error::IdTokenInvalid { .. }) => return Err(error),

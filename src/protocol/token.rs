@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::authorization_response::Grant;
 use super::config::{Config, scope_set};
 use super::error::Error;
+use super::foreign::Secrets;
 use super::form;
-use super::http::{HttpRequest, HttpResponse, Method};
+use super::http::{HttpRequest, HttpResponse, oauth_error_of};
 use super::json::{self, Value};
 use super::secret::Secret;
 use super::session::Leftover;
@@ -17,6 +18,7 @@ use super::url::Url;
 #[derive(Debug)]
 pub struct TokenRequest {
     form: Secret,
+    secrets: Secrets,
 }
 
 impl TokenRequest {
@@ -30,16 +32,19 @@ impl TokenRequest {
             ("client_id", &config.client_id),
             ("code_verifier", transaction.code_verifier.expose()),
         ]);
-        (request, transaction)
+        let mut secrets = transaction.secrets();
+        secrets.add(&code);
+        (Self { secrets, ..request }, transaction)
     }
 
     /// Renews tokens (RFC 6749 §6), for the scope that was granted.
     pub fn for_refresh(refresh_token: &Secret, config: &Config) -> Self {
-        Self::new(&[
+        let request = Self::new(&[
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose()),
             ("client_id", &config.client_id),
-        ])
+        ]);
+        Self { secrets: Secrets::new([refresh_token]), ..request }
     }
 
     fn new(parameters: &[(&str, &str)]) -> Self {
@@ -47,12 +52,12 @@ impl TokenRequest {
         for (name, value) in parameters {
             form::append(&mut body, name, value);
         }
-        Self { form: Secret::new(body) }
+        Self { form: Secret::new(body), secrets: Secrets::default() }
     }
 
     /// The request for the browser to send, once.
     pub fn request(self, token_endpoint: &Url) -> HttpRequest {
-        HttpRequest { url: token_endpoint.as_str().into(), method: Method::Post(self.form), authorization: None }
+        HttpRequest::post(token_endpoint.as_str().into(), self.form, self.secrets)
     }
 }
 
@@ -65,10 +70,12 @@ pub struct TokenResponse {
     pub expires_in: Option<i64>,
     /// A new one replaces the old one (RFC 6749 §6).
     pub refresh_token: Option<Secret>,
-    /// What was granted; absent if it is what was asked for.
+    /// What was granted; absent if it is what was asked for, empty if it held a secret.
     pub scope: Option<String>,
     /// Who the user is (OpenID Connect Core §3.1.3.3).
     pub id_token: Option<Secret>,
+    /// What the exchange must not let out: what was shown to the server, and these tokens.
+    pub secrets: Secrets,
 }
 
 impl TokenResponse {
@@ -87,7 +94,11 @@ impl TokenResponse {
         };
         let text = response.text().map_err(unreadable)?;
         let value = response.json(text).map_err(unreadable)?;
-        if let Some(said) = response.oauth_error(&value)? {
+        let mut secrets = response.secrets.clone();
+        for name in ["access_token", "refresh_token", "id_token"] {
+            secrets.add(&Secret::new(value.get(name).and_then(Value::as_str).unwrap_or_default()));
+        }
+        if let Some(said) = oauth_error_of(response.is_ok(), &value, &secrets)? {
             return Err(Error::TokenRefused(said).into());
         }
         let text = |name: &str| match value.get(name) {
@@ -111,8 +122,9 @@ impl TokenResponse {
             access_token: Secret::new(access_token),
             expires_in,
             refresh_token: refresh_token.filter(there).map(Secret::new),
-            scope: scope.map(|scope| scope_set("", scope)),
+            scope: scope.map(|scope| if secrets.are_in(scope) { String::new() } else { scope_set("", scope) }),
             id_token: id_token.filter(there).map(Secret::new),
+            secrets,
         }))
     }
 }

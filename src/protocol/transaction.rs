@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use super::config::Config;
 use super::error::Error;
+use super::foreign::Secrets;
 use super::json::{self, Value};
 use super::list::cut;
 use super::pkce::CodeVerifier;
 use super::secret::Secret;
 use super::time::Now;
 
-/// Milliseconds in which a user can sign in. A response after that belongs to nobody.
-const LIFE: i64 = 10 * 60 * 1000;
+/// Milliseconds in which a user can sign in. A response after that belongs to no sign-in.
+pub(crate) const LIFE: i64 = 10 * 60 * 1000;
 
 /// The members of a record that hold text.
 const MEMBERS: [&str; 11] = [
@@ -18,16 +20,19 @@ const MEMBERS: [&str; 11] = [
     "nonce",
     "code_verifier",
     "issuer",
+    "client_id",
     "redirect_uri",
     "scope",
     "return_to",
     "silent",
     "acr_values",
     "max_age",
-    "metadata",
 ];
 
 /// One sign-in under way. It ends with the first response that carries its state.
+///
+/// It binds the response, and holds nothing that says where to send anything: a record of it lies where every script of
+/// the origin can write.
 #[derive(Clone, Debug)]
 pub struct Transaction {
     /// Binds the response to this browser.
@@ -36,8 +41,10 @@ pub struct Transaction {
     pub nonce: Secret,
     /// Proves to the token endpoint who began.
     pub code_verifier: CodeVerifier,
-    /// The server that was asked; empty if it has no name.
-    pub issuer: String,
+    /// The provider that was asked, by [`Config::provider`].
+    pub provider: String,
+    /// The client that asked.
+    pub client_id: String,
     /// As sent, since the token request must repeat it (RFC 6749 §4.1.3).
     pub redirect_uri: String,
     /// As asked for; it holds if the server does not say what it granted.
@@ -52,8 +59,6 @@ pub struct Transaction {
     pub max_age: String,
     /// When it began, in milliseconds since 1970.
     pub started: i64,
-    /// The server's metadata as JSON, so that coming back needs no request for them.
-    pub metadata: String,
 }
 
 impl Transaction {
@@ -65,14 +70,14 @@ impl Transaction {
             self.state.expose(),
             self.nonce.expose(),
             self.code_verifier.expose(),
-            &self.issuer,
+            &self.provider,
+            &self.client_id,
             &self.redirect_uri,
             &self.scope,
             &self.return_to,
             if self.silent { "yes" } else { "no" },
             &self.acr_values,
             &self.max_age,
-            &self.metadata,
         ];
         for (name, value) in MEMBERS.into_iter().zip(values) {
             json::write_member(&mut record, name, value);
@@ -99,13 +104,23 @@ impl Transaction {
             state: secret("state"),
             nonce: secret("nonce"),
             code_verifier: CodeVerifier::from_kept(secret("code_verifier")),
-            issuer: owned("issuer"),
+            provider: owned("issuer"),
+            client_id: owned("client_id"),
             redirect_uri: owned("redirect_uri"),
             scope: owned("scope"),
             acr_values: owned("acr_values"),
             max_age: owned("max_age"),
-            metadata: owned("metadata"),
         }))
+    }
+
+    /// What the provider knows of it, and must not tell a page.
+    pub fn secrets(&self) -> Secrets {
+        Secrets::new([&self.state, &self.nonce, self.code_verifier.secret()])
+    }
+
+    /// Whether a client began it.
+    pub fn is_of(&self, config: &Config) -> bool {
+        self.provider == config.provider() && self.client_id == config.client_id
     }
 
     /// Whether the time for it has passed, or lies in the future because the clock was set back.

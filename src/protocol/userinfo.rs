@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::config::{Config, Userinfo};
 use super::error::{Error, OAuthError};
+use super::foreign::Secrets;
 use super::http::{HttpRequest, HttpResponse};
 use super::json::Value;
 use super::jwt::object;
@@ -27,7 +28,7 @@ pub fn request(metadata: &ServerMetadata) -> Result<HttpRequest, Arc<Error>> {
 /// [`Error::TokenRefused`] for 401 (RFC 6750 §3.1), [`Error::UserinfoInvalid`] with `status`, and those of any answer.
 pub fn text(response: &HttpResponse) -> Result<&str, Arc<Error>> {
     if response.status == 401 {
-        let error = "invalid_token".into();
+        let error = Secrets::default().quote("invalid_token");
         return Err(Error::TokenRefused(OAuthError { error, error_description: None, error_uri: None }).into());
     }
     let text = response.text()?;

@@ -70,20 +70,23 @@ story('a refused sign-in is explained and can be tried again', {}, async (stage)
   await page.see('Signed in as alice');
 });
 
-story('CB-41 P0: a callback that belongs to nothing, such as a bookmark, is passed over', {}, async (stage) => {
+story('CB-41 P0: a response that belongs to no sign-in, such as a bookmark, is passed over', {}, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
-  const callback = new URLSearchParams({ code: 'somebody-elses', state: 'vk.made-up', iss: provider.issuer });
-  await page.goto(`${site.url}?${callback}`);
-
+  const response = (state) => `${site.url}?${new URLSearchParams({ code: 'injected', state, iss: provider.issuer })}`;
+  await page.goto(response('vk.made-up'));
   await page.see('Signed out');
-  assert.equal(await page.url(), site.url, 'the address bar is clean');
+  assert.equal(await page.url(), site.url, 'a state of this library: the address bar is clean');
+
+  await page.goto(response('made-up'));
+  await page.see('Signed out');
+  assert.equal(await page.url(), response('made-up'), 'a state of another flow of the app: the address is left alone');
   assert.equal(provider.count('token'), 0);
 
   await stage.signIn();
 });
 
-story('CB-02 P0: a callback with another state does not finish the pending sign-in', {}, async (stage) => {
+story('CB-02 P0: a response with another state does not finish the pending sign-in', {}, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   await page.click('button', 'Sign in');
@@ -112,11 +115,11 @@ story('CB-08 P0: a callback from another issuer is refused', {}, async (stage) =
   await page.see('Signed out');
 });
 
-story('CB-41 P0: a forged callback in another tab leaves the session alone', {}, async (stage) => {
+story('CB-41 P0: a forged response in another tab leaves the session alone', {}, async (stage) => {
   const { browser, page, provider, site } = stage;
   await stage.signIn();
   const first = await page.driver.getWindowHandle();
-  const forged = new URLSearchParams({ code: 'forged-by-somebody-else', state: 'vk.forged-by-somebody-else', iss: provider.issuer });
+  const forged = new URLSearchParams({ code: 'forged', state: 'vk.forged', iss: provider.issuer });
 
   await browser.newTab();
   await page.goto(`${site.url}?${forged}`);

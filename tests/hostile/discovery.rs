@@ -1,5 +1,6 @@
 //! DISC: metadata of the server.
 
+use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::json::Value;
 use valet_key::protocol::logout::end_session_url;
@@ -8,7 +9,7 @@ use valet_key::protocol::secret::Secret;
 
 use crate::hostile::app::{App, Completion};
 use crate::hostile::case::Case;
-use crate::hostile::provider::{Place, Provider, long, object};
+use crate::hostile::provider::{Place, Provider, change, long, object};
 use crate::support::{SIGN_IN, answer, json, options};
 
 fn text(value: &str) -> String {
@@ -211,7 +212,7 @@ fn disc_30_an_address_that_is_a_script_is_refused_when_it_is_used() {
         let body = String::from_utf8(changed.body).expect("text");
         let from = format!("\"{member}\":\"https://as.test/");
         let body = body.replace(&from, &format!("\"{member}\":\"{url}\",\"was\":\""));
-        ServerMetadata::parse(&Value::parse(&body).expect("JSON"), &crate::support::config())
+        ServerMetadata::parse(&Value::parse(&body).expect("JSON"), &crate::support::config(), &Secrets::default())
     };
     for url in ["javascript:alert(1)", "http://as.test/x", "data:text/html,x"] {
         let found = metadata("end_session_endpoint", url).expect("signing in works all the same");
@@ -289,19 +290,34 @@ fn disc_47_endpoints_may_move_while_the_user_is_away() {
     // The page comes back with metadata that were fetched anew: the issuer is the same.
     let moved = document(|honest| honest.replace("https://as.test/authorize", "https://as.test/v2/authorize"));
     let moved = String::from_utf8(moved.body).expect("text");
-    app.metadata = ServerMetadata::parse(&Value::parse(&moved).expect("JSON"), &app.config).ok();
+    app.metadata = ServerMetadata::parse(&Value::parse(&moved).expect("JSON"), &app.config, &Secrets::default()).ok();
     assert_eq!(app.complete(&mut provider, &query).ok(), Some(Completion::SignedIn));
     assert_eq!(provider.requests.last().expect("a request").url, "https://as.test/token");
 }
 
 #[test]
 fn a_server_without_a_name_is_known_by_its_endpoints() {
-    let server = r#"{"authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token"}"#;
-    let mut app = App::new(&format!(r#"{{"clientId":"spa","server":{server}}}"#)).expect("plain OAuth 2");
-    let mut provider = Provider::perfect("https://as.test");
-    let url = app.begin(&mut provider, SIGN_IN).expect("an address");
-    let query = provider.authorize(&url);
-    assert_eq!(app.complete(&mut provider, &query).ok(), Some(Completion::SignedIn));
-    assert_eq!(provider.count(Place::Metadata), 0, "nothing is looked for");
-    assert!(app.view().expect("signed in").starts_with(r#"{"sub":"","issuer":"","#));
+    let endpoints = r#""authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token""#;
+    let rows = [
+        ("it does not name itself", "", false, None, ""),
+        ("it names itself, and the app does not", "", true, Some("iss_mismatch"), ""),
+        ("both do", r#""issuer":"https://as.test","#, true, None, "https://as.test"),
+        ("the app names another one", r#""issuer":"https://as2.test","#, true, Some("iss_mismatch"), ""),
+    ];
+    for (label, issuer, names_itself, expected, shown) in rows {
+        let options = format!(r#"{{"clientId":"spa","server":{{{issuer}{endpoints}}}}}"#);
+        let mut app = App::new(&options).expect("plain OAuth 2");
+        let mut provider = Provider::perfect("https://as.test");
+        if !names_itself {
+            change(&mut provider.metadata, &[("-authorization_response_iss_parameter_supported", "")]);
+        }
+        let url = app.begin(&mut provider, SIGN_IN).expect("an address");
+        let query = provider.authorize(&url);
+        let outcome = app.complete(&mut provider, &query);
+        assert_eq!(outcome.as_ref().err().map(|error| error.code()), expected, "{label}");
+        assert_eq!(provider.count(Place::Token), usize::from(expected.is_none()), "{label}");
+        assert_eq!(provider.count(Place::Metadata), 0, "{label}: nothing is looked for");
+        let view = format!(r#"{{"sub":"","issuer":"{shown}","#);
+        assert_eq!(app.view().is_some_and(|session| session.starts_with(&view)), expected.is_none(), "{label}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use valet_key::protocol::authorization_response::AuthorizationResponse;
+use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::form;
@@ -146,7 +146,11 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
             identify(proof_with(&token, &keys(&honest_keys())), &transaction(), 5).map(drop)
         }),
         ("callback", &[&callback, refusal], |bytes| match AuthorizationResponse::parse(&text(bytes))? {
-            Some(response) => response.accept(transaction(), &metadata(), None, at(5)).map(drop),
+            Some(response) => {
+                let page = format!("https://app.test/cb?{}", text(bytes));
+                let bound = response.bind(transaction(), &config(), &page, RedirectPage::OfOneProvider, at(5))?;
+                bound.accept(&metadata(), &config()).map(drop)
+            }
             None => Ok(()),
         }),
         ("stored transaction", &[&record], |bytes| {

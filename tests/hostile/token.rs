@@ -196,7 +196,7 @@ fn a_refusal_is_told_without_what_else_is_in_it() {
     let body = r#"{"error":"mfa_required","error_description":"more","mfa_token":"SECRET"}"#;
     let error = answers("TOK-28", 403, "application/json", body).poison("SECRET").play().error.expect("an error");
     assert!(!format!("{error:?}").contains("SECRET"));
-    assert!(matches!(&*error, Error::TokenRefused(said) if said.error == "mfa_required"));
+    assert!(matches!(&*error, Error::TokenRefused(said) if said.error.as_str() == "mfa_required"));
     let rows = [
         ("text/html", "<h1>no"),
         ("application/json", "{}"),
@@ -250,7 +250,7 @@ fn tok_45_a_sign_out_overtakes_a_sign_in() {
     let (mut app, mut provider) = stage(&options(""));
     let url = app.begin(&mut provider, SIGN_IN).expect("an address");
     let query = provider.authorize(&url);
-    let (request, exchange) = app.redeem(&query).expect("honest").expect("a response");
+    let (request, exchange) = app.redeem(&mut provider, &query).expect("honest").expect("a response");
     app.sign_out(&mut provider);
     let late = provider.answer(&request);
     let outcome = app.redeemed(&mut provider, &exchange, late);

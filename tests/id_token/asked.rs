@@ -15,7 +15,8 @@ type Asked<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], O
 fn asked(params: &[(&str, &str)], changes: &[(&str, &str)], seconds: i64) -> Option<&'static str> {
     let params: Vec<(String, String)> = params.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
     let sign_in = SignIn { params: &params, ..support::SIGN_IN };
-    let request = AuthorizationRequest::new(&config(), &metadata(), sign_in, &support::ENTROPY, at(0)).expect("honest");
+    let request = AuthorizationRequest::new(&config(), &metadata(), sign_in, support::ORIGIN, &support::ENTROPY, at(0))
+        .expect("honest");
     // Over a redirect, as it is kept.
     let transaction = Transaction::from_record(&request.transaction.to_record()).expect("a record");
     let (now, later) = ((T0 + seconds).to_string(), (T0 + seconds + 600).to_string());
@@ -65,7 +66,7 @@ fn idt_43_44_45_a_user_is_signed_in_as_asked() {
 fn idt_44_an_age_is_a_number_of_seconds() {
     for bad in ["", "x", "-1", "300s"] {
         let params = [("max_age".to_owned(), bad.to_owned())];
-        let result = SignIn { params: &params, ..support::SIGN_IN }.check(&config());
+        let result = SignIn { params: &params, ..support::SIGN_IN }.check(&config(), support::ORIGIN);
         assert_eq!(code(&result), Some("config_error"), "{bad}");
     }
 }
@@ -80,7 +81,8 @@ fn idt_45_signing_in_anew_makes_auth_time_due() {
         let params: Vec<(String, String)> = params.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
         let sign_in = SignIn { params: &params, ..support::SIGN_IN };
         let request =
-            AuthorizationRequest::new(&config(), &metadata(), sign_in, &support::ENTROPY, at(0)).expect("fine");
+            AuthorizationRequest::new(&config(), &metadata(), sign_in, support::ORIGIN, &support::ENTROPY, at(0))
+                .expect("fine");
         let (_, query) = request.url.split_once('?').expect("a query");
         let sent: Vec<String> = form::parse(query)
             .expect("a form")

@@ -9,9 +9,10 @@ pub(crate) mod signing;
 use std::sync::Arc;
 
 use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
-use valet_key::protocol::authorization_response::{AuthorizationResponse, Grant};
+use valet_key::protocol::authorization_response::{AuthorizationResponse, Grant, RedirectPage};
 use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
+use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::metadata::{Discovery, ServerMetadata};
 use valet_key::protocol::time::Now;
@@ -23,6 +24,9 @@ pub(crate) const T0: i64 = 1_800_000_000;
 pub(crate) fn at(seconds: i64) -> Now {
     Now { wall: (T0 + seconds) * 1000, monotonic: seconds * 1000 }
 }
+
+/// Where the honest app is.
+pub(crate) const ORIGIN: &str = "https://app.test";
 
 /// The options of the honest app, with further ones in front.
 pub(crate) fn options(more: &str) -> String {
@@ -54,6 +58,7 @@ pub(crate) fn answer(status: u16, content_type: &str, body: &str) -> HttpRespons
         content_type: content_type.into(),
         retry_after: None,
         body: body.into(),
+        secrets: Secrets::default(),
     }
 }
 
@@ -77,11 +82,11 @@ pub(crate) const SIGN_IN: SignIn<'_> = SignIn {
     return_to: "/here?x=1#y",
     params: &[],
     in_window: false,
-    alone: true,
+    shared: false,
 };
 
 pub(crate) fn request(config: &Config) -> AuthorizationRequest {
-    AuthorizationRequest::new(config, &metadata(), SIGN_IN, &ENTROPY, at(0)).expect("an honest request")
+    AuthorizationRequest::new(config, &metadata(), SIGN_IN, ORIGIN, &ENTROPY, at(0)).expect("an honest request")
 }
 
 pub(crate) fn transaction() -> Box<Transaction> {
@@ -94,8 +99,15 @@ pub(crate) fn honest_query() -> String {
 }
 
 pub(crate) fn finish(query: &str) -> Result<Grant, Arc<Error>> {
+    finish_at(5, query)
+}
+
+/// Takes a response so many seconds after the sign-in began.
+pub(crate) fn finish_at(seconds: i64, query: &str) -> Result<Grant, Arc<Error>> {
     let response = AuthorizationResponse::parse(query)?.expect("an authorization response");
-    response.accept(transaction(), &metadata(), None, at(5))
+    let page = format!("https://app.test/cb?{query}");
+    let bound = response.bind(transaction(), &config(), &page, RedirectPage::OfOneProvider, at(seconds))?;
+    bound.accept(&metadata(), &config())
 }
 
 /// An ID Token of claims in JSON, signed by the honest provider.

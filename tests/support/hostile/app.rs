@@ -1,13 +1,13 @@
-//! The app: the protocol step by step, on a clock and a wire of the test's. For the client as a whole see client.rs of the tests.
+//! The app: the protocol step by step, on a clock and a wire of the test's. For the client as a whole see world.rs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
-use valet_key::protocol::authorization_response::AuthorizationResponse;
+use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
-use valet_key::protocol::json::Value;
+use valet_key::protocol::http::Cache;
 use valet_key::protocol::logout;
 use valet_key::protocol::metadata::{Discovery, ServerMetadata};
 use valet_key::protocol::session::{Action, Call, Change, Leftover, Session, Ticket};
@@ -16,8 +16,8 @@ use valet_key::protocol::token::{TokenRequest, TokenResponse};
 use valet_key::protocol::transaction::Transaction;
 
 use super::provider::{Answer, Provider};
-use crate::support::at;
 use crate::support::signing::proof;
+use crate::support::{ORIGIN, at};
 
 pub(crate) type Outcome<T = ()> = Result<T, Arc<Error>>;
 
@@ -83,7 +83,7 @@ impl App {
         if self.metadata.is_some() {
             return Ok(());
         }
-        for request in Discovery::new(&self.config).requests() {
+        for request in Discovery::new(&self.config).requests(Cache::NoCache) {
             if let Some(found) = Discovery::from_response(&self.config, &provider.answer(&request)?)? {
                 self.metadata = Some(found);
                 return Ok(());
@@ -106,10 +106,10 @@ impl App {
         sign_in: SignIn<'_>,
         entropy: &Entropy,
     ) -> Outcome<String> {
-        sign_in.check(&self.config)?;
+        sign_in.check(&self.config, ORIGIN)?;
         self.discover(provider)?;
         let metadata = self.metadata.as_ref().expect("discovered");
-        let request = AuthorizationRequest::new(&self.config, metadata, sign_in, entropy, self.now)?;
+        let request = AuthorizationRequest::new(&self.config, metadata, sign_in, ORIGIN, entropy, self.now)?;
         let transaction = &request.transaction;
         provider.secrets.push(transaction.code_verifier.expose().to_owned());
         assert!(!request.url.contains(transaction.code_verifier.expose()), "the verifier stays here");
@@ -119,7 +119,7 @@ impl App {
 
     /// The page was loaded with this query.
     pub(crate) fn complete(&mut self, provider: &mut Provider, query: &str) -> Outcome<Completion> {
-        let Some((request, exchange)) = self.redeem(query)? else { return Ok(Completion::Ignored) };
+        let Some((request, exchange)) = self.redeem(provider, query)? else { return Ok(Completion::Ignored) };
         let answer = provider.answer(&request);
         self.redeemed(provider, &exchange, answer).map(|()| Completion::SignedIn)
     }
@@ -127,6 +127,7 @@ impl App {
     /// Up to the token request.
     pub(crate) fn redeem(
         &mut self,
+        provider: &mut Provider,
         query: &str,
     ) -> Outcome<Option<(valet_key::protocol::http::HttpRequest, Exchange)>> {
         // The page takes the record before anything is decided, by the first `state` of the query.
@@ -139,12 +140,11 @@ impl App {
             }
             return Err(Error::StateMismatch { reason: "unknown `state`" }.into());
         };
-        if self.metadata.is_none() {
-            let kept = Value::parse(&transaction.metadata).expect("kept by this app");
-            self.metadata = Some(ServerMetadata::parse(&kept, &self.config)?);
-        }
-        let metadata = self.metadata.as_ref().expect("kept with the transaction");
-        let grant = response.accept(transaction, metadata, None, self.now)?;
+        let page = format!("{}?{query}", transaction.redirect_uri);
+        let bound = response.bind(transaction, &self.config, &page, RedirectPage::OfOneProvider, self.now)?;
+        self.discover(provider)?;
+        let metadata = self.metadata.as_ref().expect("discovered");
+        let grant = bound.accept(metadata, &self.config)?;
         let call = self.session.call();
         let (request, transaction) = TokenRequest::for_grant(grant, &self.config);
         Ok(Some((request.request(&metadata.token_endpoint), Exchange { transaction, call })))

@@ -7,6 +7,7 @@ use valet_key::protocol::error::Error;
 use valet_key::protocol::form;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 
+use crate::support::signing::honest_keys;
 use crate::support::{T0, id_token, json};
 
 /// Where the one change is made.
@@ -17,6 +18,8 @@ pub(crate) enum Place {
     Token,
     Refresh,
     Revocation,
+    Keys,
+    Userinfo,
 }
 
 /// An answer, or what the browser says of a connection that brought none.
@@ -32,15 +35,27 @@ pub(crate) struct Seen {
     pub(crate) place: Option<Place>,
     /// The form of a `POST`; empty for a `GET`.
     pub(crate) body: String,
+    /// The `Authorization` header; empty without one.
+    pub(crate) authorization: String,
 }
 
-/// What a response to the authorization request is made of, before it is spelled as a query.
+/// A code that was issued and not yet redeemed.
 #[derive(Clone, Debug)]
 struct Pending {
     code: String,
     nonce: String,
     challenge: String,
     redirect_uri: String,
+    client_id: String,
+}
+
+/// Tokens that were issued, and to whom. A renewal makes others out of them.
+#[derive(Clone, Debug)]
+struct Grant {
+    access_token: String,
+    refresh_token: String,
+    client_id: String,
+    user: &'static str,
 }
 
 #[derive(Debug)]
@@ -66,8 +81,8 @@ pub(crate) struct Provider {
     pub(crate) secrets: Vec<String>,
     pub(crate) user: &'static str,
     code: String,
-    pending: Option<Pending>,
-    refresh_token: String,
+    pending: Vec<Pending>,
+    grants: Vec<Grant>,
     count: usize,
     /// The time, in seconds after T0.
     pub(crate) now: i64,
@@ -136,8 +151,8 @@ impl Provider {
             secrets: Vec::new(),
             user: "alice",
             code: "c0de-of-forty-three-letters-and-nothing-else".into(),
-            pending: None,
-            refresh_token: String::new(),
+            pending: Vec::new(),
+            grants: Vec::new(),
             count: 0,
             now: 0,
         }
@@ -173,7 +188,8 @@ impl Provider {
 
     /// The user comes with an authorization request and agrees. Gives the query of the callback.
     pub(crate) fn authorize(&mut self, url: &str) -> String {
-        self.requests.push(Seen { url: url.into(), place: Some(Place::Authorization), body: String::new() });
+        let (body, authorization) = (String::new(), String::new());
+        self.requests.push(Seen { url: url.into(), place: Some(Place::Authorization), body, authorization });
         let parameters = form::parse(url.split_once('?').expect("a query").1).expect("a form");
         let get = |name: &str| {
             let mut values = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone());
@@ -185,11 +201,12 @@ impl Provider {
         self.count += 1;
         let code = format!("{}{}", self.code, self.count);
         self.secrets.extend([state.clone(), nonce.clone(), code.clone()].into_iter().filter(|text| !text.is_empty()));
-        self.pending = Some(Pending {
+        self.pending.push(Pending {
             code: code.clone(),
             nonce,
             challenge: get("code_challenge"),
             redirect_uri: get("redirect_uri"),
+            client_id: get("client_id"),
         });
         let mut query = String::new();
         form::append(&mut query, "code", &code);
@@ -208,6 +225,8 @@ impl Provider {
             "/token" if body.contains("grant_type=refresh_token") => Some(Place::Refresh),
             "/token" => Some(Place::Token),
             "/revoke" => Some(Place::Revocation),
+            "/jwks" => Some(Place::Keys),
+            "/userinfo" => Some(Place::Userinfo),
             _ => None,
         }
     }
@@ -221,7 +240,13 @@ impl Provider {
         let origin = origin(&self.issuer).to_owned();
         let metadata = request.url.strip_prefix(&origin).is_some_and(|path| path.contains(".well-known/"));
         let place = if metadata { Some(Place::Metadata) } else { self.place(request, &body) };
-        self.requests.push(Seen { url: request.url.clone(), place, body: body.clone() });
+        let authorization = request.authorization.as_ref().map_or("", |shown| shown.expose());
+        self.requests.push(Seen {
+            url: request.url.clone(),
+            place,
+            body: body.clone(),
+            authorization: authorization.into(),
+        });
         if let Some((_, answers)) = self.instead.iter_mut().find(|(here, _)| Some(*here) == place) {
             let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
             return answer.map(|answer| HttpResponse { url: request.url.clone(), ..answer });
@@ -233,6 +258,8 @@ impl Provider {
             Some(Place::Token) => self.redeem(&body),
             Some(Place::Refresh) => self.renew(&body),
             Some(Place::Revocation) => json(200, ""),
+            Some(Place::Keys) => json(200, &honest_keys()),
+            Some(Place::Userinfo) => self.describe(authorization),
             _ => json(404, ""),
         };
         Ok(HttpResponse { url: request.url.clone(), ..answer })
@@ -243,15 +270,17 @@ impl Provider {
         let form = form::parse(body).expect("a form");
         let get = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
         self.secrets.push(get("code_verifier").to_owned());
-        let Some(pending) = self.pending.take().filter(|pending| pending.code == get("code")) else {
-            return json(400, r#"{"error":"invalid_grant","error_description":"this code is nobody's"}"#);
+        let place = self.pending.iter().position(|pending| pending.code == get("code"));
+        let Some(pending) = place.map(|place| self.pending.remove(place)) else {
+            return json(400, r#"{"error":"invalid_grant","error_description":"this code is used up or unknown"}"#);
         };
         let challenge = challenge_of(get("code_verifier"));
-        if challenge != pending.challenge || get("redirect_uri") != pending.redirect_uri {
+        let same = ["redirect_uri", "client_id"].map(get) == [&*pending.redirect_uri, &*pending.client_id];
+        if challenge != pending.challenge || !same {
             return json(400, r#"{"error":"invalid_grant"}"#);
         }
-        let token = self.id_token(&pending.nonce, &self.claims.clone());
-        let mut answer = self.issue();
+        let token = self.id_token(&pending.client_id, &pending.nonce, &self.claims.clone());
+        let mut answer = self.issue(pending.client_id, self.user);
         if !pending.nonce.is_empty() {
             change(&mut answer, &[("id_token", &quoted(&token))]);
         }
@@ -262,37 +291,50 @@ impl Provider {
     /// RFC 6749 §6, with rotation: an older refresh token is refused.
     fn renew(&mut self, body: &str) -> HttpResponse {
         let form = form::parse(body).expect("a form");
-        let shown = form.iter().find(|(name, _)| name == "refresh_token").map_or("", |(_, value)| value);
-        if shown != self.refresh_token {
+        let get = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
+        let shown = get("refresh_token");
+        let is_shown = |grant: &Grant| grant.refresh_token == shown && grant.client_id == get("client_id");
+        let Some(place) = self.grants.iter().position(is_shown) else {
             return json(400, r#"{"error":"invalid_grant","error_description":"reuse detected"}"#);
-        }
-        let mut answer = self.issue();
+        };
+        let Grant { client_id, user, .. } = self.grants.remove(place);
+        let mut answer = self.issue(client_id.clone(), user);
         if !self.refreshed_claims.is_empty() {
-            let token = self.id_token("", &self.refreshed_claims.clone());
+            let token = self.id_token(&client_id, "", &self.refreshed_claims.clone());
             change(&mut answer, &[("id_token", &quoted(&token))]);
         }
         merge(&mut answer, &self.refresh);
         if answer.iter().all(|(name, value)| name != "refresh_token" || value == "\"\"") {
-            shown.clone_into(&mut self.refresh_token);
+            shown.clone_into(&mut self.grants.last_mut().expect("one was issued").refresh_token);
         }
         json(200, &object(&answer))
     }
 
-    fn issue(&mut self) -> Members {
+    /// OpenID Connect Core §5.3.2.
+    fn describe(&self, authorization: &str) -> HttpResponse {
+        let shown = authorization.strip_prefix("Bearer ").expect("RFC 6750 §2.1");
+        match self.grants.iter().find(|grant| grant.access_token == shown) {
+            Some(grant) => json(200, &format!(r#"{{"sub":"{0}","name":"The user {0}"}}"#, grant.user)),
+            None => json(401, ""),
+        }
+    }
+
+    fn issue(&mut self, client_id: String, user: &'static str) -> Members {
         self.count += 1;
         let (access, refresh) =
             (format!("access-token-number-{:08}", self.count), format!("refresh-token-number-{:08}", self.count));
         self.secrets.extend([access.clone(), refresh.clone()]);
-        self.refresh_token.clone_from(&refresh);
+        let grant = Grant { access_token: access.clone(), refresh_token: refresh.clone(), client_id, user };
+        self.grants.push(grant);
         members(&[("access_token", &quoted(&access)), ("refresh_token", &quoted(&refresh))])
     }
 
     /// An ID Token of now.
-    fn id_token(&mut self, nonce: &str, changes: &Members) -> String {
+    fn id_token(&mut self, client_id: &str, nonce: &str, changes: &Members) -> String {
         let (now, later) = ((T0 + self.now).to_string(), (T0 + self.now + 600).to_string());
         let mut claims = members(&[
             ("iss", &quoted(&self.issuer)),
-            ("aud", r#""spa""#),
+            ("aud", &quoted(client_id)),
             ("sub", &quoted(self.user)),
             ("exp", &later),
             ("iat", &now),

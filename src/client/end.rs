@@ -1,0 +1,101 @@
+//! Sign-out: here, at the provider, and by the provider.
+
+use std::sync::Arc;
+
+use super::Client;
+use super::host::Host;
+use crate::protocol::authorization_request::own_page;
+use crate::protocol::error::Error;
+use crate::protocol::http::{Cache, HttpRequest};
+use crate::protocol::logout;
+use crate::protocol::pkce::random_text;
+use crate::protocol::secret::Secret;
+use crate::protocol::session::{Change, Leftover};
+
+/// A session that is over, and what is left to do about it at the provider.
+#[derive(Debug)]
+pub struct Ended {
+    leftover: Leftover,
+    id_token: Option<Secret>,
+}
+
+impl<H: Host> Client<H> {
+    /// Forgets the session at once. What is left to do at the provider is for [`Client::end_at_provider`].
+    pub fn forget(&self) -> Ended {
+        let (id_token, leftover) = {
+            let mut session = self.core.session.borrow_mut();
+            (session.id_token().cloned(), session.end())
+        };
+        if !leftover.is_empty() {
+            self.changed(Change::SignedOut);
+        }
+        self.core.ended.ring();
+        Ended { leftover, id_token }
+    }
+
+    /// Revokes the tokens of a session that is over, and says where the page goes to end the provider's own session and
+    /// come back to `return_to`; nowhere, without that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UrlRejected`] if the provider names an unacceptable address. The session is over all the same.
+    pub async fn end_at_provider(&self, ended: Ended, return_to: Option<&str>) -> Result<Option<String>, Arc<Error>> {
+        let Ended { leftover, id_token } = ended;
+        self.revoke(leftover).await;
+        let Some(return_to) = return_to else { return Ok(None) };
+        match self.metadata(Cache::NoCache).await {
+            Ok(metadata) => {
+                let state = random_text(self.core.host.entropy()?);
+                let hint = id_token.filter(|_| self.page.id_token_hint);
+                logout::end_session_url(&metadata, &self.core.config, return_to, &state, hint.as_ref())
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Checks that the provider sends the user back to a page of this app.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a page of another origin.
+    pub fn check_return(&self, return_to: Option<&str>) -> Result<(), Arc<Error>> {
+        let Some(return_to) = return_to else { return Ok(()) };
+        own_page("postLogoutRedirectUri", return_to, &self.core.host.origin())
+    }
+
+    /// Ends the session here and at the provider: [`Client::forget`] and [`Client::end_at_provider`] in one.
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub async fn end(&self, return_to: Option<&str>) -> Result<Option<String>, Arc<Error>> {
+        self.check_return(return_to)?;
+        self.end_at_provider(self.forget(), return_to).await
+    }
+
+    /// Forgets the session, and asks the provider to revoke its tokens without waiting for the responses.
+    pub fn end_unheard(&self) {
+        let Ended { leftover, .. } = self.forget();
+        self.revocations(&leftover).into_iter().for_each(|request| drop(self.send(request)));
+    }
+
+    /// Whether the provider means this session: `query` is that of the page which it loads in a frame so that the session
+    /// there is ended, too (Front-Channel Logout §2).
+    pub fn is_named_by(&self, query: &str) -> bool {
+        self.core.session.borrow().is_named_by(query)
+    }
+
+    /// Best effort: no caller waits longer than the deadline for it, and no response changes anything here.
+    pub(super) async fn revoke(&self, leftover: Leftover) {
+        for request in self.revocations(&leftover) {
+            if self.send(request).response().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn revocations(&self, leftover: &[Secret]) -> Vec<HttpRequest> {
+        let Some(metadata) = self.core.lookup.borrow().found.clone() else { return Vec::new() };
+        logout::revocation_requests(leftover, &metadata, &self.core.config)
+    }
+}

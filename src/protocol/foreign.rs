@@ -1,0 +1,240 @@
+//! Text that a server wrote, on its way to a page.
+//!
+//! A server can quote a token, a code or a verifier in any text of its own: in `error_description`, in a header, in a
+//! claim. [`ForeignText`] is the only form in which such a text leaves the core, and it is made by the [`Secrets`] of the
+//! exchange in which the text came: a text that holds one of them is left out.
+
+use core::fmt;
+
+use super::json::Value;
+use super::secret::Secret;
+
+/// Characters of a server's text that are shown, at most, as JavaScript counts them (UTF-16).
+const MAX_TEXT: usize = 1000;
+
+/// Secrets of one exchange, at most: the oldest tokens of a long session are forgotten.
+const MAX_SECRETS: usize = 32;
+
+/// Shorter secrets occur by chance.
+const MIN_SECRET: usize = 16;
+
+/// Encodings on top of each other that are looked through.
+const MAX_ENCODINGS: usize = 4;
+
+/// What an exchange with a server must not let out: tokens, codes, verifiers, states and nonces.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// The secrets of an exchange. Those of less than 16 characters are not looked for.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let mut all = Self::default();
+        secrets.into_iter().for_each(|secret| all.add(secret));
+        all
+    }
+
+    /// Adds one.
+    pub fn add(&mut self, secret: &Secret) {
+        if secret.expose().len() < MIN_SECRET {
+            return;
+        }
+        if self.0.len() == MAX_SECRETS {
+            self.0.remove(0);
+        }
+        self.0.push(secret.clone());
+    }
+
+    /// Adds those of another exchange.
+    pub fn join(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// The same without one that the server has to repeat.
+    #[must_use]
+    pub fn without(mut self, expected: &Secret) -> Self {
+        self.0.retain(|secret| secret.expose() != expected.expose());
+        self
+    }
+
+    /// Whether a text holds one of the secrets: as it is, percent-encoded (RFC 3986 §2.1), escaped as in JSON (RFC 8259 §7),
+    /// or encoded several times. A text that is encoded more often than any honest one counts as one that does.
+    pub fn are_in(&self, text: &str) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        let mut form = String::from(text);
+        for _ in 0..MAX_ENCODINGS {
+            if self.0.iter().any(|secret| form.contains(secret.expose())) {
+                return true;
+            }
+            let decoded = decoded(&form);
+            if decoded.len() == form.len() {
+                return false;
+            }
+            form = decoded;
+        }
+        true
+    }
+
+    /// Makes a text of a server fit to be shown: at most 1,000 characters, without control characters, and left out
+    /// if it holds a secret.
+    pub fn quote(&self, text: &str) -> ForeignText {
+        if self.are_in(text) {
+            return ForeignText(None);
+        }
+        let mut shown = String::new();
+        let mut length = 0;
+        for c in text.chars().filter(|c| !is_hidden(*c)) {
+            length += c.len_utf16();
+            if length > MAX_TEXT {
+                break;
+            }
+            shown.push(c);
+        }
+        ForeignText(Some(shown))
+    }
+
+    /// The claims without those that hold a secret, in their name or in their value. `claims` is the JSON text of an
+    /// object; it comes back as it is if there is nothing to leave out.
+    pub fn cleared(&self, claims: &str) -> String {
+        let Ok(Value::Object(mut members)) = Value::parse(claims) else { return claims.into() };
+        if !self.are_in(claims) {
+            return claims.into();
+        }
+        members.retain(|(name, value)| {
+            let mut text = String::from(&**name);
+            text.push(' ');
+            value.write(&mut text);
+            !self.are_in(&text)
+        });
+        let mut cleared = String::new();
+        Value::Object(members).write(&mut cleared);
+        cleared
+    }
+}
+
+/// A text that a server wrote and that may be shown. It is data: never markup, never an instruction.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ForeignText(Option<String>);
+
+impl ForeignText {
+    /// The text; empty if it was left out.
+    pub fn as_str(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the text held a secret of its exchange.
+    pub fn is_left_out(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The text if a message can hold it: as long as an address, and without what could be markup.
+    pub fn in_message(&self) -> &str {
+        let text = self.as_str();
+        let markup = text.bytes().any(|byte| byte == b'<');
+        if is_plain(text) && !markup { text } else { "something else" }
+    }
+}
+
+impl fmt::Debug for ForeignText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or("(left out)"))
+    }
+}
+
+/// Whether a text is short and made of NQSCHAR, printable ASCII without `"` and `\` (RFC 6749 appendix A).
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 256 && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\')
+}
+
+/// Control characters, which terminals obey, and the marks that reorder text.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// One encoding less: `%2d`, `\u002d` and `\/` become the ASCII characters that they stand for.
+fn decoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let mut ahead = rest.clone();
+        let stands_for = match c {
+            '%' => code_unit(&mut ahead, 2),
+            '\\' => match ahead.next() {
+                Some('u') => code_unit(&mut ahead, 4),
+                Some(escaped @ ('/' | '\\' | '"')) => Some(escaped),
+                _ => None,
+            },
+            _ => None,
+        };
+        match stands_for {
+            Some(character) => {
+                out.push(character);
+                rest = ahead;
+            }
+            None => out.push(c),
+        }
+    }
+    out
+}
+
+/// The ASCII character that hexadecimal digits stand for. Secrets are made of nothing else (RFC 6749 appendix A).
+fn code_unit(digits: &mut core::str::Chars<'_>, count: usize) -> Option<char> {
+    let mut code = 0;
+    for _ in 0..count {
+        code = code * 16 + digits.next()?.to_digit(16)?;
+    }
+    char::from_u32(code).filter(char::is_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Secret, Secrets};
+
+    const TOKEN: &str = "s3cr3t-t0k3n+of/enough=length";
+
+    fn secrets() -> Secrets {
+        Secrets::new(&[Secret::new(TOKEN), Secret::new("short")])
+    }
+
+    #[test]
+    fn a_text_with_a_secret_is_left_out_however_it_is_encoded() {
+        let spelled = |write: fn(u8) -> String| TOKEN.bytes().map(write).collect::<Vec<_>>().concat();
+        let percent = spelled(|byte| format!("%{byte:02x}"));
+        let escaped = spelled(|byte| format!("\\u{byte:04X}"));
+        let rows = [
+            ("as it is", TOKEN.into()),
+            ("inside other text", format!("the token {TOKEN} is wrong")),
+            ("percent-encoded where it must be", TOKEN.replace('+', "%2B").replace('/', "%2f").replace('=', "%3D")),
+            ("percent-encoded as a whole", percent.clone()),
+            ("percent-encoded twice", percent.replace('%', "%25")),
+            ("escaped as in JSON", TOKEN.replace('/', "\\/")),
+            ("escaped as a whole", escaped.clone()),
+            ("escaped, then percent-encoded", escaped.replace('\\', "%5c")),
+            ("encoded more often than is looked through", "%2525252525252525252541".into()),
+        ];
+        for (label, text) in rows {
+            assert!(secrets().quote(&text).is_left_out(), "{label}: {text}");
+            assert_eq!(secrets().quote(&text).as_str(), "", "{label}");
+        }
+        for text in ["", "short", "the token is wrong", "100 % of \\users, \\u00", "%zz%2", TOKEN.get(1..).unwrap()] {
+            assert_eq!(secrets().quote(text).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_short_and_without_control_characters() {
+        let text = secrets().quote(&"é\u{1b}[31m\u{202e}\n".repeat(100_000));
+        assert_eq!(text.as_str().chars().count(), 1000);
+        assert!(text.as_str().starts_with("é[31mé"));
+        assert_eq!(secrets().quote(&"🗝".repeat(1000)).as_str(), "🗝".repeat(500), "as JavaScript counts");
+    }
+
+    #[test]
+    fn claims_that_hold_a_secret_are_left_out() {
+        let claims = format!(r#"{{"sub":"alice","a":"{TOKEN}","b":{{"c":["x {TOKEN} y"]}},"{TOKEN}":1,"n":1.50}}"#);
+        assert_eq!(secrets().cleared(&claims), r#"{"sub":"alice","n":1.50}"#);
+        let honest = r#"{ "sub" : "alice" }"#;
+        assert_eq!(secrets().cleared(honest), honest);
+    }
+}

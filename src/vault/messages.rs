@@ -1,0 +1,349 @@
+//! The messages of a vault: of its ports, and of other vaults. Each is one JSON object with `op`, and gives a text.
+//!
+//! Whatever a port says, it acts on the one client of its own. `docs/security.md` lists what each message can bring about.
+
+use core::cell::RefCell;
+use core::future::Future;
+use std::sync::Arc;
+
+use super::{Kept, News, Vault};
+use crate::client::host::Host;
+use crate::client::{Client, Completion};
+use crate::protocol::authorization_request::{AuthorizationRequest, SignIn};
+use crate::protocol::authorization_response::RedirectPage;
+use crate::protocol::error::Error;
+use crate::protocol::json::{Value, write_integer, write_member};
+use crate::protocol::secret::Secret;
+
+/// What a vault asks of the worker that it lives in, besides what each client asks of its [`Host`].
+pub trait Worker: Host + Clone {
+    /// The same place, for one client of the vault.
+    #[must_use]
+    fn for_client(&self, client: u32) -> Self;
+
+    /// Sends the app's own request of a call with the token attached, and gives its status. The response is the page's.
+    ///
+    /// The outcome is [`Error::Cancelled`] if the app aborted it, [`Error::Network`] if there is no response.
+    fn forward(&self, call: u32, url: &str, authorization: &Secret) -> impl Future<Output = Result<i32, Arc<Error>>>;
+
+    /// Asks the API of a call ahead of the token, without a token.
+    fn ask_ahead(&self, call: u32);
+
+    /// Tells the other vaults of the origin.
+    fn tell(&self, news: &str);
+}
+
+/// What a message gives: a text, empty for nothing.
+pub type Outcome = Result<String, Arc<Error>>;
+
+/// The word for what is so; the word for what is not is empty.
+const YES: &str = "yes";
+
+/// Sign-in options that have a name of ours, and their registered spelling.
+const OPTIONS: [(&str, &str); 8] = [
+    ("acrValues", "acr_values"),
+    ("claims", "claims"),
+    ("claimsLocales", "claims_locales"),
+    ("display", "display"),
+    ("loginHint", "login_hint"),
+    ("maxAge", "max_age"),
+    ("prompt", "prompt"),
+    ("uiLocales", "ui_locales"),
+];
+
+/// One message, read.
+struct Message<'a>(Value<'a>);
+
+impl Message<'_> {
+    fn given(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.given(name).unwrap_or_default()
+    }
+
+    fn says(&self, name: &str) -> bool {
+        self.0.get(name) == Some(&Value::Bool(true))
+    }
+
+    fn others(&self) -> RedirectPage {
+        if self.says("shared") { RedirectPage::Shared } else { RedirectPage::OfOneProvider }
+    }
+}
+
+/// Does what a message says. `call` is its number, by which the worker knows the app's own request of a `fetch`.
+///
+/// The operations share one function, and so the code of its states: each in one of its own costs 2 KB more.
+///
+/// # Errors
+///
+/// Those of the operation.
+pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32, message: &str) -> Outcome {
+    let message = Message(Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?);
+    let number = message.0.get("port").and_then(Value::as_integer);
+    let port = number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
+    let operation = message.text("op");
+    match operation {
+        "configure" => {
+            let make = |number| worker.for_client(number);
+            vault.borrow_mut().configure(port, message.text("options"), make)?;
+            return Ok(String::new());
+        }
+        "leave" => {
+            vault.borrow_mut().leave(port);
+            return Ok(String::new());
+        }
+        "heard" => {
+            heard(vault, &message);
+            return Ok(String::new());
+        }
+        _ => {}
+    }
+    let client = vault.borrow().client(port)?;
+    match operation {
+        "prepare" => client.prepare().await?,
+        "begin" => {
+            let params = &read_options(message.0.get("options"))?;
+            let (redirect_uri, scope) = (message.text("redirectUri"), message.text("scope"));
+            let (return_to, in_window) = (message.text("returnTo"), message.says("inWindow"));
+            let shared = message.says("shared");
+            let sign_in = SignIn { redirect_uri, scope, return_to, params, in_window, shared };
+            let request = client.begin(sign_in).await?;
+            let begun = begun(&request, in_window);
+            vault.borrow_mut().keep(port, *request.transaction, worker.now());
+            return Ok(begun);
+        }
+        "abandon" => drop(vault.borrow_mut().abandon(port, message.text("state"))),
+        // Gives `{ returnTo }` or `{ returnTo, declined }`; `{}` if there was nothing to complete.
+        "complete" => {
+            let kept = vault.borrow_mut().take(port, message.text("state"), message.given("record"), worker.now());
+            let transaction = match kept {
+                Kept::Spent => return Ok(object(&[])),
+                Kept::Nothing => None,
+                Kept::Transaction(transaction) => Some(transaction),
+            };
+            let before = client.subject();
+            let was_signed_in = client.is_signed_in();
+            let (address, pending) = (message.text("address"), message.says("pending"));
+            return Ok(match client.complete(address, transaction, pending, message.others()).await? {
+                Completion::Ignored => object(&[]),
+                Completion::Declined(path) => object(&[("returnTo", &path), ("declined", YES)]),
+                Completion::ReturnTo(path) => {
+                    signed_in(vault, worker, &client, was_signed_in, before.as_deref());
+                    object(&[("returnTo", &path)])
+                }
+            });
+        }
+        "session" => {
+            client.completed().await;
+            return Ok(client.session().unwrap_or_default());
+        }
+        "refresh" => {
+            client.refresh().await?;
+            return Ok(client.session().unwrap_or_default());
+        }
+        "userinfo" => return client.userinfo(message.given("sub")).await,
+        "accessToken" => {
+            client.completed().await;
+            return client.access_token().await;
+        }
+        // Sends the app's request of this call. An API that refuses the token gets it again with another one, unless it can
+        // be sent only `once`.
+        "fetch" => {
+            let url = message.text("url");
+            if client.is_completing() && client.is_warm(url) {
+                worker.ask_ahead(call);
+            }
+            client.completed().await;
+            let pass = client.admit(url, message.says("credentials")).await?;
+            let status = worker.forward(call, url, &pass.authorization).await?;
+            if status == 401
+                && client.refused(&pass)
+                && !message.says("once")
+                && let Some(pass) = client.admit_again(pass).await?
+            {
+                worker.forward(call, url, &pass.authorization).await?;
+            }
+        }
+        // Gives the address at which the provider ends its own session, if it has one and the page may go there.
+        "end" => {
+            let return_to = message.given("returnTo");
+            client.check_return(return_to)?;
+            vault.borrow_mut().abandon_all(port);
+            let subject = client.subject();
+            let session = client.forget();
+            ended(vault, worker, &client, subject.as_deref());
+            return Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default());
+        }
+        "frontChannel" => return Ok(front_channel(vault, worker, message.text("query"))),
+        _ => return Err(Error::unexpected("no such operation")),
+    }
+    Ok(String::new())
+}
+
+/// Gives `{ url, state, record }`, without the record for a sign-in in another window: that one never leaves the vault.
+fn begun(request: &AuthorizationRequest, in_window: bool) -> String {
+    let AuthorizationRequest { url, transaction } = request;
+    let mut begun = String::from("{");
+    write_member(&mut begun, "url", url);
+    write_member(&mut begun, "state", transaction.state.expose());
+    if !in_window {
+        write_member(&mut begun, "record", &transaction.to_record());
+    }
+    begun.push('}');
+    begun
+}
+
+/// A client has a user now: ends the sessions of the user who was there before, and tells the other vaults.
+fn signed_in<W: Worker>(
+    vault: &RefCell<Vault<W>>,
+    worker: &W,
+    client: &Client<W>,
+    was_signed_in: bool,
+    before: Option<&str>,
+) {
+    let after = client.subject();
+    if was_signed_in && before != after.as_deref() {
+        ended(vault, worker, client, before);
+    }
+    if let Some(sub) = &after {
+        let config = client.config();
+        worker.tell(&object(&[
+            ("news", "signedIn"),
+            ("provider", config.provider()),
+            ("clientId", &config.client_id),
+            ("account", &config.account),
+            ("sub", sub),
+        ]));
+    }
+}
+
+/// Ends the sessions of a user with the other clients of the same registration, here and in other vaults.
+fn ended<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, client: &Client<W>, sub: Option<&str>) {
+    let config = client.config();
+    let (provider, client_id) = (config.provider(), config.client_id.as_str());
+    end_others(vault, Some(client), &News::Ended { provider, client_id, sub });
+    let mut news = vec![("news", "ended"), ("provider", provider), ("clientId", client_id)];
+    news.extend(sub.map(|sub| ("sub", sub)));
+    worker.tell(&object(&news));
+}
+
+/// Ends the session that the provider names (Front-Channel Logout §2), and the others of its user. Gives whether there was
+/// one.
+fn front_channel<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, query: &str) -> String {
+    let named = vault.borrow().clients().into_iter().find(|client| client.is_named_by(query));
+    let Some(client) = named else { return String::new() };
+    let subject = client.subject();
+    client.end_unheard();
+    ended(vault, worker, &client, subject.as_deref());
+    YES.into()
+}
+
+/// Does what another vault's news mean here.
+fn heard<W: Worker>(vault: &RefCell<Vault<W>>, message: &Message<'_>) {
+    let (provider, client_id) = (message.text("provider"), message.text("clientId"));
+    let news = match message.text("news") {
+        "ended" => News::Ended { provider, client_id, sub: message.given("sub") },
+        "signedIn" => {
+            let (account, sub) = (message.text("account"), message.text("sub"));
+            News::SignedIn { provider, client_id, account, sub }
+        }
+        _ => return,
+    };
+    end_others(vault, None, &news);
+}
+
+/// Ends the sessions that are over by these news, but for that of the client which brought them.
+fn end_others<W: Worker>(vault: &RefCell<Vault<W>>, from: Option<&Client<W>>, news: &News<'_>) {
+    // No borrow is held while sessions end: their pages are told, and the host asks the vault which these are.
+    let clients = vault.borrow().clients();
+    for client in clients.iter().filter(|client| from.is_none_or(|from| !client.is_same(from))) {
+        if news.end(client) {
+            client.end_unheard();
+        }
+    }
+}
+
+/// The options of a sign-in in their registered spelling: `loginHint` is `login_hint`, a list has spaces between.
+fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>, Arc<Error>> {
+    let Some(Value::Object(members)) = options else { return Err(Error::config("options", "not an object")) };
+    let params = options.and_then(|options| options.get("params"));
+    let mut read: Vec<(String, String)> = Vec::new();
+    for (name, value) in members.iter().filter(|(name, value)| *name != "params" && *value != Value::Null) {
+        let Some((_, registered)) = OPTIONS.iter().find(|(known, _)| known == name) else {
+            return Err(Error::config(name, "not an option of a sign-in; index.d.ts lists them"));
+        };
+        if params.is_some_and(|params| params.get(registered).is_some()) {
+            return Err(Error::config(name, "given as an option and in `params`"));
+        }
+        let mut spelling = String::new();
+        spell(&mut spelling, value);
+        read.push(((*registered).into(), spelling));
+    }
+    match params {
+        None => {}
+        Some(Value::Object(params)) => {
+            for (name, value) in params {
+                read.push((String::from(&**name), value.as_str().ok_or_else(not_strings)?.into()));
+            }
+        }
+        Some(_) => return Err(not_strings()),
+    }
+    Ok(read)
+}
+
+#[cold]
+fn not_strings() -> Arc<Error> {
+    Error::config("params", "not an object of strings")
+}
+
+/// Writes the value of an option as a parameter.
+fn spell(out: &mut String, value: &Value<'_>) {
+    match value {
+        Value::String(text) => out.push_str(text),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                out.push_str(if index > 0 { " " } else { "" });
+                spell(out, item);
+            }
+        }
+        other => other.write(out),
+    }
+}
+
+fn object(members: &[(&str, &str)]) -> String {
+    let mut json = String::from("{");
+    for (name, value) in members {
+        write_member(&mut json, name, value);
+    }
+    json.push('}');
+    json
+}
+
+/// An error as `pkg/errors.js` makes it again on the other side.
+#[cold]
+pub fn to_json(error: &Error) -> String {
+    let mut json = String::from("{");
+    write_member(&mut json, "code", error.code());
+    write_member(&mut json, "fault", error.fault().as_str());
+    write_member(&mut json, "message", &error.message());
+    write_member(&mut json, "hint", error.hint());
+    json.push_str(if error.is_retryable() { ",\"retryable\":true" } else { ",\"retryable\":false" });
+    if let Some(seconds) = error.retry_after() {
+        json.push_str(",\"retryAfter\":");
+        write_integer(&mut json, i64::from(seconds));
+    }
+    if let Some(said) = error.oauth() {
+        json.push_str(",\"oauth\":{");
+        write_member(&mut json, "error", said.error.as_str());
+        for (name, value) in [("error_description", &said.error_description), ("error_uri", &said.error_uri)] {
+            if let Some(value) = value.as_ref().filter(|value| !value.is_left_out()) {
+                write_member(&mut json, name, value.as_str());
+            }
+        }
+        json.push('}');
+    }
+    json.push('}');
+    json
+}

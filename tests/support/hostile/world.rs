@@ -1,0 +1,473 @@
+//! Everything between clients and their providers: a wire on which a request waits until it is delivered, one clock for
+//! all, and workers, each with a vault that pages speak to over ports.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::VecDeque;
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use valet_key::client::Client;
+use valet_key::client::host::Host;
+use valet_key::protocol::error::Error;
+use valet_key::protocol::form;
+use valet_key::protocol::http::HttpRequest;
+use valet_key::protocol::json::{Value, write_string};
+use valet_key::protocol::jwt::{Signature, Verification};
+use valet_key::protocol::secret::Secret;
+use valet_key::protocol::session::Change;
+use valet_key::protocol::time::Now;
+use valet_key::vault::Vault;
+use valet_key::vault::messages::{self, Outcome, Worker};
+
+use super::provider::{Answer, Place, Provider};
+use crate::support::{self, at, options, signing};
+
+/// What the clients of a test share.
+pub(crate) struct World {
+    /// The provider of the honest app.
+    pub(crate) provider: Provider,
+    /// Those of other apps.
+    pub(crate) others: Vec<Provider>,
+    /// What waits to be delivered, the oldest first.
+    pub(crate) wire: VecDeque<(Sending, Slot)>,
+    /// Every request of a client to a provider, delivered or not.
+    pub(crate) sent: Vec<Sending>,
+    /// What an app was told, in order.
+    pub(crate) changes: Vec<Change>,
+    /// What pages were told of a change, as they get it.
+    pub(crate) pages: Vec<(Sender, String)>,
+    /// What vaults told each other.
+    pub(crate) told: Vec<String>,
+    /// The app's requests that reached the API.
+    pub(crate) calls: Vec<ApiCall>,
+    /// Calls whose API was asked ahead of the token.
+    pub(crate) asked_ahead: Vec<u32>,
+    /// What the API says to the next calls; 200 after that.
+    pub(crate) statuses: VecDeque<i32>,
+    /// Every client that a vault made.
+    pub(crate) made: Vec<Sender>,
+    seconds: i64,
+    drawn: u32,
+    vaults: Vec<Weak<RefCell<Vault<Here>>>>,
+}
+
+/// Who sent something, or who is told something: a worker, and a number of a client or a port there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sender {
+    pub(crate) worker: usize,
+    pub(crate) number: u32,
+}
+
+/// A request to a provider.
+#[derive(Clone, Debug)]
+pub(crate) struct Sending {
+    /// The client.
+    pub(crate) from: Sender,
+    pub(crate) request: HttpRequest,
+    pub(crate) timeout: u32,
+}
+
+/// A request to an API.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiCall {
+    pub(crate) call: u32,
+    pub(crate) url: String,
+    pub(crate) authorization: String,
+}
+
+/// Where the response to one request goes.
+pub(crate) type Slot = Rc<RefCell<Option<Answer>>>;
+
+pub(crate) type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// One place of the world: a page without a vault, a worker, or one client of its vault.
+#[derive(Clone)]
+pub(crate) struct Here {
+    world: Rc<RefCell<World>>,
+    from: Sender,
+}
+
+pub(crate) struct Sent(Slot);
+
+impl Future for Sent {
+    type Output = Answer;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Answer> {
+        self.0.borrow_mut().take().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Host for Here {
+    type Answer = Sent;
+
+    fn send(&self, request: HttpRequest, timeout: u32) -> Sent {
+        let (sending, slot) = (Sending { from: self.from, request, timeout }, Slot::default());
+        let mut world = self.world();
+        world.sent.push(sending.clone());
+        world.wire.push_back((sending, slot.clone()));
+        Sent(slot)
+    }
+
+    async fn verify(&self, question: Verification<'_>) -> (Signature, Vec<u8>) {
+        signing::check(&question)
+    }
+
+    fn now(&self) -> Now {
+        at(self.world().seconds)
+    }
+
+    fn origin(&self) -> String {
+        support::ORIGIN.into()
+    }
+
+    /// As the worker of the package does it: the vault says which pages are told.
+    fn changed(&self, change: Change, session: Option<String>) {
+        let vault = self.world().vaults.get(self.from.worker).and_then(Weak::upgrade);
+        let ports = vault.map(|vault| vault.borrow().ports_of(self.from.number)).unwrap_or_default();
+        let mut world = self.world();
+        world.changes.push(change);
+        let text = format!(r#"{{"session":{},"reason":"{}"}}"#, session.as_deref().unwrap_or("null"), change.as_str());
+        let told = ports.into_iter().map(|number| (Sender { number, ..self.from }, text.clone()));
+        world.pages.extend(told);
+    }
+
+    fn entropy(&self) -> Result<[u8; 32], Arc<Error>> {
+        let mut world = self.world();
+        world.drawn += 1;
+        let drawn = world.drawn.wrapping_mul(0x9e37_79b9).to_be_bytes();
+        Ok(std::array::from_fn(|at| drawn[at % 4] ^ u8::try_from(at).unwrap_or_default()))
+    }
+}
+
+impl Worker for Here {
+    fn for_client(&self, client: u32) -> Self {
+        let from = Sender { number: client, ..self.from };
+        self.world().made.push(from);
+        Self { world: self.world.clone(), from }
+    }
+
+    fn forward(&self, call: u32, url: &str, authorization: &Secret) -> impl Future<Output = Result<i32, Arc<Error>>> {
+        let mut world = self.world();
+        world.calls.push(ApiCall { call, url: url.into(), authorization: authorization.expose().into() });
+        ready(Ok(world.statuses.pop_front().unwrap_or(200)))
+    }
+
+    fn ask_ahead(&self, call: u32) {
+        self.world().asked_ahead.push(call);
+    }
+
+    fn tell(&self, news: &str) {
+        self.world().told.push(news.into());
+    }
+}
+
+impl Here {
+    pub(crate) fn new() -> Self {
+        let world = World {
+            provider: Provider::perfect("https://as.test"),
+            others: Vec::new(),
+            wire: VecDeque::new(),
+            sent: Vec::new(),
+            changes: Vec::new(),
+            pages: Vec::new(),
+            told: Vec::new(),
+            calls: Vec::new(),
+            asked_ahead: Vec::new(),
+            statuses: VecDeque::new(),
+            made: Vec::new(),
+            seconds: 0,
+            drawn: 0,
+            vaults: Vec::new(),
+        };
+        Self { world: Rc::new(RefCell::new(world)), from: Sender { worker: usize::MAX, number: 0 } }
+    }
+
+    pub(crate) fn world(&self) -> RefMut<'_, World> {
+        self.world.borrow_mut()
+    }
+
+    pub(crate) fn client(&self) -> Client<Self> {
+        Client::with_host(self.clone(), &options("")).expect("the honest app's options")
+    }
+
+    /// Lets time pass for everyone.
+    pub(crate) fn wait(&self, seconds: i64) {
+        let mut world = self.world();
+        world.seconds += seconds;
+        let now = world.seconds;
+        world.provider.now = now;
+        world.others.iter_mut().for_each(|provider| provider.now = now);
+    }
+
+    /// Lets the provider answer what was sent first.
+    pub(crate) fn deliver(&self) {
+        let mut world = self.world();
+        let (sending, slot) =
+            world.wire.pop_front().expect("a future waits for a response to a request that was not sent");
+        let answer = world.honest_answer(&sending.request);
+        *slot.borrow_mut() = Some(answer);
+    }
+
+    /// Lets the providers answer everything, also what no caller waits for.
+    pub(crate) fn deliver_all(&self) {
+        while !self.world().wire.is_empty() {
+            self.deliver();
+        }
+    }
+
+    /// The last change since this was asked before.
+    pub(crate) fn take_change(&self) -> Option<Change> {
+        self.world().changes.drain(..).next_back()
+    }
+
+    pub(crate) fn on_the_wire(&self) -> Vec<String> {
+        self.world().wire.iter().map(|(sending, _)| sending.request.url.clone()).collect()
+    }
+
+    /// Every address that was asked since this was asked before.
+    pub(crate) fn take_sent(&self) -> Vec<String> {
+        self.world().sent.drain(..).map(|sending| sending.request.url).collect()
+    }
+
+    pub(crate) fn asked(&self, place: Place) -> usize {
+        self.world().provider.count(place)
+    }
+
+    /// Runs to the end, with one answer after the other.
+    pub(crate) fn finish<T>(&self, future: impl Future<Output = T>) -> T {
+        self.finish_all(vec![Box::pin(future)]).remove(0)
+    }
+
+    pub(crate) fn finish_all<T>(&self, mut futures: Vec<Waiting<'_, T>>) -> Vec<T> {
+        let mut outcomes: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+        loop {
+            // Twice, since one may have rung for another that was polled before it.
+            for _ in 0..2 {
+                for (future, outcome) in futures.iter_mut().zip(&mut outcomes) {
+                    if outcome.is_none()
+                        && let Poll::Ready(value) = poll(future)
+                    {
+                        *outcome = Some(value);
+                    }
+                }
+            }
+            if outcomes.iter().all(Option::is_some) {
+                return outcomes.into_iter().flatten().collect();
+            }
+            self.deliver();
+        }
+    }
+
+    /// The address that a user comes back to.
+    pub(crate) fn way_back(&self, url: &str) -> String {
+        let query = self.world().provider_at(url).expect("a provider's address").authorize(url);
+        let (_, asked) = url.split_once('?').expect("a query");
+        let asked = form::parse(asked).expect("a form");
+        let (_, page) = asked.iter().find(|(name, _)| name == "redirect_uri").expect("a redirect page");
+        let separator = if page.contains('?') { '&' } else { '?' };
+        format!("{page}{separator}{query}")
+    }
+}
+
+impl World {
+    /// The provider that an address belongs to.
+    pub(crate) fn provider_at(&mut self, url: &str) -> Option<&mut Provider> {
+        let is_there =
+            |provider: &&mut Provider| url.strip_prefix(&provider.issuer).is_some_and(|rest| rest.starts_with('/'));
+        [&mut self.provider].into_iter().chain(&mut self.others).find(is_there)
+    }
+
+    /// What the provider says to a request; an unknown address does not answer.
+    pub(crate) fn honest_answer(&mut self, request: &HttpRequest) -> Answer {
+        match self.provider_at(&request.url) {
+            Some(provider) => provider.answer(request),
+            None => Err(Error::Network { url: request.url.clone() }.into()),
+        }
+    }
+}
+
+pub(crate) fn poll<T>(future: &mut Waiting<'_, T>) -> Poll<T> {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A text as JSON.
+pub(crate) fn string(text: &str) -> String {
+    let mut json = String::new();
+    write_string(&mut json, text);
+    json
+}
+
+/// A member of an object in JSON, if it is there and holds text.
+pub(crate) fn member(json: &str, name: &str) -> Option<String> {
+    Value::parse(json).ok()?.get(name)?.as_str().map(str::to_owned)
+}
+
+/// A worker that the pages of an origin share.
+pub(crate) struct SharedWorker {
+    pub(crate) here: Here,
+    pub(crate) vault: Rc<RefCell<Vault<Here>>>,
+    calls: Rc<Cell<u32>>,
+}
+
+impl SharedWorker {
+    pub(crate) fn new() -> Self {
+        Self::in_world_of(&Here::new())
+    }
+
+    /// Another worker of the same browser.
+    pub(crate) fn beside(other: &Self) -> Self {
+        Self { calls: other.calls.clone(), ..Self::in_world_of(&other.here) }
+    }
+
+    fn in_world_of(here: &Here) -> Self {
+        let vault = Rc::default();
+        let mut world = here.world();
+        let from = Sender { worker: world.vaults.len(), number: 0 };
+        world.vaults.push(Rc::downgrade(&vault));
+        Self { here: Here { world: here.world.clone(), from }, vault, calls: Rc::default() }
+    }
+
+    pub(crate) fn port(&self, number: u32) -> Port<'_> {
+        Port { worker: self, number }
+    }
+
+    /// A port whose page has given these options.
+    pub(crate) fn page(&self, number: u32, options: &str) -> Port<'_> {
+        let port = self.port(number);
+        port.configure(options).unwrap_or_else(|error| panic!("{options}: {error}"));
+        port
+    }
+
+    /// Hands a message to the vault, as the worker of the package does. It runs when it is polled.
+    pub(crate) fn start(&self, message: String) -> Waiting<'static, Outcome> {
+        self.calls.set(self.calls.get() + 1);
+        let (vault, here, call) = (self.vault.clone(), self.here.clone(), self.calls.get());
+        Box::pin(async move { messages::perform(&vault, &here, call, &message).await })
+    }
+
+    /// The number of the last message that was handed over.
+    pub(crate) fn last_call(&self) -> u32 {
+        self.calls.get()
+    }
+
+    pub(crate) fn say(&self, message: String) -> Outcome {
+        self.here.finish(self.start(message))
+    }
+
+    /// Takes what another vault, or a page, has put on the channel of the vaults.
+    pub(crate) fn hear(&self, news: &str) -> Outcome {
+        let members = news.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+        let comma = if members.is_empty() { "" } else { "," };
+        self.say(format!(r#"{{{members}{comma}"op":"heard"}}"#))
+    }
+
+    /// What this vault told the others since this was asked before.
+    pub(crate) fn take_told(&self) -> Vec<String> {
+        self.here.world().told.drain(..).collect()
+    }
+}
+
+/// A page's end of the way to a vault.
+#[derive(Clone, Copy)]
+pub(crate) struct Port<'a> {
+    pub(crate) worker: &'a SharedWorker,
+    pub(crate) number: u32,
+}
+
+/// Where the response to a sign-in is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Redirect,
+    Window,
+}
+
+/// A sign-in under way, as the page knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Begun {
+    pub(crate) url: String,
+    pub(crate) state: String,
+    pub(crate) record: Option<String>,
+}
+
+impl Begun {
+    pub(crate) fn read(outcome: &str) -> Self {
+        let get = |name| member(outcome, name);
+        let (url, state) = (get("url").expect("an address"), get("state").expect("a state"));
+        Self { url, state, record: get("record") }
+    }
+}
+
+impl Port<'_> {
+    /// Hands a message with further members over.
+    pub(crate) fn start(&self, op: &str, members: &str) -> Waiting<'static, Outcome> {
+        let comma = if members.is_empty() { "" } else { "," };
+        self.worker.start(format!(r#"{{{members}{comma}"op":"{op}","port":{}}}"#, self.number))
+    }
+
+    pub(crate) fn say(&self, op: &str, members: &str) -> Outcome {
+        self.worker.here.finish(self.start(op, members))
+    }
+
+    pub(crate) fn configure(&self, options: &str) -> Outcome {
+        self.say("configure", &format!(r#""options":{}"#, string(options)))
+    }
+
+    pub(crate) fn begin(&self, mode: Mode) -> Begun {
+        Begun::read(&self.begin_with(mode, "{}").expect("a request"))
+    }
+
+    /// Begins a sign-in with options of its own, as JSON.
+    pub(crate) fn begin_with(&self, mode: Mode, options: &str) -> Outcome {
+        let in_window = mode == Mode::Window;
+        self.say(
+            "begin",
+            &format!(
+                r#""redirectUri":"https://app.test/cb","scope":"read","returnTo":"/here?x=1#y","options":{options},"inWindow":{in_window},"shared":false"#
+            ),
+        )
+    }
+
+    pub(crate) fn start_complete(&self, address: &str, state: &str, record: Option<&str>) -> Waiting<'static, Outcome> {
+        let record = record.map_or(String::new(), |record| format!(r#""record":{},"#, string(record)));
+        let (address, state) = (string(address), string(state));
+        self.start(
+            "complete",
+            &format!(r#""address":{address},"state":{state},{record}"pending":false,"shared":false"#),
+        )
+    }
+
+    pub(crate) fn complete(&self, address: &str, state: &str, record: Option<&str>) -> Outcome {
+        self.worker.here.finish(self.start_complete(address, state, record))
+    }
+
+    /// Signs in in a window.
+    pub(crate) fn sign_in(&self) {
+        let begun = self.begin(Mode::Window);
+        let address = self.worker.here.way_back(&begun.url);
+        let outcome = self.complete(&address, &begun.state, None);
+        assert_eq!(outcome.as_deref(), Ok(r#"{"returnTo":"/here?x=1#y"}"#));
+    }
+
+    /// Signs in as a user of the client's provider.
+    pub(crate) fn sign_in_as(&self, user: &'static str) {
+        self.worker.here.world().provider.user = user;
+        self.sign_in();
+        assert_eq!(self.user().as_deref(), Some(user));
+    }
+
+    /// What the page may know of the session; empty without one.
+    pub(crate) fn session(&self) -> String {
+        self.say("session", "").expect("a view")
+    }
+
+    pub(crate) fn is_signed_in(&self) -> bool {
+        !self.session().is_empty()
+    }
+
+    pub(crate) fn user(&self) -> Option<String> {
+        member(&self.session(), "sub")
+    }
+}
