@@ -161,9 +161,9 @@ impl<H: Host> Vault<H> {
         self.clients.iter_mut().find(|tenant| tenant.number == number)
     }
 
-    /// Keeps a transaction that a port's client began.
-    pub fn keep(&mut self, port: u32, transaction: Transaction, now: Now) {
-        let Some(tenant) = self.tenant(port) else { return };
+    /// Keeps a transaction that a client began. Its port can be gone by now, or have another client.
+    pub fn keep(&mut self, client: &Client<H>, transaction: Transaction, now: Now) {
+        let Some(tenant) = self.clients.iter_mut().find(|tenant| tenant.client.is_same(client)) else { return };
         tenant.transactions.retain(|kept| !kept.is_expired(now));
         if tenant.transactions.len() == MAX_TRANSACTIONS {
             tenant.transactions.remove(0);

@@ -178,6 +178,8 @@ fn scope_is_what_was_asked_for() {
     for (openid, asked, expected) in [
         (true, "", "openid"),
         (true, "read  openid read", "openid read"),
+        (true, "write read write openid  read b a b ", "openid write read b a"),
+        (false, " openid a openid aa a", "openid a aa"),
         (false, "", ""),
         (false, "read write", "read write"),
     ] {

@@ -106,7 +106,7 @@ impl<H: Host> Client<H> {
         }
         let mut claims = String::from(userinfo::text(&response)?);
         if config.userinfo == Userinfo::Signed {
-            let token = self.verify(&claims, "", Algorithms::ALL, &metadata, None).await;
+            let token = self.verify(&claims, "", Algorithms::ALL, &metadata, None, &response.secrets).await;
             claims = token.map_err(userinfo::of_userinfo)?.claims;
         }
         userinfo::check(&claims, expected, &metadata, config)?;

@@ -78,6 +78,12 @@ impl<H: Host> Exchange<H> {
         let Self { response, secrets } = self;
         response.await.map(|response| HttpResponse { secrets, ..response })
     }
+
+    /// The response where it is part of another exchange, whose secrets it must not tell either.
+    async fn response_beside(mut self, secrets: &Secrets) -> Result<HttpResponse, Arc<Error>> {
+        self.secrets.join(secrets.clone());
+        self.response().await
+    }
 }
 
 impl<H: Host> Client<H> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::error::Error;
 use super::foreign::Secrets;
 use super::json::Value;
-use super::list::{cut, items};
+use super::list::{cut, items, repetitions};
 use super::metadata::ServerMetadata;
 use super::resource::ApiList;
 use super::url::{Loopback, Url};
@@ -243,14 +243,17 @@ pub(super) fn scope(asked: &str, openid: bool) -> Result<String, Arc<Error>> {
 
 /// A scope as the set that it is, in the order of its text, after what is in the set already.
 pub(super) fn scope_set(first: &str, rest: &str) -> String {
-    let mut scope = String::from(first);
-    for token in items(rest, b' ') {
-        if !token.is_empty() && !items(&scope, b' ').any(|earlier| earlier == token) {
-            if !scope.is_empty() {
-                scope.push(' ');
-            }
-            scope.push_str(token);
+    let all = [first, " ", rest].concat();
+    let words: Vec<&str> = items(&all, b' ').filter(|word| !word.is_empty()).collect();
+    let mut scope = String::new();
+    for (word, is_repetition) in words.iter().zip(repetitions(&words)) {
+        if is_repetition {
+            continue;
         }
+        if !scope.is_empty() {
+            scope.push(' ');
+        }
+        scope.push_str(word);
     }
     scope
 }

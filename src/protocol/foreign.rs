@@ -79,12 +79,14 @@ impl Secrets {
     /// Makes a text of a server fit to be shown: at most 1,000 characters, without control characters, and left out
     /// if it holds a secret.
     pub fn quote(&self, text: &str) -> ForeignText {
-        if self.are_in(text) {
+        // What is left out can stand inside of a secret, so it goes first.
+        let text: String = text.chars().filter(|c| !is_hidden(*c)).collect();
+        if self.are_in(&text) {
             return ForeignText(None);
         }
         let mut shown = String::new();
         let mut length = 0;
-        for c in text.chars().filter(|c| !is_hidden(*c)) {
+        for c in text.chars() {
             length += c.len_utf16();
             if length > MAX_TEXT {
                 break;
@@ -211,6 +213,7 @@ mod tests {
             ("escaped as in JSON", TOKEN.replace('/', "\\/")),
             ("escaped as a whole", escaped.clone()),
             ("escaped, then percent-encoded", escaped.replace('\\', "%5c")),
+            ("between control characters", TOKEN.replace('t', "t\u{7}")),
             ("encoded more often than is looked through", "%2525252525252525252541".into()),
         ];
         for (label, text) in rows {

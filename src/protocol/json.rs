@@ -5,11 +5,16 @@
 
 use std::borrow::Cow;
 
+use super::list::repetitions;
+
 /// Deeper than any answer of an honest server, far from the end of the stack.
 const MAX_DEPTH: usize = 32;
 
-/// More members than any honest object has; bounds the search for repeated ones.
+/// More members than any honest object has.
 const MAX_MEMBERS: usize = 16_384;
+
+/// Members that are compared with each other as they come. If there are more, they are sorted at the end.
+const FEW_MEMBERS: usize = 32;
 
 /// What is wrong with a text that should be JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,7 +263,7 @@ impl<'a> Reader<'a> {
                 return Err(Flaw::Syntax);
             }
             let name = self.string()?;
-            if members.iter().any(|(earlier, _)| *earlier == name) {
+            if members.len() < FEW_MEMBERS && members.iter().any(|(earlier, _)| *earlier == name) {
                 return Err(Flaw::Repeated);
             }
             if members.len() == MAX_MEMBERS {
@@ -273,10 +278,17 @@ impl<'a> Reader<'a> {
             self.white_space();
             match self.take() {
                 Some(b',') => {}
-                Some(b'}') => return Ok(Value::Object(members)),
+                Some(b'}') => break,
                 _ => return Err(Flaw::Syntax),
             }
         }
+        if members.len() > FEW_MEMBERS {
+            let names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
+            if repetitions(&names).contains(&true) {
+                return Err(Flaw::Repeated);
+            }
+        }
+        Ok(Value::Object(members))
     }
 
     fn array(&mut self, depth: usize) -> Result<Value<'a>, Flaw> {

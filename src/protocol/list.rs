@@ -19,9 +19,29 @@ pub(crate) fn items(list: &str, separator: u8) -> impl Iterator<Item = &str> {
     })
 }
 
+/// For each item, whether an earlier one is equal. The items are sorted for that: comparing each with all before it would
+/// cost the square of a length that a server chooses.
+pub(crate) fn repetitions<T: Ord + Copy>(items: &[T]) -> Vec<bool> {
+    let mut sorted: Vec<(T, usize)> = items.iter().copied().zip(0..).collect();
+    sorted.sort_unstable();
+    let mut repetitions = vec![false; items.len()];
+    for pair in sorted.windows(2) {
+        if let [(earlier, _), (item, place)] = pair
+            && earlier == item
+            && let Some(repetition) = repetitions.get_mut(*place)
+        {
+            *repetition = true;
+        }
+    }
+    repetitions
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{cut, items};
+    use core::cell::Cell;
+    use core::cmp::Ordering;
+
+    use super::{cut, items, repetitions};
 
     #[test]
     fn lists_are_read_as_the_language_reads_them() {
@@ -29,6 +49,72 @@ mod tests {
             let theirs: Vec<_> = list.split('&').collect();
             assert_eq!(items(list, b'&').collect::<Vec<_>>(), theirs, "{list:?}");
             assert_eq!(cut(list, b'&').1, list.split_once('&').map(|(_, after)| after), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn an_item_is_a_repetition_if_an_earlier_one_is_equal() {
+        let rows =
+            [("", "f"), ("a", "f"), ("a a a", "f t t"), ("b a c a b", "f f f t t"), ("a A aa a\u{301} ä", "f f f f f")];
+        for (list, expected) in rows {
+            let all: Vec<_> = items(list, b' ').collect();
+            let expected: Vec<_> = expected.split(' ').map(|word| word == "t").collect();
+            assert_eq!(repetitions(&all), expected, "{list:?}");
+        }
+        assert_eq!(repetitions::<&str>(&[]), []);
+    }
+
+    thread_local! {
+        static COMPARISONS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Counts how often it is compared.
+    #[derive(Clone, Copy)]
+    struct Counted(usize);
+
+    impl Ord for Counted {
+        fn cmp(&self, other: &Self) -> Ordering {
+            COMPARISONS.set(COMPARISONS.get() + 1);
+            self.0.cmp(&other.0)
+        }
+    }
+
+    impl PartialOrd for Counted {
+        fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    impl PartialEq for Counted {
+        fn eq(&self, other: &Self) -> bool {
+            self.cmp(other) == Ordering::Equal
+        }
+    }
+
+    impl Eq for Counted {}
+
+    #[test]
+    fn twice_as_many_items_take_little_more_than_twice_as_many_comparisons() {
+        type Shape = fn(usize, usize) -> usize;
+        let shapes: [(&str, Shape); 6] = [
+            ("in order", |place, _| place),
+            ("backwards", |place, count| count - place),
+            ("all equal", |_, _| 0),
+            ("each twice", |place, count| place % (count / 2)),
+            ("as an organ pipe", |place, count| place.min(count - place)),
+            ("shuffled", |place, _| place.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+        ];
+        for (label, shape) in shapes {
+            let comparisons = [1, 2, 4, 8, 16, 32].map(|times| {
+                let count = 512 * times;
+                let items: Vec<_> = (0..count).map(|place| Counted(shape(place, count))).collect();
+                COMPARISONS.set(0);
+                let _ = repetitions(&items);
+                COMPARISONS.get()
+            });
+            for pair in comparisons.windows(2) {
+                assert!(pair[0] * 26 >= pair[1] * 10, "{label}: {comparisons:?}");
+            }
         }
     }
 }

@@ -108,40 +108,27 @@ fn is_host(host: &str) -> bool {
     !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
-/// Looks for `.` and `..` between separators, after every round of decoding that a careless server might add.
+/// Looks for `.` and `..` between separators, after every round of decoding that a careless server might add. Dots and
+/// separators are no hexadecimal digits, so no further round changes them: the text after the last one shows them all.
 fn has_dot_segment(path: &str) -> bool {
-    let mut path = path.as_bytes().to_vec();
-    loop {
-        if path.split(|byte| matches!(byte, b'/' | b'\\' | b';')).any(|segment| matches!(segment, b"." | b"..")) {
-            return true;
-        }
-        let decoded = decoded_once(&path);
-        if decoded.len() == path.len() {
-            return false;
-        }
-        path = decoded;
-    }
-}
-
-fn decoded_once(path: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path.iter().copied();
-    while let Some(byte) = rest.next() {
-        let mut ahead = rest.clone();
-        match (byte, form::hex(ahead.next()), form::hex(ahead.next())) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push(high << 4 | low);
-                rest = ahead;
-            }
-            _ => decoded.push(byte),
+    for byte in path.bytes() {
+        decoded.push(byte);
+        // A decoded byte can complete the escape in front of it.
+        while let [.., b'%', high, low] = *decoded.as_slice()
+            && let (Some(high), Some(low)) = (form::hex(Some(high)), form::hex(Some(low)))
+        {
+            decoded.truncate(decoded.len() - 3);
+            decoded.push(high << 4 | low);
         }
     }
-    decoded
+    decoded.split(|byte| matches!(byte, b'/' | b'\\' | b';')).any(|segment| matches!(segment, b"." | b".."))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Loopback, Url};
+    use super::{Loopback, Url, has_dot_segment};
+    use crate::protocol::form;
 
     #[test]
     fn only_https_and_loopback_are_urls() {
@@ -183,5 +170,48 @@ mod tests {
         let url = Url::parse("https://as.test:8443/a/b?x=/y#/z", Loopback::Refused).expect("well formed");
         assert_eq!((url.origin(), url.path(), url.rest()), ("https://as.test:8443", "/a/b", "?x=/y#/z"));
         assert_eq!(url.with_query("s=1"), "https://as.test:8443/a/b?x=/y#/z&s=1");
+    }
+
+    /// One round of decoding, as a server does it.
+    fn decoded(path: &[u8]) -> Vec<u8> {
+        let mut decoded = Vec::new();
+        let mut rest = path;
+        while let [byte, after @ ..] = rest {
+            let escape = match rest {
+                [b'%', high, low, after @ ..] => {
+                    form::hex(Some(*high)).zip(form::hex(Some(*low))).map(|it| (it, after))
+                }
+                _ => None,
+            };
+            decoded.push(escape.map_or(*byte, |((high, low), _)| high << 4 | low));
+            rest = escape.map_or(after, |(_, after)| after);
+        }
+        decoded
+    }
+
+    #[test]
+    fn a_dot_segment_of_any_round_of_decoding_is_found() {
+        fn in_any_round(path: &[u8]) -> bool {
+            let is_dots = |segment: &[u8]| segment == b"." || segment == b"..";
+            let decoded = decoded(path);
+            path.split(|byte| b"/\\;".contains(byte)).any(is_dots) || (decoded != path && in_any_round(&decoded))
+        }
+        const ALPHABET: &[u8] = b"%25eEc./;";
+        let mut paths = vec![String::new()];
+        for length in 0..6 {
+            let longer: Vec<String> = paths.iter().filter(|path| path.len() == length).cloned().collect();
+            for path in longer {
+                paths.extend(ALPHABET.iter().map(|byte| [path.as_str(), &char::from(*byte).to_string()].concat()));
+            }
+        }
+        paths.extend(
+            ["/%25252e/", "/%2%352e%2%35252f", "/%25%32%65%3b", "/%2%2%35%35e/", "%%3%322%3525c"].map(String::from),
+        );
+        let mut found = 0;
+        for path in paths {
+            assert_eq!(has_dot_segment(&path), in_any_round(path.as_bytes()), "{path}");
+            found += usize::from(has_dot_segment(&path));
+        }
+        assert!(found > 10_000, "{found}");
     }
 }

@@ -11,6 +11,7 @@ use crate::client::host::Host;
 use crate::client::{Client, Completion};
 use crate::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use crate::protocol::authorization_response::RedirectPage;
+use crate::protocol::config::Tokens;
 use crate::protocol::error::Error;
 use crate::protocol::json::{Value, write_integer, write_member};
 use crate::protocol::secret::Secret;
@@ -111,7 +112,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             let sign_in = SignIn { redirect_uri, scope, return_to, params, in_window, shared };
             let request = client.begin(sign_in).await?;
             let begun = begun(&request, in_window);
-            vault.borrow_mut().keep(port, *request.transaction, worker.now());
+            vault.borrow_mut().keep(&client, *request.transaction, worker.now());
             return Ok(begun);
         }
         "abandon" => drop(vault.borrow_mut().abandon(port, message.text("state"))),
@@ -144,7 +145,8 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             return Ok(client.session().unwrap_or_default());
         }
         "userinfo" => return client.userinfo(message.given("sub")).await,
-        "accessToken" => {
+        // No other client gives out a token, wherever its port is.
+        "accessToken" if client.config().tokens == Tokens::Page => {
             client.completed().await;
             return client.access_token().await;
         }

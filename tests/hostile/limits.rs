@@ -7,7 +7,7 @@ use valet_key::protocol::authorization_response::{AuthorizationResponse, Redirec
 use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::form;
-use valet_key::protocol::json::Value;
+use valet_key::protocol::json::{Flaw, Value};
 use valet_key::protocol::metadata::Discovery;
 use valet_key::protocol::token::TokenResponse;
 use valet_key::protocol::transaction::Transaction;
@@ -202,6 +202,27 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
             assert!(slowest < Duration::from_secs(20), "{name}, run {run}: {:?}", text(&bytes));
         }
     }
+}
+
+/// An object of so many members, of which one has the name of another.
+fn members(count: usize, repeated: Option<(usize, usize)>) -> String {
+    let name = |place| format!("\"member {}\":0", repeated.filter(|pair| pair.1 == place).map_or(place, |pair| pair.0));
+    format!("{{{}}}", (0..count).map(name).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn a_member_that_comes_twice_is_found_wherever_it_is() {
+    for count in [2, 31, 32, 33, 34, 35, 1_000, 16_384] {
+        let last = count - 1;
+        assert!(Value::parse(&members(count, None)).is_ok(), "{count}");
+        for pair in [(0, last), (0, 1), (last - 1, last), (count / 3, last - count / 4)] {
+            let expected = if pair.0 == pair.1 { None } else { Some(Flaw::Repeated) };
+            assert_eq!(Value::parse(&members(count, Some(pair))).err(), expected, "{count} {pair:?}");
+        }
+    }
+    let spelled = members(100, None).replace("member 99", "member \\u0031\\u0037");
+    assert_eq!(Value::parse(&spelled), Err(Flaw::Repeated));
+    assert_eq!(Value::parse(&members(16_385, None)), Err(Flaw::Excess));
 }
 
 #[test]

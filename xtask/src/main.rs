@@ -5,6 +5,7 @@ mod browsers;
 mod build;
 mod debian;
 mod demo;
+mod hostile;
 mod node;
 mod process;
 mod python;
@@ -30,10 +31,11 @@ usage: cargo xtask <command>
        --json       the same as JSON, on standard output
        --crates     which crate the module's bytes belong to
   test [STEP …]     everything that CI runs, or the named steps:
-                    fmt clippy wasm host build size types browser e2e consumers
+                    fmt clippy wasm host build size types costs browser e2e consumers
   engines           write the tables of docs/engines.md from what the last `test e2e` saw
   bench [NAME …]    what is promised of speed, as figures, or the named ones:
                     calls stream main-thread trips expiry
+       hostile      what texts of others cost by their length, here and in WebAssembly; fails where that is the square
        --json       the same as JSON, on standard output
   demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
 

@@ -16,6 +16,7 @@ use crate::{
     browsers::{self, Engine, Geckodriver},
     build,
     debian::{self, Package},
+    hostile,
     node::Node,
     process, python, size,
     sysroot::Panics,
@@ -46,7 +47,7 @@ struct Count {
     failed: usize,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", what: "the sources are formatted", run: fmt },
     Step { name: "clippy", what: "Clippy has nothing to say", run: clippy },
     Step { name: "wasm", what: "nor about the code for the browser", run: clippy_for_wasm },
@@ -54,6 +55,7 @@ const STEPS: [Step; 10] = [
     Step { name: "build", what: "the package can be made", run: make },
     Step { name: "size", what: "and weighs no more than it may", run: weigh },
     Step { name: "types", what: "its JavaScript keeps the promises of its types", run: types },
+    Step { name: "costs", what: "twice the text costs little more than twice the steps", run: costs },
     Step { name: "browser", what: "tests of the Rust client in a browser", run: browser },
     Step { name: "e2e", what: "whole stories, in a browser with real providers", run: e2e },
     Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
@@ -151,6 +153,13 @@ fn types(workspace: &Workspace) -> Result<Outcome> {
     };
     process::run(node.tool("typescript/bin/tsc").arg("--project").arg(project))?;
     Ok(Outcome::Passed)
+}
+
+fn costs(workspace: &Workspace) -> Result<Outcome> {
+    let mut command = Node::install(workspace)?.command();
+    command.args(["--test", "--test-reporter=spec"]);
+    hostile::steps(workspace, &mut command)?;
+    counted(&mut command)
 }
 
 fn browser(workspace: &Workspace) -> Result<Outcome> {

@@ -12,4 +12,5 @@
 pub(crate) mod app;
 pub(crate) mod case;
 pub(crate) mod provider;
+pub(crate) mod text;
 pub(crate) mod world;

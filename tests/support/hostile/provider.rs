@@ -158,6 +158,11 @@ impl Provider {
         }
     }
 
+    /// The same, but what it issues has numbers of eight digits from here on, which no other provider's has.
+    pub(crate) fn numbered(self, count: usize) -> Self {
+        Self { count, ..self }
+    }
+
     /// Says what another one says from now on. What was issued is still good.
     pub(crate) fn speak_like(&mut self, other: &Self) {
         self.well_known.clone_from(&other.well_known);
@@ -229,6 +234,11 @@ impl Provider {
             "/userinfo" => Some(Place::Userinfo),
             _ => None,
         }
+    }
+
+    /// How many codes and tokens were issued, which is the number in the last one.
+    pub(crate) fn count_tokens(&self) -> usize {
+        self.count
     }
 
     /// Answers a request, and writes it down.

@@ -14,7 +14,6 @@ use valet_key::client::host::Host;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::form;
 use valet_key::protocol::http::HttpRequest;
-use valet_key::protocol::json::{Value, write_string};
 use valet_key::protocol::jwt::{Signature, Verification};
 use valet_key::protocol::secret::Secret;
 use valet_key::protocol::session::Change;
@@ -23,6 +22,7 @@ use valet_key::vault::Vault;
 use valet_key::vault::messages::{self, Outcome, Worker};
 
 use super::provider::{Answer, Place, Provider};
+use super::text::{member, string};
 use crate::support::{self, at, options, signing};
 
 /// What the clients of a test share.
@@ -49,8 +49,9 @@ pub(crate) struct World {
     pub(crate) statuses: VecDeque<i32>,
     /// Every client that a vault made.
     pub(crate) made: Vec<Sender>,
-    seconds: i64,
-    drawn: u32,
+    /// What was drawn for states, nonces and verifiers, spelled as those are.
+    pub(crate) drawn: Vec<(Sender, String)>,
+    pub(crate) seconds: i64,
     vaults: Vec<Weak<RefCell<Vault<Here>>>>,
 }
 
@@ -87,7 +88,7 @@ pub(crate) type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 #[derive(Clone)]
 pub(crate) struct Here {
     world: Rc<RefCell<World>>,
-    from: Sender,
+    pub(crate) from: Sender,
 }
 
 pub(crate) struct Sent(Slot);
@@ -136,9 +137,11 @@ impl Host for Here {
 
     fn entropy(&self) -> Result<[u8; 32], Arc<Error>> {
         let mut world = self.world();
-        world.drawn += 1;
-        let drawn = world.drawn.wrapping_mul(0x9e37_79b9).to_be_bytes();
-        Ok(std::array::from_fn(|at| drawn[at % 4] ^ u8::try_from(at).unwrap_or_default()))
+        let number = u32::try_from(world.drawn.len()).unwrap_or_default() + 1;
+        let number = number.wrapping_mul(0x9e37_79b9).to_be_bytes();
+        let octets = std::array::from_fn(|at| number[at % 4] ^ u8::try_from(at).unwrap_or_default());
+        world.drawn.push((self.from, signing::base64url(octets)));
+        Ok(octets)
     }
 }
 
@@ -179,7 +182,7 @@ impl Here {
             statuses: VecDeque::new(),
             made: Vec::new(),
             seconds: 0,
-            drawn: 0,
+            drawn: Vec::new(),
             vaults: Vec::new(),
         };
         Self { world: Rc::new(RefCell::new(world)), from: Sender { worker: usize::MAX, number: 0 } }
@@ -241,6 +244,24 @@ impl Here {
         self.finish_all(vec![Box::pin(future)]).remove(0)
     }
 
+    /// The same with responses of the test's choice.
+    pub(crate) fn finish_with<T>(
+        &self,
+        future: impl Future<Output = T>,
+        answer: &mut dyn FnMut(&mut World, &HttpRequest) -> Answer,
+    ) -> T {
+        let mut future: Waiting<'_, T> = Box::pin(future);
+        loop {
+            if let Poll::Ready(value) = poll(&mut future) {
+                return value;
+            }
+            let (sending, slot) =
+                self.world().wire.pop_front().expect("a future waits for a request that was not sent");
+            let answer = answer(&mut self.world(), &sending.request);
+            *slot.borrow_mut() = Some(answer);
+        }
+    }
+
     pub(crate) fn finish_all<T>(&self, mut futures: Vec<Waiting<'_, T>>) -> Vec<T> {
         let mut outcomes: Vec<Option<T>> = futures.iter().map(|_| None).collect();
         loop {
@@ -291,18 +312,6 @@ impl World {
 
 pub(crate) fn poll<T>(future: &mut Waiting<'_, T>) -> Poll<T> {
     future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// A text as JSON.
-pub(crate) fn string(text: &str) -> String {
-    let mut json = String::new();
-    write_string(&mut json, text);
-    json
-}
-
-/// A member of an object in JSON, if it is there and holds text.
-pub(crate) fn member(json: &str, name: &str) -> Option<String> {
-    Value::parse(json).ok()?.get(name)?.as_str().map(str::to_owned)
 }
 
 /// A worker that the pages of an origin share.
@@ -397,6 +406,11 @@ impl Begun {
         let get = |name| member(outcome, name);
         let (url, state) = (get("url").expect("an address"), get("state").expect("a state"));
         Self { url, state, record: get("record") }
+    }
+
+    /// Whether the state says that another window waits for it.
+    pub(crate) fn is_of_window(&self) -> bool {
+        self.state.rsplit('.').next() == Some("w")
     }
 }
 

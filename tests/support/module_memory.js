@@ -1,0 +1,131 @@
+/**
+ * Runs in a page and in a worker: many sign-ins and many calls in one module, against responses that are made here. It
+ * counts the module's memory, which `pkg/core.js` keeps to itself.
+ */
+const [ISSUER, APP, API] = ['https://id.test', `${location.origin}/`, 'https://api.test/'];
+
+const { fetch } = globalThis;
+
+/** @type {WebAssembly.Memory} */
+let memory;
+WebAssembly.Instance = class extends WebAssembly.Instance {
+  constructor(...given) {
+    super(...given);
+    memory = this.exports.memory;
+  }
+};
+
+/** Milliseconds that have passed for the core: what it keeps for some minutes is to go meanwhile. */
+let passed = 0;
+for (const clock of [Date, performance]) {
+  const now = clock.now.bind(clock);
+  clock.now = () => now() + passed;
+}
+
+/** How the core is spoken to; `src/vault/messages.rs` has its messages by name. */
+async function core() {
+  const { run, start } = await import('/pkg/core.js');
+  const failed = (error) => console.error(error);
+  start(await WebAssembly.compileStreaming(fetch('/pkg/wasm/valet_key.wasm')), { changed() {}, tell() {}, failed });
+  const port = 1;
+  const page = { redirectUri: APP, scope: 'openid notes', returnTo: '/', options: {}, inWindow: false, shared: false };
+  await run({ op: 'configure', port, options: JSON.stringify({ issuer: ISSUER, clientId: 'app', api: [API] }) });
+  return {
+    begin: async () => JSON.parse(await run({ op: 'begin', port, ...page })),
+    complete: (address, { state, record }) => run({ op: 'complete', port, address, state, record, pending: true, shared: false }),
+    fetch: (url) => run({ op: 'fetch', port, url, credentials: false, once: false }, [new Request(url), new Request(url)]),
+  };
+}
+
+/** What the issuer and the API respond. A sign-in tells it the nonce of its ID Token. */
+async function respond() {
+  const bytes = (text) => new TextEncoder().encode(text);
+  const base64url = (data) => btoa(String.fromCharCode(...data)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '');
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const { privateKey, publicKey } = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', publicKey);
+  const idToken = async (nonce) => {
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: ISSUER, aud: 'app', sub: 'alice', nonce, iat: now, exp: now + 3600 };
+    const signed = [{ alg: 'ES256' }, claims].map((part) => base64url(bytes(JSON.stringify(part)))).join('.');
+    return `${signed}.${base64url(new Uint8Array(await crypto.subtle.sign(algorithm, privateKey, bytes(signed))))}`;
+  };
+  const issuer = {
+    '/.well-known/openid-configuration': () => ({
+      issuer: ISSUER,
+      authorization_endpoint: `${ISSUER}/authorize`,
+      token_endpoint: `${ISSUER}/token`,
+      jwks_uri: `${ISSUER}/keys`,
+    }),
+    '/keys': () => ({ keys: [{ kty, crv, x, y }] }),
+    '/token': async () => ({
+      access_token: 'a'.repeat(1000),
+      refresh_token: 'r'.repeat(100),
+      token_type: 'Bearer',
+      expires_in: 3600,
+      id_token: await idToken(responses.nonce),
+    }),
+  };
+  const responses = { nonce: '' };
+  globalThis.fetch = async (request) => {
+    if (request instanceof Request) return new Response('[]');
+    return new Response(JSON.stringify(await issuer[new URL(request).pathname]()), { headers: { 'content-type': 'application/json' } });
+  };
+  return responses;
+}
+
+/**
+ * The bytes of the module's memory: after some sign-ins and calls, after the rest of the sign-ins, and after the rest of
+ * the calls.
+ * @param {{ signIns: number, calls: number, atOnce: number, first: number }} how many; `first` is the share that comes first
+ */
+async function count({ signIns, calls, atOnce, first }) {
+  const responses = await respond();
+  const vault = await core();
+  const signIn = async () => {
+    passed += 20_000;
+    const begun = await vault.begin();
+    const { searchParams } = new URL(begun.url);
+    responses.nonce = searchParams.get('nonce');
+    const query = new URLSearchParams({ code: 'c'.repeat(500), state: begun.state, iss: ISSUER });
+    const outcome = await vault.complete(`${APP}?${query}`, begun);
+    if (outcome !== '{"returnTo":"/"}') throw new Error(outcome);
+  };
+  const call = async () => {
+    const response = await vault.fetch(`${API}notes?of=${'n'.repeat(200)}`);
+    if (response.status !== 200) throw new Error(`${response.status}`);
+  };
+  const signInOften = async (times) => {
+    for (let turn = 0; turn < times; turn += 1) await signIn();
+  };
+  const callOften = async (times) => {
+    for (let turn = 0; turn < times / atOnce; turn += 1) await Promise.all(Array.from({ length: atOnce }, call));
+  };
+  await signInOften(signIns * first);
+  await callOften(calls * first);
+  const bytes = [memory.buffer.byteLength];
+  await signInOften(signIns * (1 - first));
+  bytes.push(memory.buffer.byteLength);
+  await callOften(calls * (1 - first));
+  bytes.push(memory.buffer.byteLength);
+  return bytes;
+}
+
+/** Counts in this context, or in a shared worker that runs this file. @param {string} home */
+export async function countIn(home, how) {
+  if (home === 'page') return count(how);
+  const { port } = new SharedWorker(import.meta.url, { type: 'module' });
+  const told = new Promise((resolve) => (port.onmessage = ({ data }) => resolve(data)));
+  port.postMessage(how);
+  const { bytes, error } = await told;
+  if (error) throw new Error(error);
+  return bytes;
+}
+
+globalThis.onconnect = ({ ports: [port] }) => {
+  port.onmessage = ({ data }) =>
+    count(data).then(
+      (bytes) => port.postMessage({ bytes }),
+      (error) => port.postMessage({ error: String(error?.stack ?? error) }),
+    );
+};

@@ -1,0 +1,71 @@
+//! What the pages of an origin can make the vault do that they share: its messages, as the worker of the package sends them.
+
+#[path = "../support/hostile/mod.rs"]
+mod hostile;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod clients;
+mod ends;
+mod foreign;
+mod options;
+mod pages;
+mod property;
+mod records;
+mod states;
+
+use hostile::provider::Provider;
+use hostile::world::{Begun, SharedWorker};
+use support::options;
+use valet_key::protocol::error::Error;
+use valet_key::vault::messages::Outcome;
+
+/// The honest app, at the honest provider.
+fn app() -> String {
+    options("")
+}
+
+/// A client of the same app with another API list.
+fn wider() -> String {
+    app().replace("/v1/", "/")
+}
+
+/// The same app for another account of its user's.
+fn second_account() -> String {
+    options(r#""account":"second","#)
+}
+
+/// Another app at the honest provider.
+fn other_app() -> String {
+    app().replace("\"spa\"", "\"other-app\"")
+}
+
+/// An app of the same client id at another provider.
+fn elsewhere() -> String {
+    app().replace("https://as.test", ELSEWHERE)
+}
+
+const ELSEWHERE: &str = "https://other-as.test";
+
+/// Where an attacker would like to see tokens, codes and verifiers.
+const EVIL: &str = "https://evil.test";
+
+/// A worker in a world with the providers of all apps.
+fn worker() -> SharedWorker {
+    let worker = SharedWorker::new();
+    worker.here.world().others.push(Provider::perfect(ELSEWHERE));
+    worker
+}
+
+/// The option that an error names.
+fn named(outcome: &Outcome) -> Option<&str> {
+    match outcome.as_ref().err().map(|error| &**error) {
+        Some(Error::Config { option, .. }) => Some(option),
+        _ => None,
+    }
+}
+
+/// The record of a sign-in by redirect.
+fn record(begun: &Begun) -> &str {
+    begun.record.as_deref().expect("a page keeps a record")
+}
