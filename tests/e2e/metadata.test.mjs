@@ -9,7 +9,8 @@ const WELL_KNOWN = '/.well-known/openid-configuration';
 /** A page that may ask the provider itself, as one with a looser policy lets its scripts do. */
 const OPEN = { page: "default-src 'self' http://localhost:* data:; frame-ancestors 'self'" };
 
-const APP = { ...attacked("restore: 'vault',"), homes: ['shared', 'dedicated'] };
+/** Each page has a vault of its own, which knows nothing when the page comes back. */
+const APP = { ...attacked("restore: 'vault',"), homes: ['dedicated'] };
 
 const stored = { instead: { [WELL_KNOWN]: answers.stored } };
 
@@ -25,24 +26,21 @@ async function asked(stage) {
   return { before: count(places.slice(0, left)), back: count(places.slice(left)) };
 }
 
-/** Trips of a vault that is new on the way back, and of one that is not. */
-const where = (stage, trips) => (stage.lacks('lasting') ? trips() : 0);
-
 story('DISC-50 P1: where metadata may be stored, the way back asks for none', APP, async (stage) => {
   stage.provider.change = stored;
   await visit(stage);
   const first = await asked(stage);
   const second = await asked(stage);
-  const back = where(stage, () => (stage.lacks('storing') ? 1 : 0));
+  const back = stage.lacks('storing') ? 1 : 0;
   assert.deepEqual([first, second.back], [{ before: 1, back }, back]);
 });
 
 story('DISC-51 P1: where metadata may not be stored, the way back to a new vault asks once', APP, async (stage) => {
   await visit(stage);
-  assert.deepEqual(await asked(stage), { before: 1, back: where(stage, () => 1) });
+  assert.deepEqual(await asked(stage), { before: 1, back: 1 });
 });
 
-story('DISC-52 P0: before the page leaves, stored metadata are not believed without a question', { ...APP, homes: ['dedicated'] }, async (stage) => {
+story('DISC-52 P0: before the page leaves, stored metadata are not believed without a question', APP, async (stage) => {
   const { page, provider, site } = stage;
   provider.change = stored;
   await visit(stage);
@@ -54,7 +52,7 @@ story('DISC-52 P0: before the page leaves, stored metadata are not believed with
   assert.ok(provider.last('/token').query.has('moved'), 'the way back goes by what was answered last');
 });
 
-story('DISC-53 P0: a stored response that cannot be read is asked for once more', { ...APP, homes: ['dedicated'], policies: OPEN }, async (stage) => {
+story('DISC-53 P0: a stored response that cannot be read is asked for once more', { ...APP, policies: OPEN }, async (stage) => {
   const { page, provider } = stage;
   provider.change = stored;
   await visit(stage);
