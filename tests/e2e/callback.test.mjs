@@ -143,7 +143,7 @@ story('CB-55 P1: in a frame of somebody else the answer is ignored, and nothing 
     const frame = document.createElement('iframe');
     frame.src = address;
     document.body.append(frame);
-  }`, `${site.url}?code=c&state=x.w`);
+  }`, `${site.url}?code=c&state=vk.x.w`);
   await page.until('the page in the frame', async () => site.requests.filter(({ path }) => path === '/www/app.js').length > 1);
   await new Promise((next) => setTimeout(next, 4000)); // longer than an answer waits to be taken
   assert.deepEqual(await page.run('async () => heard'), []);

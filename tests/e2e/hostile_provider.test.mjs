@@ -157,19 +157,12 @@ story('CB P0: a code is sent as it came, in time, and by whoever waits for it', 
     assert.deepEqual(new URLSearchParams(provider.last('/token').body).getAll('code'), [code], 'CB-27');
   }
 
-  const older = `
-    const { setItem } = Storage.prototype;
-    Storage.prototype.setItem = function (key, value) {
-      const started = (record) => JSON.stringify({ ...record, started: record.started - 11 * 60_000 });
-      return setItem.call(this, key, key.startsWith('valet-key:tx:') ? started(JSON.parse(value)) : value);
-    }`;
-  await play(stage, 'CB-39', callback({}), { prepare: older });
   await play(stage, 'CB-47', instead('/token', answers.status(400, '{"error":"invalid_grant"}')));
 
   // With the state of somebody else, the pending sign-in stays and still works.
   await fresh(stage);
   let honest;
-  provider.change = { callback: (query) => ((honest = query), query.replace(/state=./, (start) => (start.endsWith('A') ? 'state=B' : 'state=A'))) };
+  provider.change = { callback: (query) => ((honest = query), query.replace(/(state=[^&]*)([^&])/, (_, state, last) => state + (last === 'A' ? 'B' : 'A'))) };
   assert.equal(await signIn(stage), 'state_mismatch', 'CB-02');
   assert.equal(provider.requests.findLast(({ place }) => place === '/token' || place === '/authorize').place, '/authorize', 'CB-02: NQ');
   await page.goto(`${site.url}?${honest}`);
@@ -181,10 +174,21 @@ story('CB P0: a code is sent as it came, in time, and by whoever waits for it', 
   for (const expected of ['ok', 'callback_ignored']) {
     if (expected === 'callback_ignored') await fresh(stage);
     const asked = provider.requests.length;
-    await page.goto(`${site.url}?${new URLSearchParams({ code: 'attackers', state: 'x', iss: issuer })}`);
+    await page.goto(`${site.url}?${new URLSearchParams({ code: 'attackers', state: 'vk.x', iss: issuer })}`);
     assert.equal(await settled(stage), expected, 'CB-41');
     assert.equal(provider.requests.length, asked, 'CB-41: NQ');
   }
+});
+
+// In a worker of the tab: a vault that lives on has the transaction itself, and its own clock.
+story('CB-39 P0: a response that comes too late is refused', { ...HOSTILE, homes: ['dedicated'] }, async (stage) => {
+  const older = `
+    const { setItem } = Storage.prototype;
+    Storage.prototype.setItem = function (key, value) {
+      const started = (record) => JSON.stringify({ ...record, started: record.started - 11 * 60_000 });
+      return setItem.call(this, key, key.startsWith('valet-key:tx:') ? started(JSON.parse(value)) : value);
+    }`;
+  await play(stage, 'CB-39', callback({}), { prepare: older });
 });
 
 story('CB P0: two providers are not mixed up', HOSTILE, async (stage) => {
@@ -211,8 +215,9 @@ story('CB P0: two providers are not mixed up', HOSTILE, async (stage) => {
     await settled(stage);
     assert.equal(await signIn(stage), 'callback_ignored', 'CB-42');
     assert.equal(evil.count('/token'), 0, 'CB-42: NQ');
+    assert.equal(await page.url(), site.url, 'CB-42: no response stays in the address');
     site.settings.config = { ...site.settings.config, issuer: honest.issuer };
-    await page.reload();
+    await page.goto(`${site.url}?${query}`);
     assert.equal(await settled(stage), 'ok', 'CB-42: TX1');
   } finally {
     await evil.close();

@@ -187,13 +187,13 @@ story('POP-03 POP-27 P0: forged answers are ignored, however many, and the sign-
   const popup = await driver.getWindowHandle();
   await driver.switchTo().window(home);
   await page.run(`async () => {
-    for (const name of ['valet-key', 'valet-key:', 'valet-key:x.w']) {
+    for (const name of ['valet-key', 'valet-key:', 'valet-key:vk.x.w']) {
       const channel = new BroadcastChannel(name);
-      for (const message of ['code=c&state=x.w', { query: 'code=c&state=x.w' }, null]) channel.postMessage(message);
-      for (let round = 0; round < 33333; round += 1) channel.postMessage('code=c&state=x.w');
+      for (const message of ['code=c&state=vk.x.w', { query: 'code=c&state=vk.x.w' }, null]) channel.postMessage(message);
+      for (let round = 0; round < 33333; round += 1) channel.postMessage('code=c&state=vk.x.w');
       channel.close();
     }
-    for (const message of ['code=c&state=x.w', { type: 'authorization_response', code: 'c', state: 'x.w' }]) window.postMessage(message, '*');
+    for (const message of ['code=c&state=vk.x.w', { type: 'authorization_response', code: 'c', state: 'vk.x.w' }]) window.postMessage(message, '*');
   }`);
   await driver.switchTo().window(popup);
   await stage.login();

@@ -83,8 +83,8 @@ async function documented({ issuer }) {
   assert.ok(rows.length >= 3, 'docs/storage.md has its table');
   const escaped = (part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   return rows.map(([, storage, key]) => {
-    const spelled = key.replace('<issuer>', issuer).replace('<client id>', 'demo');
-    return new RegExp(`^${storage}Storage ${spelled.split('<state>').map(escaped).join('[\\w-]{43}')}$`);
+    const spelled = key.replace('<provider>', issuer).replace('<client id>', 'demo');
+    return new RegExp(`^${storage}Storage ${spelled.split('<state>').map(escaped).join('vk\\.[\\w-]{43}')}$`);
   });
 }
 

@@ -15,6 +15,11 @@ export const ABILITIES = {
     lacking: 'The tokens do not outlive the last page that uses them',
     instead: 'the next page, a reload for instance, asks the provider once without a question (`prompt=none`), and the user is signed in again. Where the page asks for more than the user has allowed so far, a click is needed',
   },
+  storing: {
+    has: ({ engine }) => engine !== 'webkit',
+    lacking: 'The browser, as its driver opens it, stores no response, whatever its headers allow',
+    instead: 'a vault that is new when the user comes back asks the provider for its metadata once',
+  },
   cutOff: {
     has: ({ engine, home }) => engine !== 'webkit' || home !== 'shared',
     lacking: 'A page with `Cross-Origin-Opener-Policy: same-origin` loses its shared worker when it opens a popup, and the sign-in with it',
