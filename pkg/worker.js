@@ -109,7 +109,9 @@ export function connect(port, wasmUrl, inPage) {
         run: async () => {
           ports.delete(number);
           bodies.forEach((body) => body.cancel());
-          return { value: await core('leave') };
+          await core('leave');
+          port.close(); // a port has one client for its life
+          return {};
         },
       },
       ...(inPage && { accessToken: plainly('accessToken', {}, (token) => token) }),
