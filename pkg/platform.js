@@ -16,7 +16,8 @@ const scope = typeof Window === 'undefined' ? {} : globalThis;
 const { apply } = Reflect;
 const { iterator } = Symbol;
 
-export const { Promise } = globalThis;
+/** The engine's own, which `await` compares with: some libraries put another one in its place. @type {PromiseConstructor} */
+export const Promise = /** @type {any} */ ((async () => {})().constructor);
 export const { defineProperty, freeze } = Object;
 export const { BroadcastChannel, MessageChannel, SharedWorker, Worker, clearTimeout, open, setTimeout } = scope;
 

@@ -81,9 +81,9 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
         const named = own({ type: 'module', name: `valet-key 0.1.0 ${lasting}`, extendedLifetime: lasting });
         const started = (worker = workers[key] ??= new (SharedWorker ?? Worker)(scriptUrl(script), named));
         deafen = listen(started, 'error', notStarted);
-        const start = { port: theirs, wasmUrl: wasm };
-        if (SharedWorker) postToPort(portOf(started), start, theirs);
-        else postToWorker(started, start, theirs);
+        const message = { port: theirs, wasmUrl: wasm };
+        if (SharedWorker) postToPort(portOf(started), message, theirs);
+        else postToWorker(started, message, theirs);
       }
     } catch (cause) {
       notStarted(cause);

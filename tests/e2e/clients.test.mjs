@@ -60,6 +60,31 @@ story('STORE-12 P1: two providers on one page do not send the browser to and fro
   }
 });
 
+story('a silent trip to one provider leaves the response of another one to its client', { ...TWO, homes: ['shared', 'dedicated'] }, async (stage) => {
+  const { page, provider, site } = stage;
+  const far = await startProvider({ origins: [site.origin], host: '127.0.0.1' }); // of another site: only a redirect brings its session back
+  try {
+    site.settings.connect.push(far.issuer);
+    site.settings.config = { ...site.settings.config, issuers: [far.issuer, provider.issuer], lists: [[], []] };
+    await page.goto(site.url);
+    await page.click('button', 'Sign in at 1');
+    await page.find('heading', 'Sign in');
+    await page.fill('User', 'bob');
+    await page.fill('Password', 'wonderland');
+    await page.click('button', 'Sign in');
+    await stage.consent();
+    await page.see('Signed in: bob and nobody');
+    await page.click('button', 'Sign in at 2');
+    await stage.login('alice');
+    await stage.consent();
+    await page.see('Signed in: bob and alice');
+    assert.equal(await page.url(), site.url);
+    assert.deepEqual((await stage.keys('sessionStorage')).filter((key) => key.startsWith('valet-key:tx:')), []);
+  } finally {
+    await far.close();
+  }
+});
+
 story('FETCH-40 P0: each call goes with the token of the client that it was made on, to that client’s list', TWO, async (stage) => {
   const { page, provider, site, api } = stage;
   const second = await startProvider({ origins: [site.origin], host: '127.0.0.1' });
