@@ -36,8 +36,8 @@ function forge(stage, stranger, endpoints, { sameState = false } = {}) {
     { issuer, client_id, ...endpoints },
     { issuer: stranger.url, client_id, redirect_uri: stranger.url },
   ];
-  return attack(stage, `async ({ openAs, honest, forged }, config, members, sameState) => {
-    const port = await openAs(honest(config));
+  return attack(stage, `async ({ openAs, honest, forged, kept }, config, members, sameState) => {
+    const port = (kept.port = await openAs(honest(config)));
     for (const [index, one] of members.entries()) {
       const state = 'vk.forged-' + index;
       const answer = new URLSearchParams({ code: 'forged', state, iss: config.issuer });
@@ -65,18 +65,22 @@ const WAYS = {
   },
 };
 
+/** Ways in which the page of the script stays. */
+const STAYS = ['in a popup', 'in a frame'];
+
 for (const [way, signIn] of Object.entries(WAYS)) {
   story(`XSS-30 P0: a record forged before the user signs in ${way} leads nothing astray`, QUIET, (stage) =>
     withStranger(stage, async (stranger) => {
       const { page } = stage;
       for (const [index, [what, endpoints]] of targets(stage, stranger).entries()) {
         await visit(stage, `demo-${index}`);
-        assert.equal(await forge(stage, stranger, endpoints), null, 'the script talks to the page’s own client');
+        assert.equal(await forge(stage, stranger, endpoints), null, 'the script has a client');
         await signIn(stage);
         await page.see(/Signed in as alice|Told: /);
         const asked = await userinfo(stage);
         assert.deepEqual(strayed(stage, stranger), [], what);
         assert.deepEqual([asked, await call(stage)], ['alice', 200], what);
+        if (STAYS.includes(way)) assert.equal(await attack(stage, 'async ({ kept }) => kept.port.session()'), 'alice', 'the script talked to the page’s own client');
       }
     }));
 }

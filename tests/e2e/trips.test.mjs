@@ -10,9 +10,11 @@ import { beforeNavigation, callbackTrips, press, reloadTrips, toConsent } from '
 /** Without what a browser asks for again though it has it, as WebKit does. */
 const counted = (trips) => trips.filter(([first]) => first !== 'site GET /www/config.json');
 
+const METADATA = 'provider GET /.well-known/openid-configuration';
+
 for (const [label, preload, before] of [
   ['with metadata at hand, a click leaves at once', true, []],
-  ['without metadata, a click asks for them first', false, ['provider GET /.well-known/openid-configuration']],
+  ['without metadata, a click asks for them first', false, [METADATA]],
 ]) {
   story(label, caller({ preload }), async (stage) => {
     await stage.visit();
@@ -25,6 +27,7 @@ story('from the callback to the first answer of an API in four trips', caller(),
   await toConsent(stage);
   assert.deepEqual(counted(await callbackTrips(stage)), [
     ['site GET /www/'],
+    ...(stage.lacks('storing') ? [[METADATA]] : []),
     ['provider GET /jwks', 'provider POST /token'],
     ['api OPTIONS /me'],
     ['api GET /me'],
@@ -36,8 +39,9 @@ story('in three trips where the API is warm', caller({ warm: true }), async (sta
   await toConsent(stage);
   assert.deepEqual(counted(await callbackTrips(stage)), [
     ['site GET /www/'],
-    ['api OPTIONS /me', 'provider GET /jwks', 'provider POST /token'],
-    ['api GET /me', 'api HEAD /me'],
+    ...(stage.lacks('storing')
+      ? [['api OPTIONS /me', METADATA], ['api HEAD /me', 'provider GET /jwks', 'provider POST /token'], ['api GET /me']]
+      : [['api OPTIONS /me', 'provider GET /jwks', 'provider POST /token'], ['api GET /me', 'api HEAD /me']]),
   ]);
   await stage.page.see('Signed in as alice, 200');
 });
