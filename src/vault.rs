@@ -196,10 +196,14 @@ impl<H: Host> Vault<H> {
         Some(transactions.remove(place))
     }
 
-    /// Takes out all transactions of a port's client: a sign-out ends the sign-ins that are under way.
-    pub fn abandon_all(&mut self, port: u32) {
-        if let Some(tenant) = self.tenant(port) {
-            tenant.transactions.clear();
+    /// Takes out the transactions that are over by these news. Their states are spent, wherever else their records are.
+    pub fn abandon_all(&mut self, news: &News<'_>, now: Now) {
+        let is_over = |tenant: &Tenant<H>| news.end_sign_ins() && news.concern(tenant.client.config());
+        for tenant in &mut self.clients {
+            if is_over(tenant) {
+                let states = tenant.transactions.drain(..).map(|kept| (kept.state.expose().into(), now.monotonic));
+                self.answered.extend(states);
+            }
         }
     }
 }
@@ -208,6 +212,15 @@ impl<H: Host> Vault<H> {
 fn is_user<H: Host>(client: &Client<H>, sub: Option<&str>) -> bool {
     let subject = client.subject();
     client.is_signed_in() && (subject.is_none() || sub.is_none() || subject.as_deref() == sub)
+}
+
+/// What the end of a session means for sign-ins of the same registration that are under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIns {
+    /// The user has signed out: what began before is over.
+    End,
+    /// Another user has signed in.
+    GoOn,
 }
 
 /// What one vault tells the others of its origin, over a channel on which pages can speak, too: all that it can bring about
@@ -223,6 +236,8 @@ pub enum News<'a> {
         client_id: &'a str,
         /// The user.
         sub: Option<&'a str>,
+        /// What becomes of sign-ins that are under way.
+        sign_ins: SignIns,
     },
     /// The clients of a registration and an account have this user now.
     SignedIn {
@@ -238,19 +253,26 @@ pub enum News<'a> {
 }
 
 impl News<'_> {
-    /// Whether they mean that a client's session is over.
-    pub fn end<H: Host>(&self, client: &Client<H>) -> bool {
-        let config: &Config = client.config();
+    /// Whether they are of a client's registration and, if they name one, account.
+    fn concern(&self, config: &Config) -> bool {
         match *self {
-            Self::Ended { provider, client_id, sub } => {
-                config.provider() == provider && config.client_id == client_id && is_user(client, sub)
-            }
-            Self::SignedIn { provider, client_id, account, sub } => {
-                config.provider() == provider
-                    && config.client_id == client_id
-                    && config.account == account
-                    && client.subject().is_some_and(|subject| subject != sub)
+            Self::Ended { provider, client_id, .. } => config.provider() == provider && config.client_id == client_id,
+            Self::SignedIn { provider, client_id, account, .. } => {
+                config.provider() == provider && config.client_id == client_id && config.account == account
             }
         }
+    }
+
+    fn end_sign_ins(&self) -> bool {
+        matches!(self, Self::Ended { sign_ins: SignIns::End, .. })
+    }
+
+    /// Whether they mean that a client's session is over, or the one that is about to begin.
+    pub fn end<H: Host>(&self, client: &Client<H>) -> bool {
+        let is_over = match *self {
+            Self::Ended { sub, .. } => is_user(client, sub),
+            Self::SignedIn { sub, .. } => client.subject().is_some_and(|subject| subject != sub),
+        };
+        self.concern(client.config()) && (is_over || (self.end_sign_ins() && client.is_completing()))
     }
 }

@@ -6,7 +6,8 @@ use super::Client;
 use super::host::Host;
 use crate::protocol::config::Userinfo;
 use crate::protocol::error::Error;
-use crate::protocol::http::{Cache, HttpRequest};
+use crate::protocol::foreign::Secrets;
+use crate::protocol::http::HttpRequest;
 use crate::protocol::jwt::Algorithms;
 use crate::protocol::secret::Secret;
 use crate::protocol::session::{Action, Call, Change};
@@ -89,24 +90,24 @@ impl<H: Host> Client<H> {
         if expected == [None; 2] && self.is_signed_in() {
             return Err(Error::config("sub", "needed where no ID Token says who this is"));
         }
-        let metadata = self.metadata(Cache::NoCache).await?;
+        let metadata = self.metadata().await?;
         let request = userinfo::request(&metadata)?;
         let send = |pass: &Pass| {
             let authorization = Some(pass.authorization.clone());
-            self.send(HttpRequest { authorization, ..request.clone() }).response()
+            self.send(HttpRequest { authorization, ..request.clone() })
         };
         let call = self.core.session.borrow().call();
         let pass = self.pass(call).await?;
-        let mut response = send(&pass).await?;
+        let mut response = send(&pass).response(&Secrets::default()).await?;
         if response.status == 401
             && self.refused(&pass)
             && let Some(pass) = self.admit_again(pass).await?
         {
-            response = send(&pass).await?;
+            response = send(&pass).response(&Secrets::default()).await?;
         }
         let mut claims = String::from(userinfo::text(&response)?);
         if config.userinfo == Userinfo::Signed {
-            let token = self.verify(&claims, "", Algorithms::ALL, &metadata, None).await;
+            let token = self.verify(&claims, "", Algorithms::ALL, &metadata, None, &response.secrets).await;
             claims = token.map_err(userinfo::of_userinfo)?.claims;
         }
         userinfo::check(&claims, expected, &metadata, config)?;
@@ -147,7 +148,7 @@ impl<H: Host> Client<H> {
             return Err(Error::LoginRequired.into());
         }
         let (host, config) = (&self.core.host, &self.core.config);
-        let metadata = self.metadata(Cache::NoCache).await?;
+        let metadata = self.metadata().await?;
         loop {
             let action = self.core.session.borrow_mut().next(call, &metadata.token_endpoint, config, host.now());
             match action {
@@ -156,7 +157,7 @@ impl<H: Host> Client<H> {
                 Action::SignIn => return Err(Error::LoginRequired.into()),
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
-                    let response = self.send(request).response().await;
+                    let response = self.send(request).response(&Secrets::default()).await;
                     let tokens = response.and_then(|response| TokenResponse::from_response(&response));
                     let proof = match &tokens {
                         Ok(tokens) => self.prove(tokens, &metadata, None).await,
@@ -164,9 +165,6 @@ impl<H: Host> Client<H> {
                     };
                     let (result, leftover) =
                         self.core.session.borrow_mut().refreshed(ticket, tokens, proof, config, host.now());
-                    if !self.is_completing() {
-                        self.core.passing.take();
-                    }
                     match &result {
                         Ok(change) => self.changed(*change),
                         Err(error) if !leftover.is_empty() && !matches!(**error, Error::Cancelled) => {

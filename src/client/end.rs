@@ -6,7 +6,7 @@ use super::host::Host;
 use super::{Client, Exchange};
 use crate::protocol::authorization_request::own_page;
 use crate::protocol::error::Error;
-use crate::protocol::http::Cache;
+use crate::protocol::foreign::Secrets;
 use crate::protocol::logout;
 use crate::protocol::pkce::random_text;
 use crate::protocol::secret::Secret;
@@ -43,7 +43,7 @@ impl<H: Host> Client<H> {
         let Ended { leftover, id_token } = ended;
         self.revoke(leftover).await;
         let Some(return_to) = return_to else { return Ok(None) };
-        match self.metadata(Cache::NoCache).await {
+        match self.metadata().await {
             Ok(metadata) => {
                 let state = random_text(self.core.host.entropy()?);
                 let hint = id_token.filter(|_| self.page.id_token_hint);
@@ -95,7 +95,7 @@ impl<H: Host> Client<H> {
     /// The same, until the responses are there or their deadline has passed.
     pub(super) async fn revoke(&self, leftover: Leftover) {
         for asked in self.ask_to_revoke(&leftover) {
-            drop(asked.response().await);
+            drop(asked.response(&Secrets::default()).await);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Client;
 use super::host::Host;
 use crate::protocol::error::Error;
+use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
 use crate::protocol::metadata::{Discovery, ServerMetadata};
 
@@ -32,16 +33,29 @@ impl<H: Host> Client<H> {
     ///
     /// Those of discovery.
     pub async fn prepare(&self) -> Result<(), Arc<Error>> {
-        self.metadata(Cache::NoCache).await.map(drop)
+        self.metadata().await.map(drop)
     }
 
-    /// The metadata, at hand or fetched. They come from the issuer alone, or from the options. What a browser has stored
-    /// came from the issuer, too; where it is used unseen and does not do, the issuer is asked once more.
+    /// The metadata, at hand or fetched. They come from the issuer alone, or from the options.
     ///
     /// # Errors
     ///
     /// Those of discovery.
-    pub(super) async fn metadata(&self, cache: Cache) -> Result<Rc<ServerMetadata>, Arc<Error>> {
+    pub(super) async fn metadata(&self) -> Result<Rc<ServerMetadata>, Arc<Error>> {
+        self.metadata_from(Cache::NoCache, &Secrets::default()).await
+    }
+
+    /// The same with a cache mode, and with the secrets of the sign-in that they are for. What a browser has stored came
+    /// from the issuer, too; where it is used unseen and does not do, the issuer is asked once more.
+    ///
+    /// # Errors
+    ///
+    /// Those of discovery.
+    pub(super) async fn metadata_from(
+        &self,
+        cache: Cache,
+        secrets: &Secrets,
+    ) -> Result<Rc<ServerMetadata>, Arc<Error>> {
         let attempts = self.core.lookup.borrow().attempts;
         loop {
             {
@@ -60,8 +74,8 @@ impl<H: Host> Client<H> {
             }
             self.core.ended.rung().await;
         }
-        let outcome = match self.discover(cache).await {
-            Err(_) if cache == Cache::ForceCache => self.discover(Cache::Reload).await,
+        let outcome = match self.discover(cache, secrets).await {
+            Err(_) if cache == Cache::ForceCache => self.discover(Cache::Reload, secrets).await,
             outcome => outcome,
         };
         let outcome = outcome.map(Rc::new);
@@ -76,10 +90,10 @@ impl<H: Host> Client<H> {
         outcome
     }
 
-    async fn discover(&self, cache: Cache) -> Result<ServerMetadata, Arc<Error>> {
+    async fn discover(&self, cache: Cache, secrets: &Secrets) -> Result<ServerMetadata, Arc<Error>> {
         let config = &self.core.config;
         for request in Discovery::new(config).requests(cache) {
-            let response = self.send(request).response().await?;
+            let response = self.send(request).response(secrets).await?;
             if let Some(metadata) = Discovery::from_response(config, &response)? {
                 return Ok(metadata);
             }

@@ -58,8 +58,6 @@ struct Core<H> {
     ended: Bell,
     /// Sign-ins whose response is being redeemed.
     completing: Cell<usize>,
-    /// Secrets that the provider knows, of sign-ins and renewals that are not over.
-    passing: RefCell<Secrets>,
 }
 
 impl<H> Clone for Client<H> {
@@ -72,17 +70,20 @@ impl<H> Clone for Client<H> {
 struct Exchange<H: Host> {
     core: Rc<Core<H>>,
     response: H::Answer,
+    /// What the server knew when it was asked.
     secrets: Secrets,
 }
 
 impl<H: Host> Exchange<H> {
-    /// The response, with what its text must not tell a page: what the request told the server, and every token, code and
-    /// verifier of the client by the time that it comes.
-    async fn response(self) -> Result<HttpResponse, Arc<Error>> {
-        let Self { core, response, mut secrets } = self;
+    /// The response, with what its text must not tell a page: the session's tokens when the request left and when the
+    /// response comes, the secrets of the sign-in or renewal that it is part of, and what the request itself told the
+    /// server. The last are the last to be forgotten.
+    async fn response(self, part_of: &Secrets) -> Result<HttpResponse, Arc<Error>> {
+        let Self { core, response, secrets: asked } = self;
         let response = response.await?;
-        secrets.join(&core.session.borrow().secrets());
-        secrets.join(&core.passing.borrow());
+        let mut secrets = core.session.borrow().secrets();
+        secrets.join(part_of);
+        secrets.join(&asked);
         Ok(HttpResponse { secrets, ..response })
     }
 }
@@ -109,7 +110,6 @@ impl<H: Host> Client<H> {
             session: RefCell::default(),
             ended: Bell::default(),
             completing: Cell::new(0),
-            passing: RefCell::default(),
         };
         Self { core: Rc::new(core), page: Rc::new(page) }
     }
@@ -147,7 +147,8 @@ impl<H: Host> Client<H> {
 
     /// Sends a request to the provider, at once. The response is a future.
     fn send(&self, request: HttpRequest) -> Exchange<H> {
-        let secrets = request.secrets.clone();
+        let mut secrets = self.core.session.borrow().secrets();
+        secrets.join(&request.secrets);
         Exchange { core: self.core.clone(), response: self.core.host.send(request, self.page.timeout), secrets }
     }
 

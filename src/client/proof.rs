@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::host::Host;
 use super::{Client, Exchange};
 use crate::protocol::error::Error;
+use crate::protocol::foreign::Secrets;
 use crate::protocol::jwt::{Algorithms, Unverified, Verified};
 use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::session::Proof;
@@ -20,12 +21,12 @@ impl<H: Host> Client<H> {
     ) -> Proof {
         let Some(token) = tokens.id_token.as_ref().filter(|_| self.core.config.openid) else { return Ok(None) };
         let beside = tokens.access_token.expose();
-        self.core.passing.borrow_mut().join(&tokens.secrets);
-        self.verify(token.expose(), beside, metadata.algorithms, metadata, keys).await.map(Some)
+        self.verify(token.expose(), beside, metadata.algorithms, metadata, keys, &tokens.secrets).await.map(Some)
     }
 
     /// Checks the signature of a token by the provider's keys, which are asked for once more if they do not have the right
-    /// one. The text beside it is hashed by the hash function of the signature.
+    /// one. The text beside it is hashed by the hash function of the signature. `secrets` are those of the exchange in which
+    /// the token came.
     ///
     /// # Errors
     ///
@@ -37,12 +38,13 @@ impl<H: Host> Client<H> {
         allowed: Algorithms,
         metadata: &ServerMetadata,
         mut keys: Option<Exchange<H>>,
+        secrets: &Secrets,
     ) -> Result<Verified, Arc<Error>> {
         let token = Unverified::parse(token, allowed)?;
         loop {
             let received = match keys.take() {
                 Some(started) => {
-                    let outcome = started.response().await;
+                    let outcome = started.response(secrets).await;
                     self.core.keys.borrow_mut().receive(outcome)
                 }
                 None => Ok(()),

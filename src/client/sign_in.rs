@@ -7,7 +7,6 @@ use super::{Client, Core};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use crate::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use crate::protocol::error::Error;
-use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
 use crate::protocol::token::{TokenRequest, TokenResponse};
 use crate::protocol::transaction::Transaction;
@@ -38,7 +37,7 @@ impl<H: Host> Client<H> {
         let (host, config) = (&self.core.host, &self.core.config);
         let origin = host.origin();
         sign_in.check(config, &origin)?;
-        let metadata = self.metadata(Cache::NoCache).await?;
+        let metadata = self.metadata().await?;
         let entropy = Entropy { state: host.entropy()?, nonce: host.entropy()?, code_verifier: host.entropy()? };
         AuthorizationRequest::new(config, &metadata, sign_in, &origin, &entropy, host.now())
     }
@@ -69,9 +68,10 @@ impl<H: Host> Client<H> {
         };
         let (host, config) = (&self.core.host, &self.core.config);
         let bound = response.bind(transaction, config, address, others, host.now())?;
-        let _completing = Completing::begin(&self.core, &bound.secrets());
+        let _completing = Completing::begin(&self.core);
+        let secrets = bound.secrets();
         // Revalidated when the page left, so that the way back needs no trip for them.
-        let metadata = self.metadata(Cache::ForceCache).await?;
+        let metadata = self.metadata_from(Cache::ForceCache, &secrets).await?;
         let is_silent = bound.is_silent();
         let return_to = String::from(bound.return_to());
         let grant = match bound.accept(&metadata, config) {
@@ -87,7 +87,7 @@ impl<H: Host> Client<H> {
         let keys = self.core.keys.borrow_mut().early(&metadata, host.now());
         let keys = keys.map(|request| self.send(request));
         let (request, transaction) = TokenRequest::for_grant(grant, config);
-        let response = self.send(request.request(&metadata.token_endpoint)).response().await?;
+        let response = self.send(request.request(&metadata.token_endpoint)).response(&secrets).await?;
         let tokens = TokenResponse::from_response(&response)?;
         let proof = self.prove(&tokens, &metadata, keys).await;
         let (result, leftover) = {
@@ -121,20 +121,15 @@ impl<H: Host> Client<H> {
 struct Completing<'a, H>(&'a Core<H>);
 
 impl<'a, H> Completing<'a, H> {
-    fn begin(core: &'a Core<H>, secrets: &Secrets) -> Self {
+    fn begin(core: &'a Core<H>) -> Self {
         core.completing.set(core.completing.get().saturating_add(1));
-        core.passing.borrow_mut().join(secrets);
         Self(core)
     }
 }
 
 impl<H> Drop for Completing<'_, H> {
     fn drop(&mut self) {
-        let left = self.0.completing.get().saturating_sub(1);
-        self.0.completing.set(left);
-        if left == 0 {
-            self.0.passing.take();
-        }
+        self.0.completing.set(self.0.completing.get().saturating_sub(1));
         self.0.ended.ring();
     }
 }

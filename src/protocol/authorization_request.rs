@@ -171,6 +171,7 @@ impl AuthorizationRequest {
             scope,
             return_to: return_to.into(),
             silent: prompt == "none",
+            shared: sign_in.shared,
             acr_values: asked("acr_values").into(),
             max_age: max_age.into(),
             started: now.wall,

@@ -123,7 +123,7 @@ impl AuthorizationResponse {
     /// that it came to.
     ///
     /// A response that names its issuer must name the client's own; one that does not is known by the page that it comes to,
-    /// unless another provider's responses come there, too (RFC 9700 §4.4.2).
+    /// unless another provider's responses come there, too, now or when the sign-in began (RFC 9700 §4.4.2).
     ///
     /// # Errors
     ///
@@ -149,7 +149,9 @@ impl AuthorizationResponse {
             Some(iss) if config.issuer.is_empty() || iss != config.issuer => {
                 return Err(self.iss_mismatch(&transaction, config));
             }
-            None if others == RedirectPage::Shared => return Err(self.iss_mismatch(&transaction, config)),
+            None if others == RedirectPage::Shared || transaction.shared => {
+                return Err(self.iss_mismatch(&transaction, config));
+            }
             _ => {}
         }
         let page = Page::of_response(page);

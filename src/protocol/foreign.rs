@@ -12,7 +12,7 @@ use super::secret::Secret;
 /// Characters of a server's text that are shown, at most, as JavaScript counts them (UTF-16).
 const MAX_TEXT: usize = 1000;
 
-/// Secrets of one exchange, at most: the oldest tokens of a long session are forgotten.
+/// Secrets of one exchange, at most: those that came first are forgotten first.
 const MAX_SECRETS: usize = 32;
 
 /// Shorter secrets occur by chance.
@@ -35,10 +35,15 @@ impl Secrets {
 
     /// Adds one.
     pub fn add(&mut self, secret: &Secret) {
-        if secret.expose().len() < MIN_SECRET {
+        self.add_to(MAX_SECRETS, secret);
+    }
+
+    /// Adds one, and forgets the first one if there are so many already.
+    pub fn add_to(&mut self, most: usize, secret: &Secret) {
+        if secret.expose().len() < MIN_SECRET || self.0.iter().any(|known| known.expose() == secret.expose()) {
             return;
         }
-        if self.0.len() == MAX_SECRETS {
+        if self.0.len() >= most {
             self.0.remove(0);
         }
         self.0.push(secret.clone());
@@ -62,16 +67,23 @@ impl Secrets {
         if self.0.is_empty() {
             return false;
         }
-        let mut form = String::from(text);
+        // What is not shown can stand inside of a secret.
+        let mut form: String = text.chars().filter(|c| !is_hidden(*c)).collect();
+        // A secret may itself look encoded, so each is decoded along with the text.
+        let mut secrets: Vec<(&str, String)> =
+            self.0.iter().map(|secret| (secret.expose(), secret.expose().into())).collect();
         for _ in 0..MAX_ENCODINGS {
-            if self.0.iter().any(|secret| form.contains(secret.expose())) {
+            if secrets.iter().any(|(secret, along)| form.contains(secret) || form.contains(along.as_str())) {
                 return true;
             }
-            let decoded = decoded(&form);
-            if decoded.len() == form.len() {
+            let decoded_form = decoded(&form);
+            if decoded_form.len() == form.len() {
                 return false;
             }
-            form = decoded;
+            form = decoded_form;
+            for (_, along) in &mut secrets {
+                *along = decoded(along);
+            }
         }
         true
     }
@@ -79,14 +91,12 @@ impl Secrets {
     /// Makes a text of a server fit to be shown: at most 1,000 characters, without control characters, and left out
     /// if it holds a secret.
     pub fn quote(&self, text: &str) -> ForeignText {
-        // What is left out can stand inside of a secret, so it goes first.
-        let text: String = text.chars().filter(|c| !is_hidden(*c)).collect();
-        if self.are_in(&text) {
+        if self.are_in(text) {
             return ForeignText(None);
         }
         let mut shown = String::new();
         let mut length = 0;
-        for c in text.chars() {
+        for c in text.chars().filter(|c| !is_hidden(*c)) {
             length += c.len_utf16();
             if length > MAX_TEXT {
                 break;
@@ -220,6 +230,10 @@ mod tests {
             assert!(secrets().quote(&text).is_left_out(), "{label}: {text}");
             assert_eq!(secrets().quote(&text).as_str(), "", "{label}");
         }
+        let looks_encoded = Secrets::new(&[Secret::new("refresh%2Ftoken/of-some-length")]);
+        for text in ["refresh%2Ftoken\\/of-some-length", "refresh%252Ftoken%2Fof-some-length"] {
+            assert!(looks_encoded.are_in(text), "{text}");
+        }
         for text in ["", "short", "the token is wrong", "100 % of \\users, \\u00", "%zz%2", TOKEN.get(1..).unwrap()] {
             assert_eq!(secrets().quote(text).as_str(), text);
         }
@@ -231,6 +245,15 @@ mod tests {
         assert_eq!(text.as_str().chars().count(), 1000);
         assert!(text.as_str().starts_with("é[31mé"));
         assert_eq!(secrets().quote(&"🗝".repeat(1000)).as_str(), "🗝".repeat(500), "as JavaScript counts");
+    }
+
+    #[test]
+    fn what_comes_last_is_forgotten_last() {
+        let numbered: Vec<Secret> = (0..40).map(|number| Secret::new(format!("secret-number-{number:08}"))).collect();
+        let mut secrets = Secrets::new(&numbered);
+        assert!(!secrets.are_in(numbered[7].expose()) && secrets.are_in(numbered[8].expose()));
+        secrets.add(&numbered[39]);
+        assert!(secrets.are_in(numbered[8].expose()), "one that is known takes no room");
     }
 
     #[test]

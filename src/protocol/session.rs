@@ -19,6 +19,9 @@ use super::token::{TokenRequest, TokenResponse};
 use super::transaction::Transaction;
 use super::url::Url;
 
+/// Former tokens that are remembered, so that no text of the server tells them.
+const MAX_FORMER: usize = 8;
+
 /// Milliseconds before its end from which a token is renewed, unless it lives so short that a quarter of it is less.
 const MARGIN: i64 = 10_000;
 
@@ -144,7 +147,7 @@ impl Live {
     }
 
     fn receive(&mut self, tokens: TokenResponse, now: Now) {
-        self.former.add(&self.access_token);
+        self.former.add_to(MAX_FORMER, &self.access_token);
         self.access_token = tokens.access_token;
         self.lifetime = tokens.expires_in.map(|seconds| seconds.saturating_mul(1000));
         self.received = now;
@@ -163,7 +166,7 @@ impl Live {
     /// Uses the refresh token no more.
     fn drop_refresh_token(&mut self) {
         if let Some(former) = self.refresh_token.take() {
-            self.former.add(&former);
+            self.former.add_to(MAX_FORMER, &former);
         }
     }
 }

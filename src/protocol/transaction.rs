@@ -15,7 +15,7 @@ use super::time::Now;
 pub(crate) const LIFE: i64 = 10 * 60 * 1000;
 
 /// The members of a record that hold text.
-const MEMBERS: [&str; 11] = [
+const MEMBERS: [&str; 12] = [
     "state",
     "nonce",
     "code_verifier",
@@ -25,6 +25,7 @@ const MEMBERS: [&str; 11] = [
     "scope",
     "return_to",
     "silent",
+    "shared",
     "acr_values",
     "max_age",
 ];
@@ -53,6 +54,8 @@ pub struct Transaction {
     pub return_to: String,
     /// Whether the provider was asked to do without any interaction.
     pub silent: bool,
+    /// Whether another provider's responses come to the redirect page, as far as the page could see.
+    pub shared: bool,
     /// Authentication contexts of which the ID Token must name one, separated by spaces; empty for any.
     pub acr_values: String,
     /// Seconds since the user proved who they are, at most, in digits; empty for any time.
@@ -76,6 +79,7 @@ impl Transaction {
             &self.scope,
             &self.return_to,
             if self.silent { "yes" } else { "no" },
+            if self.shared { "yes" } else { "no" },
             &self.acr_values,
             &self.max_age,
         ];
@@ -100,6 +104,7 @@ impl Transaction {
         Some(Box::new(Self {
             started,
             silent: text("silent") == Some("yes"),
+            shared: text("shared") == Some("yes"),
             return_to: owned("return_to"),
             state: secret("state"),
             nonce: secret("nonce"),

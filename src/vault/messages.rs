@@ -6,10 +6,10 @@ use core::cell::RefCell;
 use core::future::Future;
 use std::sync::Arc;
 
-use super::{Kept, News, Vault};
+use super::{Kept, News, SignIns, Vault};
 use crate::client::host::Host;
 use crate::client::{Client, Completion};
-use crate::protocol::authorization_request::{AuthorizationRequest, SignIn};
+use crate::protocol::authorization_request::{AuthorizationRequest, SignIn, is_in_window};
 use crate::protocol::authorization_response::RedirectPage;
 use crate::protocol::config::Tokens;
 use crate::protocol::error::Error;
@@ -96,7 +96,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             return Ok(String::new());
         }
         "heard" => {
-            heard(vault, &message);
+            heard(vault, worker, &message);
             return Ok(String::new());
         }
         _ => {}
@@ -120,6 +120,8 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
         "complete" => {
             let kept = vault.borrow_mut().take(port, message.text("state"), message.given("record"), worker.now());
             let transaction = match kept {
+                // A page waits for it, and has to be told.
+                Kept::Spent if is_in_window(message.text("state")) => return Err(Error::Cancelled.into()),
                 Kept::Spent => return Ok(object(&[])),
                 Kept::Nothing => None,
                 Kept::Transaction(transaction) => Some(transaction),
@@ -172,10 +174,9 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
         "end" => {
             let return_to = message.given("returnTo");
             client.check_return(return_to)?;
-            vault.borrow_mut().abandon_all(port);
             let subject = client.subject();
             let session = client.forget();
-            ended(vault, worker, &client, subject.as_deref());
+            ended(vault, worker, &client, subject.as_deref(), SignIns::End);
             return Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default());
         }
         "frontChannel" => return Ok(front_channel(vault, worker, message.text("query"))),
@@ -207,7 +208,7 @@ fn signed_in<W: Worker>(
 ) {
     let after = client.subject();
     if was_signed_in && before != after.as_deref() {
-        ended(vault, worker, client, before);
+        ended(vault, worker, client, before, SignIns::GoOn);
     }
     if let Some(sub) = &after {
         let config = client.config();
@@ -222,12 +223,13 @@ fn signed_in<W: Worker>(
 }
 
 /// Ends the sessions of a user with the other clients of the same registration, here and in other vaults.
-fn ended<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, client: &Client<W>, sub: Option<&str>) {
+fn ended<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, client: &Client<W>, sub: Option<&str>, sign_ins: SignIns) {
     let config = client.config();
     let (provider, client_id) = (config.provider(), config.client_id.as_str());
-    end_others(vault, Some(client), &News::Ended { provider, client_id, sub });
+    end_others(vault, worker, Some(client), &News::Ended { provider, client_id, sub, sign_ins });
     let mut news = vec![("news", "ended"), ("provider", provider), ("clientId", client_id)];
     news.extend(sub.map(|sub| ("sub", sub)));
+    news.extend((sign_ins == SignIns::End).then_some(("signIns", "end")));
     worker.tell(&object(&news));
 }
 
@@ -238,26 +240,30 @@ fn front_channel<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, query: &str) 
     let Some(client) = named else { return String::new() };
     let subject = client.subject();
     client.end_unheard();
-    ended(vault, worker, &client, subject.as_deref());
+    ended(vault, worker, &client, subject.as_deref(), SignIns::End);
     YES.into()
 }
 
 /// Does what another vault's news mean here.
-fn heard<W: Worker>(vault: &RefCell<Vault<W>>, message: &Message<'_>) {
+fn heard<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, message: &Message<'_>) {
     let (provider, client_id) = (message.text("provider"), message.text("clientId"));
     let news = match message.text("news") {
-        "ended" => News::Ended { provider, client_id, sub: message.given("sub") },
+        "ended" => {
+            let sign_ins = if message.given("signIns").is_some() { SignIns::End } else { SignIns::GoOn };
+            News::Ended { provider, client_id, sub: message.given("sub"), sign_ins }
+        }
         "signedIn" => {
             let (account, sub) = (message.text("account"), message.text("sub"));
             News::SignedIn { provider, client_id, account, sub }
         }
         _ => return,
     };
-    end_others(vault, None, &news);
+    end_others(vault, worker, None, &news);
 }
 
-/// Ends the sessions that are over by these news, but for that of the client which brought them.
-fn end_others<W: Worker>(vault: &RefCell<Vault<W>>, from: Option<&Client<W>>, news: &News<'_>) {
+/// Ends the sessions and sign-ins that are over by these news, but for the session of the client which brought them.
+fn end_others<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, from: Option<&Client<W>>, news: &News<'_>) {
+    vault.borrow_mut().abandon_all(news, worker.now());
     // No borrow is held while sessions end: their pages are told, and the host asks the vault which these are.
     let clients = vault.borrow().clients();
     for client in clients.iter().filter(|client| from.is_none_or(|from| !client.is_same(from))) {

@@ -69,7 +69,7 @@ fn a_sign_out_ends_the_sessions_of_the_user_with_all_clients_of_the_registration
     worker.here.deliver_all();
     let sent = worker.here.take_sent();
     assert_eq!(sent, ["https://as.test/revoke"; 10], "each refresh token and each access token");
-    let told = r#"{"news":"ended","provider":"https://as.test","clientId":"spa","sub":"alice"}"#;
+    let told = r#"{"news":"ended","provider":"https://as.test","clientId":"spa","sub":"alice","signIns":"end"}"#;
     assert_eq!(worker.take_told(), [told]);
 }
 
@@ -80,7 +80,7 @@ fn a_sign_out_from_a_session_without_a_user_ends_all_of_the_registration() {
     let left = ["another client id", "another issuer"];
     let out = everyone.signed_out();
     assert!(out.len() == 6 && !left.iter().any(|label| out.contains(label)), "{out:?}");
-    let told = r#"{"news":"ended","provider":"https://as.test","clientId":"spa"}"#;
+    let told = r#"{"news":"ended","provider":"https://as.test","clientId":"spa","signIns":"end"}"#;
     assert_eq!(everyone.worker.take_told(), [told]);
 }
 

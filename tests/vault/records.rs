@@ -58,6 +58,7 @@ fn the_honest_record_signs_in() {
         "scope",
         "return_to",
         "silent",
+        "shared",
         "acr_values",
         "max_age",
     ];

@@ -21,7 +21,11 @@ fn a_state_counts_once() {
         worker.here.take_sent();
         // A tab that was duplicated with its storage, and other clients that a copy was handed to.
         for other in [port, worker.page(2, &app()), worker.page(3, &wider()), worker.page(4, &second_account())] {
-            assert_eq!(other.complete(&address, &begun.state, record).as_deref(), Ok("{}"), "{mode:?}");
+            let again = other.complete(&address, &begun.state, record);
+            match mode {
+                Mode::Redirect => assert_eq!(again.as_deref(), Ok("{}")),
+                Mode::Window => assert_eq!(code(&again), Some("cancelled"), "a page waits for it"),
+            }
         }
         assert_eq!(worker.here.take_sent(), [""; 0], "{mode:?}");
         assert_eq!((port.is_signed_in(), worker.port(3).is_signed_in()), (true, false));
@@ -112,15 +116,35 @@ fn a_sign_in_that_is_abandoned_is_over() {
 }
 
 #[test]
-fn a_sign_out_abandons_the_sign_ins_of_its_client() {
+fn a_sign_out_ends_the_sign_ins_of_its_registration_that_are_under_way() {
     let worker = worker();
     let (port, other) = (worker.page(1, &app()), worker.page(2, &wider()));
-    let begun = [port, other].map(|port| (port, port.begin(Mode::Window)));
+    let stranger = worker.page(3, &app().replace(r#""spa""#, r#""spa2""#));
+    let begun = [port, other, stranger].map(|port| (port, port.begin(Mode::Window)));
+    let redirect = other.begin(Mode::Redirect);
     port.say("end", "").expect("a sign-out");
-    for ((port, begun), expected) in begun.iter().zip(["{}", r#"{"returnTo":"/here?x=1#y"}"#]) {
+    for ((port, begun), expected) in begun.iter().zip([Some("cancelled"), Some("cancelled"), None]) {
         let address = worker.here.way_back(&begun.url);
-        assert_eq!(port.complete(&address, &begun.state, None).as_deref(), Ok(expected));
+        assert_eq!(code(&port.complete(&address, &begun.state, None)), expected);
     }
+    let address = worker.here.way_back(&redirect.url);
+    let late = other.complete(&address, &redirect.state, redirect.record.as_deref());
+    assert_eq!(late.as_deref(), Ok("{}"), "its record is of no use any more");
+    assert!(!other.is_signed_in());
+}
+
+#[test]
+fn a_sign_out_overtakes_a_sign_in_of_another_client_of_its_registration() {
+    let worker = worker();
+    let (port, other) = (worker.page(1, &app()), worker.page(2, &wider()));
+    let begun = other.begin(Mode::Redirect);
+    let address = worker.here.way_back(&begun.url);
+    let mut redeemed = other.start_complete(&address, &begun.state, begun.record.as_deref());
+    assert!(poll(&mut redeemed).is_pending());
+    port.say("end", "").expect("a sign-out");
+    let outcomes = worker.here.finish_all(vec![redeemed]);
+    assert_eq!(outcomes.iter().map(code).collect::<Vec<_>>(), [Some("cancelled")]);
+    assert!(!other.is_signed_in());
 }
 
 #[test]
