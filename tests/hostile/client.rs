@@ -203,6 +203,24 @@ fn cb_44_the_redirect_page_tells_whose_response_came() {
 }
 
 #[test]
+fn a_redirect_page_that_was_shared_when_the_user_left_is_shared_on_the_way_back() {
+    let here = Here::new();
+    let request = here.finish(here.client().begin(SignIn { shared: true, ..SIGN_IN })).expect("it names itself");
+    let record = request.transaction.to_record();
+    let silent = [("-authorization_response_iss_parameter_supported", "")];
+    change(&mut here.world().provider.metadata, &silent);
+    let address = here.way_back(&request.url);
+    let outcome = here.finish(here.client().complete(
+        &address,
+        Transaction::from_record(&record),
+        false,
+        RedirectPage::OfOneProvider,
+    ));
+    assert_eq!(code(&outcome), Some("iss_mismatch"));
+    assert_eq!(here.asked(Place::Token), 0);
+}
+
+#[test]
 fn what_a_redirect_page_has_in_its_query_stands_before_the_response() {
     let rows = [
         ("https://app.test/cb?a=1&b=%C3%A4", "", None),

@@ -11,7 +11,7 @@ use valet_key::vault::messages::{Outcome, to_json};
 use crate::hostile::provider::{Answer, Provider, change};
 use crate::hostile::text::{Spelling, member, shows, string, with_member};
 use crate::hostile::world::{Mode, SharedWorker, Waiting, World, poll};
-use crate::support::json;
+use crate::support::{at, json};
 use crate::{app, record, worker};
 
 /// What a provider, or a script that sees what it sees, knows of one sign-in, by name.
@@ -365,6 +365,55 @@ fn a_description_is_cut_to_1000_characters_without_controls() {
     for (label, text, expected) in rows {
         assert!(described(&text) == expected, "{label}");
     }
+}
+
+/// UserInfo that repeats the token which it was shown.
+fn repeating(request: &HttpRequest) -> Answer {
+    let shown = request.authorization.as_ref().expect("a token").expose();
+    let token = shown.strip_prefix("Bearer ").expect("RFC 6750 §2.1");
+    Ok(json(200, &format!(r#"{{"sub":"alice","name":"{token}"}}"#)))
+}
+
+/// A call for UserInfo, with what happens before its response comes.
+fn userinfo_beside(happens: impl Fn(&SharedWorker)) -> String {
+    let worker = worker();
+    let port = worker.page(1, &app());
+    port.sign_in();
+    let mut future = port.start("userinfo", "");
+    assert!(poll(&mut future).is_pending());
+    let (sending, slot) = worker.here.world().wire.pop_front().expect("the request");
+    happens(&worker);
+    *slot.borrow_mut() = Some(repeating(&sending.request));
+    worker.here.finish(future).expect("claims")
+}
+
+#[test]
+fn a_token_whose_session_is_over_is_a_secret_of_its_exchange() {
+    let claims = userinfo_beside(|worker| drop(worker.port(1).say("end", "")));
+    assert_eq!(claims, r#"{"sub":"alice"}"#, "after a sign-out");
+    let claims = userinfo_beside(|worker| worker.port(1).sign_in());
+    assert_eq!(claims, r#"{"sub":"alice"}"#, "after another sign-in");
+}
+
+#[test]
+fn forged_responses_push_no_secret_out_of_an_exchange() {
+    let claims = userinfo_beside(|worker| {
+        let port = worker.port(1);
+        for number in 0..50 {
+            let state = format!("vk.forged-state-of-a-script-{number}");
+            let address =
+                format!("https://app.test/cb?code=forged-code-{number:020}&state={state}&iss=https%3A%2F%2Fas.test");
+            let secrets = [("nonce", "n"), ("code_verifier", "v")]
+                .map(|(name, letter)| format!(r#""{name}":"{}""#, letter.repeat(20) + &number.to_string()));
+            let forged = format!(
+                r#"{{"started":{},"state":"{state}",{},"issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","silent":"no","shared":"no","acr_values":"","max_age":""}}"#,
+                at(0).wall,
+                secrets.join(","),
+            );
+            assert!(poll(&mut port.start_complete(&address, &state, Some(&forged))).is_pending());
+        }
+    });
+    assert_eq!(claims, r#"{"sub":"alice"}"#);
 }
 
 #[test]
