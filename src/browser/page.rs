@@ -8,26 +8,10 @@ use web_sys::Window;
 use super::store::Store;
 use super::{Client, Completion};
 use crate::protocol::authorization_request::{SignIn, is_ours};
-use crate::protocol::authorization_response::RedirectPage;
+use crate::protocol::authorization_response::{RESPONSE, RedirectPage};
 use crate::protocol::error::Error;
 use crate::protocol::form;
 use crate::protocol::transaction::Transaction;
-
-/// What an authorization response adds to the query of a page (RFC 6749 §4.1.2, RFC 9207 §2,
-/// OpenID Connect Session Management §2), or would in another flow.
-const RESPONSE: [&str; 11] = [
-    "code",
-    "state",
-    "iss",
-    "error",
-    "error_description",
-    "error_uri",
-    "session_state",
-    "access_token",
-    "token_type",
-    "id_token",
-    "response",
-];
 
 impl Client {
     /// Finishes a sign-in if the page was loaded by its response, and cleans the address bar. The session is as

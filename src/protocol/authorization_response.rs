@@ -26,7 +26,7 @@ const FOREIGN: [&str; 3] = ["access_token", "id_token", "response"];
 
 /// What a response adds to the query of its page, whatever its flow (RFC 6749 §4.1.2, RFC 9207 §2, OpenID Connect Session
 /// Management §2).
-const RESPONSE: [&str; 11] = [
+pub(crate) const RESPONSE: [&str; 11] = [
     "code",
     "state",
     "iss",

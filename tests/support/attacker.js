@@ -38,8 +38,7 @@ export function open(home = 'shared') {
       setTimeout(answered, DROPPED, {});
       port1.postMessage({ ...args, id, op });
     }).then(({ value, error }) => (error ? { error: error.code } : { value }));
-  /** Says it in the words of this release and of the one before: the vault drops what it does not know. */
-  const say = (op, args) => Promise.race([ask(op, { ...args, shared: false }), ask(op, { ...args, alone: true })]);
+  const say = (op, args) => ask(op, { ...args, shared: false });
   return {
     worker,
     ask,
