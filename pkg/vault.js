@@ -7,11 +7,8 @@ import {
 } from './platform.js';
 import { asking } from './port.js';
 
-/** Milliseconds after which a vault that does not respond is not coming. */
-const START = 5000;
-
-/** Milliseconds after which a vault that seems gone, and does not respond, is. */
-const SILENT = 1000;
+/** Milliseconds after which a vault that does not respond is not coming, or gone. */
+const SILENT = 5000;
 
 /** Where the package has its files, as bundlers find them. Worked out now: later, a script may have another `URL`. */
 let [workerFile, wasmFile] = ['', ''];
@@ -71,7 +68,7 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
     };
     /** @type {(() => void) | undefined} */
     let deafen;
-    const timer = setTimeout(notStarted, START);
+    const timer = setTimeout(notStarted, SILENT);
     const configured = call('configure', { options });
     try {
       if (tokens === 'page') (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(theirs, wasm, true);
