@@ -8,6 +8,7 @@ mod known;
 use valet_key::browser::{Client, Completion, keys};
 use valet_key::protocol::authorization_request::SignIn;
 use valet_key::protocol::authorization_response::RedirectPage;
+use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Signature, Unverified};
@@ -145,6 +146,7 @@ async fn signature(token: &str, key: &str) -> Signature {
         content_type: "application/json".into(),
         retry_after: None,
         body: format!(r#"{{"keys":[{key}]}}"#).into(),
+        secrets: Secrets::default(),
     };
     keys.receive(Ok(answer)).expect("a key set");
     let token = Unverified::parse(token, Algorithms::ALL).expect("well formed");

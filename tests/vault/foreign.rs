@@ -368,10 +368,10 @@ fn a_description_is_cut_to_1000_characters_without_controls() {
 }
 
 /// UserInfo that repeats the token which it was shown.
-fn repeating(request: &HttpRequest) -> Answer {
+fn repeating(request: &HttpRequest) -> HttpResponse {
     let shown = request.authorization.as_ref().expect("a token").expose();
     let token = shown.strip_prefix("Bearer ").expect("RFC 6750 §2.1");
-    Ok(json(200, &format!(r#"{{"sub":"alice","name":"{token}"}}"#)))
+    json(200, &format!(r#"{{"sub":"alice","name":"{token}"}}"#))
 }
 
 /// A call for UserInfo, with what happens before its response comes.
@@ -383,7 +383,7 @@ fn userinfo_beside(happens: impl Fn(&SharedWorker)) -> String {
     assert!(poll(&mut future).is_pending());
     let (sending, slot) = worker.here.world().wire.pop_front().expect("the request");
     happens(&worker);
-    *slot.borrow_mut() = Some(repeating(&sending.request));
+    *slot.borrow_mut() = Some(Ok(repeating(&sending.request)));
     worker.here.finish(future).expect("claims")
 }
 
