@@ -341,7 +341,11 @@ function clean() {
 }
 
 /** @param {string} path may begin with two slashes */
-const show = (path) => history.replaceState(history.state, '', location.origin + path);
+function show(path) {
+  try {
+    history.replaceState(history.state, '', location.origin + path);
+  } catch {} // WebKit takes a hundred in half a minute: a response counts all the same
+}
 
 /** @param {string} option @param {string} [url] */
 function absolute(option, url = page().origin + location.pathname) {
