@@ -110,15 +110,16 @@ impl Secrets {
     /// object; it comes back as it is if there is nothing to leave out.
     pub fn cleared(&self, claims: &str) -> String {
         let Ok(Value::Object(mut members)) = Value::parse(claims) else { return claims.into() };
-        if !self.are_in(claims) {
-            return claims.into();
-        }
+        let count = members.len();
         members.retain(|(name, value)| {
             let mut text = String::from(&**name);
             text.push(' ');
             value.write(&mut text);
             !self.are_in(&text)
         });
+        if members.len() == count {
+            return claims.into();
+        }
         let mut cleared = String::new();
         Value::Object(members).write(&mut cleared);
         cleared
@@ -181,7 +182,8 @@ fn decoded(text: &str) -> String {
         };
         match stands_for {
             Some(character) => {
-                out.push(character);
+                // What is not shown can stand inside of a secret.
+                out.extend(Some(character).filter(|c| !is_hidden(*c)));
                 rest = ahead;
             }
             None => out.push(c),
@@ -234,7 +236,7 @@ mod tests {
         for text in ["refresh%2Ftoken\\/of-some-length", "refresh%252Ftoken%2Fof-some-length"] {
             assert!(looks_encoded.are_in(text), "{text}");
         }
-        for text in ["", "short", "the token is wrong", "100 % of \\users, \\u00", "%zz%2", TOKEN.get(1..).unwrap()] {
+        for text in ["", "short", "the token is wrong", "100 % of \\users, \\u00", "%zz%2", &TOKEN[1..]] {
             assert_eq!(secrets().quote(text).as_str(), text);
         }
     }
@@ -260,6 +262,10 @@ mod tests {
     fn claims_that_hold_a_secret_are_left_out() {
         let claims = format!(r#"{{"sub":"alice","a":"{TOKEN}","b":{{"c":["x {TOKEN} y"]}},"{TOKEN}":1,"n":1.50}}"#);
         assert_eq!(secrets().cleared(&claims), r#"{"sub":"alice","n":1.50}"#);
+        for hidden in ["\\u0000", "\\u202e", "\u{202e}"] {
+            let split = format!(r#"{{"sub":"alice","a":"{}"}}"#, TOKEN.replace('t', &format!("t{hidden}")));
+            assert_eq!(secrets().cleared(&split), r#"{"sub":"alice"}"#, "{hidden}");
+        }
         let honest = r#"{ "sub" : "alice" }"#;
         assert_eq!(secrets().cleared(honest), honest);
     }
