@@ -90,10 +90,11 @@ impl<H: Host> Client<H> {
     async fn see(&self, metadata: &ServerMetadata) -> Result<(), Arc<Error>> {
         let keys = self.core.keys.borrow_mut().early(metadata, self.core.host.now());
         let Some(request) = keys else { return Ok(()) };
-        let response = self.send(request).response(&Secrets::default()).await?;
+        let outcome = self.send(request).response(&Secrets::default()).await;
+        let answered = outcome.as_ref().map(drop).map_err(Arc::clone);
         // What is wrong with the keys is told when a token needs them.
-        drop(self.core.keys.borrow_mut().receive(Ok(response)));
-        Ok(())
+        drop(self.core.keys.borrow_mut().receive(outcome));
+        answered
     }
 
     /// Finishes a sign-in. `address` is that of the page with its query and fragment, `transaction` what was kept under its
