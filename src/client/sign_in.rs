@@ -116,7 +116,8 @@ impl<H: Host> Client<H> {
         let query = query.strip_prefix('?').unwrap_or(query);
         let response = AuthorizationResponse::parse(query);
         let Some(transaction) = transaction else {
-            return match response? {
+            // Where no sign-in is under way, it is no response of this client, whatever is wrong with it.
+            return match response.or_else(|error| if pending { Err(error) } else { Ok(None) })? {
                 Some(response) if pending => Err(response.unbound().into()),
                 _ => Ok(Completion::Ignored),
             };
