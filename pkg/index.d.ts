@@ -165,7 +165,7 @@ export interface SignInOptions {
 export type Prompt = 'none' | 'login' | 'consent' | 'select_account' | 'create';
 
 /** Why a `change` event happened. */
-export type ChangeReason = 'signed_in' | 'signed_out' | 'renewed' | 'user_changed' | 'ended' | 'restarted';
+export type ChangeReason = 'signed_in' | 'signed_out' | 'renewed' | 'user_changed' | 'ended' | 'expired' | 'restarted';
 
 export interface ChangeEvent extends Event {
   readonly session: Session | null;
@@ -326,5 +326,7 @@ export type ErrorCode =
   | 'unsupported'
   /** An endpoint is not an acceptable URL. */
   | 'url_rejected'
+  /** The provider signed in another user, without a question, than the one of the session, which is over. */
+  | 'user_changed'
   /** UserInfo is of another user, or not in the agreed form (OpenID Connect Core §5.3). */
   | 'userinfo_invalid';

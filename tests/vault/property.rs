@@ -334,7 +334,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..2_usize, any::<usize>()).prop_map(|(worker, news)| Step::Hear { worker, news }),
         8 => (any::<usize>(), reply).prop_map(|(which, how)| Step::Deliver { which, how }),
         5 => Just(Step::Settle),
-        1 => prop_oneof![Just(1), Just(300), Just(590), Just(601), Just(4000)].prop_map(|seconds| Step::Wait { seconds }),
+        1 => prop_oneof![Just(1), Just(300), Just(590), Just(601), Just(3601), Just(4000)].prop_map(|seconds| Step::Wait { seconds }),
         1 => (0..2_usize).prop_map(|user| Step::User { user }),
         1 => (0..2_usize).prop_map(|worker| Step::Restart { worker }),
     ];
@@ -644,9 +644,14 @@ impl Run {
     fn begin(&mut self, port: usize, mode: Mode, variant: usize) {
         let page = ["https://app.test/cb", "https://app.test/cb", "https://app.test/other?a=1", "https://evil.test/cb"];
         let (page, shared, in_window) = (page[variant % 4], variant == 4, mode == Mode::Window);
-        let options = [r#"{"prompt":"none"}"#, r#"{"loginHint":"alice"}"#, "{}"][variant.min(2)];
+        let restores = variant == 5;
+        let options = match variant {
+            0 | 5 => r#"{"prompt":"none"}"#,
+            1 => r#"{"loginHint":"alice"}"#,
+            _ => "{}",
+        };
         let members = format!(
-            r#""redirectUri":"{page}","scope":"read","returnTo":"/here","options":{options},"inWindow":{in_window},"shared":{shared}"#
+            r#""redirectUri":"{page}","scope":"read","returnTo":"/here","options":{options},"inWindow":{in_window},"shared":{shared},"restores":{restores}"#
         );
         self.start(port, "begin", mode, &members);
     }
