@@ -14,7 +14,9 @@ use valet_key::protocol::error::Error;
 use valet_key::protocol::foreign::ForeignText;
 use valet_key::protocol::form;
 use valet_key::protocol::http::Method;
+use valet_key::protocol::logout;
 use valet_key::protocol::metadata::Discovery;
+use valet_key::protocol::secret::Secret;
 use valet_key::protocol::token::{TokenRequest, TokenResponse};
 use valet_key::protocol::transaction::Transaction;
 
@@ -79,6 +81,62 @@ fn a_wrong_sign_in_is_named_before_any_request() {
     }
     let local = SignIn { redirect_uri: "http://localhost:5173/", ..honest };
     assert_eq!(code(&local.check(&config(), "http://localhost:5173")), None, "OAuth 2.1 §1.5");
+}
+
+/// RFC 6761 §6.3, Secure Contexts §3.1: names and addresses of this device, for development.
+#[test]
+fn this_device_has_more_names_than_one() {
+    let all = |host: &str, more: &str| {
+        let at = |path: &str| format!("http://{host}:9000{path}");
+        let server = METADATA.replace("https://as.test", &at(""));
+        Config::parse(&format!(
+            r#"{{{more}"issuer":"{}","server":{server},"clientId":"spa","api":["http://{host}:8000/v1/"]}}"#,
+            at("")
+        ))
+    };
+    let page = |host: &str| {
+        let (redirect_uri, origin) = (format!("http://{host}:5173/cb"), format!("http://{host}:5173"));
+        let checked = SignIn { redirect_uri: &redirect_uri, ..support::SIGN_IN }.check(&config(), &origin);
+        let bye = logout::end_session_url(&metadata(), &config(), &redirect_uri, &Secret::new("s"), None);
+        (code(&checked), code(&bye))
+    };
+    let allowed = r#""allowLoopbackHttp":true,"#;
+    let ours = ["localhost", "app.localhost", "a.b.localhost", "127.0.0.1", "127.0.0.2", "127.255.255.254", "[::1]"];
+    for host in ours {
+        assert_eq!(code(&all(host, allowed)), None, "{host}");
+        assert_eq!(code(&all(host, "")), Some("config_error"), "{host}: only where it is allowed");
+        assert_eq!(page(host), (None, None), "{host}: OAuth 2.1 §1.5");
+    }
+    for host in [
+        "evillocalhost",
+        "localhost.evil.test",
+        "app.localhost.evil.test",
+        "127.0.0.1.evil.test",
+        "127.1",
+        "127.0.1",
+        "127.0.0.0.1",
+        "127.0.0.01",
+        "127.0.0.256",
+        "127.0.0.x",
+        "126.0.0.1",
+        "128.0.0.1",
+        "0.0.0.0",
+        "[::2]",
+        "[::ffff:127.0.0.1]",
+        "localhost.",
+        "LOCALHOST",
+        "app.test",
+    ] {
+        assert_eq!(code(&all(host, allowed)), Some("config_error"), "{host}");
+        assert_eq!(page(host), (Some("config_error"), Some("config_error")), "{host}");
+        let endpoint = format!(
+            r#"{{{allowed}"issuer":"https://as.test","server":{},"clientId":"spa"}}"#,
+            METADATA.replace("https://as.test/token", &format!("http://{host}/token"))
+        );
+        assert_eq!(code(&Config::parse(&endpoint)), Some("url_rejected"), "{host}");
+        let api = format!(r#"{{{allowed}"issuer":"https://as.test","clientId":"spa","api":["http://{host}/"]}}"#);
+        assert_eq!(code(&Config::parse(&api)), Some("config_error"), "{host}");
+    }
 }
 
 #[test]

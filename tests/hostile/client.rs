@@ -169,6 +169,34 @@ fn a_refused_call_is_let_through_once_more() {
     assert_eq!(code(&here.finish(client.admit_again(again))), Some("cancelled"));
 }
 
+/// RT-38: what a renewal brings that something overtook.
+#[test]
+fn rt_38_a_late_renewal_is_revoked_only_where_no_session_can_share_its_grant() {
+    let rows = [("alice", false, 0), ("bob", false, 4), ("alice", true, 4), ("bob", true, 4)];
+    for (user, signs_out, revoked) in rows {
+        let here = Here::new();
+        let client = here.client();
+        sign_in(&here, &client);
+        let mut renewal: Waiting<'_, Result<(), Arc<Error>>> = Box::pin(client.refresh());
+        assert!(poll(&mut renewal).is_pending());
+        let held = here.world().wire.pop_front().expect("the renewal");
+        if signs_out {
+            assert_eq!(here.finish(client.end(None)).ok(), Some(None));
+        }
+        here.world().provider.user = user;
+        let (address, transaction) = there_and_back(&here, &client);
+        let outcome = here.finish(client.complete(&address, Some(transaction), false, RedirectPage::OfOneProvider));
+        assert!(matches!(outcome, Ok(Completion::ReturnTo(_))), "{outcome:?}");
+        let (view, told) = (client.session(), here.world().changes.len());
+        here.world().wire.push_back(held);
+        assert_eq!(code(&here.finish(renewal)), Some("cancelled"), "{user} {signs_out}");
+        assert_eq!(here.asked(Place::Revocation), revoked, "{user} {signs_out}: with the tokens of the session before");
+        assert_eq!((client.session(), here.world().changes.len()), (view, told), "{user} {signs_out}: nothing is told");
+        assert_eq!(client.subject().as_deref(), Some(user));
+        assert_eq!(code(&here.finish(client.admit("https://api.test/v1/x", false))), None);
+    }
+}
+
 #[test]
 fn what_may_not_have_the_token_gets_no_pass() {
     let here = Here::new();

@@ -413,6 +413,8 @@ struct Run {
     calls: BTreeMap<u32, (Option<usize>, usize)>,
     /// News that were told so far.
     news: Vec<String>,
+    /// The user of the session that each page was told of last.
+    users: BTreeMap<Sender, Option<String>>,
     reached: Reached,
 }
 
@@ -448,6 +450,7 @@ impl Run {
             tasks: Vec::new(),
             calls: BTreeMap::new(),
             news: Vec::new(),
+            users: BTreeMap::new(),
             reached: Reached::default(),
         };
         (0..2).for_each(|worker| run.open(worker));
@@ -494,6 +497,8 @@ impl Run {
                 Err(broken("a port has a second client", client))
             }
             None if outcome.is_ok() => {
+                let page = Sender { number: number(port), ..worker.here.from };
+                self.users.remove(&page);
                 self.ports[port] = Some(choice);
                 Ok(())
             }
@@ -975,10 +980,28 @@ impl Run {
                 return Err(broken(&format!("{:?} in {what}", hidden.kind), text));
             }
         }
+        for (page, text) in &pages {
+            self.look_at_change(*page, text)?;
+        }
         self.reached.session |= changes.contains(&Change::SignedIn);
         self.reached.renewal |= changes.contains(&Change::Renewed);
         self.news.extend(told);
         Ok(())
+    }
+
+    /// Holds what a page is told of a change against what it was told before: another user never comes unsaid, and no
+    /// session goes on that is said to be over.
+    fn look_at_change(&mut self, page: Sender, text: &str) -> Verdict {
+        let reason = member(text, "reason").unwrap_or_default();
+        let user = text.strip_prefix(r#"{"session":{"sub":""#).and_then(|rest| rest.split('"').next());
+        let before = self.users.insert(page, user.map(str::to_owned));
+        let is_over = matches!(reason.as_str(), "signed_out" | "ended" | "expired");
+        let fits = match (user, before.flatten()) {
+            (None, _) => is_over || reason == "user_changed",
+            (Some(user), Some(before)) if user != before => reason == "user_changed",
+            (Some(_), _) => !is_over,
+        };
+        if fits { Ok(()) } else { Err(broken("a change does not say what it is", text)) }
     }
 
     fn look_at_request(&self, Sending { from, request, .. }: &Sending) -> Verdict {
