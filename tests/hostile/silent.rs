@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use valet_key::client::{Client, Completion, Failed};
+use valet_key::client::{Client, Completion};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::RedirectPage;
 use valet_key::protocol::error::Error;
@@ -17,6 +17,8 @@ use crate::support::{self, SIGN_IN, code, json, options};
 fn params(of: &[(&str, &str)]) -> Vec<(String, String)> {
     of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
+
+type Outcome = Result<Completion, Arc<Error>>;
 
 /// How a sign-in without a question begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +41,7 @@ fn begin(
     here.finish(client.begin(SignIn { params: &params, restores: by == By::Restore, ..SIGN_IN }))
 }
 
-fn complete(
-    here: &Here,
-    client: &Client<Here>,
-    request: AuthorizationRequest,
-    address: &str,
-) -> Result<Completion, Failed> {
+fn complete(here: &Here, client: &Client<Here>, request: AuthorizationRequest, address: &str) -> Outcome {
     here.finish(client.complete(address, Some(request.transaction), false, RedirectPage::OfOneProvider))
 }
 
@@ -203,12 +200,12 @@ fn pop_28_29_a_silent_sign_in_of_another_user_ends_the_session() {
         here.world().provider.user = "bob";
         let outcome = complete(&here, &client, request, &address);
         match (by, outcome) {
-            (By::App, Err(failed)) => {
-                assert_eq!((failed.code(), failed.return_to.as_deref()), ("user_changed", Some("/here?x=1#y")));
-                assert!(failed.hint().contains("signIn()"), "{}", failed.hint());
+            (By::App, Err(error)) => {
+                assert_eq!(error.code(), "user_changed");
+                assert!(error.hint().contains("signIn()"), "{}", error.hint());
             }
-            (By::Restore, Ok(Completion::Declined(path, error))) => {
-                assert_eq!((path.as_str(), error.code()), ("/here?x=1#y", "user_changed"));
+            (By::Restore, Ok(Completion::Declined(path, said))) => {
+                assert_eq!((path.as_str(), said.error.as_str()), ("/here?x=1#y", "user_changed"));
             }
             (_, other) => panic!("{by:?}: {other:?}"),
         }
@@ -264,19 +261,15 @@ const REFUSALS: [&str; 8] = [
 ];
 
 /// What a response led to, in a word and the code of the refusal.
-fn told(outcome: Result<Completion, Failed>) -> (&'static str, String) {
-    let said = |error: &Error| error.oauth().map_or(error.code().to_owned(), |said| said.error.as_str().to_owned());
+fn told(outcome: Outcome) -> (&'static str, String) {
     match outcome {
         Ok(Completion::Ignored) => ("ignored", String::new()),
         Ok(Completion::ReturnTo(_)) => ("signed in", String::new()),
-        Ok(Completion::Declined(path, error)) => {
+        Ok(Completion::Declined(path, said)) => {
             assert_eq!(path, "/here?x=1#y");
-            ("declined", said(&error))
+            ("declined", said.error.as_str().to_owned())
         }
-        Err(failed) => {
-            assert_eq!(failed.return_to.as_deref(), Some("/here?x=1#y"));
-            ("failed", said(&failed))
-        }
+        Err(error) => ("failed", error.oauth().map_or(error.code(), |said| said.error.as_str()).to_owned()),
     }
 }
 

@@ -1,19 +1,23 @@
 //! Responses that are bound to no transaction, and parameters that are not this client's to read.
 
-use valet_key::client::{Completion, Failed};
+use std::sync::Arc;
+
+use valet_key::client::Completion;
 use valet_key::protocol::authorization_request::SignIn;
 use valet_key::protocol::authorization_response::RedirectPage;
+use valet_key::protocol::error::Error;
 use valet_key::protocol::foreign::ForeignText;
+use valet_key::protocol::transaction::Transaction;
 use valet_key::vault::messages::to_json;
 
 use crate::hostile::app::{self, App};
 use crate::hostile::case::Case;
-use crate::hostile::provider::{Provider, change};
+use crate::hostile::provider::{Place, Provider, change};
 use crate::hostile::world::Here;
 use crate::support::{SIGN_IN, code, options};
 
 /// What the client makes of an address for which nothing was kept.
-fn unbound(here: &Here, query: &str, pending: bool) -> Result<Completion, Failed> {
+fn unbound(here: &Here, query: &str, pending: bool) -> Result<Completion, Arc<Error>> {
     let client = here.client();
     let address = format!("https://app.test/cb{query}");
     let outcome = here.finish(client.complete(&address, None, pending, RedirectPage::OfOneProvider));
@@ -67,15 +71,15 @@ fn cb_68_69_a_response_that_is_bound_to_nothing_is_told_only_while_a_sign_in_is_
 fn cb_68_an_unbound_error_is_told_by_its_code_alone() {
     let here = Here::new();
     for (query, _) in UNBOUND.into_iter().filter(|(_, expected)| *expected == Some("authorization_error")) {
-        let failed = unbound(&here, query, true).expect_err("an error");
-        let said = failed.oauth().expect("what the server said");
+        let error = unbound(&here, query, true).expect_err("an error");
+        let said = error.oauth().expect("what the server said");
         assert!(query.contains(&format!("error={}", said.error.as_str())), "{query}");
         assert_eq!((&said.error_description, &said.error_uri), (&None, &None), "{query}: it may be anybody's");
-        assert_eq!((failed.is_retryable(), failed.return_to.as_deref()), (false, None), "{query}");
-        let told = to_json(&failed);
+        assert!(!error.is_retryable(), "{query}");
+        let told = to_json(&error.clone().into());
         let shown = format!(r#""oauth":{{"error":"{}"}}}}"#, said.error.as_str());
         assert!(told.ends_with(&shown) && !told.contains("evil") && !told.contains("The user said"), "{query}: {told}");
-        assert!(failed.message().contains("no `state`"), "{query}: {}", failed.message());
+        assert!(error.message().contains("no `state`"), "{query}: {}", error.message());
     }
 }
 
@@ -155,46 +159,61 @@ fn cb_70_parameters_that_are_not_read_are_not_decoded() {
 }
 
 #[test]
-fn cb_70_the_redirect_page_may_have_a_stray_percent_sign_in_its_query() {
+fn cb_70_what_stands_in_front_of_a_response_is_compared_and_not_refused() {
+    let page = "https://app.test/cb";
+    // The redirect page, what its server puts in front, whether that names itself, and the code of the error.
     let rows = [
-        ("https://app.test/cb?off=100%", "", true, None),
-        ("https://app.test/cb?off=100%&caf%E9=%zz", "", true, None),
-        ("https://app.test/cb?off=100%", "&utm=%", true, None),
-        ("https://app.test/cb?off=100%", "", false, None),
-        ("https://app.test/cb?off=100%&caf%E9=%zz", "", false, None),
-        ("https://app.test/cb?off=100%", "&utm=%", false, None),
-        ("https://app.test/cb?caf%E9=1", "", false, None),
-        ("https://app.test/cb?caf%C3%A9=1", "", false, None),
+        ("", "", false, None),
+        ("", "utm=100%", true, None),
+        ("", "utm=100%&caf%E9=%zz", true, None),
+        ("own=1", "own=1", false, None),
+        ("own=1", "own=1&utm=%", true, None),
+        ("caf%C3%A9=1", "caf%C3%A9=1&%=%", true, None),
+        ("caf%C3%A9=1", "caf%c3%a9=1", false, None),
+        // In front of the response of a server that does not name itself stands what is the page's own, and no more.
+        ("", "utm=100%", false, Some("iss_mismatch")),
+        ("own=1", "own=1&utm=%", false, Some("iss_mismatch")),
+        ("own=1", "own=%", true, Some("iss_mismatch")),
+        ("own=1", "utm=%&own=1", true, Some("iss_mismatch")),
+        ("own=%25", "own=%", true, Some("iss_mismatch")),
+        ("own=%25", "own=%25", true, None),
     ];
-    for (redirect_uri, behind, names_itself, expected) in rows {
+    for (own, in_front, names_itself, expected) in rows {
         let here = Here::new();
         if !names_itself {
             let silent = [("-authorization_response_iss_parameter_supported", "")];
             change(&mut here.world().provider.metadata, &silent);
         }
         let client = here.client();
+        let redirect_uri = &if own.is_empty() { page.to_owned() } else { format!("{page}?{own}") };
         let request = here.finish(client.begin(SignIn { redirect_uri, ..SIGN_IN })).expect("a request");
         let query = here.world().provider.authorize(&request.url);
-        let address = format!("{redirect_uri}&{query}{behind}");
-        let outcome =
-            here.finish(client.complete(&address, Some(request.transaction), false, RedirectPage::OfOneProvider));
-        assert_eq!(code(&outcome), expected, "{address}");
+        let separator = if in_front.is_empty() { "" } else { "&" };
+        for behind in ["", "&utm=%", "&%E8"] {
+            let address = format!("{page}?{in_front}{separator}{query}{behind}");
+            let transaction = Transaction::from_record(&request.transaction.to_record());
+            let outcome = here.finish(client.complete(&address, transaction, false, RedirectPage::OfOneProvider));
+            // The code is used up by the first one.
+            let expected = if behind.is_empty() { expected } else { Some(expected.unwrap_or("token_error")) };
+            assert_eq!(code(&outcome), expected, "{redirect_uri} {address}");
+        }
     }
-    // Spelled in another way it is another page.
-    for (redirect_uri, came_to) in [
-        ("https://app.test/cb?off=100%", "https://app.test/cb?off=100%25"),
-        ("https://app.test/cb?off=100%", "https://app.test/cb?off=100"),
-        ("https://app.test/cb?off=100%25", "https://app.test/cb?off=100%"),
-        ("https://app.test/cb?off=%zz", "https://app.test/cb?off=%zy"),
-        ("https://app.test/cb?%=1", "https://app.test/cb?=1"),
-    ] {
+}
+
+#[test]
+fn cb_70_a_redirect_page_whose_own_query_cannot_be_decoded_is_never_recognized() {
+    for own in ["off=100%", "caf%E9=1", "%=1", "off=%zz"] {
         let here = Here::new();
         let client = here.client();
+        let redirect_uri = &format!("https://app.test/cb?{own}");
         let request = here.finish(client.begin(SignIn { redirect_uri, ..SIGN_IN })).expect("a request");
         let query = here.world().provider.authorize(&request.url);
-        let address = format!("{came_to}&{query}");
-        let outcome =
-            here.finish(client.complete(&address, Some(request.transaction), false, RedirectPage::OfOneProvider));
-        assert_eq!(code(&outcome), Some("iss_mismatch"), "{address}");
+        for came_to in [own, "", "off=100%25", "off=100", "off=%zy"] {
+            let address = format!("https://app.test/cb?{came_to}&{query}");
+            let transaction = Transaction::from_record(&request.transaction.to_record());
+            let outcome = here.finish(client.complete(&address, transaction, false, RedirectPage::OfOneProvider));
+            assert_eq!(code(&outcome), Some("iss_mismatch"), "{redirect_uri} {address}");
+        }
+        assert_eq!(here.asked(Place::Token), 0);
     }
 }

@@ -64,7 +64,8 @@ fn choices() -> Vec<Choice> {
         client_id: "spa",
         api,
         server: None,
-        hints: false,
+        // Unless a page says otherwise, the ID Token goes along to the provider's sign-out page.
+        hints: true,
         in_page: false,
     };
     let evil_api: &[&str] = &["https://evil.test/", "https://api.test/v1/"];
@@ -86,10 +87,10 @@ fn choices() -> Vec<Choice> {
         )
         .of("app-2"),
         Choice {
-            hints: true,
+            hints: false,
             ..choice(
                 "one",
-                named(ONE, r#""idTokenHint":true,"timeout":7,"account":"","#, &["https://api.test/v1"]),
+                named(ONE, r#""idTokenHint":false,"timeout":7,"account":"","#, &["https://api.test/v1"]),
                 ONE,
                 V1,
             )
