@@ -177,7 +177,7 @@ const SAYS: [Says; 12] = [
 ];
 
 /// The others.
-const SAYS_TOO: [Says; 21] = [
+const SAYS_TOO: [Says; 24] = [
     Says::Gone(405),
     Says::Status(0),
     Says::Status(301),
@@ -186,6 +186,9 @@ const SAYS_TOO: [Says; 21] = [
     Says::Status(401),
     Says::Status(406),
     Says::Status(421),
+    Says::Status(428),
+    Says::Status(431),
+    Says::Status(451),
     Says::Page("application/json", "<!doctype html>"),
     Says::Page("application/json", ""),
     Says::Page("application/json", r#"{"issuer":"https://as.test/t1""#),
@@ -205,7 +208,8 @@ impl Says {
     fn answer(self, url: &str) -> Answer {
         let answer = match self {
             Self::Metadata => document(|honest| honest.replace("https://as.test\"", "https://as.test/t1\"")),
-            Self::Gone(status) | Self::Status(status) | Self::Trouble(status) => answer(status, "text/plain", "no"),
+            Self::Gone(status) | Self::Trouble(status) => answer(status, "text/plain", "no"),
+            Self::Status(status) => json(status, r#"{"error":"no"}"#),
             Self::Page(content_type, body) => answer(200, content_type, body),
             Self::NoAnswer => return Err(Error::Network { url: url.into() }.into()),
             Self::NotInTime => return Err(Error::Timeout { url: url.into() }.into()),
