@@ -104,6 +104,7 @@ impl Message<'_> {
 /// # Errors
 ///
 /// Those of the operation.
+#[expect(clippy::too_many_lines, reason = "one arm for each operation, and one function for the states of all")]
 pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32, message: &str) -> Outcome {
     let message = Message(Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?);
     let number = message.0.get("port").and_then(Value::as_integer);
