@@ -12,6 +12,8 @@ export class Issued {
   verifiers = new Set();
   states = new Set();
   nonces = new Set();
+  /** When the last access token was, in milliseconds since 1970. */
+  lastAt = 0;
   /** The parameters of each authorization request. */
   authorizations = [];
 
@@ -51,6 +53,7 @@ export class Issued {
     add(this.verifiers, form.code_verifier);
     if (endpoint === 'token' && answer) {
       add(this.accessTokens, answer.access_token);
+      this.lastAt = Date.now();
       add(this.refreshTokens, answer.refresh_token);
       add(this.idTokens, answer.id_token);
     }

@@ -20,6 +20,7 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { NEEDS, lacking } from './abilities.mjs';
 import { startApi } from './api.mjs';
@@ -212,6 +213,16 @@ export class Stage {
     await this.login(user);
     await this.consent({ refuse });
     await this.page.see(`Signed in as ${user}`);
+  }
+
+  /** From the page to a session whose access token is over. The next one lasts. */
+  async signInBriefly() {
+    const { settings, issued } = this.provider;
+    const lasting = settings.accessTokenSeconds;
+    settings.accessTokenSeconds = 1;
+    await this.signIn();
+    settings.accessTokenSeconds = lasting;
+    await sleep(Math.max(0, issued.lastAt + 1500 - Date.now()));
   }
 
   /** Says who one is, on the provider's page. */
