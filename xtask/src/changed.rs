@@ -20,7 +20,7 @@ use crate::{
     browsers::{self, Engine},
     git,
     stories::{self, Reach},
-    test::{self, Report, chosen, timed},
+    suite::{self, Report, chosen, timed},
     workspace::Workspace,
 };
 
@@ -40,7 +40,7 @@ pub fn test(workspace: &Workspace) -> Result<Report> {
     let changes = changes(workspace)?;
     let Plan { steps, stories, is_smoke_tested } = plan(&changes);
     eprintln!("xtask: {} files changed, which concerns {}", changes.len(), steps.join(", "));
-    let mut report = test::run(workspace, &chosen(&steps)?, Reach::Gravest);
+    let mut report = suite::run(workspace, &chosen(&steps)?, Reach::Gravest);
     let engines = browsers::chosen()?;
     let mut play = |what, files: &[String], engines: &[&Engine]| {
         if report.sum().failed == 0 && !files.is_empty() {

@@ -14,8 +14,8 @@ mod python;
 mod record;
 mod shares;
 mod size;
-mod steps;
 mod stories;
+mod suite;
 mod sysroot;
 mod test;
 mod toolchain;
@@ -70,7 +70,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match (command.as_str(), arguments) {
         ("build", []) => drop(build::build(&workspace, &Node::install(&workspace)?)?),
         ("size", _) => size::run(&workspace, &Node::install(&workspace)?, arguments)?,
-        ("test", _) => return test::test(&workspace, arguments),
+        ("test", _) => return suite::test(&workspace, arguments),
         ("record", _) => return record::record(&workspace, arguments),
         ("engines", []) => stories::engines(&workspace)?,
         ("bench", _) => bench::bench(&workspace, arguments)?,

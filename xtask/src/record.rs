@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     browsers, git, process,
     stories::{self, Reach},
-    test,
+    suite,
     workspace::Workspace,
 };
 
@@ -58,7 +58,7 @@ fn whole_runs(workspace: &Workspace, times: usize) -> Result<ExitCode> {
         }
         eprintln!("xtask: run {} of {times} on {}", green + 1, state.commit);
         let when = now()?;
-        let report = test::run(workspace, &test::chosen(&[])?, Reach::Everywhere);
+        let report = suite::run(workspace, &suite::chosen(&[])?, Reach::Everywhere);
         let after = State::of(workspace)?;
         ensure!(after.files == state.files, "the files changed while they were tested: the run does not count");
         let sum = report.sum();

@@ -9,7 +9,7 @@ use crate::{
     build,
     node::Node,
     process, python,
-    steps::{Count, Outcome, counted_together},
+    test::{Count, Outcome, counted_together},
     workspace::Workspace,
 };
 

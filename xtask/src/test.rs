@@ -1,130 +1,304 @@
-//! Everything that has to hold before a change goes in.
+//! Everything that has to hold before a change goes in, in the order of what it costs.
 
-use std::{process::ExitCode, thread, time::Instant};
+use std::{
+    env, fs,
+    io::{BufRead as _, BufReader, Write as _, stdout},
+    path::PathBuf,
+    process::{Command, Stdio},
+    thread,
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use serde_json::json;
 
 use crate::{
-    browsers::{self, Geckodriver},
-    changed, debian,
+    browsers, build,
+    debian::{self, Package},
+    hostile,
     node::Node,
-    python,
-    steps::{Count, Outcome, STEPS, Step},
-    stories::Reach,
+    process, size,
+    stories::{self, Reach},
+    sysroot::Panics,
+    toolchain::{self, TARGET, Toolchain},
     workspace::Workspace,
 };
 
-/// What became of the steps that ran.
-#[derive(Default)]
-pub struct Report {
-    pub steps: Vec<Done>,
-}
-
-/// What became of a step.
-pub struct Done {
+/// A step, by the name that one can ask for.
+pub struct Step {
     pub name: &'static str,
-    pub seconds: f32,
-    pub count: Count,
+    pub what: &'static str,
+    pub run: fn(&Workspace) -> Result<Outcome>,
 }
 
-impl Report {
-    /// All tests of all steps.
-    pub fn sum(&self) -> Count {
-        self.steps.iter().fold(Count::default(), |sum, Done { count, .. }| Count {
-            passed: sum.passed + count.passed,
-            failed: sum.failed + count.failed,
-        })
-    }
-
-    /// Says how many passed and failed, in the last line.
-    pub fn told(&self) -> ExitCode {
-        let Count { passed, failed } = self.sum();
-        println!("{passed} passed, {failed} failed");
-        if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-    }
+/// What became of a step that did not end in an error.
+pub enum Outcome {
+    /// It passed, and counts for one.
+    Passed,
+    /// It ran tests of its own, and counts for as many.
+    Tests(Count),
+    /// There is nothing to do here, for this reason.
+    Skipped(&'static str),
 }
 
-/// Runs the named steps, or all, or what concerns a change.
-pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
-    let (options, names): (Vec<&str>, Vec<&str>) =
-        arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("--"));
-    let report = match (&options[..], &names[..]) {
-        ([], _) => run(workspace, &chosen(&names)?, Reach::Gravest),
-        (["--everywhere"], _) => run(workspace, &chosen(&names)?, Reach::Everywhere),
-        (["--changed"], []) => changed::test(workspace)?,
-        _ => bail!("`test` takes the names of steps, and `--everywhere`; or `--changed` alone"),
+/// How many tests passed, and how many did not.
+#[derive(Clone, Copy, Default)]
+pub struct Count {
+    pub passed: usize,
+    pub failed: usize,
+}
+
+pub const STEPS: [Step; 11] = [
+    Step { name: "fmt", what: "the sources are formatted", run: fmt },
+    Step { name: "clippy", what: "Clippy has nothing to say", run: clippy },
+    Step { name: "wasm", what: "nor about the code for the browser", run: clippy_for_wasm },
+    Step { name: "host", what: "tests on this machine", run: host },
+    Step { name: "build", what: "the package can be made", run: make },
+    Step { name: "size", what: "and weighs no more than it may", run: weigh },
+    Step { name: "types", what: "its JavaScript keeps the promises of its types", run: types },
+    Step { name: "costs", what: "twice the text costs little more than twice the steps", run: costs },
+    Step { name: "browser", what: "tests of the Rust client in a browser", run: browser },
+    Step { name: "e2e", what: "whole stories, in a browser with real providers", run: e2e },
+    Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
+];
+
+const SERVER: [Package; 1] = [Package { name: "nginx-light", reason: "serves the apps that use the packed package" }];
+
+fn fmt(workspace: &Workspace) -> Result<Outcome> {
+    process::run(toolchain::cargo("fmt").current_dir(workspace.root()).args(["--all", "--check"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy(workspace: &Workspace) -> Result<Outcome> {
+    let mut command = toolchain::cargo("clippy");
+    command.current_dir(workspace.root()).args(["--workspace", "--all-targets", "--", "-D", "warnings"]);
+    process::run(&mut command)?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy_for_wasm(workspace: &Workspace) -> Result<Outcome> {
+    let toolchain = found(workspace, Panics::Trap)?;
+    let subcommand = if toolchain.has_clippy() {
+        "clippy"
+    } else {
+        eprintln!("xtask: this compiler comes without Clippy; its own warnings count instead");
+        "check"
     };
-    Ok(report.told())
+    let mut command = toolchain.cargo(workspace, subcommand, &["-Dwarnings"])?;
+    command.args(["--package", "valet-key", "--features", "npm,browser", "--target", TARGET, "--target-dir"]);
+    process::run(command.arg(workspace.target().join("xtask/cargo")))?;
+    Ok(Outcome::Passed)
 }
 
-/// The steps of these names, in the order in which they run; all of them without names.
-pub fn chosen(names: &[&str]) -> Result<Vec<&'static Step>> {
-    if let Some(unknown) = names.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
-        let known: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
-        bail!("there is no step `{unknown}`; the steps are {}", known.join(", "));
-    }
-    Ok(STEPS.iter().filter(|step| names.is_empty() || names.contains(&step.name)).collect())
+fn host(workspace: &Workspace) -> Result<Outcome> {
+    let mut command = toolchain::cargo("test");
+    command.current_dir(workspace.root()).args(["--workspace", "--no-fail-fast"]);
+    counted(&mut command)
 }
 
-/// Runs these steps, up to the first that fails.
-pub fn run(workspace: &Workspace, steps: &[&'static Step], reach: Reach) -> Report {
-    let mut driver = None;
-    if steps.iter().any(|step| step.name == "e2e") {
-        thread::spawn(set_up);
-        driver = browsers::chosen().and_then(|engines| Geckodriver::begin(workspace, &engines)).ok();
-    }
-    let mut report = Report::default();
-    for step in steps {
-        if step.name == "e2e" {
-            // What became of it is the step's to tell.
-            let _ = driver.take().map(Geckodriver::finish);
-        }
-        let done = timed(step.name, step.what, || (step.run)(workspace, reach));
-        let failed = done.count.failed > 0;
-        report.steps.push(done);
-        if failed {
-            break;
-        }
-    }
-    report
+fn make(workspace: &Workspace) -> Result<Outcome> {
+    build::build(workspace, &Node::install(workspace)?)?;
+    Ok(Outcome::Passed)
 }
 
-/// Runs one piece of work, and says what became of it.
-pub fn timed(name: &'static str, what: &str, work: impl FnOnce() -> Result<Outcome>) -> Done {
-    eprintln!("\nxtask: {name}: {what}");
-    let start = Instant::now();
-    let outcome = work();
-    let seconds = start.elapsed().as_secs_f32();
-    let (count, words) = match outcome {
-        Ok(Outcome::Passed) => (Count { passed: 1, failed: 0 }, "passed".into()),
-        Ok(Outcome::Skipped(reason)) => (Count::default(), format!("skipped: {reason}")),
-        Ok(Outcome::Tests(count)) if count.failed == 0 => (count, format!("{} passed", count.passed)),
-        Ok(Outcome::Tests(count)) => (count, format!("{} passed, {} FAILED", count.passed, count.failed)),
-        Err(error) => (Count { passed: 0, failed: 1 }, format!("FAILED: {error:#}")),
+fn weigh(workspace: &Workspace) -> Result<Outcome> {
+    size::run(workspace, &Node::install(workspace)?, &[])?;
+    Ok(Outcome::Passed)
+}
+
+fn types(workspace: &Workspace) -> Result<Outcome> {
+    let node = Node::install(workspace)?;
+    let projects = [workspace.pkg().join("tsconfig.json"), workspace.tests().join("tsconfig.json")];
+    let Some(project) = projects.into_iter().find(|file| file.is_file()) else {
+        return Ok(Outcome::Skipped("there is no tsconfig.json in pkg or tests"));
     };
-    eprintln!("xtask: {name}: {words} ({seconds:.1} s)");
-    if count.failed > 0 {
-        eprintln!("xtask: to repeat it: cargo xtask test {name}");
-    }
-    Done { name, seconds, count }
+    process::run(node.tool("typescript/bin/tsc").arg("--project").arg(project))?;
+    Ok(Outcome::Passed)
 }
 
-/// Fetches what later steps need while the first ones run, which need none of it. Where it may not, or fails, the step that
-/// needs it says so.
-fn set_up() {
-    let all = || -> Result<()> {
-        let workspace = Workspace::new()?;
-        if debian::is_here() {
-            // All in one go.
-            debian::install(
-                &[browsers::packages(&browsers::chosen()?), crate::steps::packages(), python::packages()].concat(),
-            )?;
+fn costs(workspace: &Workspace) -> Result<Outcome> {
+    let mut command = Node::install(workspace)?.command();
+    command.args(["--test", "--test-reporter=spec"]);
+    hostile::steps(workspace, &mut command)?;
+    counted(&mut command)
+}
+
+fn browser(workspace: &Workspace) -> Result<Outcome> {
+    if !workspace.tests().join("browser.rs").is_file() {
+        return Ok(Outcome::Skipped("there is no tests/browser.rs"));
+    }
+    let programs = browsers::programs(workspace, &[browsers::CHROMIUM])?;
+    let [(_, chromium), (_, driver)] = &programs[..] else { bail!("Chromium and its driver are two programs") };
+    let toolchain = found(workspace, Panics::Tell)?;
+    let mut runner = toolchain::cargo("build");
+    runner.current_dir(workspace.root());
+    runner.args(["--package", "xtask", "--features", "test-runner", "--bin", "wasm-test-runner", "--target-dir"]);
+    process::run(runner.arg(workspace.target().join("xtask/runner")))?;
+    let runner = workspace.target().join(format!("xtask/runner/debug/wasm-test-runner{}", env::consts::EXE_SUFFIX));
+
+    let capabilities = workspace.scratch()?.join("webdriver.json");
+    let mut arguments = vec![
+        "--headless=new",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-quic",
+        "--no-first-run",
+    ];
+    if debian::is_root() {
+        // Chromium's sandbox does not start for root.
+        arguments.push("--no-sandbox");
+    }
+    let value = json!({ "goog:chromeOptions": { "binary": chromium, "args": arguments } });
+    fs::write(&capabilities, value.to_string())?;
+
+    let mut command = toolchain.cargo(workspace, "test", &[])?;
+    command
+        .args([
+            "--package",
+            "valet-key",
+            "--features",
+            "browser",
+            "--test",
+            "browser",
+            "--target",
+            TARGET,
+            "--target-dir",
+        ])
+        .arg(workspace.target().join("xtask/cargo"))
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities)
+        .env("CHROMEDRIVER", driver);
+    counted(&mut command)
+}
+
+fn e2e(workspace: &Workspace) -> Result<Outcome> {
+    stories::play(workspace, Reach::Gravest)
+}
+
+fn consumers(workspace: &Workspace) -> Result<Outcome> {
+    let nginx = nginx()?;
+    let mut command = stories::in_browsers(workspace, &[browsers::CHROMIUM])?;
+    Node::install_consumers(workspace)?;
+    counted(
+        command.args(stories::RUNNER).arg(workspace.consumers().join("consumers.test.mjs")).env("WEB_SERVER", nginx),
+    )
+}
+
+/// The compiler, while no other xtask looks for it or compiles its library.
+fn found(workspace: &Workspace, panics: Panics) -> Result<Toolchain> {
+    let _lock = workspace.lock()?;
+    Toolchain::find(workspace, panics)
+}
+
+/// A web server; installs it where it may.
+fn nginx() -> Result<PathBuf> {
+    if debian::is_here() {
+        debian::install(&packages())?;
+    }
+    find_nginx().context("the tests need nginx in PATH: install it")
+}
+
+/// The packages that would bring what the last step lacks here.
+pub fn packages() -> Vec<Package> {
+    if find_nginx().is_none() { SERVER.to_vec() } else { Vec::new() }
+}
+
+/// Debian keeps servers where only root's path leads.
+fn find_nginx() -> Option<PathBuf> {
+    let elsewhere = Some("/usr/sbin/nginx".into()).filter(|file: &PathBuf| file.is_file());
+    process::on_path("nginx").into_iter().next().or(elsewhere)
+}
+
+/// Runs a program that runs tests, shows what it says, and reads the sums from it.
+pub fn counted(command: &mut Command) -> Result<Outcome> {
+    let spelled = process::spell(command);
+    let (count, all_well) = counted_beside(command)?;
+    judged(count, all_well, &spelled)
+}
+
+/// The same for several such programs beside each other, which share a piece of work.
+pub fn counted_together(commands: Vec<Command>) -> Result<Outcome> {
+    let spelled = commands.iter().map(process::spell).collect::<Vec<_>>().join("\n  ");
+    let threads: Vec<_> =
+        commands.into_iter().map(|mut command| thread::spawn(move || counted_beside(&mut command))).collect();
+    let mut sum = Count::default();
+    let mut all_well = true;
+    for thread in threads {
+        let (count, well) = thread.join().unwrap_or_else(|_| bail!("a thread ended"))?;
+        sum.passed += count.passed;
+        sum.failed += count.failed;
+        all_well &= well;
+    }
+    judged(sum, all_well, &spelled)
+}
+
+fn judged(sum: Count, all_well: bool, spelled: &str) -> Result<Outcome> {
+    if sum.failed > 0 {
+        eprintln!("xtask: failed: {spelled}");
+    } else if !all_well {
+        bail!("failed:\n  {spelled}");
+    } else if sum.passed == 0 {
+        bail!("no test ran:\n  {spelled}");
+    }
+    Ok(Outcome::Tests(sum))
+}
+
+/// The sums that a program tells, and whether it ended well. What it says at its end is shown in one piece.
+fn counted_beside(command: &mut Command) -> Result<(Count, bool)> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", process::spell(command)))?;
+    let mut sum = Count::default();
+    let mut end = String::new();
+    for text in BufReader::new(child.stdout.take().context("no output to read")?).lines() {
+        let text = text?;
+        let count = read_count(&text);
+        sum.passed += count.passed;
+        sum.failed += count.failed;
+        if !end.is_empty() || text.starts_with("ℹ tests ") {
+            end += &text;
+            end += "\n";
+        } else {
+            writeln!(stdout(), "{text}")?;
         }
-        Node::install(&workspace)?;
-        python::install(&workspace)?;
-        Node::install_consumers(&workspace)
-    };
-    if let Err(error) = all() {
-        eprintln!("xtask: {error:#}");
+    }
+    write!(stdout(), "{end}")?;
+    Ok((sum, child.wait()?.success()))
+}
+
+/// The sums in a line of Rust's test harness (also in a browser) or of Node's.
+fn read_count(line: &str) -> Count {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let number = |text: &str| text.parse().unwrap_or_default();
+    match words[..] {
+        ["test", "result:", _, passed, "passed;", failed, "failed;", ..] => {
+            Count { passed: number(passed), failed: number(failed) }
+        }
+        ["ℹ", "pass", passed] => Count { passed: number(passed), failed: 0 },
+        ["ℹ", "fail" | "cancelled", failed] => Count { passed: 0, failed: number(failed) },
+        _ => Count::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_count;
+
+    #[test]
+    fn sums_are_read_from_either_runner() {
+        let rows = [
+            ("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out", (12, 0)),
+            ("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 filtered out", (3, 2)),
+            ("ℹ pass 7", (7, 0)),
+            ("ℹ fail 1", (0, 1)),
+            ("running 3 tests", (0, 0)),
+        ];
+        for (line, (passed, failed)) in rows {
+            let count = read_count(line);
+            assert_eq!((count.passed, count.failed), (passed, failed), "{line}");
+        }
     }
 }
