@@ -81,26 +81,25 @@ const [before, tail] = rest.split(END);
 const now = await render(ran.filter(({ failed }) => !failed));
 const bare = (text) => text.replace(/^Written with .*$/m, '').trim();
 
-/** What cells say, by table, row and engine; a row of an engine that played nothing says nothing. */
-function cells(text) {
-  const found = new Map();
+/** What the page or a part of it says: of each table, row and engine that played something, and of where a fallback was seen. */
+function* statements(text) {
+  const notes = [...text.split('## What happens instead')[1].matchAll(/^\d+\. (.*?\.)(?: Seen in (.*)\.)?$/gm)];
   let title = '';
   for (const line of text.split('\n')) {
-    if (line.startsWith('## ')) title = line;
+    if (line.startsWith('## ')) title = line.slice(3);
     const [row, ...engines] = line.startsWith('| ') ? line.slice(2, -2).split(' | ') : [];
-    engines.forEach((cell, index) => cell.startsWith('✓') && found.set([title, row, index].join(), cell));
+    for (const [index, cell] of engines.entries()) {
+      const said = cell.replace(/\[(\d+)\]\([^)]*\)/g, (_, number) => notes[number - 1][1]);
+      if (cell.startsWith('✓')) yield `${title}: ${row}: ${Object.values(ENGINES)[index]}: ${said}`;
+    }
   }
-  return found;
+  for (const [, note, seen = ''] of notes) for (const story of seen.split(/, (?=“)/)) yield `${note} Seen in ${story}`;
 }
 
-/** What a part of the stories saw and the page has not. */
+/** What a part of the stories saw, and the page does not say. */
 function unsaid(part, whole) {
-  const said = cells(whole);
-  const notes = (text) => text.split('## What happens instead')[1].trim().split('\n');
-  return [
-    ...[...cells(part)].filter(([key, cell]) => said.get(key) !== cell).map(([key, cell]) => `${key}: ${cell}`),
-    ...notes(part).filter((note) => !notes(whole).includes(note)),
-  ];
+  const said = new Set(statements(whole));
+  return [...statements(part)].filter((statement) => !said.has(statement));
 }
 
 if (!mode) {
