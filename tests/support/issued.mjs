@@ -12,10 +12,10 @@ export class Issued {
   verifiers = new Set();
   states = new Set();
   nonces = new Set();
-  /** When the last access token was, in milliseconds since 1970. */
-  lastAt = 0;
   /** The parameters of each authorization request. */
   authorizations = [];
+  /** When the last access token was, in milliseconds since 1970. */
+  lastAt = 0;
 
   /** What no script of the page may ever see, as `[label, value]`. */
   secrets() {
