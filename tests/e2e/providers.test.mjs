@@ -63,7 +63,7 @@ for (const [name, provider] of Object.entries(PROVIDERS)) {
   });
 }
 
-story('canaille: a reload asks nothing, nor does a frame', at(startCanaille), async (stage) => {
+story('canaille: a reload asks nothing, nor does a frame', at(startCanaille, { differs: ['lasting'] }), async (stage) => {
   const { page, provider } = stage;
   await signIn(stage);
   await sleep(provider.pause);
@@ -83,7 +83,7 @@ story('POP-19 P1: django-oauth-toolkit: a silent sign-in times out, and what was
   assert.equal(await call(stage), 200);
 });
 
-story('django-oauth-toolkit: a reload asks once, and then waits for a click', at(startDjango), async (stage) => {
+story('django-oauth-toolkit: a reload asks once, and then waits for a click', at(startDjango, { differs: ['lasting'] }), async (stage) => {
   const { page, provider } = stage;
   await signIn(stage);
   await page.reload();

@@ -3,14 +3,19 @@
 mod bench;
 mod browsers;
 mod build;
+mod changed;
 mod debian;
 mod demo;
+mod git;
 mod hostile;
 mod node;
 mod process;
 mod python;
+mod record;
 mod shares;
 mod size;
+mod stories;
+mod suite;
 mod sysroot;
 mod test;
 mod toolchain;
@@ -32,7 +37,13 @@ usage: cargo xtask <command>
        --crates     which crate the module's bytes belong to
   test [STEP …]     everything that CI runs, or the named steps:
                     fmt clippy wasm host build size types costs browser e2e consumers
-  engines           write the tables of docs/engines.md from what the last `test e2e` saw
+       --everywhere all stories in all engines; otherwise the gravest in all, and the rest in one
+       --changed    alone: what a change can concern, in two minutes
+  record            everything, with all stories in all engines, until it was green eight times in a row on this commit;
+                    writes each run into docs/record.md
+       --times N    that often
+       --stories NAME …   alone with `--times`: these stories thirty times in each engine, named by a part of their title
+  engines           write the tables of docs/engines.md from what the last `test e2e --everywhere` saw
   bench [NAME …]    what is promised of speed, as figures, or the named ones:
                     calls stream main-thread trips expiry
        hostile      what texts of others cost by their length, here and in WebAssembly; fails where that is the square
@@ -59,8 +70,9 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match (command.as_str(), arguments) {
         ("build", []) => drop(build::build(&workspace, &Node::install(&workspace)?)?),
         ("size", _) => size::run(&workspace, &Node::install(&workspace)?, arguments)?,
-        ("test", _) => return test::test(&workspace, arguments),
-        ("engines", []) => test::engines(&workspace)?,
+        ("test", _) => return suite::test(&workspace, arguments),
+        ("record", _) => return record::record(&workspace, arguments),
+        ("engines", []) => stories::engines(&workspace)?,
         ("bench", _) => bench::bench(&workspace, arguments)?,
         ("demo", _) => demo::demo(&workspace, &Node::install(&workspace)?, arguments)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),
