@@ -5,6 +5,7 @@ mod browsers;
 mod build;
 mod debian;
 mod demo;
+mod fuzz;
 mod hostile;
 mod node;
 mod process;
@@ -31,12 +32,15 @@ usage: cargo xtask <command>
        --json       the same as JSON, on standard output
        --crates     which crate the module's bytes belong to
   test [STEP …]     everything that CI runs, or the named steps:
-                    fmt clippy wasm host build size types costs browser e2e consumers
+                    fmt clippy wasm host build size types costs fuzz browser e2e consumers
   engines           write the tables of docs/engines.md from what the last `test e2e` saw
   bench [NAME …]    what is promised of speed, as figures, or the named ones:
                     calls stream main-thread trips expiry
        hostile      what texts of others cost by their length, here and in WebAssembly; fails where that is the square
        --json       the same as JSON, on standard output
+  fuzz [TARGET …]   damaged and invented inputs for what reads foreign bytes, an hour for each target, by libFuzzer
+       --minutes N  another time for each
+       TARGET FILE  one input
   demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
 
 VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
@@ -62,6 +66,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ("test", _) => return test::test(&workspace, arguments),
         ("engines", []) => test::engines(&workspace)?,
         ("bench", _) => bench::bench(&workspace, arguments)?,
+        ("fuzz", _) => fuzz::fuzz(&workspace, arguments)?,
         ("demo", _) => demo::demo(&workspace, &Node::install(&workspace)?, arguments)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),
         _ => bail!("`{command}` with these arguments is not known\n\n{USAGE}"),

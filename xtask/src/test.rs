@@ -16,7 +16,7 @@ use crate::{
     browsers::{self, Engine, Geckodriver},
     build,
     debian::{self, Package},
-    hostile,
+    fuzz, hostile,
     node::Node,
     process, python, size,
     sysroot::Panics,
@@ -47,7 +47,7 @@ struct Count {
     failed: usize,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "fmt", what: "the sources are formatted", run: fmt },
     Step { name: "clippy", what: "Clippy has nothing to say", run: clippy },
     Step { name: "wasm", what: "nor about the code for the browser", run: clippy_for_wasm },
@@ -56,6 +56,7 @@ const STEPS: [Step; 11] = [
     Step { name: "size", what: "and weighs no more than it may", run: weigh },
     Step { name: "types", what: "its JavaScript keeps the promises of its types", run: types },
     Step { name: "costs", what: "twice the text costs little more than twice the steps", run: costs },
+    Step { name: "fuzz", what: "nothing that reads foreign bytes breaks over damaged ones", run: fuzz },
     Step { name: "browser", what: "tests of the Rust client in a browser", run: browser },
     Step { name: "e2e", what: "whole stories, in a browser with real providers", run: e2e },
     Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
@@ -160,6 +161,10 @@ fn costs(workspace: &Workspace) -> Result<Outcome> {
     command.args(["--test", "--test-reporter=spec"]);
     hostile::steps(workspace, &mut command)?;
     counted(&mut command)
+}
+
+fn fuzz(workspace: &Workspace) -> Result<Outcome> {
+    Ok(Outcome::Tests(Count { passed: fuzz::briefly(workspace)?, failed: 0 }))
 }
 
 fn browser(workspace: &Workspace) -> Result<Outcome> {
