@@ -5,6 +5,7 @@ mod browsers;
 mod build;
 mod debian;
 mod demo;
+mod deny;
 mod fuzz;
 mod hostile;
 mod node;
@@ -32,7 +33,7 @@ usage: cargo xtask <command>
        --json       the same as JSON, on standard output
        --crates     which crate the module's bytes belong to
   test [STEP …]     everything that CI runs, or the named steps:
-                    fmt clippy wasm host build size types costs fuzz browser e2e consumers
+                    fmt clippy wasm host build size types costs fuzz deny browser e2e consumers
   engines           write the tables of docs/engines.md from what the last `test e2e` saw
   bench [NAME …]    what is promised of speed, as figures, or the named ones:
                     calls stream main-thread trips expiry

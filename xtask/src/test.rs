@@ -16,6 +16,7 @@ use crate::{
     browsers::{self, Engine, Geckodriver},
     build,
     debian::{self, Package},
+    deny::{self, CargoDeny},
     fuzz, hostile,
     node::Node,
     process, python, size,
@@ -47,7 +48,7 @@ struct Count {
     failed: usize,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step { name: "fmt", what: "the sources are formatted", run: fmt },
     Step { name: "clippy", what: "Clippy has nothing to say", run: clippy },
     Step { name: "wasm", what: "nor about the code for the browser", run: clippy_for_wasm },
@@ -57,6 +58,7 @@ const STEPS: [Step; 12] = [
     Step { name: "types", what: "its JavaScript keeps the promises of its types", run: types },
     Step { name: "costs", what: "twice the text costs little more than twice the steps", run: costs },
     Step { name: "fuzz", what: "nothing that reads foreign bytes breaks over damaged ones", run: fuzz },
+    Step { name: "deny", what: "licences, sources and advisories of what the project depends on", run: deny },
     Step { name: "browser", what: "tests of the Rust client in a browser", run: browser },
     Step { name: "e2e", what: "whole stories, in a browser with real providers", run: e2e },
     Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
@@ -73,6 +75,7 @@ pub fn test(workspace: &Workspace, names: &[String]) -> Result<ExitCode> {
     let asked = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
     let steps: Vec<&Step> = STEPS.iter().filter(asked).collect();
     let mut driver = steps.iter().any(|step| step.name == "e2e").then(|| ahead(workspace)).transpose()?;
+    let mut checker = steps.iter().any(|step| step.name == "deny").then(|| CargoDeny::begin(workspace)).transpose()?;
     let mut sum = Count::default();
     let mut code = ExitCode::SUCCESS;
     for step in steps {
@@ -81,6 +84,9 @@ pub fn test(workspace: &Workspace, names: &[String]) -> Result<ExitCode> {
         if step.name == "e2e" {
             // What became of it is the step's to tell.
             let _ = driver.take().map(Geckodriver::finish);
+        }
+        if step.name == "deny" {
+            let _ = checker.take().map(CargoDeny::finish);
         }
         let outcome = (step.run)(workspace);
         let seconds = start.elapsed().as_secs_f32();
@@ -165,6 +171,11 @@ fn costs(workspace: &Workspace) -> Result<Outcome> {
 
 fn fuzz(workspace: &Workspace) -> Result<Outcome> {
     Ok(Outcome::Tests(Count { passed: fuzz::briefly(workspace)?, failed: 0 }))
+}
+
+fn deny(workspace: &Workspace) -> Result<Outcome> {
+    deny::check(workspace)?;
+    Ok(Outcome::Passed)
 }
 
 fn browser(workspace: &Workspace) -> Result<Outcome> {
