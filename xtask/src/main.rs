@@ -8,6 +8,7 @@ mod demo;
 mod deny;
 mod fuzz;
 mod hostile;
+mod mutants;
 mod node;
 mod process;
 mod python;
@@ -42,6 +43,7 @@ usage: cargo xtask <command>
   fuzz [TARGET …]   damaged and invented inputs for what reads foreign bytes, an hour for each target, by libFuzzer
        --minutes N  another time for each
        TARGET FILE  one input
+  mutants [FILE …]  changes the sources bit by bit, and says which change no test sees; hours, or minutes for a file
   demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
 
 VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
@@ -68,6 +70,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ("engines", []) => test::engines(&workspace)?,
         ("bench", _) => bench::bench(&workspace, arguments)?,
         ("fuzz", _) => fuzz::fuzz(&workspace, arguments)?,
+        ("mutants", _) => mutants::mutants(&workspace, arguments)?,
         ("demo", _) => demo::demo(&workspace, &Node::install(&workspace)?, arguments)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),
         _ => bail!("`{command}` with these arguments is not known\n\n{USAGE}"),
