@@ -23,7 +23,7 @@ const COMPILER: [Package; 1] = [Package { name: "g++", reason: "compiles libFuzz
 
 /// What libFuzzer wants to see of a program (LLVM, SanitizerCoverage): which edges it takes, what it compares, and, for
 /// `tests/fuzz/steps.rs`, how often it reads memory.
-const FLAGS: [&str; 8] = [
+const FLAGS: [&str; 7] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -31,7 +31,6 @@ const FLAGS: [&str; 8] = [
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
     "-Cllvm-args=-sanitizer-coverage-trace-loads",
-    "-Cforce-frame-pointers=yes",
 ];
 
 /// How long each target is run, and on what.
