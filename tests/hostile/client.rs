@@ -113,7 +113,7 @@ fn only_a_silent_attempt_may_end_without_a_session() {
         let address = format!("https://app.test/cb?error={error}&state={state}&iss=https%3A%2F%2Fas.test");
         let outcome = here.finish(client.complete(&address, Some(transaction), false, RedirectPage::OfOneProvider));
         match (&outcome, expected) {
-            (Ok(Completion::Declined(path)), None) => assert_eq!(path, SIGN_IN.return_to, "{label}"),
+            (Ok(Completion::Declined(path, _)), None) => assert_eq!(path, SIGN_IN.return_to, "{label}"),
             (Err(error), Some(_)) => assert!(error.oauth().is_some(), "{label}: {error}"),
             other => panic!("{label}: {other:?}"),
         }

@@ -151,6 +151,7 @@ enum Asked {
     Begin,
     Complete { address: String, transaction: Option<Box<Transaction>> },
     Call { url: &'static str },
+    End,
     Other,
 }
 
@@ -223,7 +224,7 @@ impl Run {
             }
             3 => self.start(Asked::Other, async move { client.refresh().await.map(|()| Done::Told(String::new())) }),
             4 => self.start(Asked::Other, async move { client.userinfo(None).await.map(Done::Told) }),
-            5 => self.start(Asked::Other, async move {
+            5 => self.start(Asked::End, async move {
                 let end = client.end(Some("https://app.test/")).await?;
                 Ok(Done::Told(end.unwrap_or_default()))
             }),
@@ -384,12 +385,17 @@ impl Run {
                 self.check_sign_in(address, transaction);
                 self.had_session = true;
             }
-            Ok(Done::Completed(_)) => {}
+            Ok(Done::Completed(other)) => self.hidden(&format!("{other:?}"), false),
             Ok(Done::Admitted(pass)) => {
                 let Asked::Call { url } = asked else { panic!("no call") };
                 assert!(url.starts_with("https://api.test/v1") && !url.contains(".."), "{url}");
                 assert!(pass.authorization.expose().starts_with("Bearer "));
                 self.hidden(&format!("{pass:?}"), false);
+            }
+            // The provider gets its ID Token back.
+            Ok(Done::Told(text)) if matches!(asked, Asked::End) => {
+                assert!(text.is_empty() || text.starts_with("https://"), "{text}");
+                assert!(!text.contains("-token-number-"), "{text}");
             }
             Ok(Done::Told(text)) => self.hidden(&text, false),
             Err(error) => self.hidden(&printed(&error), false),

@@ -37,7 +37,7 @@ pub(super) fn run(bytes: &[u8]) {
     let hash = URL_SAFE_NO_PAD.encode(&HASH[..16]);
     assert!(claims.get("at_hash").is_none_or(|at_hash| at_hash.as_str() == Some(&hash)));
     let renewed = Identity::from_refresh(token, &identity, &config, at(5)).expect("the same claims once more");
-    assert_eq!(renewed.sub, identity.sub);
+    assert!(renewed.is_none_or(|renewed| renewed.sub == identity.sub));
 }
 
 pub(super) fn seeds() -> Vec<Vec<u8>> {

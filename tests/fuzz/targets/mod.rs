@@ -67,7 +67,7 @@ fn seeds<T: AsRef<[u8]>>(seeds: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {
 
 /// Everything that can be read of an error.
 fn printed(error: &Arc<Error>) -> String {
-    format!("{error}\n{error:?}\n{}", to_json(error))
+    format!("{error}\n{error:?}\n{}", to_json(&error.clone().into()))
 }
 
 /// Whether a text is what servers use for tokens, long enough not to be there by chance, and no word of ours.
