@@ -57,7 +57,7 @@ async function cutOff(stage) {
   return windows;
 }
 
-story('POP-30 P1: a popup that a later page of the provider cuts off signs in all the same', POPUP, async (stage) => {
+story('POP-32 P1: a popup that a later page of the provider cuts off signs in all the same', POPUP, async (stage) => {
   const { page, provider } = stage;
   const [home, popup] = await cutOff(stage);
   await page.driver.switchTo().window(home); // the user looks back at the app for a moment
@@ -70,7 +70,7 @@ story('POP-30 P1: a popup that a later page of the provider cuts off signs in al
   assert.equal(provider.count('/token'), 1);
 });
 
-story('POP-31 P1: another popup takes the place of one that may be closed', POPUP, async (stage) => {
+story('POP-33 P1: another popup takes the place of one that may be closed', POPUP, async (stage) => {
   const { page } = stage;
   const [home, popup] = await cutOff(stage);
   await page.driver.close();
@@ -88,7 +88,7 @@ story('POP-31 P1: another popup takes the place of one that may be closed', POPU
   await page.see('Signed in as alice');
 });
 
-story('POP-32 P1: a popup that comes back when nobody waits any more closes itself', POPUP, async (stage) => {
+story('POP-34 P1: a popup that comes back when nobody waits any more closes itself', POPUP, async (stage) => {
   const { page, provider } = stage;
   const [home, popup] = await cutOff(stage);
   await page.driver.switchTo().window(home);
@@ -103,7 +103,7 @@ story('POP-32 P1: a popup that comes back when nobody waits any more closes itse
 
 const SAID = 'error=access_denied&error_description=The+user+said+no';
 
-story('POP-33 P1: an error without state ends the wait for a popup', POPUP, async (stage) => {
+story('POP-35 P1: an error without state ends the wait for a popup', POPUP, async (stage) => {
   const { page, provider } = stage;
   refuses(stage, SAID);
   await stage.visit();
@@ -115,8 +115,8 @@ story('POP-33 P1: an error without state ends the wait for a popup', POPUP, asyn
 });
 
 for (const [what, said, code] of [
-  ['CB-73 P1: an error without state is told while a sign-in is pending', SAID, 'authorization_error'],
-  ['CB-74 P1: a code without state is refused while a sign-in is pending, and taken out of the address', 'code=c1', 'state_mismatch'],
+  ['CB-68 P1: an error without state is told while a sign-in is pending', SAID, 'authorization_error'],
+  ['CB-69 P1: a code without state is refused while a sign-in is pending, and taken out of the address', 'code=c1', 'state_mismatch'],
 ]) {
   story(what, POPUP, async (stage) => {
     const { page, provider, site } = stage;
