@@ -18,7 +18,7 @@ use crate::{
     debian::{self, Package},
     hostile,
     node::Node,
-    process, python, size,
+    process, providers, python, size,
     sysroot::Panics,
     toolchain::{self, TARGET, Toolchain},
     workspace::Workspace,
@@ -227,9 +227,13 @@ fn e2e(workspace: &Workspace) -> Result<Outcome> {
     fs::create_dir_all(workspace.target().join("e2e"))?;
     fs::write(&ran, "").with_context(|| format!("cannot write {}", ran.display()))?;
     let python = python::install(workspace)?;
+    let others = providers::Chosen::from_env()?;
+    others.install()?;
     let mut command = runner(workspace, &engines)?;
-    let outcome = counted(command.args(files).env("VALET_KEY_RAN", &ran).env("PROVIDERS_PYTHON", python))?;
-    if matches!(outcome, Outcome::Tests(Count { failed: 0, .. })) && engines.len() == browsers::ALL {
+    command.env("VALET_KEY_RAN", &ran).env("PROVIDERS_PYTHON", python).env(providers::CHOICE, others.names());
+    let outcome = counted(command.args(files))?;
+    let all = engines.len() == browsers::ALL && others.is_all();
+    if matches!(outcome, Outcome::Tests(Count { failed: 0, .. })) && all {
         process::run(tables(workspace)?.arg("--check"))?;
     }
     Ok(outcome)
@@ -273,7 +277,9 @@ fn ahead(workspace: &Workspace) -> Result<Geckodriver> {
     let engines = browsers::chosen()?;
     if debian::is_here() {
         // All in one go. Who may not install them learns it here, and again where they are needed.
-        debian::install(&browsers::packages(&engines)).unwrap_or_else(|error| eprintln!("xtask: {error:#}"));
+        let mut packages = browsers::packages(&engines);
+        packages.extend(providers::Chosen::from_env()?.packages());
+        debian::install(&packages).unwrap_or_else(|error| eprintln!("xtask: {error:#}"));
     }
     Geckodriver::begin(workspace, &engines)
 }
