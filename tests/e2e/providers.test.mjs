@@ -61,4 +61,64 @@ for (const [name, provider] of Object.entries(OTHER_PROVIDERS)) {
       assert.equal(await call(stage), 200);
     }
   });
+
+  story(`${name}: a reload where the tokens are gone`, at(provider, { homes: ['dedicated'] }), async (stage) => {
+    const { page, site, provider: { pause, silence, again } } = stage;
+    await signIn(stage);
+    await sleep(pause);
+    await page.reload();
+    if (silence === 'code') {
+      await isSignedIn(stage);
+      assert.equal(begun(stage), 2);
+      assert.equal(await call(stage), 200);
+      return;
+    }
+    await page.see('Signed out');
+    assert.equal(await page.url(), site.url, 'the user stays on the page');
+    assert.equal(begun(stage), silence ? 2 : 1, 'a provider of plain OAuth 2 is not asked');
+    await page.reload();
+    await page.see('Signed out');
+    assert.equal(begun(stage), silence ? 2 : 1, 'what failed once is not tried at each load');
+    await page.click('button', 'Sign in');
+    await again?.(page);
+    await isSignedIn(stage);
+  });
+
+  story(`${name}: the user says no`, at((options) => provider({ ...options, asks: true })), async (stage) => {
+    const { page, site } = stage;
+    await visit(stage);
+    await logIn(stage);
+    await (stage.provider.deny ?? (() => page.goto(site.url)))(page);
+    if (stage.provider.deny) await page.see('Told: authorization_error');
+    await page.see('Signed out');
+    assert.equal(await page.url(), site.url);
+  });
+
+  story(`${name}: a sign-in that asks once more who it is`, at(provider), async (stage) => {
+    const { page } = stage;
+    const { again, issued, login, pause } = stage.provider;
+    await signIn(stage);
+    await sleep(pause);
+    await page.run("async () => void client.signIn({ prompt: 'login' })");
+    await login(page);
+    await again?.(page);
+    await isSignedIn(stage);
+    assert.deepEqual([issued.authorizations.at(-1).prompt, issued.authorizations.at(-1).max_age], ['login', undefined]);
+  });
+
+  story(`${name}: signing out there, and the way back`, at(provider), async (stage) => {
+    const { page, provider, site } = stage;
+    await signIn(stage);
+    await page.run("async () => void client.signOut().then(() => localStorage.setItem('resolved', 'yes'))");
+    await provider.logout?.(page);
+    await page.until('the way back', () => page.run("async () => events.some(([reason, confirmed]) => reason === 'signed_out' && confirmed)"));
+    await page.see('Signed out');
+    assert.equal(await page.url(), site.url);
+    assert.equal(await page.run("async () => localStorage.getItem('resolved')"), null);
+    console.log('token', name, await provider.introspect(provider.issued.accessToken));
+    assert.equal(await call(stage), 'login_required');
+    await logIn(stage);
+    await provider.again?.(page);
+    await isSignedIn(stage);
+  });
 }

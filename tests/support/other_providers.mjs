@@ -37,6 +37,7 @@ const PYTHON = [process.env.PROVIDERS_PYTHON ?? BUILT, '-B']; // `-B` leaves not
  * @property {boolean} [own] it takes the app for one of its own house, and asks no user whether it may, unless told to
  * @property {(page: Page) => Promise<void>} consent she allows what is asked for
  * @property {(page: Page) => Promise<void>} [deny] or does not
+ * @property {(page: Page) => Promise<void>} [again] she is known, has allowed it before, and is asked all the same
  * @property {(page: Page) => Promise<void>} [logout] she says that she wants to leave the provider, too
  */
 
@@ -85,6 +86,7 @@ const KINDS = {
     login: logInToDjango,
     consent: (page) => page.click('button', 'Authorize'),
     deny: (page) => page.click('button', 'Cancel'),
+    again: (page) => page.click('button', 'Authorize'),
     logout: (page) => page.click('button', 'Logout'),
   },
 
@@ -158,6 +160,10 @@ const KINDS = {
       await page.check('profile');
       await page.check('email');
       await page.click('button', 'Grant access');
+      await page.see('What do you wish for?');
+      await page.click('button', 'Continue');
+    },
+    async again(page) {
       await page.see('What do you wish for?');
       await page.click('button', 'Continue');
     },
