@@ -144,7 +144,7 @@ fn answers_that_are_no_metadata_are_told_apart() {
     let mut octets = json(200, "");
     octets.body = b"{\"issuer\":\"\xc3\x28\"}".to_vec();
     assert_eq!(code(&Discovery::from_response(&config(), &octets)), Some("response_invalid"));
-    assert!(Discovery::from_response(&config(), &json(404, "")).expect("no error").is_none(), "404: look elsewhere");
+    assert_eq!(code(&Discovery::from_response(&config(), &json(404, ""))), Some("discovery_failed"));
 }
 
 #[test]

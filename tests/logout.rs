@@ -66,7 +66,7 @@ fn providers_with_shapes_of_their_own() {
         let body = METADATA
             .replace("https://as.test\"", &format!("{issuer}\""))
             .replace(r#""end_session_endpoint": "https://as.test/logout","#, members);
-        let found = Discovery::from_response(&config, &json(200, &body)).expect("honest").expect("metadata");
+        let found = Discovery::from_response(&config, &json(200, &body)).expect("honest");
         (config, found)
     };
     let cognito = at_issuer(

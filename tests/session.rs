@@ -9,7 +9,7 @@ use support::{at, claims, config, id_token, json, metadata, transaction};
 use valet_key::protocol::error::Error;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 use valet_key::protocol::secret::Secret;
-use valet_key::protocol::session::{Action, Change, Leftover, Session, Ticket};
+use valet_key::protocol::session::{Action, Change, Leftover, Refused, Session, Ticket};
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::TokenResponse;
 
@@ -276,10 +276,10 @@ fn a_refused_sign_in_leaves_the_earlier_session() {
 fn a_token_that_an_api_refused_is_renewed_once() {
     let mut session = signed_in();
     let call = session.call();
-    assert!(session.refused(call), "worth another try");
+    assert_eq!(session.refused(call, at(0)), Refused::Again, "worth another try");
     let (_, ticket) = refresh(&mut session, 1);
     assert_eq!(outcome(&mut session, ticket, Ok(tokens("a2", r#","expires_in":600"#)), at(1)).0, None);
-    assert!(session.refused(call), "another call's 401 for the old token");
+    assert_eq!(session.refused(call, at(0)), Refused::Again, "another call's 401 for the old token");
     assert!(matches!(next(&mut session, 2), Action::Use), "does not cost the new one");
 
     let mut alone = Session::default();
@@ -287,7 +287,8 @@ fn a_token_that_an_api_refused_is_renewed_once() {
         .expect("well formed");
     let proof = proof(&only);
     alone.sign_in(only, proof, &transaction(), &config(), at(0)).0.expect("an honest sign-in");
-    assert!(!alone.refused(alone.call()), "nothing to renew with");
+    assert_eq!(alone.refused(alone.call(), at(0)), Refused::Ends, "nothing to renew with");
+    assert_eq!(alone.view(at(0)), None);
 }
 
 #[test]

@@ -31,8 +31,14 @@ pub fn encode(out: &mut String, text: &str) {
     }
 }
 
-/// The parameters of a query, decoded. `None` if it is no such text: bad escapes, no UTF-8, too many parameters.
-pub fn parse(query: &str) -> Option<Vec<(String, String)>> {
+/// A name or a value, decoded; `Err` holds what is no encoded UTF-8 text, as it stands there.
+pub type Decoded = Result<String, String>;
+
+/// The parameters of a query. `None` if there are too many.
+///
+/// One that cannot be decoded is a fault only for a reader who needs it: other scripts put parameters of their own into the
+/// addresses of pages.
+pub fn parameters(query: &str) -> Option<Vec<(Decoded, Decoded)>> {
     let mut parameters = Vec::new();
     for parameter in items(query, b'&') {
         if parameter.is_empty() {
@@ -42,12 +48,21 @@ pub fn parse(query: &str) -> Option<Vec<(String, String)>> {
             return None;
         }
         let (name, value) = cut(parameter, b'=');
-        parameters.push((decode(name)?, decode(value.unwrap_or_default())?));
+        parameters.push((decode(name), decode(value.unwrap_or_default())));
     }
     Some(parameters)
 }
 
-fn decode(text: &str) -> Option<String> {
+/// The same, where each of them has to be decodable.
+pub fn parse(query: &str) -> Option<Vec<(String, String)>> {
+    parameters(query)?.into_iter().map(|(name, value)| name.ok().zip(value.ok())).collect()
+}
+
+fn decode(text: &str) -> Decoded {
+    octets(text).and_then(|octets| String::from_utf8(octets).ok()).ok_or_else(|| text.into())
+}
+
+fn octets(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -57,7 +72,7 @@ fn decode(text: &str) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
 
 /// The value of one hexadecimal digit.
@@ -67,7 +82,7 @@ pub(super) fn hex(digit: Option<u8>) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{append, parse};
+    use super::{append, parameters, parse};
 
     #[test]
     fn what_was_appended_is_read_back() {
@@ -82,10 +97,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_form_is_refused() {
-        for query in ["a=%", "a=%4", "a=%zz", "a=%ff", "%c3%28=x"] {
-            assert_eq!(parse(query), None, "{query}");
+    fn what_cannot_be_decoded_stays_as_it_is() {
+        let (name, value) = (|text: &str| Ok(text.to_owned()), |text: &str| Err(text.to_owned()));
+        for text in ["%", "%4", "%zz", "%ff", "Acc%E8s", "%c3%28"] {
+            let query = ["a=1&", text, "=b&c=", text].concat();
+            let expected = vec![(name("a"), name("1")), (value(text), name("b")), (name("c"), value(text))];
+            assert_eq!(parameters(&query), Some(expected), "{text}");
+            assert_eq!(parse(&query), None, "{text}");
         }
+    }
+
+    #[test]
+    fn too_many_parameters_are_refused() {
         assert_eq!(parse(&"a=1&".repeat(128)).map(|p| p.len()), Some(128));
         assert_eq!(parse(&"a=1&".repeat(129)), None);
     }

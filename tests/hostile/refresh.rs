@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use valet_key::protocol::error::Error;
-use valet_key::protocol::session::{Action, Change};
+use valet_key::protocol::session::{Action, Change, Refused};
 
 use crate::hostile::app::{App, Completion};
 use crate::hostile::case::{Case, Played};
@@ -270,7 +270,7 @@ fn rt_24_a_clock_that_is_set_back_costs_one_renewal() {
     app.now.wall -= 86_400_000;
     let call = app.session.call();
     app.call_of(&mut provider, call).expect("the token still looks good");
-    assert!(app.session.refused(call), "the API says 401: worth another try");
+    assert_eq!(app.session.refused(call, app.now), Refused::Again, "the API says 401");
     app.call_of(&mut provider, call).expect("a new token");
     assert_eq!(provider.count(Place::Refresh), 1, "RQ1");
     // And what the API refuses again is not renewed for the same call.

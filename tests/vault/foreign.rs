@@ -1,8 +1,6 @@
 //! Texts that a server wrote: those that hold a token, code, verifier or state of their exchange reach no page.
 
-use std::sync::Arc;
-
-use valet_key::protocol::error::Error;
+use valet_key::client::Failed;
 use valet_key::protocol::form;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 use valet_key::protocol::json::Value;
@@ -95,7 +93,7 @@ struct Scene {
 struct Shown {
     written: String,
     texts: Vec<String>,
-    errors: Vec<Arc<Error>>,
+    errors: Vec<Failed>,
     is_signed_in: bool,
 }
 
@@ -406,7 +404,7 @@ fn forged_responses_push_no_secret_out_of_an_exchange() {
             let secrets = [("nonce", "n"), ("code_verifier", "v")]
                 .map(|(name, letter)| format!(r#""{name}":"{}""#, letter.repeat(20) + &number.to_string()));
             let forged = format!(
-                r#"{{"started":{},"state":"{state}",{},"issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","silent":"no","shared":"no","acr_values":"","max_age":""}}"#,
+                r#"{{"started":{},"state":"{state}",{},"issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","prompt":"","restores":"no","shared":"no","acr_values":"","max_age":""}}"#,
                 at(0).wall,
                 secrets.join(","),
             );

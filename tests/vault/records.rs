@@ -57,7 +57,8 @@ fn the_honest_record_signs_in() {
         "redirect_uri",
         "scope",
         "return_to",
-        "silent",
+        "prompt",
+        "restores",
         "shared",
         "acr_values",
         "max_age",
@@ -85,7 +86,7 @@ enum Outcome {
 fn a_forged_record_leads_to_no_request_or_to_the_honest_provider() {
     use Outcome::{Fails, Nothing, Refused, SignsIn};
     let long = format!("\"{}\"", "x".repeat(5000));
-    let rows: [(&str, &str, Outcome); 36] = [
+    let rows: [(&str, &str, Outcome); 38] = [
         ("state", r#""vk.another""#, Nothing),
         ("state", r#""""#, Nothing),
         ("nonce", r#""another""#, Fails("id_token_invalid")),
@@ -108,8 +109,10 @@ fn a_forged_record_leads_to_no_request_or_to_the_honest_provider() {
         ("return_to", r#""//evil.test/""#, Nothing),
         ("return_to", r#""https://evil.test/""#, Nothing),
         ("return_to", r#""/%5cevil.test""#, Nothing),
-        ("silent", r#""yes""#, SignsIn),
-        ("silent", "true", Nothing),
+        ("prompt", r#""none""#, SignsIn),
+        ("prompt", "true", Nothing),
+        ("restores", r#""yes""#, SignsIn),
+        ("restores", "true", Nothing),
         ("acr_values", r#""strong""#, Fails("id_token_invalid")),
         ("max_age", r#""0""#, Fails("id_token_invalid")),
         ("max_age", r#""-99999999999999999999""#, SignsIn),
@@ -142,7 +145,8 @@ fn a_forged_record_leads_to_no_request_or_to_the_honest_provider() {
         "redirect_uri",
         "scope",
         "return_to",
-        "silent",
+        "prompt",
+        "restores",
         "acr_values",
         "max_age",
     ];
