@@ -48,6 +48,7 @@ my $configuration = {
     oidcServiceKeyIdSig             => 'signing',
     oidcRPMetaDataExportedVars      => { demo => { name => 'cn', email => 'mail' } },
     oidcRPMetaDataOptions           => { demo => { map { ("oidcRPMetaDataOptions$_" => $client{$_}) } keys %client } },
+    portalForceAuthnInterval        => 0,            # seconds for which a login counts as a new one
     cspFormAction                   => '*',          # a form may lead to the page
     cspFrameAncestors               => $told->{origin},
     locationRules                   => { localhost => { default => 'accept' } },

@@ -32,13 +32,17 @@ const PYTHON = [process.env.PROVIDERS_PYTHON ?? BUILT, '-B']; // `-B` leaves not
  * @property {(response: any) => { sub: string, scope?: string }} [tokenInfo] makes of its response to a token what an API wants to know
  * @property {boolean} [rotates] whether a renewal gives another refresh token, too
  * @property {number} [pause] milliseconds that must lie between two responses with tokens
- * @property {'code' | 'page'} [silence] what it gives for `prompt=none`: a response, or a page of its own
+ * @property {'code' | 'refusal' | 'page'} [silence] what it gives for `prompt=none` to a user that it knows: `page` is one of
+ *   its own, and no response
+ * @property {number} [fresh] milliseconds for which a login counts as one that `prompt=login` asks for
+ * @property {boolean} [leaves] whether it has a page to sign out at
+ * @property {boolean} [endsTokens] whether an access token is over when the user has signed out
  * @property {(page: Page) => Promise<void>} login alice says who she is
  * @property {boolean} [own] it takes the app for one of its own house, and asks no user whether it may, unless told to
  * @property {(page: Page) => Promise<void>} consent she allows what is asked for
  * @property {(page: Page) => Promise<void>} [deny] or does not
  * @property {(page: Page) => Promise<void>} [again] she is known, has allowed it before, and is asked all the same
- * @property {(page: Page) => Promise<void>} [logout] she says that she wants to leave the provider, too
+ * @property {(page: Page) => Promise<void>} [logout] she confirms that she wants to leave the provider, too
  */
 
 const CLAIMS = { name: USERS.alice.name, email: USERS.alice.email };
@@ -53,6 +57,7 @@ const KINDS = {
     rotates: true,
     pause: 1100, // two tokens of the same second are equal
     silence: 'code',
+    leaves: true,
     endpoints: new Endpoints({
       authorization: ['/oauth/authorize'],
       token: ['/oauth/token'],
@@ -67,7 +72,6 @@ const KINDS = {
     },
     consent: (page) => page.click('button', 'Accept'),
     deny: (page) => page.click('button', 'Deny'),
-    logout: (page) => page.click('button', 'Logout'),
   },
 
   'django-oauth-toolkit': {
@@ -77,6 +81,8 @@ const KINDS = {
     claims: CLAIMS,
     rotates: true,
     silence: 'page',
+    leaves: true,
+    endsTokens: true,
     endpoints: new Endpoints({
       authorization: ['/o/authorize/'],
       token: ['/o/token/'],
@@ -96,7 +102,8 @@ const KINDS = {
     sub: /^1$/,
     claims: CLAIMS,
     rotates: true,
-    silence: 'code',
+    silence: 'refusal',
+    leaves: true,
     endpoints: new Endpoints({
       authorization: ['/openid/authorize'],
       token: ['/openid/token'],
@@ -106,6 +113,7 @@ const KINDS = {
     login: logInToDjango,
     consent: (page) => page.click('button', 'Authorize'),
     deny: (page) => page.click('button', 'Decline'),
+    again: (page) => page.click('button', 'Authorize'),
   },
 
   doorkeeper: {
@@ -122,6 +130,7 @@ const KINDS = {
     }),
     tokenInfo: ({ resource_owner_id: sub, scope }) => ({ sub: String(sub), scope: scope.join(' ') }),
     rotates: true,
+    endsTokens: true,
     endpoints: new Endpoints({
       authorization: ['/oauth/authorize'],
       token: ['/oauth/token'],
@@ -135,6 +144,7 @@ const KINDS = {
     },
     consent: (page) => page.click('button', 'Authorize'),
     deny: (page) => page.click('button', 'Deny'),
+    again: (page) => page.click('button', 'Authorize'),
   },
 
   glewlwyd: {
@@ -144,7 +154,8 @@ const KINDS = {
     tokenInfo: ({ email }) => ({ sub: email }), // in base64, that `sub` looks like the piece of the access token that has it
     claims: CLAIMS,
     rotates: true,
-    silence: 'code',
+    silence: 'refusal',
+    leaves: true,
     endpoints: new Endpoints({
       authorization: ['/api/oidc/auth'],
       token: ['/api/oidc/token'],
@@ -176,7 +187,10 @@ const KINDS = {
     sub: /^alice$/,
     claims: CLAIMS,
     own: true,
+    fresh: 1000,
     silence: 'code',
+    leaves: true,
+    endsTokens: true,
     endpoints: new Endpoints({
       authorization: ['/oauth2/authorize'],
       token: ['/oauth2/token'],
@@ -205,6 +219,9 @@ const CHOSEN = process.env.VALET_KEY_PROVIDERS?.split(',') ?? Object.keys(KINDS)
 /** How to start each, by name: those that `VALET_KEY_PROVIDERS` chooses, or all. */
 export const OTHER_PROVIDERS = Object.fromEntries(CHOSEN.map((name) => [name, (options) => start(KINDS[name], options)]));
 
+/** Whether it says who the user is. */
+export const speaksOpenId = (name) => KINDS[name].sub !== undefined;
+
 /**
  * @param {Kind} kind
  * @param {object} options
@@ -221,6 +238,9 @@ async function start({ program, path, endpoints, config, own, tokenInfo = (info)
   const recorder = await startRecorder({ port, behind: server.port, endpoints });
   return {
     pause: 0,
+    fresh: 0,
+    leaves: false,
+    endsTokens: false,
     ...kind,
     consent: own && !asks ? async () => {} : kind.consent,
     issuer,
