@@ -26,7 +26,7 @@ impl Client {
         let search = location.search().unwrap_or_default();
         let query = search.strip_prefix('?').unwrap_or_default();
         let found = form::parameters(query).unwrap_or_default().into_iter();
-        let mut states = found.filter(|(name, _)| name.as_deref() == Ok("state")).filter_map(|(_, state)| state.ok());
+        let mut states = found.filter(|(name, _)| name.as_deref() == Some("state")).filter_map(|(_, state)| state);
         let Some(state) = states.find(|state| is_ours(state)) else { return Ok(()) };
         let (record, pending) = Store::open(self.config())?.take(&state);
         let kept: Vec<&str> =

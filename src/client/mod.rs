@@ -28,7 +28,7 @@ use lookup::Lookup;
 
 pub use call::Pass;
 pub use end::Ended;
-pub use sign_in::{Completion, Failed};
+pub use sign_in::Completion;
 
 use crate::protocol::config::{Config, Options, PageOptions};
 use crate::protocol::error::Error;

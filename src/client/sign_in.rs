@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::host::Host;
 use super::{Client, Core};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
-use crate::protocol::authorization_response::{AuthorizationResponse, Bound, RedirectPage};
-use crate::protocol::error::Error;
+use crate::protocol::authorization_response::{AuthorizationResponse, Declines, RedirectPage};
+use crate::protocol::error::{Error, OAuthError};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
 use crate::protocol::metadata::ServerMetadata;
@@ -28,36 +28,25 @@ pub enum Completion {
     ReturnTo(String),
     /// There is no session without asking the user, for this reason: the provider cannot do as it was told to, or refuses an
     /// attempt that nobody asked for. The page belongs at this path.
-    Declined(String, Arc<Error>),
+    Declined(String, OAuthError),
 }
 
-/// Why a sign-in did not work, and where the page belongs if the response was one of this client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
-    /// What went wrong.
-    pub error: Arc<Error>,
-    /// The path at which the sign-in began.
-    pub return_to: Option<String>,
-}
-
-impl core::ops::Deref for Failed {
-    type Target = Error;
-
-    fn deref(&self) -> &Error {
-        &self.error
+/// Tells a refusal that a silent attempt may end with from an error.
+fn declined(error: Arc<Error>, declines: Declines, return_to: String) -> Result<Completion, Arc<Error>> {
+    let is_declined = match &*error {
+        Error::AuthorizationRefused(said) => {
+            declines == Declines::AnyRefusal
+                || (declines == Declines::Interaction && INTERACTION_NEEDED.contains(&said.error.as_str()))
+        }
+        Error::TokenRefused(_) | Error::UserChanged => declines == Declines::AnyRefusal,
+        _ => false,
+    };
+    if !is_declined {
+        return Err(error);
     }
-}
-
-impl From<Arc<Error>> for Failed {
-    fn from(error: Arc<Error>) -> Self {
-        Self { error, return_to: None }
-    }
-}
-
-impl From<Failed> for Arc<Error> {
-    fn from(failed: Failed) -> Self {
-        failed.error
-    }
+    let said = error.oauth().cloned();
+    let said = said.unwrap_or_else(|| OAuthError::from_code(Secrets::default().quote(error.code())));
+    Ok(Completion::Declined(return_to, said))
 }
 
 impl<H: Host> Client<H> {
@@ -109,56 +98,34 @@ impl<H: Host> Client<H> {
         transaction: Option<Box<Transaction>>,
         pending: bool,
         others: RedirectPage,
-    ) -> Result<Completion, Failed> {
+    ) -> Result<Completion, Arc<Error>> {
         let end = address.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
         let query = address.get(end..).unwrap_or_default();
         let query = query.strip_prefix('?').unwrap_or(query);
-        let response = AuthorizationResponse::parse(query);
+        let Some(response) = AuthorizationResponse::parse(query)? else { return Ok(Completion::Ignored) };
         let Some(transaction) = transaction else {
-            return match response? {
-                Some(response) if pending => Err(response.unbound().into()),
-                _ => Ok(Completion::Ignored),
-            };
+            return if pending { Err(response.unbound()) } else { Ok(Completion::Ignored) };
         };
-        let return_to = transaction.return_to.clone();
-        let (is_silent, restores) = (transaction.asks_to("none"), transaction.restores);
-        let outcome = async {
-            let Some(response) = response? else { return Ok(false) };
-            let bound = response.bind(transaction, &self.core.config, address, others, self.core.host.now())?;
-            self.redeem(bound).await.map(|()| true)
-        };
-        let error = match outcome.await {
-            Ok(true) => return Ok(Completion::ReturnTo(return_to)),
-            Ok(false) => return Ok(Completion::Ignored),
-            Err(error) => error,
-        };
-        let is_declined = match &*error {
-            Error::AuthorizationRefused(said) if is_silent => {
-                restores || INTERACTION_NEEDED.contains(&said.error.as_str())
-            }
-            Error::TokenRefused(_) | Error::UserChanged => restores,
-            _ => false,
-        };
-        if is_declined {
-            return Ok(Completion::Declined(return_to, error));
-        }
-        Err(Failed { error, return_to: Some(return_to) })
-    }
-
-    /// Redeems the code of a response for tokens, and begins the session.
-    async fn redeem(&self, bound: Bound) -> Result<(), Arc<Error>> {
         let (host, config) = (&self.core.host, &self.core.config);
+        let bound = response.bind(transaction, config, address, others, host.now())?;
         let _completing = Completing::begin(&self.core);
         let secrets = bound.secrets();
         // Revalidated when the page left, so that the way back needs no trip for them.
         let metadata = self.metadata_from(Cache::ForceCache, &secrets).await?;
-        let grant = bound.accept(&metadata, config)?;
+        let (return_to, declines) = (String::from(bound.return_to()), bound.declines());
+        let grant = match bound.accept(&metadata, config) {
+            Err(error) => return declined(error, declines, return_to),
+            Ok(grant) => grant,
+        };
         let call = self.core.session.borrow().call();
         let keys = self.core.keys.borrow_mut().early(&metadata, host.now());
         let keys = keys.map(|request| self.send(request));
         let (request, transaction) = TokenRequest::for_grant(grant, config);
         let response = self.send(request.request(&metadata.token_endpoint)).response(&secrets).await?;
-        let tokens = TokenResponse::from_response(&response)?;
+        let tokens = match TokenResponse::from_response(&response) {
+            Err(error) => return declined(error, declines, return_to),
+            Ok(tokens) => tokens,
+        };
         let proof = self.prove(&tokens, &metadata, keys).await;
         let (result, leftover) = {
             let mut session = self.core.session.borrow_mut();
@@ -174,7 +141,10 @@ impl<H: Host> Client<H> {
             Err(_) => {}
         }
         self.revoke(leftover).await;
-        result.map(drop)
+        match result {
+            Ok(_) => Ok(Completion::ReturnTo(return_to)),
+            Err(error) => declined(error, declines, return_to),
+        }
     }
 
     /// Whether a response is being redeemed.

@@ -14,7 +14,7 @@ use super::transaction::{Transaction, return_target};
 use super::url::{Loopback, Url};
 
 /// Longer URLs are cut or refused somewhere on the way.
-const MAX_URL: usize = 8 * 1024;
+pub(super) const MAX_URL: usize = 8 * 1024;
 
 /// Begins every `state` of this client, so that a page recognizes its own responses and leaves those of other flows
 /// alone. The page has the same text.
@@ -131,6 +131,11 @@ pub(crate) fn own_page(option: &'static str, page: &str, origin: &str) -> Result
     }
 }
 
+/// A `state` of this library's, of 32 random octets.
+pub(crate) fn own_state(octets: [u8; 32], end: &str) -> Secret {
+    Secret::new([OURS, random_text(octets).expose(), end].concat())
+}
+
 /// Whether a `state` is one of this library's. A response with another one belongs to another flow of the app.
 pub fn is_ours(state: &str) -> bool {
     state.starts_with(OURS)
@@ -171,8 +176,7 @@ impl AuthorizationRequest {
             ));
         }
         let SignIn { redirect_uri, return_to, params, in_window, .. } = sign_in;
-        let state = random_text(entropy.state);
-        let state = Secret::new([OURS, state.expose(), if in_window { IN_WINDOW } else { "" }].concat());
+        let state = own_state(entropy.state, if in_window { IN_WINDOW } else { "" });
         let asked = |name| sign_in.asked(name);
         let transaction = Box::new(Transaction {
             state,

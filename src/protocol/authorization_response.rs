@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::config::Config;
 use super::error::{Error, OAuthError};
 use super::foreign::{Secrets, is_plain};
-use super::form::{self, Decoded};
+use super::form;
 use super::http::oauth_error;
 use super::list::{cut, items};
 use super::metadata::ServerMetadata;
@@ -100,17 +100,15 @@ impl AuthorizationResponse {
         let mut response = Self { parameters: Vec::new() };
         let known = |name: &str| KNOWN.into_iter().chain(FOREIGN).find(|known| *known == name);
         for (name, value) in all {
-            let Some(name) = name.ok().and_then(|name| known(&name)) else { continue };
+            let Some(name) = name.and_then(|name| known(&name)) else { continue };
             if response.parameters.iter().any(|(earlier, _)| *earlier == name) {
                 return Err(Error::DuplicateParameter { name: name.into() }.into());
             }
-            let value = match value {
-                Ok(value) => value,
-                // For people, and often in the encoding of the server's own country.
-                Err(_) if matches!(name, "error_description" | "error_uri") => String::new(),
-                Err(_) => return Err(Error::ResponseInvalid { part: name.into() }.into()),
-            };
-            response.parameters.push((name, value));
+            // Texts for people come in the encoding of the server's own country now and then.
+            if value.is_none() && !matches!(name, "error_description" | "error_uri") {
+                return Err(Error::ResponseInvalid { part: name.into() }.into());
+            }
+            response.parameters.push((name, value.unwrap_or_default()));
         }
         if let Some(name) = FOREIGN.into_iter().find(|name| response.get(name).is_some()) {
             return Err(Error::ResponseInvalid { part: name.into() }.into());
@@ -133,7 +131,7 @@ impl AuthorizationResponse {
                 Error::Unbound(OAuthError::from_code(Secrets::default().quote(error))).into()
             }
             _ if self.get("state").is_none() => Error::StateMismatch { reason: "no `state`" }.into(),
-            _ => Error::StateMismatch { reason: "unknown `state`" }.into(),
+            _ => Error::StateMismatch { reason: "another `state`" }.into(),
         }
     }
 
@@ -160,7 +158,7 @@ impl AuthorizationResponse {
         now: Now,
     ) -> Result<Bound, Arc<Error>> {
         if !self.is_for(&transaction) {
-            return Err(Error::StateMismatch { reason: "another `state`" }.into());
+            return Err(self.unbound());
         }
         if !transaction.is_of(config) {
             return Err(Error::StateMismatch { reason: "of another client" }.into());
@@ -201,7 +199,32 @@ impl AuthorizationResponse {
     }
 }
 
+/// Which refusals are a normal end of a sign-in, and no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declines {
+    /// None.
+    Never,
+    /// That the provider would have to ask the user: it was told not to.
+    Interaction,
+    /// Any: nobody has asked for this attempt to bring a session back.
+    AnyRefusal,
+}
+
 impl Bound {
+    /// Where the user was when the sign-in began.
+    pub fn return_to(&self) -> &str {
+        &self.transaction.return_to
+    }
+
+    /// How a refusal is to be taken.
+    pub fn declines(&self) -> Declines {
+        match self.transaction.asks_to("none") {
+            true if self.transaction.restores => Declines::AnyRefusal,
+            true => Declines::Interaction,
+            false => Declines::Never,
+        }
+    }
+
     /// What the provider knows of the sign-in, and must not tell a page.
     pub fn secrets(&self) -> Secrets {
         self.response.secrets(&self.transaction)
@@ -246,7 +269,8 @@ fn is_registered(error: &str) -> bool {
 /// (RFC 6749 §3.1.2).
 struct Page {
     url: Url,
-    own: Vec<(Decoded, Decoded)>,
+    /// `None` is what cannot be decoded.
+    own: Vec<(Option<String>, Option<String>)>,
 }
 
 impl Page {
@@ -262,7 +286,9 @@ impl Page {
 
     /// Whether this is the redirect page. A server that names itself may put parameters of unknown meaning in front.
     fn is(&self, redirect_page: &Self, names_itself: bool) -> bool {
+        let is_decoded = |(name, value): &(Option<String>, Option<String>)| name.is_some() && value.is_some();
         self.url == redirect_page.url
+            && redirect_page.own.iter().all(is_decoded)
             && if names_itself { self.own.starts_with(&redirect_page.own) } else { self.own == redirect_page.own }
     }
 }

@@ -72,6 +72,8 @@ pub enum Error {
     Cancelled,
     /// An option is wrong or missing.
     Config { option: String, problem: &'static str },
+    /// The browser lacks something, or something keeps the client from it.
+    Environment(&'static str),
     /// The metadata could not be had.
     DiscoveryFailed { url: String },
     /// A parameter came twice (RFC 6749 §3.1).
@@ -86,6 +88,8 @@ pub enum Error {
     LoginRequired,
     /// The metadata lack a member or have it in the wrong shape.
     MetadataInvalid { member: String },
+    /// The provider cannot sign the user in without a question, and was told not to ask one (OpenID Connect Core §3.1.2.6).
+    InteractionRequired(OAuthError),
     /// No answer that could be read.
     Network { url: String },
     /// The answer is no JSON.
@@ -131,6 +135,12 @@ impl Error {
         Arc::new(Self::Config { option: option.into(), problem })
     }
 
+    /// The browser's generator gives no random octets.
+    #[cold]
+    pub fn no_entropy() -> Arc<Self> {
+        Arc::new(Self::Environment("`crypto.getRandomValues` gives no random octets"))
+    }
+
     /// A state this library believed impossible.
     #[cold]
     pub fn unexpected(what: &'static str) -> Arc<Self> {
@@ -142,13 +152,13 @@ impl Error {
         match self {
             Self::AuthorizationRefused(_) | Self::Unbound(_) => "authorization_error",
             Self::Cancelled => "cancelled",
-            Self::Config { .. } => "config_error",
+            Self::Config { .. } | Self::Environment(_) => "config_error",
             Self::DiscoveryFailed { .. } => "discovery_failed",
             Self::DuplicateParameter { .. } => "duplicate_parameter",
             Self::IdTokenInvalid { .. } => "id_token_invalid",
             Self::IssMismatch { .. } | Self::OtherPage { .. } => "iss_mismatch",
             Self::IssuerMismatch { .. } => "issuer_mismatch",
-            Self::LoginRequired => "login_required",
+            Self::LoginRequired | Self::InteractionRequired(_) => "login_required",
             Self::MetadataInvalid { .. } => "metadata_invalid",
             Self::Network { .. } => "network_error",
             Self::NotJson { .. } => "not_json",
@@ -173,8 +183,12 @@ impl Error {
         match self {
             Self::Config { .. } | Self::RequestBlocked { .. } => Fault::App,
             Self::AuthorizationRefused(said) if said.error.as_str() == "access_denied" => Fault::User,
-            Self::Cancelled | Self::LoginRequired | Self::SessionEnded | Self::UserChanged => Fault::User,
-            Self::Network { .. } | Self::StateMismatch { .. } => Fault::Browser,
+            Self::Cancelled
+            | Self::InteractionRequired(_)
+            | Self::LoginRequired
+            | Self::SessionEnded
+            | Self::UserChanged => Fault::User,
+            Self::Environment(_) | Self::Network { .. } | Self::StateMismatch { .. } => Fault::Browser,
             Self::Unexpected(_) => Fault::Library,
             _ => Fault::Server,
         }
@@ -194,7 +208,10 @@ impl Error {
     /// What a server said, if one did.
     pub fn oauth(&self) -> Option<&OAuthError> {
         match self {
-            Self::AuthorizationRefused(said) | Self::TokenRefused(said) | Self::Unbound(said) => Some(said),
+            Self::AuthorizationRefused(said)
+            | Self::InteractionRequired(said)
+            | Self::TokenRefused(said)
+            | Self::Unbound(said) => Some(said),
             _ => None,
         }
     }
@@ -213,6 +230,7 @@ impl Error {
             }
             Self::Cancelled => ["overtaken by a sign-out or another sign-in", "", "", ""],
             Self::Config { option, problem } => ["option `", option, "`: ", problem],
+            Self::Environment(problem) => [problem, "", "", ""],
             Self::DiscoveryFailed { url } => ["no metadata at ", url, "", ""],
             Self::DuplicateParameter { name } => ["`", name, "` comes twice in the authorization response", ""],
             Self::IdTokenInvalid { reason } => ["the ID Token is not acceptable: ", reason, "", ""],
@@ -231,6 +249,7 @@ impl Error {
             Self::IssuerMismatch { expected, received } => {
                 ["metadata of issuer ", received.in_message(), ", expected ", expected]
             }
+            Self::InteractionRequired(_) => ["the provider has to ask the user", "", "", ""],
             Self::LoginRequired => ["nobody is signed in", "", "", ""],
             Self::MetadataInvalid { member } => ["the server's metadata: `", member, "` is missing or malformed", ""],
             Self::Network { url } => ["no answer from ", url, "", ""],
@@ -279,6 +298,7 @@ impl Error {
             }
             Self::Cancelled => "Something newer took its place.",
             Self::Config { .. } => "Correct the option; index.d.ts says what it takes.",
+            Self::Environment(_) => "Look for a script or a policy that takes it away.",
             Self::DiscoveryFailed { .. } => {
                 "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."
             }
@@ -306,7 +326,9 @@ impl Error {
             Self::IssMismatch { .. } | Self::IssuerMismatch { .. } => {
                 "Check that `issuer` is spelled exactly as the server spells it, to the last slash."
             }
-            Self::LoginRequired | Self::SessionEnded | Self::UserChanged => "Call `signIn()`.",
+            Self::InteractionRequired(_) | Self::LoginRequired | Self::SessionEnded | Self::UserChanged => {
+                "Call `signIn()`."
+            }
             Self::MetadataInvalid { .. } | Self::UrlRejected { .. } => {
                 "Correct it at the provider, or pass the metadata as `server`."
             }

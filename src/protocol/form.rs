@@ -31,14 +31,11 @@ pub fn encode(out: &mut String, text: &str) {
     }
 }
 
-/// A name or a value, decoded; `Err` holds what is no encoded UTF-8 text, as it stands there.
-pub type Decoded = Result<String, String>;
-
-/// The parameters of a query. `None` if there are too many.
+/// The parameters of a query, decoded. `None` if there are too many.
 ///
-/// One that cannot be decoded is a fault only for a reader who needs it: other scripts put parameters of their own into the
-/// addresses of pages.
-pub fn parameters(query: &str) -> Option<Vec<(Decoded, Decoded)>> {
+/// A name or a value that is no encoded UTF-8 text is `None`. That is a fault only for a reader who needs it: other scripts put
+/// parameters of their own into the addresses of pages.
+pub fn parameters(query: &str) -> Option<Vec<(Option<String>, Option<String>)>> {
     let mut parameters = Vec::new();
     for parameter in items(query, b'&') {
         if parameter.is_empty() {
@@ -55,14 +52,10 @@ pub fn parameters(query: &str) -> Option<Vec<(Decoded, Decoded)>> {
 
 /// The same, where each of them has to be decodable.
 pub fn parse(query: &str) -> Option<Vec<(String, String)>> {
-    parameters(query)?.into_iter().map(|(name, value)| name.ok().zip(value.ok())).collect()
+    parameters(query)?.into_iter().map(|(name, value)| name.zip(value)).collect()
 }
 
-fn decode(text: &str) -> Decoded {
-    octets(text).and_then(|octets| String::from_utf8(octets).ok()).ok_or_else(|| text.into())
-}
-
-fn octets(text: &str) -> Option<Vec<u8>> {
+fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -72,7 +65,7 @@ fn octets(text: &str) -> Option<Vec<u8>> {
             other => other,
         });
     }
-    Some(bytes)
+    String::from_utf8(bytes).ok()
 }
 
 /// The value of one hexadecimal digit.
@@ -97,11 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_stays_as_it_is() {
-        let (name, value) = (|text: &str| Ok(text.to_owned()), |text: &str| Err(text.to_owned()));
+    fn what_cannot_be_decoded_is_none() {
+        let some = |text: &str| Some(text.to_owned());
         for text in ["%", "%4", "%zz", "%ff", "Acc%E8s", "%c3%28"] {
             let query = ["a=1&", text, "=b&c=", text].concat();
-            let expected = vec![(name("a"), name("1")), (value(text), name("b")), (name("c"), value(text))];
+            let expected = vec![(some("a"), some("1")), (None, some("b")), (some("c"), None)];
             assert_eq!(parameters(&query), Some(expected), "{text}");
             assert_eq!(parse(&query), None, "{text}");
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Kept, News, SignIns, Vault};
 use crate::client::host::Host;
-use crate::client::{Client, Completion, Failed};
+use crate::client::{Client, Completion};
 use crate::protocol::authorization_request::{AuthorizationRequest, SignIn, is_in_window};
 use crate::protocol::authorization_response::RedirectPage;
 use crate::protocol::config::Tokens;
@@ -36,6 +36,30 @@ pub trait Worker: Host + Clone {
 
 /// What a message gives: a text, empty for nothing.
 pub type Outcome = Result<String, Failed>;
+
+/// Why a message was not carried out. The path at which a sign-in began is there if it is this sign-in that failed: the page
+/// belongs there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// What went wrong.
+    pub error: Arc<Error>,
+    /// Path, query and fragment.
+    pub return_to: Option<String>,
+}
+
+impl core::ops::Deref for Failed {
+    type Target = Error;
+
+    fn deref(&self) -> &Error {
+        &self.error
+    }
+}
+
+impl From<Arc<Error>> for Failed {
+    fn from(error: Arc<Error>) -> Self {
+        Self { error, return_to: None }
+    }
+}
 
 /// The word for what is so; the word for what is not is empty.
 const YES: &str = "yes";
@@ -117,6 +141,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
         }
         "abandon" => drop(vault.borrow_mut().abandon(port, message.text("state"))),
         // Gives `{ returnTo }`, or `{ returnTo, declined }` with the code of the refusal; `{}` if there was nothing to complete.
+        // A page that waits for another window gets the refusal as an error.
         "complete" => {
             let kept = vault.borrow_mut().take(port, message.text("state"), message.given("record"), worker.now());
             let transaction = match kept {
@@ -126,6 +151,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
                 Kept::Nothing => None,
                 Kept::Transaction(transaction) => Some(transaction),
             };
+            let path = transaction.as_ref().map(|transaction| transaction.return_to.clone());
             let before = client.subject();
             let was_signed_in = client.is_signed_in();
             let (address, pending) = (message.text("address"), message.says("pending"));
@@ -133,12 +159,13 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             if was_signed_in && !client.is_signed_in() {
                 ended(vault, worker, &client, before.as_deref(), SignIns::GoOn);
             }
-            return Ok(match completion? {
+            let completion = completion.map_err(|error| Failed { error, return_to: path })?;
+            return Ok(match completion {
                 Completion::Ignored => object(&[]),
-                Completion::Declined(path, error) => {
-                    let declined = error.oauth().map_or(error.code(), |said| said.error.as_str());
-                    object(&[("returnTo", &path), ("declined", declined)])
+                Completion::Declined(_, said) if is_in_window(message.text("state")) => {
+                    return Err(Arc::new(Error::InteractionRequired(said)).into());
                 }
+                Completion::Declined(path, said) => object(&[("returnTo", &path), ("declined", said.error.as_str())]),
                 Completion::ReturnTo(path) => {
                     signed_in(vault, worker, &client, was_signed_in, before.as_deref());
                     object(&[("returnTo", &path)])

@@ -1,10 +1,9 @@
 //! Texts that a server wrote: those that hold a token, code, verifier or state of their exchange reach no page.
 
-use valet_key::client::Failed;
 use valet_key::protocol::form;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 use valet_key::protocol::json::Value;
-use valet_key::vault::messages::{Outcome, to_json};
+use valet_key::vault::messages::{Failed, Outcome, to_json};
 
 use crate::hostile::provider::{Answer, Provider, change};
 use crate::hostile::text::{Spelling, member, shows, string, with_member};
