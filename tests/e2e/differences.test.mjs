@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { app } from '../support/app.mjs';
+import { startProvider } from '../support/provider.mjs';
 import { story } from '../support/stage.mjs';
 
 const OPEN = { scripts: app({ then: 'Object.assign(globalThis, { client, api: config.api[0] });' }) };
@@ -70,6 +71,23 @@ story('a silent return that a frame cannot bring is tried once, and the user sta
   await page.reload();
   await page.see('Signed in as alice');
   assert.equal(provider.count('authorization'), before + 3, 'again after a sign-in');
+});
+
+story('a silent return by redirect that never comes back is tried once', {
+  ...OPEN,
+  homes: ['dedicated'],
+  provider: (options) => startProvider({ ...options, host: '127.0.0.1' }), // of another site than the page
+}, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  provider.settings.inFrame = '<p>Sign in</p>';
+  const before = provider.count('authorization');
+  await page.reload();
+  await page.at(/^http:\/\/127\.0\.0\.1/);
+  assert.equal(provider.count('authorization'), before + 1);
+  await page.goto(site.url);
+  await page.see('Signed out');
+  assert.equal(provider.count('authorization'), before + 1);
 });
 
 story('without a refresh token, a 401 ends the session', { ...OPEN, refreshTokens: false }, async (stage) => {

@@ -12,6 +12,12 @@ const scripts = app({
 
 const at = (provider, more = {}) => ({ provider, scripts, ...more });
 
+/** A story at one of them, unless it is left out of `VALET_KEY_PROVIDERS`. */
+function storyAt(name, title, { start = {}, ...more }, play) {
+  const provider = OTHER_PROVIDERS[name];
+  if (provider) story(`${title}`, at((options) => provider({ ...options, ...start }), more), play);
+}
+
 /** Opens the page, which says of the provider what no metadata say. */
 async function visit(stage) {
   Object.assign(stage.site.settings.config, stage.provider.config);
@@ -120,13 +126,78 @@ for (const [name, provider] of Object.entries(OTHER_PROVIDERS)) {
 for (const [name, provider] of Object.entries(OTHER_PROVIDERS).filter(([name]) => speaksOpenId(name))) {
   story(`${name}: a sign-in that asks once more who it is`, at(provider), async (stage) => {
     const { page } = stage;
-    const { again, fresh, issued, login, pause } = stage.provider;
+    const { again, fresh, issued, pause, renewLogin } = stage.provider;
     await signIn(stage);
     await sleep(Math.max(pause, fresh));
     await page.run("async () => void client.signIn({ prompt: 'login' })");
-    await login(page);
+    await renewLogin(page);
     await again?.(page);
     await isSignedIn(stage);
-    assert.deepEqual([issued.authorizations.at(-1).prompt, issued.authorizations.at(-1).max_age], ['login', undefined]);
+    assert.ok(issued.authorizations.some(({ prompt }) => prompt === 'login'));
+    assert.ok(issued.authorizations.every(({ max_age }) => max_age === undefined), 'what was not asked for');
   });
 }
+
+// Its access tokens say when they were made, in seconds, and its database keeps no two that are equal. The answer then is
+// one that a page cannot read.
+storyAt('canaille', 'canaille: two renewals within one second fail, and sign nobody out', {}, async (stage) => {
+  const { page, provider } = stage;
+  await signIn(stage);
+  const outcome = await page.run(`async () => {
+    for (const end = Date.now() + 20_000; Date.now() < end;) {
+      const code = await client.refresh().then(() => null, ({ code }) => code);
+      if (code) return code;
+    }
+  }`);
+  assert.equal(outcome, 'network_error');
+  assert.ok(provider.requests.some(({ path, status }) => path === '/oauth/token' && status === 500));
+  assert.equal(await told(stage, 'Promise.resolve(client.session.sub)'), 'alice');
+  await sleep(provider.pause);
+  assert.equal(await call(stage), 200, 'the call renews');
+  await isSignedIn(stage);
+});
+
+storyAt('canaille', 'IDT-13 P0: canaille: an ID Token for nobody signs nobody in', { config: { clientId: 'unaddressed' } }, async (stage) => {
+  const { page } = stage;
+  await stage.visit();
+  await logIn(stage);
+  await stage.provider.consent(page);
+  await page.see('Told: id_token_invalid');
+  await page.see('Signed out');
+});
+
+storyAt('canaille', 'canaille: a user whom it does not send back after signing out is signed out all the same', { config: { idTokenHint: false } }, async (stage) => {
+  const { page, site } = stage;
+  await signIn(stage);
+  await page.run('async () => void client.signOut()');
+  await page.click('button', 'Logout');
+  await page.see('Sign in at Canaille');
+  await page.goto(site.url);
+  await page.see('Signed out');
+});
+
+// It fails where it is asked to do without a question: with a page of its own, and not in a frame.
+storyAt('django-oauth-toolkit', 'POP-19 P1: django-oauth-toolkit: a silent sign-in times out, and what was there stays', {}, async (stage) => {
+  await signIn(stage);
+  assert.equal(await told(stage, "client.signIn({ mode: 'silent' })"), 'timeout');
+  assert.equal(await call(stage), 200);
+});
+
+storyAt('glewlwyd', 'glewlwyd: where it takes pushed requests alone, the page stays and says so', { start: { pushed: true } }, async (stage) => {
+  const { page, provider, site } = stage;
+  await visit(stage);
+  assert.equal(await told(stage, 'client.signIn()'), 'unsupported');
+  assert.equal(await page.url(), site.url);
+  assert.equal(provider.count('authorization'), 0);
+});
+
+storyAt('glewlwyd', 'glewlwyd: a key that was replaced under the same name', {}, async (stage) => {
+  const { page, provider } = stage;
+  await signIn(stage);
+  await provider.replaceKey();
+  await page.click('button', 'Sign in');
+  await provider.again(page);
+  await isSignedIn(stage);
+  assert.equal(await page.run('async () => globalThis.failure'), undefined);
+  assert.equal(await call(stage), 200);
+});

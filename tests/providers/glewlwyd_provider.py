@@ -182,4 +182,12 @@ client = {
 }
 ask("POST", "/client/", client)
 
-stay(port)
+
+
+def replace_key():
+    """Another key with the same `kid`."""
+    ask("PUT", "/mod/plugin/oidc", plugin())
+    ask("PUT", "/mod/plugin/oidc/reset", None)
+
+
+stay(port, key=replace_key)

@@ -28,10 +28,15 @@ def serve(app):
     stay(server.server_port)
 
 
-def stay(port):
-    """Says the port on standard output, and ends when standard input does: with whoever started it, however that ends."""
+def stay(port, **wishes):
+    """Says the port on standard output, and ends when standard input does: with whoever started it, however that ends.
+
+    A line of standard input names a wish; a line of standard output says that it is fulfilled.
+    """
     print(port, flush=True)
-    sys.stdin.read()
+    for line in sys.stdin:
+        wishes[line.strip()]()
+        print("done", flush=True)
 
 
 def start(command):

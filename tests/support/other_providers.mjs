@@ -39,6 +39,7 @@ const PYTHON = [process.env.PROVIDERS_PYTHON ?? BUILT, '-B']; // `-B` leaves not
  * @property {boolean} [endsTokens] whether an access token is over when the user has signed out
  * @property {(page: Page) => Promise<void>} login alice says who she is
  * @property {boolean} [own] it takes the app for one of its own house, and asks no user whether it may, unless told to
+ * @property {(page: Page) => Promise<void>} [renewLogin] and once more, though she is known
  * @property {(page: Page) => Promise<void>} consent she allows what is asked for
  * @property {(page: Page) => Promise<void>} [deny] or does not
  * @property {(page: Page) => Promise<void>} [again] she is known, has allowed it before, and is asked all the same
@@ -67,6 +68,10 @@ const KINDS = {
     async login(page) {
       await page.fill('Login', 'alice');
       await page.click('button', 'Continue');
+      await page.fill('Password', PASSWORD);
+      await page.click('button', 'Sign in');
+    },
+    async renewLogin(page) {
       await page.fill('Password', PASSWORD);
       await page.click('button', 'Sign in');
     },
@@ -202,6 +207,11 @@ const KINDS = {
       await page.fill('Password', 'alice'); // its demonstration accepts the name
       await page.click('button', 'Connect');
     },
+    async renewLogin(page) {
+      await page.click('button', 'Renew session');
+      await page.fill('Password', 'alice');
+      await page.click('button', 'Connect');
+    },
     consent: (page) => page.click('button', 'Accept'),
     deny: (page) => page.click('button', 'Refuse'),
     logout: (page) => page.click('button', 'Accept'),
@@ -242,6 +252,7 @@ async function start({ program, path, endpoints, config, own, tokenInfo = (info)
     leaves: false,
     endsTokens: false,
     ...kind,
+    renewLogin: kind.renewLogin ?? kind.login,
     consent: own && !asks ? async () => {} : kind.consent,
     issuer,
     config: config?.(`http://${host}`),
@@ -254,6 +265,8 @@ async function start({ program, path, endpoints, config, own, tokenInfo = (info)
       const response = await fetch(`http://${host}${userinfo}`, { headers: { authorization: `Bearer ${token}` } });
       return response.ok ? tokenInfo(await response.json()) : null;
     },
+    /** Glewlwyd signs with another key from here on, and calls it by the same name. */
+    replaceKey: () => server.wish('key'),
     close: () => Promise.all([recorder.close(), server.close()]),
   };
 }
@@ -270,6 +283,15 @@ async function run(program, told) {
   const failed = over.then(async () => {
     throw new Error(`${file} did not start:\n${await trouble}`);
   });
-  const [port] = await Promise.race([once(createInterface(child.stdout), 'line'), failed]);
-  return { port: Number(port), close: () => (child.stdin.end(), over) };
+  const lines = createInterface(child.stdout);
+  const [port] = await Promise.race([once(lines, 'line'), failed]);
+  return {
+    port: Number(port),
+    /** Has it do something. */
+    wish: (what) => {
+      child.stdin.write(`${what}\n`);
+      return Promise.race([once(lines, 'line'), failed]);
+    },
+    close: () => (child.stdin.end(), over),
+  };
 }
