@@ -4,14 +4,17 @@ use strict;
 use warnings;
 
 use Crypt::OpenSSL::RSA;
-use File::Temp;
+use File::Path qw(remove_tree);
+use File::Temp qw(tempdir);
 use HTTP::Server::PSGI;
 use IO::Socket::INET;
 use JSON qw(decode_json encode_json);
 use Plack::Builder;
 
 my $told   = decode_json($ARGV[0]);
-my $folder = File::Temp->newdir('provider-XXXXXX', TMPDIR => 1);
+my $folder = tempdir('provider-XXXXXX', TMPDIR => 1);
+my $keeper = $$;    # the process that removes it
+END { remove_tree($folder) if $keeper == $$ }
 my $key    = Crypt::OpenSSL::RSA->generate_key(2048);
 
 my %client = (
@@ -40,7 +43,7 @@ my $configuration = {
     demoExportedVars                => { cn => 'cn', mail => 'mail', uid => 'uid' },
     whatToTrace                     => 'uid',
     globalStorage                   => 'Apache::Session::File',
-    globalStorageOptions            => { Directory => "$folder", LockDirectory => "$folder" },
+    globalStorageOptions            => { Directory => $folder, LockDirectory => $folder },
     issuerDBOpenIDConnectActivation => 1,
     oidcServiceMetaDataIssuer       => "http://$told->{host}",
     oidcServicePrivateKeySig        => $key->get_private_key_string,
@@ -104,14 +107,17 @@ my $app    = builder {
 };
 
 my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64, ReuseAddr => 1) or die "no port: $!";
-my $server = fork // die "no process: $!";
-if ($server == 0) {
-    HTTP::Server::PSGI->new(listen_sock => $socket, host => '127.0.0.1', port => $socket->sockport)->run($app);
-}
+my $server = $$;
+$keeper = fork // die "no process: $!";
+if ($keeper == 0) {
 
-# Ends when standard input does: with whoever started it, however that ends.
+    # Ends the server when standard input does: with whoever started it, however that ends.
+    $keeper = $$;
+    $SIG{TERM} = $SIG{INT} = sub { exit };
+    1 while <STDIN>;
+    kill 'KILL', $server;
+    exit;
+}
 local $| = 1;
 print $socket->sockport, "\n";
-1 while <STDIN>;
-kill 'KILL', $server;
-waitpid $server, 0;
+HTTP::Server::PSGI->new(listen_sock => $socket, host => '127.0.0.1', port => $socket->sockport)->run($app);

@@ -3,6 +3,7 @@
 import atexit
 import json
 import logging
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ told = json.loads(sys.argv[1], object_hook=lambda members: SimpleNamespace(**mem
 _folder = tempfile.TemporaryDirectory(prefix="provider-")
 folder = Path(_folder.name)
 atexit.register(_folder.cleanup)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # and not without that
 
 
 def serve(app):

@@ -32,8 +32,8 @@ const PYTHON = [process.env.PROVIDERS_PYTHON ?? BUILT, '-B']; // `-B` leaves not
  * @property {(response: any) => { sub: string, scope?: string }} [tokenInfo] makes of its response to a token what an API wants to know
  * @property {boolean} [rotates] whether a renewal gives another refresh token, too
  * @property {number} [pause] milliseconds that must lie between two responses with tokens
- * @property {'code' | 'refusal' | 'page'} [silence] what it gives for `prompt=none` to a user that it knows: `page` is one of
- *   its own, and no response
+ * @property {'code' | 'refusal' | 'page'} [silence] what comes of `prompt=none` for a user that it knows: a sign-in, an
+ *   error, or a page of its own and no response; plain OAuth 2 has no such question
  * @property {number} [fresh] milliseconds for which a login counts as one that `prompt=login` asks for
  * @property {boolean} [leaves] whether it has a page to sign out at
  * @property {boolean} [endsTokens] whether an access token is over when the user has signed out
@@ -161,6 +161,7 @@ const KINDS = {
     rotates: true,
     silence: 'refusal',
     leaves: true,
+    endsTokens: true,
     endpoints: new Endpoints({
       authorization: ['/api/oidc/auth'],
       token: ['/api/oidc/token'],

@@ -253,8 +253,9 @@ export class Stage {
     // An app that takes its tokens into the page has them in its memory, where the page's own `fetch` sends them and its own
     // `crypto` hashes them (`at_hash`). They are not to be anywhere else.
     const memory = this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header|crypto)\)|globals)$/ : /^$/;
-    // An ID Token that tells the provider who signs out (`id_token_hint`) goes there in an address.
-    const sent = /^the spy \((message|address)\)$/;
+    // An ID Token that tells the provider who signs out (`id_token_hint`) goes there in an address, which the browser may
+    // quote on its console.
+    const sent = /^(the spy \((message|address)\)|the console)$/;
     const places = (await reachOf(this.browser, this.site))
       .filter(([place]) => !memory.test(place))
       .map(([place, text]) => [place, sent.test(place) ? issued.withoutHints(text) : text]);
