@@ -8,7 +8,10 @@ import { story } from '../support/stage.mjs';
 const OPEN = { scripts: app({ then: 'Object.assign(globalThis, { client, api: config.api[0] });' }) };
 
 /** What a promise in the page becomes: its value, or the code of its error. */
-const told = ({ page }, expression) => page.run(`async () => (${expression}).catch(({ code }) => code)`);
+async function told({ page }, expression) {
+  await page.until('the app', () => page.run('async () => Boolean(globalThis.client)'));
+  return page.run(`async () => (${expression}).catch(({ code }) => code)`);
+}
 
 const call = (stage) => told(stage, "client.fetch(api + 'me').then(({ status }) => status)");
 
@@ -30,7 +33,7 @@ story('a sign-out that leaves the page stays pending until the page is gone', OP
   await signOut(stage);
   await page.see('Signed out');
   await page.click('button', 'Sign out'); // the provider's
-  await page.until('the way back', () => page.run('async () => events.some(([reason, confirmed]) => reason === "signed_out" && confirmed)'));
+  await page.until('the way back', () => page.run("async () => globalThis.events?.some(([reason, confirmed]) => reason === 'signed_out' && confirmed)"));
   assert.equal(await resolved(stage), null);
 });
 
