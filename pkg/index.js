@@ -11,8 +11,9 @@ export { ValetKeyError };
 /** What an authorization response adds to the page's query, whatever its flow. */
 const RESPONSE = /^(code|error(_description|_uri)?|response|(access|id)_token|token_type|(session_)?state|iss)(=|$)/;
 
-/** A fragment that is a response, of whatever flow. */
+/** A fragment that is a response: of whatever flow, and of one that this client does not do. */
 const ANSWER = /(^|&)(code|error|response|(access|id)_token)=/;
+const FOREIGN = /(^|&)(access|id)_token=/;
 
 /** How a `state` of ours begins, and how one ends that another window waits for; the core says so, too. */
 const OURS = 'vk.';
@@ -143,7 +144,7 @@ class Client extends EventTarget {
   async #start() {
     const { search, hash, href: address } = page();
     const fragment = hash.slice(1);
-    const said = new URLSearchParams(ANSWER.test(fragment) ? `${search}&${fragment}` : search);
+    const said = new URLSearchParams(FOREIGN.test(fragment) ? fragment : search);
     const popup = this.#pending.popup();
     const clean = without();
     let state = said.get('state') ?? '';
@@ -359,7 +360,7 @@ async function quietly(promise) {
 
 /** The page's address; there is none on a server. */
 function page() {
-  if (!MessageChannel) throw configError('this needs a page in a browser', 'Elsewhere, call nothing.');
+  if (!MessageChannel) throw configError('this needs a browser', 'Elsewhere, call nothing.');
   if (!isSecureContext) throw configError('no secure context', 'Use https or localhost.');
   return location;
 }

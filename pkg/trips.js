@@ -129,7 +129,8 @@ export function openFrame(url, failure, giveUp) {
     timer = setTimeout(silent, LOADED);
   };
   // A policy of this page that does not let the frame go there says so at once.
-  addEventListener('securitypolicyviolation', ({ isTrusted, effectiveDirective }) => isTrusted && effectiveDirective === 'frame-src' && silent(), over);
+  const forbidden = () => giveUp(failure('config_error', 'app', 'a policy of this page forbids the hidden frame', 'Allow the provider in `frame-src`, or use another `mode`.'));
+  addEventListener('securitypolicyviolation', ({ isTrusted, effectiveDirective }) => isTrusted && effectiveDirective === 'frame-src' && forbidden(), over);
   frame.hidden = true;
   frame.setAttribute('sandbox', 'allow-forms allow-same-origin allow-scripts'); // and not to navigate this page
   frame.src = url;
@@ -160,6 +161,7 @@ export async function restore(provider, pending, { beside, leave, declined }) {
     return await beside();
   } catch (error) {
     const { code, oauth } = /** @type {import('./errors.js').Plain} */ (error);
+    if (code === 'config_error') return leave();
     if (code !== 'login_required' && code !== 'timeout') throw error;
     pending.mark(false);
     declined(oauth?.error || code);
@@ -198,6 +200,7 @@ function isSameSite(url) {
   const [here, there] = [location.hostname, hostname].map((name) => name.split('.').reverse());
   const different = here.findIndex((label, place) => label !== there[place]);
   const domain = here.slice(0, different < 0 ? undefined : different).reverse().join('.');
+  if (!domain) return false;
   const cookie = (/** @type {number} */ seconds) => `valet-key-site=${domain}; domain=${domain}; max-age=${seconds}; samesite=strict`;
   try {
     document.cookie = cookie(60);

@@ -58,9 +58,9 @@ export function connect(port, wasmUrl, inPage) {
     port,
     {
       configure: {
-        takes: { options: 'object', version: 'string' },
+        takes: { options: 'object', version: 'string?' },
         run: async ({ options, version }) => {
-          if (version !== VERSION) throw plain('config_error', `worker.js is of version ${VERSION}, the page's part of ${version}`, 'Copy worker.js and valet_key.wasm anew, and let no cache keep older ones.');
+          if ((version ?? VERSION) !== VERSION) throw plain('config_error', `worker.js is of version ${VERSION}, the page's part of ${version}`, 'Copy worker.js and valet_key.wasm anew, and let no cache keep older ones.');
           await (loading ??= load(wasmUrl).catch(notLoaded));
           await held;
           await core('configure', { options: JSON.stringify(options) });
@@ -69,7 +69,7 @@ export function connect(port, wasmUrl, inPage) {
       },
       here: { takes: {}, run: async () => ({}) },
       prepare: plainly('prepare'),
-      begin: plainly('begin', { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object', inWindow: 'boolean', shared: 'boolean', restores: 'boolean' }),
+      begin: plainly('begin', { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object', inWindow: 'boolean', shared: 'boolean', restores: 'boolean?' }),
       abandon: plainly('abandon', { state: 'string' }),
       complete: plainly('complete', { address: 'string', state: 'string', record: 'string?', pending: 'boolean', shared: 'boolean' }),
       session: plainly('session'),

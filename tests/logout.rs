@@ -57,6 +57,15 @@ fn out_02_the_provider_is_told_who_comes_and_where_to() {
     let (_, query) = parameters(&url.expect("acceptable").expect("offered"));
     assert_eq!(query.last(), Some(&("id_token_hint".into(), id_token(&claims(&[])))));
     assert_eq!(code(&Config::parse(&options(r#""idTokenHint":"yes","#))), Some("config_error"));
+
+    // One that makes the address longer than servers take is left out, whatever else is in it.
+    for (length, is_there) in [(1000, true), (7900, true), (8192, false), (20_000, false)] {
+        let hint = Secret::new("x".repeat(length));
+        let url = logout::end_session_url(&metadata(), &config(), BYE, &Secret::new("s"), Some(&hint));
+        let url = url.expect("acceptable").expect("offered");
+        assert!(url.len() <= 8 * 1024 + "&id_token_hint=".len(), "{length}: {}", url.len());
+        assert_eq!(parameters(&url).1.iter().any(|(name, _)| name == "id_token_hint"), is_there, "{length}");
+    }
 }
 
 #[test]

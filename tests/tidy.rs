@@ -109,6 +109,8 @@ fn pop_07_nothing_is_posted_to_whom_it_may_concern() {
 fn the_same_version_everywhere() {
     let package = text(&root().join("pkg/package.json"));
     assert!(package.contains(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"))));
-    assert!(text(&root().join("pkg/vault.js")).contains(&format!("name: `valet-key {} ", env!("CARGO_PKG_VERSION"))));
+    let port = text(&root().join("pkg/port.js"));
+    assert!(port.contains(&format!("export const VERSION = '{}';", env!("CARGO_PKG_VERSION"))));
+    assert!(text(&root().join("pkg/vault.js")).contains("name: `valet-key ${VERSION} "));
     assert!(text(&root().join("CHANGELOG.md")).contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
 }

@@ -79,10 +79,11 @@ impl<H: Host> Client<H> {
     async fn see(&self, metadata: &ServerMetadata) -> Result<(), Arc<Error>> {
         let keys = self.core.keys.borrow_mut().early(metadata, self.core.host.now());
         let Some(request) = keys else { return Ok(()) };
-        let response = self.send(request).response(&Secrets::default()).await?;
+        let outcome = self.send(request).response(&Secrets::default()).await;
+        let answered = outcome.as_ref().map(drop).map_err(Arc::clone);
         // What is wrong with the keys is told when a token needs them.
-        drop(self.core.keys.borrow_mut().receive(Ok(response)));
-        Ok(())
+        drop(self.core.keys.borrow_mut().receive(outcome));
+        answered
     }
 
     /// Finishes a sign-in. `address` is that of the page with its query and fragment, `transaction` what was kept under its
@@ -102,7 +103,12 @@ impl<H: Host> Client<H> {
         let end = address.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
         let query = address.get(end..).unwrap_or_default();
         let query = query.strip_prefix('?').unwrap_or(query);
-        let Some(response) = AuthorizationResponse::parse(query)? else { return Ok(Completion::Ignored) };
+        let response = match AuthorizationResponse::parse(query) {
+            Ok(Some(response)) => response,
+            Err(error) if pending || transaction.is_some() => return Err(error),
+            // Where no sign-in is under way, it is no response of this client, whatever is wrong with it.
+            _ => return Ok(Completion::Ignored),
+        };
         let Some(transaction) = transaction else {
             return if pending { Err(response.unbound()) } else { Ok(Completion::Ignored) };
         };

@@ -214,7 +214,7 @@ fn flag(options: &Value<'_>, name: &str) -> Result<Option<bool>, Arc<Error>> {
 /// RFC 8414 §2: an `https` URL without query and fragment.
 fn check_issuer(issuer: &str, loopback: Loopback) -> Result<(), Arc<Error>> {
     match Url::parse(issuer, loopback) {
-        Some(_) if issuer.bytes().any(|byte| byte == b'{') => {
+        _ if issuer.bytes().any(|byte| byte == b'{') => {
             Err(Error::config("issuer", "a template; put in what stands for `{…}`, such as the id of your tenant"))
         }
         Some(url) if url.rest().is_empty() => Ok(()),

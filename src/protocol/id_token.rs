@@ -114,7 +114,7 @@ impl Identity {
 }
 
 /// Whether the user proved who they are as lately as was asked. `max_age` demands `auth_time` (OpenID Connect Core §2); after
-/// `prompt=login` it is checked where it comes, since not every server sends it.
+/// `prompt=login` it is checked where it comes, since not every server sends it, and whatever `max_age` is besides.
 ///
 /// All is reckoned by the server's clock, which `iat` shows. What the user did since the sign-in began is young enough.
 fn check_authentication(
@@ -124,11 +124,12 @@ fn check_authentication(
     now: Now,
 ) -> Result<(), Arc<Error>> {
     let max_age = json::integer(&transaction.max_age);
-    if max_age.is_none() && !transaction.asks_to("login") {
+    let anew = transaction.asks_to("login");
+    if max_age.is_none() && !anew {
         return Ok(());
     }
     let since_began = now.wall.saturating_sub(transaction.started).div_euclid(1000);
-    let age = max_age.unwrap_or(0).max(since_began).saturating_add(AUTHENTICATION_LEEWAY);
+    let age = max_age.filter(|_| !anew).unwrap_or(0).max(since_began).saturating_add(AUTHENTICATION_LEEWAY);
     let earliest = time(claims, "iat")?.unwrap_or_default().saturating_sub(age);
     match auth_time {
         Some(time) if time >= earliest => Ok(()),

@@ -50,13 +50,13 @@ impl Keys {
         Some(HttpRequest::get(url))
     }
 
-    /// Takes the answer. A bad one changes nothing.
+    /// Takes the answer. A bad one changes nothing; where there was none, old keys are still old.
     ///
     /// # Errors
     ///
     /// What went wrong on the way; [`Error::ResponseInvalid`] for what is no key set, [`Error::TooLarge`].
     pub fn receive(&mut self, outcome: Result<HttpResponse, Arc<Error>>) -> Result<(), Arc<Error>> {
-        let response = outcome?;
+        let response = outcome.inspect_err(|_| self.old = 0)?;
         let text = response.text()?;
         match response.json(text)?.get("keys").and_then(Value::as_array) {
             Some(keys) if response.is_ok() => {

@@ -81,7 +81,8 @@ impl Discovery {
         if matches!(response.status, 404 | 405 | 410) {
             return Err(Error::DiscoveryFailed { url: config.issuer.clone() }.into());
         }
-        if !response.is_ok() && response.status < 429 {
+        let is_in_trouble = response.status == 429 || response.status >= 500;
+        if !response.is_ok() && !is_in_trouble {
             return Err(Error::DiscoveryFailed { url: response.url.clone() }.into());
         }
         let text = response.text()?;

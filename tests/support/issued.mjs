@@ -12,8 +12,6 @@ export class Issued {
   verifiers = new Set();
   states = new Set();
   nonces = new Set();
-  /** ID Tokens that came back as `id_token_hint`. */
-  hints = new Set();
   /** The parameters of each authorization request. */
   authorizations = [];
 
@@ -25,11 +23,6 @@ export class Issued {
       ...label('ID token', this.idTokens),
       ...label('code verifier', this.verifiers),
     ];
-  }
-
-  /** A text without the ID Tokens that the client sent back to the provider as hints. */
-  withoutHints(text) {
-    return [...this.hints].reduce((left, hint) => left.replaceAll(hint, ''), text);
   }
 
   /** The last access token, for a test that looks at it from the API's side. */
@@ -55,7 +48,6 @@ export class Issued {
     if (endpoint === 'authorization') this.authorizations.push({ ...query });
     add(this.states, query.state);
     add(this.nonces, query.nonce);
-    add(this.hints, query.id_token_hint);
     add(this.verifiers, form.code_verifier);
     if (endpoint === 'token' && answer) {
       add(this.accessTokens, answer.access_token);

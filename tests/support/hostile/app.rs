@@ -143,7 +143,7 @@ impl App {
             if self.pending.is_empty() {
                 return Ok(None);
             }
-            return Err(Error::StateMismatch { reason: "unknown `state`" }.into());
+            return Err(response.unbound());
         };
         let page = format!("{}?{query}", transaction.redirect_uri);
         let bound = response.bind(transaction, &self.config, &page, RedirectPage::OfOneProvider, self.now)?;
@@ -189,7 +189,11 @@ impl App {
             match self.ask(call) {
                 Action::Use => return Ok(self.access_token().expect("somebody is signed in")),
                 Action::Wait => panic!("nobody else renews"),
-                Action::SignIn | Action::Expired => return Err(Error::LoginRequired.into()),
+                Action::SignIn => return Err(Error::LoginRequired.into()),
+                Action::Expired => {
+                    self.changes.push(Change::Expired);
+                    return Err(Error::LoginRequired.into());
+                }
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
                     let answer = provider.answer(&request);
