@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from '../support/app.mjs';
-import { OTHER_PROVIDERS, speaksOpenId } from '../support/other_providers.mjs';
+import { OTHER_PROVIDERS } from '../support/other_providers.mjs';
 import { story } from '../support/stage.mjs';
 
 const scripts = app({
@@ -52,12 +52,18 @@ async function told({ page }, expression) {
 const call = (stage) => told(stage, "client.fetch(api + 'me').then(({ status }) => status)");
 const renew = (stage) => told(stage, "client.refresh().then(() => 'renewed')");
 
+async function isRefused({ page, site }) {
+  await page.see('Told: authorization_error');
+  await page.see('Signed out');
+  assert.equal(await page.url(), site.url);
+}
+
 /** How many sign-ins were begun. Each may pass the same address more than once, also without its `state`. */
 const begun = ({ provider }) => new Set(provider.issued.authorizations.flatMap(({ state }) => state ?? [])).size;
 
 for (const [name, provider] of Object.entries(OTHER_PROVIDERS)) {
-  story(`RT-01 UI-01 P0: ${name}: a sign-in, calls, renewals, and what is said of the user`, at(provider), async (stage) => {
-    const { issued, pause, claims, rotates } = stage.provider;
+  story(`RT-01 UI-01 P0: ${name}: a sign-in, calls, renewals, what is said of the user, and one more login`, at(provider), async (stage) => {
+    const { again, claims, fresh, issued, pause, renewLogin, rotates, sub } = stage.provider;
     await signIn(stage);
     assert.equal(await call(stage), 200);
     if (claims) {
@@ -70,6 +76,15 @@ for (const [name, provider] of Object.entries(OTHER_PROVIDERS)) {
       assert.deepEqual([issued.accessTokens.size, issued.refreshTokens.size], [count, rotates ? count : 1]);
       assert.equal(await call(stage), 200);
     }
+    if (!sub) return; // plain OAuth 2 has no `prompt`
+    await sleep(Math.max(pause, fresh));
+    await stage.page.run("async () => void client.signIn({ prompt: 'login' })");
+    await renewLogin(stage.page);
+    await again?.(stage.page);
+    await isSignedIn(stage);
+    assert.equal(issued.codes.size, 2);
+    assert.ok(issued.authorizations.some(({ prompt }) => prompt === 'login'));
+    assert.ok(issued.authorizations.every(({ max_age }) => max_age === undefined), 'nor is anything sent that was not asked for');
   });
 
   story(`${name}: a reload where the tokens are gone`, at(provider, { homes: ['dedicated'] }), async (stage) => {
@@ -96,19 +111,17 @@ for (const [name, provider] of Object.entries(OTHER_PROVIDERS)) {
     await isSignedIn(stage);
   });
 
-  story(`${name}: the user says no`, at((options) => provider({ ...options, asks: true })), async (stage) => {
-    const { page, site } = stage;
+  story(`${name}: the user says no, then yes, signs out there, and comes back`, at(provider), async (stage) => {
+    const { page, provider, site } = stage;
     await visit(stage);
     await logIn(stage);
-    await (stage.provider.deny ?? (() => page.goto(site.url)))(page);
-    if (stage.provider.deny) await page.see('Told: authorization_error');
-    await page.see('Signed out');
-    assert.equal(await page.url(), site.url);
-  });
-
-  story(`${name}: signing out there, and the way back`, at(provider), async (stage) => {
-    const { page, provider, site } = stage;
-    await signIn(stage);
+    if (provider.deny) {
+      await provider.deny(page);
+      await isRefused(stage);
+      await page.click('button', 'Sign in');
+    }
+    await provider.consent(page);
+    await isSignedIn(stage);
     const { accessToken } = provider.issued;
     await page.run("async () => void client.signOut().then(() => localStorage.setItem('resolved', 'yes'))");
     const resolved = () => page.run("async () => localStorage.getItem('resolved')");
@@ -127,22 +140,6 @@ for (const [name, provider] of Object.entries(OTHER_PROVIDERS)) {
     else await page.click('button', 'Sign in');
     await provider.again?.(page);
     await isSignedIn(stage);
-  });
-}
-
-for (const [name, provider] of Object.entries(OTHER_PROVIDERS).filter(([name]) => speaksOpenId(name))) {
-  story(`${name}: a sign-in that asks once more who it is`, at(provider), async (stage) => {
-    const { page } = stage;
-    const { again, fresh, issued, pause, renewLogin } = stage.provider;
-    await signIn(stage);
-    await sleep(Math.max(pause, fresh));
-    await page.run("async () => void client.signIn({ prompt: 'login' })");
-    await renewLogin(page);
-    await again?.(page);
-    await isSignedIn(stage);
-    assert.equal(issued.idTokens.size, 2);
-    assert.ok(issued.authorizations.some(({ prompt }) => prompt === 'login'));
-    assert.ok(issued.authorizations.every(({ max_age }) => max_age === undefined), 'what was not asked for');
   });
 }
 
@@ -208,4 +205,12 @@ storyAt('glewlwyd', 'glewlwyd: a key that was replaced under the same name', {},
   await isSignedIn(stage);
   assert.equal(await page.run('async () => Boolean(globalThis.failure)'), false);
   assert.equal(await call(stage), 200);
+});
+
+// It asks none where the app is of its own house, as the apps of a portal are.
+storyAt('lemonldap-ng', 'lemonldap-ng: the user says no', { start: { asks: true } }, async (stage) => {
+  await visit(stage);
+  await logIn(stage);
+  await stage.provider.deny(stage.page);
+  await isRefused(stage);
 });

@@ -230,9 +230,6 @@ const CHOSEN = process.env.VALET_KEY_PROVIDERS?.split(',') ?? Object.keys(KINDS)
 /** How to start each, by name: those that `VALET_KEY_PROVIDERS` chooses, or all. */
 export const OTHER_PROVIDERS = Object.fromEntries(CHOSEN.map((name) => [name, (options) => start(KINDS[name], options)]));
 
-/** Whether it says who the user is. */
-export const speaksOpenId = (name) => KINDS[name].sub !== undefined;
-
 /**
  * @param {Kind} kind
  * @param {object} options
@@ -254,7 +251,7 @@ async function start({ program, path, endpoints, config, own, tokenInfo = (info)
     endsTokens: false,
     ...kind,
     renewLogin: kind.renewLogin ?? kind.login,
-    consent: own && !asks ? async () => {} : kind.consent,
+    ...(own && !asks && { consent: async () => {}, deny: undefined }),
     issuer,
     config: config?.(`http://${host}`),
     issued: recorder.issued,
