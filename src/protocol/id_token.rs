@@ -96,7 +96,7 @@ impl Identity {
             && ["auth_time", "nonce"].iter().all(is_same_if_there)
             && issued(&value) >= issued(&before);
         let (sub, auth_time) = (earlier.sub.clone(), earlier.auth_time);
-        Ok(is_news.then(|| Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims.clone() }))
+        Ok(is_news.then(|| Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims }))
     }
 
     /// The same, with no secret of the exchange in what a page sees.

@@ -112,7 +112,7 @@ impl TokenResponse {
         let missing = |part: &str| Error::ResponseInvalid { part: part.into() };
         let (refresh_token, scope, id_token) = (text("refresh_token")?, text("scope")?, text("id_token")?);
         let there = |token: &&str| !token.is_empty();
-        let alone = id_token.filter(there).is_some();
+        let alone = id_token.as_ref().is_some_and(there);
         let access_token =
             text("access_token")?.ok_or_else(|| missing(if alone { ID_TOKEN_ALONE } else { "`access_token`" }))?;
         let token_type = text("token_type")?.ok_or_else(|| missing("`token_type`"))?;

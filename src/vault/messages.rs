@@ -104,6 +104,7 @@ impl Message<'_> {
 /// # Errors
 ///
 /// Those of the operation.
+#[expect(clippy::too_many_lines, reason = "one arm for each operation, and one function for the states of all")]
 pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32, message: &str) -> Outcome {
     let message = Message(Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?);
     let number = message.0.get("port").and_then(Value::as_integer);
@@ -156,7 +157,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             let was_signed_in = client.is_signed_in();
             let (address, pending) = (message.text("address"), message.says("pending"));
             let completion = client.complete(address, transaction, pending, message.others()).await;
-            if was_signed_in && !client.is_signed_in() {
+            if was_signed_in && !client.is_signed_in() && is_of_another(&completion) {
                 ended(vault, worker, &client, before.as_deref(), SignIns::GoOn);
             }
             let completion = completion.map_err(|error| Failed { error, return_to: path })?;
@@ -217,6 +218,16 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
         _ => return Err(Error::unexpected("no such operation").into()),
     }
     Ok(String::new())
+}
+
+/// Whether the provider signed in another user than the one who was there, without a question. A session can also end by
+/// itself meanwhile, which concerns no other client.
+fn is_of_another(completion: &Result<Completion, Arc<Error>>) -> bool {
+    match completion {
+        Ok(Completion::Declined(_, said)) => said.error.as_str() == "user_changed",
+        Ok(_) => false,
+        Err(error) => matches!(**error, Error::UserChanged),
+    }
 }
 
 /// Gives `{ url, state, record }`, without the record for a sign-in in another window: that one never leaves the vault.

@@ -4,9 +4,9 @@ use valet_key::vault::messages::{Outcome, to_json};
 
 use crate::hostile::provider::{Place, change};
 use crate::hostile::text::{member, string};
-use crate::hostile::world::{Begun, Mode, Port, SharedWorker};
+use crate::hostile::world::{Begun, Mode, Port, SharedWorker, poll};
 use crate::support::{answer, code, json};
-use crate::{app, record, worker};
+use crate::{app, record, wider, worker};
 
 /// Begins a sign-in without a question.
 fn begin(port: Port<'_>, mode: Mode, restores: bool) -> Begun {
@@ -151,6 +151,31 @@ fn rt_37_pages_hear_that_a_session_is_over_by_itself() {
         assert_eq!(worker.here.asked(Place::Revocation), 0, "a token that is over needs none");
         worker.port(1).sign_in();
         assert!(worker.port(2).is_signed_in());
+    }
+}
+
+/// RT-37: what ends by itself is no change of user.
+#[test]
+fn rt_37_a_session_that_expires_while_a_sign_in_fails_ends_no_other() {
+    for restores in [false, true] {
+        let worker = worker();
+        let (port, other) = (worker.page(1, &app()), worker.page(2, &wider()));
+        other.sign_in();
+        change(&mut worker.here.world().provider.token, &[("refresh_token", "null")]);
+        port.sign_in();
+        worker.take_told();
+        let begun = begin(port, Mode::Window, restores);
+        let address = worker.here.way_back(&begun.url);
+        let refusal = json(400, r#"{"error":"invalid_grant"}"#);
+        worker.here.world().provider.instead.push((Place::Token, vec![Ok(refusal)]));
+        let mut completion = port.start_complete(&address, &begun.state, None);
+        assert!(poll(&mut completion).is_pending());
+        worker.here.wait(700);
+        let mut renewal = port.start("refresh", "");
+        assert!(poll(&mut renewal).is_ready(), "there is nothing to renew with");
+        assert!(worker.here.finish(completion).is_err());
+        assert!(!port.is_signed_in() && other.is_signed_in(), "{restores}: the other client's session is kept");
+        assert_eq!(worker.take_told(), [""; 0], "{restores}: no other vault hears of an end");
     }
 }
 
