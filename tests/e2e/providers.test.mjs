@@ -82,7 +82,7 @@ for (const [name, provider] of Object.entries(OTHER_PROVIDERS)) {
     await renewLogin(stage.page);
     await again?.(stage.page);
     await isSignedIn(stage);
-    assert.equal(issued.codes.size, 2);
+    assert.ok(issued.codes.size > 1, 'a sign-in of its own');
     assert.ok(issued.authorizations.some(({ prompt }) => prompt === 'login'));
     assert.ok(issued.authorizations.every(({ max_age }) => max_age === undefined), 'nor is anything sent that was not asked for');
   });
