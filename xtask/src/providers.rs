@@ -103,14 +103,17 @@ impl Chosen {
 
     /// Sees to it that they are installed; installs them where it may.
     pub fn install(&self) -> Result<()> {
+        let packages = self.packages();
+        if packages.is_empty() {
+            return Ok(());
+        }
         if debian::is_here() {
-            let packages = self.packages();
-            debian::install(&packages).with_context(|| format!("or leave some out of {CHOICE}={}", self.names()))?;
+            debian::install(&packages).with_context(|| format!("{CHOICE} can leave out what is missing"))?;
         }
-        if let Some(provider) = self.missing().next() {
-            bail!("{0} is not here: install it, or leave it out of {CHOICE}={1}", provider.name, self.names());
+        match self.missing().next() {
+            None => Ok(()),
+            Some(provider) => bail!("{} is missing: install it, or leave it out of {CHOICE}", provider.name),
         }
-        Ok(())
     }
 
     fn missing(&self) -> impl Iterator<Item = &&'static Provider> {
