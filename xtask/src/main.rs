@@ -13,6 +13,7 @@ mod hostile;
 mod mutants;
 mod node;
 mod process;
+mod providers;
 mod python;
 mod record;
 mod shares;
@@ -59,6 +60,8 @@ usage: cargo xtask <command>
 
 VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
 VALET_KEY_ENGINES=chromium,firefox,webkit says which engines play the stories; otherwise all of them do.
+VALET_KEY_PROVIDERS=canaille,django-oauth-toolkit,django-oidc-provider,doorkeeper,glewlwyd,lemonldap-ng says which providers
+of other makers they sign in to; otherwise all of them.
 What is missing is installed where that is allowed, and named otherwise.";
 
 fn main() -> ExitCode {

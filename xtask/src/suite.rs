@@ -9,6 +9,7 @@ use crate::{
     changed, debian,
     deny::CargoDeny,
     node::Node,
+    providers::Chosen,
     python,
     stories::{self, Reach},
     test::{self, Count, Outcome, STEPS, Step},
@@ -127,7 +128,13 @@ fn set_up() {
         if debian::is_here() {
             // All in one go.
             debian::install(
-                &[browsers::packages(&browsers::chosen()?), test::packages(), python::packages()].concat(),
+                &[
+                    browsers::packages(&browsers::chosen()?),
+                    test::packages(),
+                    python::packages(),
+                    Chosen::from_env()?.packages(),
+                ]
+                .concat(),
             )?;
         }
         Node::install(&workspace)?;
