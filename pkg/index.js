@@ -360,8 +360,9 @@ async function quietly(promise) {
 
 /** The page's address; there is none on a server. */
 function page() {
-  if (!MessageChannel) throw configError('this needs a browser', 'Elsewhere, call nothing.');
-  if (!isSecureContext) throw configError('no secure context', 'Use https or localhost.');
+  if (!MessageChannel || !window.isSecureContext) {
+    throw configError('this needs a browser and a secure context', 'Use https or localhost. Elsewhere, call nothing.');
+  }
   return location;
 }
 

@@ -133,3 +133,26 @@ story('STORE-22 P1: a restore goes nowhere while the provider does not answer', 
   await page.reload();
   await page.see('Signed in as alice');
 });
+
+story('CORE-12 P1: a page that is loaded ahead starts when it is shown', {
+  ...CHANGES,
+  needs: 'devTools',
+  policies: { page: OPEN.policies.page.replace("script-src 'self'", "script-src 'self' 'inline-speculation-rules'") },
+  scripts: {
+    ...CHANGES.scripts,
+    '/ahead.html': { type: 'text/html', text: '<!doctype html><title>Ahead</title><script type="speculationrules">{"prerender":[{"urls":["/www/"],"eagerness":"immediate"}]}</script><a href="/www/">Go</a>' },
+  },
+}, async (stage) => {
+  const { page, site } = stage;
+  await page.goto(`${site.origin}/ahead.html`);
+  await page.until('the page to be loaded ahead', () => site.requests.some(({ path }) => path === '/www/config.json'));
+  await page.run('async () => new Promise((after) => setTimeout(after, 6000))'); // longer than a worker may take to start
+  await page.click('link', 'Go');
+  await page.see('Signed out');
+  assert.ok(await page.run("async () => performance.getEntriesByType('navigation')[0].activationStart > 0"), 'it was loaded ahead');
+  assert.equal(await page.run('async () => globalThis.failed?.code'), null);
+  await page.click('button', 'Sign in');
+  await stage.login();
+  await stage.consent();
+  await page.see('Signed in as alice');
+});
