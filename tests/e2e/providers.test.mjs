@@ -10,7 +10,7 @@ const scripts = app({
   then: 'Object.assign(globalThis, { client, api: config.api[0] });',
 });
 
-const at = (provider, more = {}) => ({ provider, scripts, ...more });
+const at = (provider, more = {}) => ({ provider, scripts, everyEngine: true, ...more });
 
 /** A story at one of them, unless it is left out of `VALET_KEY_PROVIDERS`. */
 function storyAt(name, title, { start = {}, ...more }, play) {
