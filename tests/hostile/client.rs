@@ -113,6 +113,67 @@ fn req_10_state_nonce_and_verifier_are_each_a_draw_of_their_own() {
 }
 
 #[test]
+fn each_state_nonce_and_verifier_is_drawn_for_itself() {
+    let here = Here::new();
+    let client = here.client();
+    let two: Vec<Waiting<'_, Result<AuthorizationRequest, Arc<Error>>>> =
+        (0..2).map(|_| Box::pin(client.begin(SIGN_IN)) as Waiting<'_, _>).collect();
+    let transactions: Vec<_> =
+        here.finish_all(two).into_iter().map(|request| request.expect("a request").transaction).collect();
+    let mut drawn: Vec<String> = transactions
+        .iter()
+        .flat_map(|one| [&one.state.expose()["vk.".len()..], one.nonce.expose(), one.code_verifier.expose()])
+        .map(str::to_owned)
+        .collect();
+    assert!(drawn.iter().all(|text| text.len() == 43), "32 bytes each: {drawn:?}");
+    drawn.sort();
+    drawn.dedup();
+    assert_eq!(drawn.len(), 6, "RFC 6749 §10.10: none of them tells another one");
+}
+
+#[test]
+fn a_wrong_state_is_an_error_only_while_sign_ins_are_under_way() {
+    let here = Here::new();
+    let client = here.client();
+    let (address, transaction) = there_and_back(&here, &client);
+    let state = transaction.state.expose().to_owned();
+    let wrong = address.replace(&state, &[&state, "x"].concat());
+    here.take_sent();
+    let complete = |address: &str, transaction: Option<&Transaction>, pending| {
+        let transaction = transaction.map(|kept| Box::new(kept.clone()));
+        here.finish(client.complete(address, transaction, pending, RedirectPage::OfOneProvider))
+    };
+    assert!(matches!(complete(&wrong, None, false), Ok(Completion::Ignored)));
+    assert_eq!(code(&complete(&wrong, None, true)), Some("state_mismatch"));
+    assert_eq!(code(&complete(&wrong, Some(&transaction), false)), Some("state_mismatch"));
+    assert_eq!(here.take_sent(), [""; 0], "no request");
+    assert!(matches!(complete(&address, Some(&transaction), true), Ok(Completion::ReturnTo(_))));
+}
+
+#[test]
+fn only_a_silent_attempt_may_end_without_a_session() {
+    let here = Here::new();
+    let client = here.client();
+    let silent = [("prompt".to_owned(), "none".to_owned())];
+    for (label, params, error, expected) in [
+        ("OpenID Connect Core §3.1.2.6", &silent[..], "login_required", None),
+        ("another error", &silent, "server_error", Some("access_denied")),
+        ("a user was asked", &[], "login_required", Some("access_denied")),
+    ] {
+        let transaction = here.finish(client.begin(SignIn { params, ..SIGN_IN })).expect("a request").transaction;
+        let state = transaction.state.expose();
+        let address = format!("https://app.test/cb?error={error}&state={state}&iss=https%3A%2F%2Fas.test");
+        let outcome = here.finish(client.complete(&address, Some(transaction), false, RedirectPage::OfOneProvider));
+        match (&outcome, expected) {
+            (Ok(Completion::Declined(path, _)), None) => assert_eq!(path, SIGN_IN.return_to, "{label}"),
+            (Err(error), Some(_)) => assert!(error.oauth().is_some(), "{label}: {error}"),
+            other => panic!("{label}: {other:?}"),
+        }
+        assert!(!client.is_signed_in(), "{label}");
+    }
+}
+
+#[test]
 fn a_hundred_calls_share_one_renewal() {
     let here = Here::new();
     let client = here.client();

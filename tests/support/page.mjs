@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 
 /** Long enough for a slow machine, short enough to notice what hangs. */
-const PATIENCE = 10_000;
+const PATIENCE = 20_000;
 
 /** Errors that a page gives while it goes from one document to the next. */
 const BETWEEN_PAGES = new Set([

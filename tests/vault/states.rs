@@ -219,6 +219,23 @@ fn the_states_that_came_back_are_bounded_in_number_and_time() {
 }
 
 #[test]
+fn states_of_sign_ins_that_a_sign_out_ended_count_as_states_that_came_back() {
+    let worker = worker();
+    let port = worker.page(1, &app());
+    for number in 0..1023 {
+        assert!(matches!(take(&worker, number, 0), Kept::Transaction(_)), "{number}");
+    }
+    let begun = [(); 4].map(|()| port.begin(Mode::Window));
+    port.say("end", "").expect("a sign-out");
+    for number in 1023..1100 {
+        assert!(matches!(take(&worker, number, 0), Kept::Transaction(_)), "{number}");
+    }
+    assert!(matches!(take(&worker, 1099, 0), Kept::Spent));
+    assert!(matches!(take(&worker, 70, 0), Kept::Transaction(_)), "more than 1,024 came back after it");
+    assert_eq!(code(&port.complete("https://app.test/cb?code=c", &begun[3].state, None)), Some("cancelled"));
+}
+
+#[test]
 fn two_providers_on_one_redirect_page_have_to_name_themselves() {
     let silent = |worker: &SharedWorker| {
         let change = [("-authorization_response_iss_parameter_supported", "")];

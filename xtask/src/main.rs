@@ -3,15 +3,23 @@
 mod bench;
 mod browsers;
 mod build;
+mod changed;
 mod debian;
 mod demo;
+mod deny;
+mod fuzz;
+mod git;
 mod hostile;
+mod mutants;
 mod node;
 mod process;
 mod providers;
 mod python;
+mod record;
 mod shares;
 mod size;
+mod stories;
+mod suite;
 mod sysroot;
 mod test;
 mod toolchain;
@@ -32,12 +40,22 @@ usage: cargo xtask <command>
        --json       the same as JSON, on standard output
        --crates     which crate the module's bytes belong to
   test [STEP …]     everything that CI runs, or the named steps:
-                    fmt clippy wasm host build size types costs browser e2e consumers
-  engines           write the tables of docs/engines.md from what the last `test e2e` saw
+                    fmt clippy wasm host build size types costs fuzz deny browser e2e consumers
+       --everywhere all stories in all engines; otherwise the gravest in all, and the rest in one
+       --changed    alone: what a change can concern, in two minutes
+  record            everything, with all stories in all engines, until it was green eight times in a row on this commit;
+                    writes each run into docs/record.md
+       --times N    that often
+       --stories NAME …   alone with `--times`: these stories thirty times in each engine, named by a part of their title
+  engines           write the tables of docs/engines.md from what the last `test e2e --everywhere` saw
   bench [NAME …]    what is promised of speed, as figures, or the named ones:
                     calls stream main-thread trips expiry
        hostile      what texts of others cost by their length, here and in WebAssembly; fails where that is the square
        --json       the same as JSON, on standard output
+  fuzz [TARGET …]   damaged and invented inputs for what reads foreign bytes, an hour for each target, by libFuzzer
+       --minutes N  another time for each
+       TARGET FILE  one input
+  mutants [FILE …]  changes the sources bit by bit, and says which change no test sees; hours, or minutes for a file
   demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
 
 VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
@@ -62,9 +80,12 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match (command.as_str(), arguments) {
         ("build", []) => drop(build::build(&workspace, &Node::install(&workspace)?)?),
         ("size", _) => size::run(&workspace, &Node::install(&workspace)?, arguments)?,
-        ("test", _) => return test::test(&workspace, arguments),
-        ("engines", []) => test::engines(&workspace)?,
+        ("test", _) => return suite::test(&workspace, arguments),
+        ("record", _) => return record::record(&workspace, arguments),
+        ("engines", []) => stories::engines(&workspace)?,
         ("bench", _) => bench::bench(&workspace, arguments)?,
+        ("fuzz", _) => fuzz::fuzz(&workspace, arguments)?,
+        ("mutants", _) => mutants::mutants(&workspace, arguments)?,
         ("demo", _) => demo::demo(&workspace, &Node::install(&workspace)?, arguments)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),
         _ => bail!("`{command}` with these arguments is not known\n\n{USAGE}"),
