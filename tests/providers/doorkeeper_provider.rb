@@ -2,7 +2,6 @@
 # its own. It is plain OAuth 2: no OpenID Connect, no metadata.
 
 require "json"
-require "socket"
 require "tmpdir"
 require "rails"
 require "active_record/railtie"
@@ -93,7 +92,7 @@ server = Puma::Server.new(Provider, Puma::Events.null)
 port = server.add_tcp_listener("127.0.0.1", 0).addr[1]
 server.run
 
-# Ends when standard input does: with whoever started it, however that ends.
+# Ends when standard input does: with the process that started it, in any case.
 $stdout.sync = true
 puts port
 $stdin.read

@@ -111,7 +111,7 @@ my $server = $$;
 $keeper = fork // die "no process: $!";
 if ($keeper == 0) {
 
-    # Ends the server when standard input does: with whoever started it, however that ends.
+    # Ends the server when standard input does: with the process that started it, in any case.
     $keeper = $$;
     $SIG{TERM} = $SIG{INT} = sub { exit };
     1 while <STDIN>;

@@ -1,4 +1,4 @@
-"""A provider on loopback: what it is told, a folder for as long as it runs, and serving until nobody listens any more."""
+"""A provider on loopback: what it is told, a folder for as long as it runs, and an end with the process that started it."""
 
 import atexit
 import json
@@ -19,7 +19,7 @@ told = json.loads(sys.argv[1], object_hook=lambda members: SimpleNamespace(**mem
 _folder = tempfile.TemporaryDirectory(prefix="provider-")
 folder = Path(_folder.name)
 atexit.register(_folder.cleanup)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # and not without that
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the exit handlers run
 
 
 def serve(app):
@@ -31,7 +31,7 @@ def serve(app):
 
 
 def stay(port, **wishes):
-    """Says the port on standard output, and ends when standard input does: with whoever started it, however that ends.
+    """Says the port on standard output, and ends when standard input does: with the process that started it, in any case.
 
     A line of standard input names a wish; a line of standard output says that it is fulfilled.
     """
