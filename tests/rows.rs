@@ -171,6 +171,25 @@ fn every_row_of_the_greatest_weight_is_played_in_a_browser_or_has_a_reason() {
     compare("in a browser", &wanted, &tested, &missing("Not in a browser yet"));
 }
 
+/// `tests/support/choice.mjs` goes by the priority in a title, or by the rows that it names.
+#[test]
+fn no_story_claims_another_priority_than_its_rows_have() {
+    let priorities: BTreeMap<String, String> = all_rows().into_iter().map(|row| (row.id, row.priority)).collect();
+    for (path, text) in tests("e2e", ".mjs") {
+        for line in text.lines() {
+            let titles = line.split(['\'', '`']).filter(|title| leading(title).next().is_some());
+            for title in titles {
+                let Some(claimed) = title.split([' ', ':', ',']).find(|word| matches!(*word, "P0" | "P1" | "P2"))
+                else {
+                    continue;
+                };
+                let Some(highest) = leading(title).filter_map(|id| priorities.get(id)).min() else { continue };
+                assert_eq!(claimed, highest, "{}: {title}", path.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn ids_are_read_where_tests_name_them() {
     let rows = [

@@ -81,9 +81,10 @@ fn specifications_are_cited_in_one_form() {
 fn nothing_names_a_machine_or_the_address_of_a_registry() {
     let words = ["/home/", "/root/", "registry.npm", "crates.io/", "deb.debian", "files.python", "\"resolved\""]
         .map(str::to_owned);
-    for path in
-        files(&[".rs", ".js", ".mjs", ".ts", ".md", ".json", ".toml", ".lock", ".html", ".yml", ".py", ".txt", "run"])
-    {
+    for path in files(&[
+        ".rs", ".js", ".mjs", ".ts", ".md", ".json", ".toml", ".lock", ".html", ".yml", ".py", ".rb", ".pl", ".txt",
+        "run",
+    ]) {
         if path.ends_with("tests/tidy.rs") {
             continue;
         }

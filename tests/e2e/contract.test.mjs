@@ -68,7 +68,7 @@ story('a sign-in cannot be bent', APP, async (stage) => {
     ['a script', '{ returnTo: "javascript:alert(1)" }'],
   ];
   for (const [label, options] of rows) {
-    const answer = await page.run(`async () => Promise.race([told(client.signIn(${options})), new Promise((done) => setTimeout(done, 2000, { value: 'left' }))])`);
+    const answer = await page.run(`async () => told(client.signIn(${options}))`);
     assert.deepEqual(answer, config(), `${label}: ${JSON.stringify(answer)}`);
   }
   assert.equal(await page.url(), site.url);

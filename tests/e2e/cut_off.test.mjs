@@ -4,7 +4,7 @@ import { app } from '../support/app.mjs';
 import { startHostile } from '../support/hostile.mjs';
 import { story } from '../support/stage.mjs';
 
-const POPUP = { provider: startHostile, scripts: app({ buttons: { Popup: "client.signIn({ mode: 'popup' })", Leave: 'client.signOut()', Redirect: 'client.signIn()' } }) };
+const POPUP = { everyEngine: true, provider: startHostile, scripts: app({ buttons: { Popup: "client.signIn({ mode: 'popup' })", Leave: 'client.signOut()', Redirect: 'client.signIn()' } }) };
 
 /** A provider whose second page isolates itself (COOP), as a page for a passkey or a wallet may. */
 function isolates({ provider }) {

@@ -24,13 +24,13 @@ const THIEF = `
   globalThis.SharedWorker = class extends Native {
     constructor(...args) { super(...args); held.workers.push(this.port); }
   };
-  // Says something on the page's own channel, and tells what came back.
-  globalThis.say = (message) => new Promise((done) => {
+  // Says something on the page's own channel, and tells what came back; not every message gets an answer.
+  globalThis.say = (message, patience) => new Promise((done) => {
     const port = [...held.ports].find((port) => !held.workers.includes(port));
     const id = 1e6 + Math.floor(Math.random() * 1e6);
     const listen = ({ data }) => { if (data.id === id) done(data); };
     port.addEventListener('message', listen);
-    setTimeout(() => done('nothing'), 700);
+    if (patience) setTimeout(() => done('nothing'), patience);
     postMessage.call(port, { id, ...message });
   });
 `;
@@ -68,7 +68,7 @@ story('XSS-03 P0: no message brings a token', OPTIONS, (stage) =>
     const ops = ['accessToken', 'token', 'tokens', 'session', 'refresh', 'begin', 'export', 'constructor', '__proto__', 'toString', 'prepare'];
     const shapes = [{}, { params: {}, returnTo: '/www/' }, { params: { scope: 'openid', redirect_uri: 'https://attacker.example/' }, returnTo: '/' }];
     const messages = ops.flatMap((op) => shapes.map((shape) => ({ op, ...shape })));
-    const answers = await stage.page.run('(messages) => Promise.all(messages.map(say))', messages);
+    const answers = await stage.page.run('(messages) => Promise.all(messages.map((message) => say(message, 700)))', messages);
     answers.forEach((answer, index) => {
       const found = search(stage.provider.issued.secrets(), [['the answer', JSON.stringify(answer)]]);
       assert.deepEqual(found, [], messages[index].op);
@@ -83,14 +83,16 @@ story('XSS-11 P1: a channel of one’s own leads to the session, and still to no
         const { port1, port2 } = new MessageChannel();
         held.workers[0].postMessage({ port: port2, wasmUrl: new URL('/pkg/wasm/valet_key.wasm', location.href).href }, [port2]);
         const answers = {};
-        port1.onmessage = ({ data }) => (answers[data.id] = data);
-        port1.postMessage({ id: 1, op: 'configure', options });
-        await new Promise((done) => setTimeout(done, 500));
-        port1.postMessage({ id: 2, op: 'fetch', url, once: false, init: { method: 'GET', headers: [] } });
-        port1.postMessage({ id: 3, op: 'fetch', url: config.api[0] + 'me', once: false, init: { method: 'GET', headers: [] } });
-        port1.postMessage({ id: 4, op: 'accessToken' });
-        port1.postMessage({ id: 5, op: 'session' });
-        await new Promise((done) => setTimeout(done, 1000));
+        const waits = {};
+        port1.onmessage = ({ data }) => (answers[data.id] = data, waits[data.id]?.());
+        const ask = (message) => new Promise((done) => (waits[message.id] = done, port1.postMessage(message)));
+        await ask({ id: 1, op: 'configure', options });
+        port1.postMessage({ id: 4, op: 'accessToken' }); // which gets no answer
+        await Promise.all([
+          ask({ id: 2, op: 'fetch', url, once: false, init: { method: 'GET', headers: [] } }),
+          ask({ id: 3, op: 'fetch', url: config.api[0] + 'me', once: false, init: { method: 'GET', headers: [] } }),
+          ask({ id: 5, op: 'session' }),
+        ]);
         return answers;
       };
       return [await open({ ...config, api: [url] }), await open({ issuer: config.issuer, clientId: 'demo', allowLoopbackHttp: true, api: config.api })];

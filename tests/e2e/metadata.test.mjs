@@ -29,7 +29,7 @@ async function asked(stage, from = stage.provider.requests.length) {
   return { before: count(places.slice(0, left)), back: count(places.slice(left)) };
 }
 
-story('DISC-50 P1: where metadata may be stored, the way back asks for none', APP, async (stage) => {
+story('DISC-50 P1: where metadata may be stored, the way back asks for none', { ...APP, differs: ['storing'] }, async (stage) => {
   stage.provider.change = stored;
   await visit(stage);
   const first = await asked(stage, 0);
@@ -43,7 +43,7 @@ story('DISC-51 P1: where metadata may not be stored, the way back to a new vault
   assert.deepEqual(await asked(stage, 0), { before: 1, back: 1 });
 });
 
-story('DISC-52 P0: before the page leaves, stored metadata are not believed without a question', APP, async (stage) => {
+story('DISC-52 P0: before the page leaves, stored metadata are not believed without a question', { ...APP, differs: ['storing'] }, async (stage) => {
   const { page, provider, site } = stage;
   provider.change = stored;
   await visit(stage);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Key } from 'selenium-webdriver';
 import { story } from '../support/stage.mjs';
 
-story('another provider can be typed in, and taken back', {}, async (stage) => {
+story('another provider can be typed in, and taken back', { differs: ['lasting'] }, async (stage) => {
   const { page, site, provider, api } = stage;
   const own = site.settings.config;
   site.settings.config = null;

@@ -6,7 +6,7 @@ const ALONE = { homes: ['dedicated', 'page'] };
 
 const questions = (provider) => provider.requests.filter(({ path }) => path.startsWith('/interaction/')).length;
 
-story('a reload brings the session back without a question', ALONE, async (stage) => {
+story('a reload brings the session back without a question', { ...ALONE, differs: ['lasting'] }, async (stage) => {
   const { page, provider, site } = stage;
   await stage.signIn();
   const asked = questions(provider);

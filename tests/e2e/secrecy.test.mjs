@@ -8,7 +8,7 @@ import { everywhere, Stage } from '../support/stage.mjs';
 
 const SECRET = 'pl4nted-0123456789_ABCDEFGHIJKLMNOPQRSTUVWX';
 
-everywhere('what is planted is found, wherever it is', {}, async ({ engine }) => {
+everywhere('what is planted is found, wherever it is', { everyEngine: true }, async ({ engine }) => {
   const site = await startSite({ before: '<script src="/spy.js"></script>', scripts: { '/www/app.js': 'globalThis.ready = true;' } });
   const browser = await openBrowser({ engine });
   try {
@@ -79,7 +79,7 @@ everywhere('what is planted is found, wherever it is', {}, async ({ engine }) =>
   }
 });
 
-everywhere('what the spy saw just before the page went away arrives', {}, async ({ engine }) => {
+everywhere('what the spy saw just before the page went away arrives', { everyEngine: true }, async ({ engine }) => {
   const site = await startSite({ before: '<script src="/spy.js"></script>', scripts: { '/www/app.js': '' } });
   const browser = await openBrowser({ engine });
   try {

@@ -24,7 +24,7 @@ for (const [label, preload] of [
   });
 }
 
-story('from the callback to the first answer of an API in four trips', caller(), async (stage) => {
+story('from the callback to the first answer of an API in four trips', { ...caller(), differs: ['storing'] }, async (stage) => {
   await toConsent(stage);
   assert.deepEqual(counted(await callbackTrips(stage)), [
     ['site GET /www/'],
@@ -36,7 +36,7 @@ story('from the callback to the first answer of an API in four trips', caller(),
   await stage.page.see('Signed in as alice, 200');
 });
 
-story('in three trips where the API is warm', caller({ warm: true }), async (stage) => {
+story('in three trips where the API is warm', { ...caller({ warm: true }), differs: ['storing'] }, async (stage) => {
   await toConsent(stage);
   assert.deepEqual(counted(await callbackTrips(stage)), [
     ['site GET /www/'],
@@ -82,7 +82,7 @@ story('nothing is sent ahead to an API that did not ask for it', caller(), async
   assert.deepEqual(api.requests.map(({ method }) => method), ['OPTIONS', 'GET']);
 });
 
-story('a reload of the only tab asks the provider nothing, and an API answers in two trips', caller(), async (stage) => {
+story('a reload of the only tab asks the provider nothing, and an API answers in two trips', { ...caller(), differs: ['lasting'] }, async (stage) => {
   await toConsent(stage);
   await stage.consent();
   await stage.page.see('Signed in as alice, 200');

@@ -1,27 +1,33 @@
 /**
- * What is not alike everywhere. A story asks `stage.lacks(ability)` and goes on with the fallback where that is so; a
- * story that only some drivers can drive names what it `needs`. `docs/engines.md` says both, in these words.
+ * What is not alike everywhere. A story names what it asks for, `{ differs: ['lasting'] }`, and goes on with the fallback
+ * where `stage.lacks(ability)`; a story that only some drivers can drive names what it `needs`. `docs/engines.md` says both,
+ * in these words.
+ *
+ * Browsers change, so no ability is known by the name or the version of an engine: each browser is tried, once in a process.
  */
+import { createServer } from 'node:http';
+import { close, listen, pathOf, portNear } from './loopback.mjs';
 
 /** @typedef {{ engine: string, home: 'shared' | 'dedicated' | 'page' }} Place */
+/** @typedef {import('./browser.mjs').Browser} Browser */
 
 /**
  * What an engine or a home of tokens has or lacks, and what happens instead.
- * @type {Record<string, { has: (place: Place) => boolean, lacking: string, instead: string }>}
+ * @type {Record<string, { has: (place: Place, browser: Browser) => boolean | Promise<boolean>, lacking: string, instead: string }>}
  */
 export const ABILITIES = {
   lasting: {
-    has: ({ engine, home }) => engine === 'chromium' && home === 'shared',
+    has: ({ home }, browser) => home === 'shared' && trial(browser, keepsWorker),
     lacking: 'The tokens do not outlive the last page that uses them',
     instead: 'the next page, a reload for instance, asks the provider once without a question (`prompt=none`), and the user is signed in again. Where the page asks for more than the user has allowed so far, a click is needed',
   },
   storing: {
-    has: ({ engine }) => engine !== 'webkit',
+    has: (place, browser) => trial(browser, storesResponse),
     lacking: 'The browser, as its driver opens it, stores no response, whatever its headers allow',
     instead: 'a vault that is new when the user comes back asks the provider for its metadata once',
   },
   cutOff: {
-    has: ({ engine, home }) => engine !== 'webkit' || home !== 'shared',
+    has: ({ home }, browser) => home !== 'shared' || trial(browser, keepsWorkerBesidePopup),
     lacking: 'A page with `Cross-Origin-Opener-Policy: same-origin` loses its shared worker when it opens a popup, and the sign-in with it',
     instead: 'the vault starts anew, and a sign-in by redirect works',
   },
@@ -38,3 +44,97 @@ export const NEEDS = {
   },
   devTools: { engines: ['chromium'], reason: 'it is driven by the DevTools protocol, which only Chromium speaks' },
 };
+
+/** @param {string} ability @param {Place} place @param {Browser} browser which has one empty page, before and after */
+export async function lacking(ability, place, browser) {
+  return !(await ABILITIES[ability].has(place, browser));
+}
+
+/** What came of the trials, by engine. @type {Map<Function, Map<string, Promise<boolean>>>} */
+const tried = new Map();
+
+/** @param {Browser} browser @param {(browser: Browser, site: Site) => Promise<boolean>} ability */
+function trial(browser, ability) {
+  if (!tried.has(ability)) tried.set(ability, new Map());
+  const outcomes = tried.get(ability);
+  if (!outcomes.has(browser.engine)) outcomes.set(browser.engine, inBrowser(browser, ability));
+  return outcomes.get(browser.engine);
+}
+
+async function inBrowser(browser, ability) {
+  const site = await startTrial();
+  try {
+    return await ability(browser, site);
+  } finally {
+    await browser.clear();
+    await site.close();
+  }
+}
+
+/** A shared worker, as the library makes it, whose life has a number. */
+const WORKER = 'const life = String(Math.random()); onconnect = ({ ports: [port] }) => port.postMessage(life);';
+
+/** Runs in the page: the life that answers. */
+const LIFE = `async () => new Promise((done, fail) => {
+  const worker = new SharedWorker('/shared.js', { type: 'module', name: 'trial', extendedLifetime: true });
+  worker.onerror = () => fail(new Error('the worker does not start'));
+  worker.port.onmessage = ({ data }) => done(data);
+})`;
+
+/** Whether a shared worker survives a reload of the only page that uses it. */
+async function keepsWorker({ page }, { origin }) {
+  await page.goto(`${origin}/`);
+  const before = await page.run(LIFE);
+  await page.reload();
+  return (await page.run(LIFE)) === before;
+}
+
+/** Whether a worker that is new gets a response that an earlier one was allowed to keep. */
+async function storesResponse({ page }, { origin, requests }) {
+  const STORED = `async () => new Promise((done) => (new Worker('/storing.js').onmessage = done))`;
+  for (const path of ['/', '/?again']) {
+    await page.goto(origin + path);
+    await page.run(`${STORED.replace('=> new', '=> void await new')}`);
+  }
+  return requests.filter((path) => path === '/stored').length === 1;
+}
+
+/** Whether a page that is cut off from its popups keeps its shared worker while one goes elsewhere and comes back. */
+async function keepsWorkerBesidePopup({ page }, { origin, elsewhere }) {
+  const { driver } = page;
+  await page.goto(`${origin}/?cut-off`);
+  const before = await page.run(LIFE);
+  const home = await driver.getWindowHandle();
+  await page.click('button', 'Open');
+  const popup = await page.until('a popup', async () => (await driver.getAllWindowHandles()).find((handle) => handle !== home));
+  await driver.switchTo().window(popup);
+  await page.goto(`${elsewhere}/`);
+  await page.goto(`${origin}/?cut-off`);
+  await driver.close();
+  await driver.switchTo().window(home);
+  return (await page.run(LIFE)) === before;
+}
+
+const FILES = {
+  '/shared.js': ['text/javascript', WORKER],
+  '/storing.js': ['text/javascript', "fetch('/stored', { cache: 'force-cache' }).then((response) => response.text()).then(postMessage)"],
+  '/stored': ['text/plain', 'stored', { 'cache-control': 'max-age=600' }],
+  '/': ['text/html', '<!doctype html><title>A trial</title><button onclick="open(\'\', \'_blank\', \'popup\').opener = null">Open</button>'],
+};
+
+/** @typedef {Awaited<ReturnType<typeof startTrial>>} Site */
+
+/** A site of its own, which can be had at another origin, too. */
+async function startTrial() {
+  const requests = [];
+  const ports = [await portNear(), await portNear()];
+  const servers = ports.map(() => createServer((request, response) => {
+    requests.push(pathOf(request));
+    const [type, text, headers] = FILES[pathOf(request)] ?? ['text/plain', ''];
+    const cutOff = request.url.endsWith('?cut-off') && { 'cross-origin-opener-policy': 'same-origin' };
+    response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store', ...headers, ...cutOff }).end(text);
+  }));
+  await Promise.all(servers.map((server, index) => listen(server, ports[index])));
+  const [origin, elsewhere] = ports.map((port) => `http://localhost:${port}`);
+  return { origin, elsewhere, requests, close: () => Promise.all(servers.map(close)) };
+}

@@ -43,12 +43,16 @@ const idle = new Map();
 export async function borrowBrowser(engine) {
   const browser = idle.get(engine);
   idle.delete(engine);
-  return browser ?? openBrowser({ engine });
+  if (await browser?.isAlive()) return browser;
+  await browser?.close();
+  return openBrowser({ engine });
 }
 
 /** Closes what was left for later. */
 export async function closeIdle() {
-  await Promise.all([...idle.values()].map((browser) => browser.close()));
+  const left = [...idle.values()];
+  idle.clear();
+  await Promise.all(left.map((browser) => browser.close()));
 }
 
 export class Browser {
@@ -84,8 +88,19 @@ export class Browser {
     return this.driver.getWindowHandle();
   }
 
+  /** Whether it still answers. */
+  isAlive() {
+    return this.driver.getAllWindowHandles().then(() => true, () => false);
+  }
+
   /** Leaves it to others, with one empty page. */
   async leave() {
+    await this.clear();
+    idle.set(this.engine, this);
+  }
+
+  /** Has one page, which is empty and has no history. */
+  async clear() {
     const old = await this.driver.getAllWindowHandles();
     await this.driver.switchTo().window(old[0]); // Firefox never answers who wants a tab in a popup
     const fresh = await this.newTab();
@@ -95,7 +110,6 @@ export class Browser {
     }
     await this.driver.switchTo().window(fresh);
     await this.console();
-    idle.set(this.engine, this);
   }
 
   async close() {

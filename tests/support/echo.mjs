@@ -8,6 +8,7 @@
  * /v1/echo          the same with the Authorization header: what no API should do
  * /v1/status/<n>    an answer with that status
  * /v1/bytes/<n>     n octets, as fast as they are taken
+ * /v1/held/<n>      the same, and one more is announced that does not come
  * /v1/unread        takes no octet of the body
  * /v1/broken        an answer that breaks off
  * /v1/lost          no answer
@@ -69,6 +70,7 @@ export async function startEcho({ scheme = 'http' } = {}) {
     const refused = distrusted.has(request.headers.authorization);
     if (refused || route === 'status') return status(response, refused ? 401 : Number(argument));
     if (route === 'bytes') return write(response, Number(argument), (echo.sent = { octets: 0, stopped: false }));
+    if (route === 'held') return write(response, Number(argument), (echo.sent = { octets: 0, stopped: false }), 1);
     if (route === 'broken') {
       response.writeHead(200, { 'content-type': 'text/plain', 'content-length': '1000000' });
       response.write('begun');
@@ -135,12 +137,12 @@ function filesOf(whole, boundary) {
 
 const hash = (octets) => createHash('sha256').update(octets).digest('hex');
 
-async function write(response, octets, sent) {
-  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': String(octets) });
+async function write(response, octets, sent, held = 0) {
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': String(octets + held) });
   let goOn = () => {};
   response.on('drain', () => goOn());
   response.on('close', () => {
-    sent.stopped = sent.octets < octets;
+    sent.stopped = sent.octets < octets + held;
     goOn();
   });
   while (sent.octets < octets && !sent.stopped) {
@@ -149,7 +151,7 @@ async function write(response, octets, sent) {
     sent.octets += part.length;
     if (!isTaken) await new Promise((next) => (goOn = next));
   }
-  response.end();
+  if (!held) response.end();
 }
 
 function status(response, code) {

@@ -10,11 +10,10 @@ export const isTold = process.platform === 'linux';
  * The most that a browser takes while something happens, beyond what it took before, in MB (10⁶ octets). What several
  * processes share counts once.
  * @param {import('./browser.mjs').Browser} browser @param {() => Promise<unknown>} happening
- * @param {number} [before] octets: of an earlier moment, if what was left since then shall count
  */
-export async function growthDuring(browser, happening, before) {
+export async function growthDuring(browser, happening) {
   const root = await rootOf(browser);
-  before ??= await footprint(root);
+  const before = await footprint(root);
   let most = before;
   let over = false;
   const watching = (async () => {
@@ -31,9 +30,6 @@ export async function growthDuring(browser, happening, before) {
   }
   return (most - before) / 1e6;
 }
-
-/** Octets that a browser takes now. @param {import('./browser.mjs').Browser} browser */
-export const footprintOf = async (browser) => footprint(await rootOf(browser));
 
 async function rootOf({ driver }) {
   const capabilities = await driver.getCapabilities();

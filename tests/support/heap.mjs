@@ -1,4 +1,4 @@
-/** What lies in the memory of a page's scripts, as the developer tools see it. Chromium only. */
+/** What lies in the memory of scripts, as the developer tools see it. Chromium only. */
 import { once } from 'node:events';
 
 /**
@@ -6,12 +6,36 @@ import { once } from 'node:events';
  * @param {import('./browser.mjs').Browser} browser
  * @returns {Promise<string[]>}
  */
-export async function textsInHeap({ driver }) {
-  const capabilities = await driver.getCapabilities();
-  const { debuggerAddress } = capabilities.get('goog:chromeOptions');
-  const targets = await (await fetch(`http://${debuggerAddress}/json/list`)).json();
-  const url = await driver.getCurrentUrl();
-  const target = targets.find((one) => one.type === 'page' && one.url === url);
+export async function textsInHeap(browser) {
+  const url = await browser.driver.getCurrentUrl();
+  const target = (await targets(browser)).find((one) => one.type === 'page' && one.url === url);
+  return (await snapshot(target)).strings;
+}
+
+/**
+ * What the heaps of the page in front and of its origin's shared worker hold, with the octets of their buffers, in MB (10⁶
+ * octets). Garbage does not count, nor what the browser keeps outside of scripts, which differs from one version to the next.
+ * @param {import('./browser.mjs').Browser} browser
+ */
+export async function heldInHeaps(browser) {
+  const { origin } = new URL(await browser.driver.getCurrentUrl());
+  const ours = (await targets(browser)).filter(({ type, url }) => ['page', 'shared_worker'].includes(type) && new URL(url).origin === origin);
+  let sum = 0;
+  for (const target of ours) {
+    const { snapshot: about, nodes } = await snapshot(target);
+    const fields = about.meta.node_fields;
+    for (let at = fields.indexOf('self_size'); at < nodes.length; at += fields.length) sum += nodes[at];
+  }
+  return sum / 1e6;
+}
+
+async function targets({ driver }) {
+  const { debuggerAddress } = (await driver.getCapabilities()).get('goog:chromeOptions');
+  return (await fetch(`http://${debuggerAddress}/json/list`)).json();
+}
+
+/** What is left of a heap after its garbage was collected, as the protocol spells it. */
+async function snapshot(target) {
   const socket = new WebSocket(target.webSocketDebuggerUrl);
   await once(socket, 'open');
   const pieces = [];
@@ -29,5 +53,5 @@ export async function textsInHeap({ driver }) {
   } finally {
     socket.close();
   }
-  return JSON.parse(pieces.join('')).strings;
+  return JSON.parse(pieces.join(''));
 }

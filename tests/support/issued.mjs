@@ -14,6 +14,8 @@ export class Issued {
   nonces = new Set();
   /** The parameters of each authorization request. */
   authorizations = [];
+  /** When the last access token was, in milliseconds since 1970. */
+  lastAt = 0;
 
   /** What no script of the page may ever see, as `[label, value]`. */
   secrets() {
@@ -51,6 +53,7 @@ export class Issued {
     add(this.verifiers, form.code_verifier);
     if (endpoint === 'token' && answer) {
       add(this.accessTokens, answer.access_token);
+      this.lastAt = Date.now();
       add(this.refreshTokens, answer.refresh_token);
       add(this.idTokens, answer.id_token);
     }

@@ -3,18 +3,37 @@ import { createServer } from 'node:http';
 
 export const LOOPBACK = '127.0.0.1';
 
-/** The port asked for if it is free, else any free one. */
+/**
+ * Ports to choose from. They lie below those that systems give to connections by themselves, so that none of these takes a
+ * port between the moment when it is found free and the moment when a server listens there.
+ */
+const PORTS = { first: 20_000, count: 12_000 };
+
+let last = Math.floor(Math.random() * PORTS.count);
+
+/**
+ * The port asked for if it is free, else another one that this process has not used before: browsers outlive stories, and
+ * with a port of an earlier story a site would find the storage of that story.
+ */
 export async function portNear(preferred = 0) {
+  if (preferred && (await isFree(preferred))) return preferred;
+  for (let tried = 0; tried < PORTS.count; tried += 1) {
+    last = (last + 1) % PORTS.count;
+    if (await isFree(PORTS.first + last)) return PORTS.first + last;
+  }
+  throw new Error(`all ports from ${PORTS.first} are in use`);
+}
+
+async function isFree(port) {
   const probe = createServer();
   try {
-    await listen(probe, preferred);
+    await listen(probe, port);
   } catch (error) {
     if (error.code !== 'EADDRINUSE') throw error;
-    await listen(probe, 0);
+    return false;
   }
-  const { port } = probe.address();
   await close(probe);
-  return port;
+  return true;
 }
 
 /** @returns {Promise<import('node:http').Server>} the server, listening */

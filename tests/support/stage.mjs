@@ -8,24 +8,26 @@
  *       assert.equal(await stage.call('Me'), 200);
  *     });
  *
- * Where engines differ, the story tells what happens instead, and `abilities.mjs` has it in words:
+ * Where engines differ, the story names the ability, `{ differs: ['lasting'] }`, and tells what happens where it is lacking.
+ * `abilities.mjs` finds out, and has it in words:
  *
  *     const trips = stage.lacks('lasting') ? 1 : 0;
  *
  * What a driver cannot do is named, `{ needs: 'devTools' }`, and skipped elsewhere. Functions that a story runs in the page
- * go through `page.run`: the driver's own scripts have globals of their own in Firefox. `VALET_KEY_ENGINES=firefox,webkit`
- * chooses the engines.
+ * go through `page.run`: the driver's own scripts have globals of their own in Firefox. `choice.mjs` says which engines play
+ * a story.
  */
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ABILITIES, NEEDS } from './abilities.mjs';
+import { NEEDS, lacking } from './abilities.mjs';
 import { startApi } from './api.mjs';
 import { borrowBrowser, closeIdle, openBrowser } from './browser.mjs';
-import { ENGINES } from './engines.mjs';
+import { TIMES, UNTIL, enginesFor } from './choice.mjs';
 import { startProvider } from './provider.mjs';
-import { writeDown } from './ran.mjs';
+import { current, writeDown } from './ran.mjs';
 import { reachOf, search } from './secrets.mjs';
 import { startSite } from './site.mjs';
 import { PASSWORD } from './users.mjs';
@@ -36,8 +38,6 @@ const PICTURES = fileURLToPath(new URL('../../target/e2e/', import.meta.url));
 
 after(closeIdle);
 
-const CHOSEN = process.env.VALET_KEY_ENGINES?.split(',') ?? Object.keys(ENGINES);
-
 /**
  * A test with a browser for itself. It ends by looking for tokens, and leaves a picture behind if it fails.
  *
@@ -45,9 +45,9 @@ const CHOSEN = process.env.VALET_KEY_ENGINES?.split(',') ?? Object.keys(ENGINES)
  * @param {StageOptions & Where} options
  * @param {(stage: Stage) => Promise<void>} play
  */
-export function story(name, { homes, needs, ...options }, play) {
-  everywhere(name, { homes, needs }, async (place) => {
-    const stage = await Stage.open({ ...options, ...place });
+export function story(name, { homes, needs, differs, everyEngine, ...options }, play) {
+  everywhere(name, { homes, needs, differs, everyEngine }, async (place) => {
+    const stage = await Stage.open({ ...options, differs, ...place });
     try {
       await play(stage);
       assert.deepEqual(await stage.tokensFound(), [], 'nothing secret is in reach of the page');
@@ -66,6 +66,8 @@ export function story(name, { homes, needs, ...options }, play) {
  * @typedef {object} Where
  * @property {Place['home'][]} [homes] where tokens live: a shared worker, a worker of the tab, the page
  * @property {keyof NEEDS} [needs] what it takes to drive it
+ * @property {string[]} [differs] the abilities that it asks for
+ * @property {boolean} [everyEngine] whether it is about the engine although it asks for no ability
  */
 
 /**
@@ -75,15 +77,27 @@ export function story(name, { homes, needs, ...options }, play) {
  * @param {Where} where
  * @param {(place: Place) => Promise<Stage | void>} play
  */
-export function everywhere(name, { homes = ['shared'], needs }, play) {
-  for (const engine of CHOSEN) {
+export function everywhere(name, { homes = ['shared'], needs, differs, everyEngine }, play) {
+  const file = current();
+  for (const engine of enginesFor(name, { differs: Boolean(needs || differs || everyEngine) })) {
     for (const home of homes) {
+      const place = { file, name, engine, home };
       const skip = needs && !NEEDS[needs].engines.includes(engine) && NEEDS[needs].reason;
-      if (skip) writeDown({ engine, home, name, needs });
-      test(`${name} (${home === 'shared' ? engine : `${engine}, ${home}`})`, { timeout: 120_000, skip }, async () => {
-        const stage = await play({ engine, home });
-        writeDown({ engine, home, name, version: stage?.version, lacked: [...(stage?.lacked ?? [])] });
-      });
+      if (skip) writeDown({ ...place, needs });
+      for (let time = 0; time < TIMES; time += 1) {
+        test(`${name} (${home === 'shared' ? engine : `${engine}, ${home}`})`, { timeout: 120_000, skip }, async (context) => {
+          if (Date.now() > UNTIL) return context.skip('no time is left');
+          const began = performance.now();
+          const ms = () => Math.round(performance.now() - began);
+          try {
+            const stage = await play({ engine, home });
+            writeDown({ ...place, ms: ms(), version: stage?.version, lacked: [...(stage?.lacked ?? [])] });
+          } catch (error) {
+            writeDown({ ...place, ms: ms(), failed: String(error).split('\n')[0] });
+            throw error;
+          }
+        });
+      }
     }
   }
 }
@@ -99,9 +113,12 @@ export function everywhere(name, { homes = ['shared'], needs }, play) {
  * @property {object} [config] what the page's configuration says besides
  * @property {number} [hostsAt] where other hosts are found, see {@link openBrowser}
  * @property {typeof startProvider} [provider] another one than the honest
+ * @property {string[]} [differs] the abilities that the story asks for
  */
 export class Stage {
-  /** The abilities that the story had to do without. @type {Set<string>} */
+  /** The abilities that the story may ask for, and whether they are lacking here. @type {Map<string, boolean>} */
+  lacking = new Map();
+  /** Those that it asked for and had to do without. @type {Set<string>} */
   lacked = new Set();
 
   /** @param {StageOptions & Partial<Place>} options */
@@ -115,6 +132,7 @@ export class Stage {
     config,
     hostsAt,
     provider = startProvider,
+    differs = [],
     home = 'shared',
     engine = 'chromium',
   } = {}) {
@@ -145,6 +163,7 @@ export class Stage {
       stage.browser = hostsAt ? await openBrowser({ engine, hostsAt }) : await borrowBrowser(engine);
       stage.version = await stage.browser.version();
       stage.keepsBrowser = !hostsAt;
+      for (const ability of differs) stage.lacking.set(ability, await lacking(ability, stage.place, stage.browser));
     } catch (error) {
       await stage.close();
       throw error;
@@ -167,9 +186,9 @@ export class Stage {
 
   /** Whether this engine and home lack an ability, and the story has to tell what happens instead. */
   lacks(ability) {
-    const lacking = !ABILITIES[ability].has(this.place);
-    if (lacking) this.lacked.add(ability);
-    return lacking;
+    assert.ok(this.lacking.has(ability), `a story that asks for \`${ability}\` says so: \`differs: ['${ability}']\``);
+    if (this.lacking.get(ability)) this.lacked.add(ability);
+    return this.lacking.get(ability);
   }
 
   /** Opens the page and waits until it knows whether somebody is signed in. */
@@ -194,6 +213,16 @@ export class Stage {
     await this.login(user);
     await this.consent({ refuse });
     await this.page.see(`Signed in as ${user}`);
+  }
+
+  /** From the page to a session whose access token is over. The next one lasts. */
+  async signInBriefly() {
+    const { settings, issued } = this.provider;
+    const lasting = settings.accessTokenSeconds;
+    settings.accessTokenSeconds = 1;
+    await this.signIn();
+    settings.accessTokenSeconds = lasting;
+    await sleep(Math.max(0, issued.lastAt + 1500 - Date.now()));
   }
 
   /** Says who one is, on the provider's page. */

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{browsers, hostile, process, test, workspace::Workspace};
+use crate::{browsers, hostile, process, stories, workspace::Workspace};
 
 /// Measures and prints a table: in a browser, where the arguments are the benchmarks' own, or what hostile texts cost.
 pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
@@ -10,6 +10,6 @@ pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         let (before, after) = (&arguments[..hostile], &arguments[hostile + 1..]);
         return hostile::bench(workspace, &[before, after].concat());
     }
-    let mut command = test::in_browsers(workspace, &[browsers::CHROMIUM])?;
+    let mut command = stories::in_browsers(workspace, &[browsers::CHROMIUM])?;
     process::run(command.arg(workspace.tests().join("bench/run.mjs")).args(arguments))
 }

@@ -1,6 +1,9 @@
 //! Packages of Debian and its relatives.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -18,8 +21,12 @@ pub fn is_here() -> bool {
     !cfg!(target_os = "macos") && !process::on_path("apt-get").is_empty() && !process::on_path("dpkg-query").is_empty()
 }
 
+/// One thread at a time asks for packages: apt does not wait for another one that reads the lists.
+static ONE: Mutex<()> = Mutex::new(());
+
 /// Sees to it that the packages are installed: says which are missing and what for, and installs them where it may.
 pub fn install(packages: &[Package]) -> Result<()> {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut missing: Vec<&Package> = Vec::new();
     for package in packages {
         if missing.iter().all(|other| other.name != package.name) && !is_installed(package.name) {

@@ -3,17 +3,23 @@
 mod bench;
 mod browsers;
 mod build;
+mod changed;
 mod debian;
 mod demo;
 mod deny;
 mod fuzz;
+mod git;
 mod hostile;
 mod mutants;
 mod node;
 mod process;
+mod providers;
 mod python;
+mod record;
 mod shares;
 mod size;
+mod stories;
+mod suite;
 mod sysroot;
 mod test;
 mod toolchain;
@@ -35,7 +41,13 @@ usage: cargo xtask <command>
        --crates     which crate the module's bytes belong to
   test [STEP …]     everything that CI runs, or the named steps:
                     fmt clippy wasm host build size types costs fuzz deny browser e2e consumers
-  engines           write the tables of docs/engines.md from what the last `test e2e` saw
+       --everywhere all stories in all engines; otherwise the gravest in all, and the rest in one
+       --changed    alone: what a change can concern, in two minutes
+  record            everything, with all stories in all engines, until it was green eight times in a row on this commit;
+                    writes each run into docs/record.md
+       --times N    that often
+       --stories NAME …   alone with `--times`: these stories thirty times in each engine, named by a part of their title
+  engines           write the tables of docs/engines.md from what the last `test e2e --everywhere` saw
   bench [NAME …]    what is promised of speed, as figures, or the named ones:
                     calls stream main-thread trips expiry
        hostile      what texts of others cost by their length, here and in WebAssembly; fails where that is the square
@@ -48,6 +60,8 @@ usage: cargo xtask <command>
 
 VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
 VALET_KEY_ENGINES=chromium,firefox,webkit says which engines play the stories; otherwise all of them do.
+VALET_KEY_PROVIDERS=canaille,django-oauth-toolkit,django-oidc-provider,doorkeeper,glewlwyd,lemonldap-ng says which providers
+of other makers they sign in to; otherwise all of them.
 What is missing is installed where that is allowed, and named otherwise.";
 
 fn main() -> ExitCode {
@@ -66,8 +80,9 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match (command.as_str(), arguments) {
         ("build", []) => drop(build::build(&workspace, &Node::install(&workspace)?)?),
         ("size", _) => size::run(&workspace, &Node::install(&workspace)?, arguments)?,
-        ("test", _) => return test::test(&workspace, arguments),
-        ("engines", []) => test::engines(&workspace)?,
+        ("test", _) => return suite::test(&workspace, arguments),
+        ("record", _) => return record::record(&workspace, arguments),
+        ("engines", []) => stories::engines(&workspace)?,
         ("bench", _) => bench::bench(&workspace, arguments)?,
         ("fuzz", _) => fuzz::fuzz(&workspace, arguments)?,
         ("mutants", _) => mutants::mutants(&workspace, arguments)?,

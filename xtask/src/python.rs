@@ -1,6 +1,6 @@
 //! Python and the packages from its index.
 //!
-//! `tests/providers/requirements.txt` names what two of the providers are made of that the tests sign in to. They lie in
+//! `tests/providers/requirements.txt` names what some of the providers are made of that the tests sign in to. They lie in
 //! an environment of their own; the machine's own Python only makes it.
 
 use std::{fs, path::PathBuf, process::Command};
@@ -37,7 +37,7 @@ pub fn install(workspace: &Workspace) -> Result<PathBuf> {
     let name = process::short(&folder);
     eprintln!("xtask: pip install in {name}: the providers that tests/providers/requirements.txt names");
     process::timed("pip install", || {
-        process::run(Command::new(find()?).args(["-m", "venv", "--clear"]).arg(&folder))?;
+        process::run(Command::new(found()?).args(["-m", "venv", "--clear"]).arg(&folder))?;
         let mut pip = Command::new(&python);
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
         process::run(pip.arg(&requirements))?;
@@ -46,12 +46,20 @@ pub fn install(workspace: &Workspace) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// The machine's Python; installs what it lacks where it may.
-fn find() -> Result<PathBuf> {
+/// The packages that would bring what the machine's Python lacks.
+pub fn packages() -> Vec<Package> {
+    if find().is_none() { VENV.to_vec() } else { Vec::new() }
+}
+
+fn find() -> Option<PathBuf> {
     let fits = |python: &PathBuf| process::ask(Command::new(python).args(["-c", FITS])).is_some();
-    let find = || ["python3", "python"].into_iter().flat_map(process::on_path).find(fits);
-    if debian::is_here() && find().is_none() {
-        debian::install(&VENV)?;
+    ["python3", "python"].into_iter().flat_map(process::on_path).find(fits)
+}
+
+/// The machine's Python; installs what it lacks where it may.
+fn found() -> Result<PathBuf> {
+    if debian::is_here() {
+        debian::install(&packages())?;
     }
     find().context("the tests need Python 3.10 or newer in PATH, with its modules `venv` and `ensurepip`: install it")
 }

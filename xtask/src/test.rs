@@ -4,36 +4,34 @@ use std::{
     env, fs,
     io::{BufRead as _, BufReader, Write as _, stdout},
     path::PathBuf,
-    process::{Command, ExitCode, Stdio},
+    process::{Command, Stdio},
     thread,
-    time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::{
-    browsers::{self, Engine, Geckodriver},
-    build,
+    browsers, build,
     debian::{self, Package},
-    deny::{self, CargoDeny},
-    fuzz, hostile,
+    deny, fuzz, hostile,
     node::Node,
-    process, python, size,
+    process, size,
+    stories::{self, Reach},
     sysroot::Panics,
     toolchain::{self, TARGET, Toolchain},
     workspace::Workspace,
 };
 
 /// A step, by the name that one can ask for.
-struct Step {
-    name: &'static str,
-    what: &'static str,
-    run: fn(&Workspace) -> Result<Outcome>,
+pub struct Step {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub run: fn(&Workspace) -> Result<Outcome>,
 }
 
 /// What became of a step that did not end in an error.
-enum Outcome {
+pub enum Outcome {
     /// It passed, and counts for one.
     Passed,
     /// It ran tests of its own, and counts for as many.
@@ -42,13 +40,14 @@ enum Outcome {
     Skipped(&'static str),
 }
 
+/// How many tests passed, and how many did not.
 #[derive(Clone, Copy, Default)]
-struct Count {
-    passed: usize,
-    failed: usize,
+pub struct Count {
+    pub passed: usize,
+    pub failed: usize,
 }
 
-const STEPS: [Step; 13] = [
+pub const STEPS: [Step; 13] = [
     Step { name: "fmt", what: "the sources are formatted", run: fmt },
     Step { name: "clippy", what: "Clippy has nothing to say", run: clippy },
     Step { name: "wasm", what: "nor about the code for the browser", run: clippy_for_wasm },
@@ -65,50 +64,6 @@ const STEPS: [Step; 13] = [
 ];
 
 const SERVER: [Package; 1] = [Package { name: "nginx-light", reason: "serves the apps that use the packed package" }];
-
-/// Runs the named steps, or all. The last line says how many checks passed and failed.
-pub fn test(workspace: &Workspace, names: &[String]) -> Result<ExitCode> {
-    if let Some(unknown) = names.iter().find(|name| STEPS.iter().all(|step| step.name != name.as_str())) {
-        let known: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
-        bail!("there is no step `{unknown}`; the steps are {}", known.join(", "));
-    }
-    let asked = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
-    let steps: Vec<&Step> = STEPS.iter().filter(asked).collect();
-    let mut driver = steps.iter().any(|step| step.name == "e2e").then(|| ahead(workspace)).transpose()?;
-    let mut checker = steps.iter().any(|step| step.name == "deny").then(|| CargoDeny::begin(workspace)).transpose()?;
-    let mut sum = Count::default();
-    let mut code = ExitCode::SUCCESS;
-    for step in steps {
-        eprintln!("\nxtask: {}: {}", step.name, step.what);
-        let start = Instant::now();
-        if step.name == "e2e" {
-            // What became of it is the step's to tell.
-            let _ = driver.take().map(Geckodriver::finish);
-        }
-        if step.name == "deny" {
-            let _ = checker.take().map(CargoDeny::finish);
-        }
-        let outcome = (step.run)(workspace);
-        let seconds = start.elapsed().as_secs_f32();
-        let (count, words) = match outcome {
-            Ok(Outcome::Passed) => (Count { passed: 1, failed: 0 }, "passed".into()),
-            Ok(Outcome::Skipped(reason)) => (Count::default(), format!("skipped: {reason}")),
-            Ok(Outcome::Tests(count)) if count.failed == 0 => (count, format!("{} passed", count.passed)),
-            Ok(Outcome::Tests(count)) => (count, format!("{} passed, {} FAILED", count.passed, count.failed)),
-            Err(error) => (Count { passed: 0, failed: 1 }, format!("FAILED: {error:#}")),
-        };
-        eprintln!("xtask: {}: {words} ({seconds:.1} s)", step.name);
-        sum.passed += count.passed;
-        sum.failed += count.failed;
-        if count.failed > 0 {
-            eprintln!("xtask: to repeat it: cargo xtask test {}", step.name);
-            code = ExitCode::FAILURE;
-            break;
-        }
-    }
-    println!("{} passed, {} failed", sum.passed, sum.failed);
-    Ok(code)
-}
 
 fn fmt(workspace: &Workspace) -> Result<Outcome> {
     process::run(toolchain::cargo("fmt").current_dir(workspace.root()).args(["--all", "--check"]))?;
@@ -230,84 +185,16 @@ fn browser(workspace: &Workspace) -> Result<Outcome> {
 }
 
 fn e2e(workspace: &Workspace) -> Result<Outcome> {
-    let folder = workspace.tests().join("e2e");
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "mjs" || extension == "js"));
-    files.sort();
-    if files.is_empty() {
-        return Ok(Outcome::Skipped("there is nothing in tests/e2e"));
-    }
-    let engines = browsers::chosen()?;
-    let ran = ran(workspace);
-    fs::create_dir_all(workspace.target().join("e2e"))?;
-    fs::write(&ran, "").with_context(|| format!("cannot write {}", ran.display()))?;
-    let python = python::install(workspace)?;
-    let mut command = runner(workspace, &engines)?;
-    let outcome = counted(command.args(files).env("VALET_KEY_RAN", &ran).env("PROVIDERS_PYTHON", python))?;
-    if matches!(outcome, Outcome::Tests(Count { failed: 0, .. })) && engines.len() == browsers::ALL {
-        process::run(tables(workspace)?.arg("--check"))?;
-    }
-    Ok(outcome)
-}
-
-/// Writes the tables of `docs/engines.md` from what the last whole run of the stories saw.
-pub fn engines(workspace: &Workspace) -> Result<()> {
-    process::run(&mut tables(workspace)?)
-}
-
-fn tables(workspace: &Workspace) -> Result<Command> {
-    let mut command = Node::install(workspace)?.command();
-    command.arg(workspace.tests().join("support/engine_table.mjs")).arg(ran(workspace));
-    Ok(command)
-}
-
-/// Which stories passed where.
-fn ran(workspace: &Workspace) -> PathBuf {
-    workspace.target().join("e2e/ran.jsonl")
+    stories::play(workspace, Reach::Gravest)
 }
 
 fn consumers(workspace: &Workspace) -> Result<Outcome> {
     let nginx = nginx()?;
-    let mut command = runner(workspace, &[browsers::CHROMIUM])?;
+    let mut command = stories::in_browsers(workspace, &[browsers::CHROMIUM])?;
     Node::install_consumers(workspace)?;
-    counted(command.arg(workspace.consumers().join("consumers.test.mjs")).env("WEB_SERVER", nginx))
-}
-
-/// Node as a test runner, to be given its files.
-fn runner(workspace: &Workspace, engines: &[&Engine]) -> Result<Command> {
-    let mut command = in_browsers(workspace, engines)?;
-    command
-        // A story that hangs is over when its time is, whatever it leaves open.
-        .args(["--test", "--test-reporter=spec", "--test-force-exit"])
-        .arg(format!("--test-concurrency={}", thread::available_parallelism().map_or(1, usize::from)));
-    Ok(command)
-}
-
-/// Begins what takes long and is in nobody's way: the first steps need neither the browsers nor a driver.
-fn ahead(workspace: &Workspace) -> Result<Geckodriver> {
-    let engines = browsers::chosen()?;
-    if debian::is_here() {
-        // All in one go. Who may not install them learns it here, and again where they are needed.
-        debian::install(&browsers::packages(&engines)).unwrap_or_else(|error| eprintln!("xtask: {error:#}"));
-    }
-    Geckodriver::begin(workspace, &engines)
-}
-
-/// Node, to be given a script that opens browsers: the package is built, and the browsers are there.
-pub fn in_browsers(workspace: &Workspace, engines: &[&Engine]) -> Result<Command> {
-    let programs = browsers::programs(workspace, engines)?;
-    let node = Node::install(workspace)?;
-    build::build(workspace, &node)?;
-    let mut command = node.command();
-    command
-        .current_dir(workspace.root())
-        .envs(programs)
-        .env(browsers::CHOICE, engines.iter().map(|engine| engine.name).collect::<Vec<_>>().join(","))
-        // Selenium would look for browsers on the network otherwise.
-        .env("SE_OFFLINE", "true")
-        .env("SE_AVOID_STATS", "true");
-    Ok(command)
+    counted(
+        command.args(stories::RUNNER).arg(workspace.consumers().join("consumers.test.mjs")).env("WEB_SERVER", nginx),
+    )
 }
 
 /// The compiler, while no other xtask looks for it or compiles its library.
@@ -318,43 +205,79 @@ fn found(workspace: &Workspace, panics: Panics) -> Result<Toolchain> {
 
 /// A web server; installs it where it may.
 fn nginx() -> Result<PathBuf> {
-    // Debian keeps servers where only root's path leads.
-    let find = || {
-        process::on_path("nginx")
-            .into_iter()
-            .next()
-            .or(Some("/usr/sbin/nginx".into()).filter(|file: &PathBuf| file.is_file()))
-    };
-    if debian::is_here() && find().is_none() {
-        debian::install(&SERVER)?;
+    if debian::is_here() {
+        debian::install(&packages())?;
     }
-    find().context("the tests need nginx in PATH: install it")
+    find_nginx().context("the tests need nginx in PATH: install it")
+}
+
+/// The packages that would bring what the last step lacks here.
+pub fn packages() -> Vec<Package> {
+    if find_nginx().is_none() { SERVER.to_vec() } else { Vec::new() }
+}
+
+/// Debian keeps servers where only root's path leads.
+fn find_nginx() -> Option<PathBuf> {
+    let elsewhere = Some("/usr/sbin/nginx".into()).filter(|file: &PathBuf| file.is_file());
+    process::on_path("nginx").into_iter().next().or(elsewhere)
 }
 
 /// Runs a program that runs tests, shows what it says, and reads the sums from it.
-fn counted(command: &mut Command) -> Result<Outcome> {
-    let line = process::spell(command);
-    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
+pub fn counted(command: &mut Command) -> Result<Outcome> {
+    let spelled = process::spell(command);
+    let (count, all_well) = counted_beside(command)?;
+    judged(count, all_well, &spelled)
+}
+
+/// The same for several such programs beside each other, which share a piece of work.
+pub fn counted_together(commands: Vec<Command>) -> Result<Outcome> {
+    let spelled = commands.iter().map(process::spell).collect::<Vec<_>>().join("\n  ");
+    let threads: Vec<_> =
+        commands.into_iter().map(|mut command| thread::spawn(move || counted_beside(&mut command))).collect();
     let mut sum = Count::default();
+    let mut all_well = true;
+    for thread in threads {
+        let (count, well) = thread.join().unwrap_or_else(|_| bail!("a thread ended"))?;
+        sum.passed += count.passed;
+        sum.failed += count.failed;
+        all_well &= well;
+    }
+    judged(sum, all_well, &spelled)
+}
+
+fn judged(sum: Count, all_well: bool, spelled: &str) -> Result<Outcome> {
+    if sum.failed > 0 {
+        eprintln!("xtask: failed: {spelled}");
+    } else if !all_well {
+        bail!("failed:\n  {spelled}");
+    } else if sum.passed == 0 {
+        bail!("no test ran:\n  {spelled}");
+    }
+    Ok(Outcome::Tests(sum))
+}
+
+/// The sums that a program tells, and whether it ended well. What it says at its end is shown in one piece.
+fn counted_beside(command: &mut Command) -> Result<(Count, bool)> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", process::spell(command)))?;
+    let mut sum = Count::default();
+    let mut end = String::new();
     for text in BufReader::new(child.stdout.take().context("no output to read")?).lines() {
         let text = text?;
         let count = read_count(&text);
         sum.passed += count.passed;
         sum.failed += count.failed;
-        writeln!(stdout(), "{text}")?;
+        if !end.is_empty() || text.starts_with("ℹ tests ") {
+            end += &text;
+            end += "\n";
+        } else {
+            writeln!(stdout(), "{text}")?;
+        }
     }
-    let status = child.wait()?;
-    if sum.failed > 0 {
-        eprintln!("xtask: failed: {line}");
-        return Ok(Outcome::Tests(sum));
-    }
-    if !status.success() {
-        bail!("failed ({status}):\n  {line}");
-    }
-    if sum.passed == 0 {
-        bail!("no test ran:\n  {line}");
-    }
-    Ok(Outcome::Tests(sum))
+    write!(stdout(), "{end}")?;
+    Ok((sum, child.wait()?.success()))
 }
 
 /// The sums in a line of Rust's test harness (also in a browser) or of Node's.

@@ -1,0 +1,116 @@
+//! What a change can concern, in two minutes.
+//!
+//! | what changed | what is tested |
+//! |---|---|
+//! | anything | `fmt`, `clippy`, `host` |
+//! | the sources, the package, the page, or what the stories stand on | also `build`, `types`, and the stories below |
+//! | a file of stories | also its own stories |
+//!
+//! A change is all that this branch has and `main` has not, committed or not; on `main` itself what is not committed, and
+//! otherwise the last commit.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Result;
+
+use crate::{
+    browsers::{self, Engine},
+    git,
+    stories::{self, Reach},
+    suite::{self, Report, chosen, timed},
+    workspace::Workspace,
+};
+
+/// When no further story begins: the last ones that did then end within the two minutes.
+const TIME: Duration = Duration::from_secs(105);
+
+/// The stories that a change of the library breaks first.
+const SMOKE: [&str; 4] = ["sign_in", "call", "sign_out", "renewal"];
+
+/// What of the repository ends up in a page under test.
+const TESTED: [&str; 6] = ["src/", "pkg/", "www/", "Cargo.", "tests/support/", "tests/package"];
+
+/// Runs what concerns the change.
+pub fn test(workspace: &Workspace) -> Result<Report> {
+    let until = SystemTime::now().duration_since(UNIX_EPOCH)? + TIME;
+    let until = [("VALET_KEY_UNTIL", until.as_millis().to_string())];
+    let changes = changes(workspace)?;
+    let Plan { steps, stories, is_smoke_tested } = plan(&changes);
+    eprintln!("xtask: {} files changed, which concerns {}", changes.len(), steps.join(", "));
+    let mut report = suite::run(workspace, &chosen(&steps)?, Reach::Gravest);
+    let engines = browsers::chosen()?;
+    let mut play = |what, files: &[String], engines: &[&Engine]| {
+        if report.sum().failed == 0 && !files.is_empty() {
+            let paths: Vec<PathBuf> = files.iter().map(|name| workspace.tests().join("e2e").join(name)).collect();
+            report.steps.push(timed("e2e", what, || stories::play_some(workspace, &paths, engines, &until, &[])));
+        }
+    };
+    play("the stories that changed, while there is time", &stories, &engines);
+    if is_smoke_tested {
+        let smoke: Vec<String> = SMOKE.iter().map(|name| format!("{name}.test.mjs")).collect();
+        let others: Vec<String> = smoke.into_iter().filter(|name| !stories.contains(name)).collect();
+        play("the stories that break first, in one engine, while there is time", &others, &engines[..1]);
+    }
+    Ok(report)
+}
+
+/// The paths of the files that changed.
+fn changes(workspace: &Workspace) -> Result<Vec<String>> {
+    let base = ["main", "origin/main"]
+        .iter()
+        .find_map(|main| git::lines(workspace, &["merge-base", "HEAD", main]).ok()?.pop())
+        .unwrap_or_else(|| "HEAD".into());
+    let mut changes = git::lines(workspace, &["diff", "--name-only", "--diff-filter=d", &base])?;
+    changes.extend(git::lines(workspace, &["ls-files", "--others", "--exclude-standard"])?);
+    if changes.is_empty() {
+        changes = git::lines(workspace, &["diff", "--name-only", "--diff-filter=d", "HEAD~1"])?;
+    }
+    Ok(changes)
+}
+
+/// What there is to do.
+#[derive(Debug, PartialEq)]
+struct Plan {
+    steps: Vec<&'static str>,
+    /// The files of stories that changed.
+    stories: Vec<String>,
+    is_smoke_tested: bool,
+}
+
+fn plan(changes: &[String]) -> Plan {
+    let is_tested =
+        |path: &String| TESTED.iter().any(|tested| path.starts_with(tested)) && !path.ends_with("README.md");
+    let is_smoke_tested = changes.iter().any(is_tested);
+    let mut steps = vec!["fmt", "clippy", "host"];
+    if is_smoke_tested {
+        steps.extend(["build", "types"]);
+    }
+    let file = |path: &String| path.strip_prefix("tests/e2e/").map(str::to_owned);
+    Plan { steps, stories: changes.iter().filter_map(file).collect(), is_smoke_tested }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plan, plan};
+
+    #[test]
+    fn a_change_is_tested_where_it_shows() {
+        let host = vec!["fmt", "clippy", "host"];
+        let built = [&host[..], &["build", "types"]].concat();
+        let rows = [
+            ("README.md tests/cases/rt.md pkg/README.md", &host, "", false),
+            ("tests/vault/shared.rs xtask/src/test.rs", &host, "", false),
+            ("tests/e2e/popup.test.mjs", &host, "popup.test.mjs", false),
+            ("src/protocol/pkce.rs", &built, "", true),
+            ("tests/e2e/call.test.mjs pkg/port.js", &built, "call.test.mjs", true),
+        ];
+        for (changes, steps, stories, is_smoke_tested) in rows {
+            let changes: Vec<String> = changes.split(' ').map(str::to_owned).collect();
+            let stories = stories.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(plan(&changes), Plan { steps: steps.clone(), stories, is_smoke_tested }, "{changes:?}");
+        }
+    }
+}

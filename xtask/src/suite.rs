@@ -1,0 +1,147 @@
+//! Runs the steps of `test.rs`: which ones, in which order, and what became of them.
+
+use std::{process::ExitCode, thread, time::Instant};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    browsers::{self, Geckodriver},
+    changed, debian,
+    deny::CargoDeny,
+    node::Node,
+    providers::Chosen,
+    python,
+    stories::{self, Reach},
+    test::{self, Count, Outcome, STEPS, Step},
+    workspace::Workspace,
+};
+
+/// What became of the steps that ran.
+#[derive(Default)]
+pub struct Report {
+    pub steps: Vec<Done>,
+}
+
+/// What became of a step.
+pub struct Done {
+    pub name: &'static str,
+    pub seconds: f32,
+    pub count: Count,
+}
+
+impl Report {
+    /// All tests of all steps.
+    pub fn sum(&self) -> Count {
+        self.steps.iter().fold(Count::default(), |sum, Done { count, .. }| Count {
+            passed: sum.passed + count.passed,
+            failed: sum.failed + count.failed,
+        })
+    }
+
+    /// Says how many passed and failed, in the last line.
+    pub fn told(&self) -> ExitCode {
+        let Count { passed, failed } = self.sum();
+        println!("{passed} passed, {failed} failed");
+        if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+/// Runs the named steps, or all, or what concerns a change.
+pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
+    let (options, names): (Vec<&str>, Vec<&str>) =
+        arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("--"));
+    let report = match (&options[..], &names[..]) {
+        ([], _) => run(workspace, &chosen(&names)?, Reach::Gravest),
+        (["--everywhere"], _) => run(workspace, &chosen(&names)?, Reach::Everywhere),
+        (["--changed"], []) => changed::test(workspace)?,
+        _ => bail!("`test` takes the names of steps, and `--everywhere`; or `--changed` alone"),
+    };
+    Ok(report.told())
+}
+
+/// The steps of these names, in the order in which they run; all of them without names.
+pub fn chosen(names: &[&str]) -> Result<Vec<&'static Step>> {
+    if let Some(unknown) = names.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
+        let known: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+        bail!("there is no step `{unknown}`; the steps are {}", known.join(", "));
+    }
+    Ok(STEPS.iter().filter(|step| names.is_empty() || names.contains(&step.name)).collect())
+}
+
+/// Runs these steps, up to the first that fails.
+pub fn run(workspace: &Workspace, steps: &[&'static Step], reach: Reach) -> Report {
+    let mut driver = None;
+    if steps.iter().any(|step| step.name == "e2e") {
+        thread::spawn(set_up);
+        driver = browsers::chosen().and_then(|engines| Geckodriver::begin(workspace, &engines)).ok();
+    }
+    let mut checker = None;
+    if steps.iter().any(|step| step.name == "deny") {
+        checker = CargoDeny::begin(workspace).ok();
+    }
+    let mut report = Report::default();
+    for step in steps {
+        // What became of these is the steps' to tell.
+        match step.name {
+            "e2e" => drop(driver.take().map(Geckodriver::finish)),
+            "deny" => drop(checker.take().map(CargoDeny::finish)),
+            _ => {}
+        }
+        let done = timed(step.name, step.what, || match reach {
+            Reach::Everywhere if step.name == "e2e" => stories::play(workspace, reach),
+            _ => (step.run)(workspace),
+        });
+        let failed = done.count.failed > 0;
+        report.steps.push(done);
+        if failed {
+            break;
+        }
+    }
+    report
+}
+
+/// Runs one piece of work, and says what became of it.
+pub fn timed(name: &'static str, what: &str, work: impl FnOnce() -> Result<Outcome>) -> Done {
+    eprintln!("\nxtask: {name}: {what}");
+    let start = Instant::now();
+    let outcome = work();
+    let seconds = start.elapsed().as_secs_f32();
+    let (count, words) = match outcome {
+        Ok(Outcome::Passed) => (Count { passed: 1, failed: 0 }, "passed".into()),
+        Ok(Outcome::Skipped(reason)) => (Count::default(), format!("skipped: {reason}")),
+        Ok(Outcome::Tests(count)) if count.failed == 0 => (count, format!("{} passed", count.passed)),
+        Ok(Outcome::Tests(count)) => (count, format!("{} passed, {} FAILED", count.passed, count.failed)),
+        Err(error) => (Count { passed: 0, failed: 1 }, format!("FAILED: {error:#}")),
+    };
+    eprintln!("xtask: {name}: {words} ({seconds:.1} s)");
+    if count.failed > 0 {
+        eprintln!("xtask: to repeat it: cargo xtask test {name}");
+    }
+    Done { name, seconds, count }
+}
+
+/// Fetches what later steps need while the first ones run, which need none of it. Where it may not, or fails, the step that
+/// needs it says so.
+fn set_up() {
+    let all = || -> Result<()> {
+        let workspace = Workspace::new()?;
+        if debian::is_here() {
+            // All in one go.
+            debian::install(
+                &[
+                    browsers::packages(&browsers::chosen()?),
+                    test::packages(),
+                    python::packages(),
+                    Chosen::from_env()?.packages(),
+                ]
+                .concat(),
+            )?;
+        }
+        Node::install(&workspace)?;
+        python::install(&workspace)?;
+        Node::install_consumers(&workspace)
+    };
+    if let Err(error) = all() {
+        eprintln!("xtask: {error:#}");
+    }
+}
