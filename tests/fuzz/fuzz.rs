@@ -36,8 +36,8 @@ const STEPS: u64 = 100_000;
 const STEPS_PER_BYTE: u64 = 300;
 
 impl Target {
-    /// Runs, and sees to it that the steps are in proportion to the bytes. Some inputs are then made longer, by their middle
-    /// over and over: what costs the square of a length shows at great lengths.
+    /// Runs, and sees to it that the steps are in proportion to the bytes. Some inputs are then made longer: what costs the
+    /// square of a length shows at great lengths.
     fn hold(self, bytes: &[u8]) {
         let check = |bytes: &[u8]| {
             let steps = steps::of(|| (self.run)(bytes));
@@ -45,17 +45,31 @@ impl Target {
             assert!(!self.is_reader || steps <= most, "{steps} steps for {} bytes", bytes.len());
         };
         check(bytes);
-        let is_chosen = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)).is_multiple_of(8);
-        if self.is_reader && is_chosen && bytes.len() >= 16 {
-            check(&lengthened(bytes));
+        let chance = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)) % 16;
+        if self.is_reader && chance < 2 && bytes.len() >= 16 {
+            check(&lengthened(bytes, chance == 0));
         }
     }
 }
 
-fn lengthened(bytes: &[u8]) -> Vec<u8> {
+/// An input with its middle over and over. With a number in each, no two are the same: names of members must not be.
+fn lengthened(bytes: &[u8], is_numbered: bool) -> Vec<u8> {
     let (begin, rest) = bytes.split_at(bytes.len() / 4);
     let (middle, end) = rest.split_at(bytes.len() / 2);
-    [begin, &middle.repeat(32 * 1024 / middle.len() + 1), end].concat()
+    let place = middle.iter().position(u8::is_ascii_alphanumeric).filter(|_| is_numbered);
+    let mut longer = begin.to_vec();
+    for number in 0..32 * 1024 / middle.len() {
+        match place {
+            Some(place) => {
+                longer.extend_from_slice(&middle[..place]);
+                longer.extend_from_slice(format!("{number:05}").as_bytes());
+                longer.extend_from_slice(&middle[place + 1..]);
+            }
+            None => longer.extend_from_slice(middle),
+        }
+    }
+    longer.extend_from_slice(end);
+    longer
 }
 
 #[cfg(fuzzing)]
@@ -127,7 +141,7 @@ fn main() {
 
 #[cfg(test)]
 mod tests {
-    use super::{TARGETS, words};
+    use super::{TARGETS, lengthened, words};
 
     #[test]
     fn every_target_holds_for_its_seeds() {
@@ -138,6 +152,15 @@ mod tests {
                 target.hold(seed);
             }
         }
+    }
+
+    #[test]
+    fn an_input_is_lengthened_by_its_middle() {
+        let input = br#"{     "a":0      ,"z":0}"#;
+        let text = |is_numbered| String::from_utf8(lengthened(input, is_numbered)).expect("text");
+        assert!(text(false).starts_with(r#"{     "a":0      ,"a":0      ,"a""#));
+        assert!(text(true).starts_with(r#"{     "00000":0      ,"00001":0      ,"00002""#));
+        assert!(text(true).ends_with(r#"      ,"z":0}"#) && text(true).len() > 32 * 1024);
     }
 
     #[test]

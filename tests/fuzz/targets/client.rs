@@ -104,6 +104,11 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         after(&[&[2, 0], &[3], &DELIVER, &[4], &DELIVER, &[5]]),
         after(&[&[6, 5], &[2, 0], &[7, 0, 3], &[3], &[7, 0, 7, 1, 0]]),
         after(&[&BEGIN, &[1, 1, 1], &[7, 0, 5, 7, 3], &[7, 0, 6, 0]]),
+        // The tokens of the first sign-in in response to the code of the second; the first one's response for the second; and
+        // refusals that quote a token.
+        after(&[&BEGIN, &[1, 1, 0], &[7, 0, 5, 2]]),
+        after(&[&BEGIN, &[1, 1, 6]]),
+        after(&[&[3], &[7, 0, 6, 0, 0, 1, 0], &[4], &[7, 0, 6, 0, 3, 2, 1]]),
         after(&[&[8], &BEGIN, &[1, 1, 0], &DELIVER, &DELIVER, &DELIVER, &[4], &DELIVER]),
         after(&[
             &[4],

@@ -28,14 +28,18 @@ pub(super) fn run(bytes: &[u8]) {
 }
 
 pub(super) fn seeds() -> Vec<Vec<u8>> {
-    list([
+    // Long objects, once they are made longer.
+    let objects = ('a'..='p').map(|name| format!(r#"{{     "{name}":0      ,"z":0}}"#).into_bytes());
+    let mut seeds: Vec<Vec<u8>> = objects.collect();
+    seeds.extend(list([
         r#"{"a":[1,-2.5e3,true,false,null],"b":{"c":"\u00e4\ud83d\udd11\n"}}"#,
         "\u{feff} [ \"a\" , {} , [] ] ",
         r#"{"a":1,"a":2}"#,
         r#""\ud800""#,
         "1800000000.75e-2",
         "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
-    ])
+    ]));
+    seeds
 }
 
 fn write(value: &Value<'_>) -> String {
