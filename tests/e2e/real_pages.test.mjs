@@ -1,9 +1,11 @@
 /** What pages of real apps do to a client, and what providers and clocks do to its session. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
 import { startHostile } from '../support/hostile.mjs';
 import { OPEN, codeOf } from '../support/open_app.mjs';
-import { story } from '../support/stage.mjs';
+import { startSite } from '../support/site.mjs';
+import { Stage, story } from '../support/stage.mjs';
 
 const WORKER = readFileSync(new URL('../../pkg/wasm/worker.js', import.meta.url), 'utf8');
 const { version } = JSON.parse(readFileSync(new URL('../../pkg/package.json', import.meta.url), 'utf8'));
@@ -27,9 +29,12 @@ const CHANGES = {
 
 const events = ({ page }) => page.run('async () => events');
 
+/** A client of a page that is not the app. */
+const ELSEWHERE = "import('/pkg/index.js').then(({ createClient }) => createClient({ issuer: 'https://id.test', clientId: 'spa' }).start())";
+
 story('CORE-10 P1: a worker file of another version says so', { ...OPEN, scripts: { ...OPEN.scripts, '/pkg/wasm/worker.js': WORKER.replace(version, '0.0.9') } }, async (stage) => {
   await stage.page.goto(stage.site.url);
-  const { code, message } = await outcome(stage, "import('/pkg/index.js').then(({ createClient }) => createClient({ issuer: 'https://id.test', clientId: 'spa' }).start())");
+  const { code, message } = await outcome(stage, ELSEWHERE);
   assert.equal(code, 'config_error');
   assert.match(message, new RegExp(`0\\.0\\.9.*${version.replaceAll('.', '\\.')}`));
 });
@@ -48,6 +53,27 @@ story('CORE-11 P1: where the browser gives no random numbers, every call says so
   await stage.login();
   await stage.consent();
   await page.see('Signed in as alice');
+});
+
+story('CORE-11 P1: a browser without workers says so', { ...OPEN, attack: 'delete globalThis.SharedWorker; delete globalThis.Worker;' }, async (stage) => {
+  await stage.page.goto(stage.site.url);
+  const { code, hint } = await outcome(stage, ELSEWHERE);
+  assert.equal(code, 'config_error');
+  assert.match(hint, /workerUrl/);
+});
+
+test('CORE-11 P1: a page without a secure context says so', async () => {
+  const insecure = await startSite();
+  const stage = await Stage.open({ ...OPEN, hostsAt: Number(new URL(insecure.url).port) });
+  try {
+    await stage.page.goto('http://app.test/www/style.css');
+    const { code, message } = await outcome(stage, ELSEWHERE);
+    assert.equal(code, 'config_error');
+    assert.match(message, /secure context/);
+  } finally {
+    await stage.close();
+    await insecure.close();
+  }
 });
 
 story('OUT-37 P1: sign-out stays pending while the page leaves, and resolves where it stays', OPEN, async (stage) => {
