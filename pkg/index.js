@@ -113,8 +113,12 @@ class Client extends EventTarget {
     const { everywhere = true } = own(options);
     const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#options;
     const returnTo = everywhere ? absolute(postLogoutRedirectUri) : undefined;
+    // At once, whatever becomes of the rest: a page that is loaded meanwhile is not to bring the session back.
+    this.#pending.mark(false);
+    const ended = this.#call('end', { returnTo });
+    quietly(ended);
     const { signOut } = await loadTrips();
-    return signOut(this.#pending, this.#waits, failure, () => this.#call('end', { returnTo }));
+    return signOut(this.#pending, this.#waits, failure, ended, this.#session);
   }
 
   async frontChannelLogout() {

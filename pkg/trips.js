@@ -52,21 +52,20 @@ export function putAway() {
 }
 
 /**
- * Signs out here, and leaves the page for the provider if it has a session of its own to end.
+ * Goes on after the session here has ended, and leaves the page for the provider if it has a session of its own to end.
  * @param {ReturnType<typeof import('./pending.js').pendingOf>} pending @param {Record<number, import('./windows.js').GiveUp>} waits
- * @param {Failure} failure @param {() => Promise<string>} end gives the address @returns {Promise<void>}
+ * @param {Failure} failure @param {Promise<string>} ended gives the address @param {unknown} session that of the page until then
+ * @returns {Promise<void>}
  */
-export async function signOut(pending, waits, failure, end) {
-  const had = pending.had();
-  pending.mark(false); // first: a page that is loaded meanwhile is not to bring the session back
+export async function signOut(pending, waits, failure, ended, session) {
   for (const wait in waits) waits[wait](failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
   try {
-    const url = await end();
+    const url = await ended;
     if (!url) return;
     pending.signingOut(new URL(url).searchParams.get('state') ?? '');
     location.assign(url);
   } catch (error) {
-    if (had && /** @type {import('./errors.js').Plain} */ (error).code === 'config_error') pending.mark(true); // nobody was signed out
+    if (session && /** @type {import('./errors.js').Plain} */ (error).code === 'config_error') pending.mark(true); // nobody was signed out
     throw error;
   }
   return new Promise(() => {}); // the page is leaving

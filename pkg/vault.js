@@ -64,7 +64,7 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
   const open = async () => {
     /** @param {unknown} [cause] */
     const notStarted = (cause) => {
-      const hint = `\`workerUrl\` must lead to worker.js of this origin, beside valet_key.wasm, allowed by \`worker-src\` and COEP: ${script}`;
+      const hint = `Set \`workerUrl\` to worker.js of this origin, beside valet_key.wasm, allowed by \`worker-src\` and COEP: ${script}`;
       lost(configError('the worker does not start', hint, cause));
     };
     /** @type {(() => void) | undefined} */

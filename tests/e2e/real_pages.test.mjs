@@ -88,6 +88,16 @@ story('OUT-37 P1: sign-out stays pending while the page leaves, and resolves whe
   assert.deepEqual(await outcome(stage, 'client.signOut({ everywhere: false }).then(() => String(client.session))'), { value: 'null' });
 });
 
+story('OUT-38 P0: a sign-out ends the session here even where the rest of the package cannot be loaded', { ...CHANGES, homes: ['dedicated'], scripts: { ...CHANGES.scripts, '/pkg/trips.js': null } }, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  await outcome(stage, 'client.signOut()');
+  await page.see('Signed out');
+  assert.equal(await codeOf(stage, "api + 'me'"), 'login_required');
+  await page.reload();
+  await page.see('Signed out');
+});
+
 story('CB-72 P1: a sign-in that fails leaves the earlier session, and says where the page belongs', { ...CHANGES, provider: startHostile }, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
