@@ -58,7 +58,8 @@ impl Identity {
         if transaction.nonce.expose().is_empty() || text(&value, "nonce")? != Some(transaction.nonce.expose()) {
             return Err(invalid("nonce"));
         }
-        let auth_time = time(&value, "auth_time")?;
+        // Some servers (Glewlwyd) write 0 for a time that they do not know.
+        let auth_time = time(&value, "auth_time")?.filter(|time| *time > 0);
         check_authentication(&value, auth_time, transaction, now)?;
         let (acr, asked) = (text(&value, "acr")?, &transaction.acr_values);
         if !asked.is_empty() && !items(asked, b' ').any(|one| acr == Some(one)) {

@@ -26,26 +26,6 @@ function alterMetadata({ provider: { settings } }, change) {
   settings.alter = (path, body) => (path === '/.well-known/openid-configuration' ? change(body) : body);
 }
 
-story('a sign-out that leaves the page stays pending until the page is gone', OPEN, async (stage) => {
-  const { page, provider } = stage;
-  await stage.signIn();
-  provider.delay('end_session', 1000); // the page lives on for as long
-  await signOut(stage);
-  await page.see('Signed out');
-  await page.click('button', 'Sign out'); // the provider's
-  await page.until('the way back', () => page.run("async () => globalThis.events?.some(([reason, confirmed]) => reason === 'signed_out' && confirmed)"));
-  assert.equal(await resolved(stage), null);
-});
-
-story('a sign-out that leaves the page where it is resolves', OPEN, async (stage) => {
-  const { page, provider } = stage;
-  await stage.signIn();
-  await signOut(stage, '{ everywhere: false }');
-  await page.until('the end of the sign-out', async () => (await resolved(stage)) === 'yes');
-  assert.equal(provider.count('end_session'), 0);
-  await page.see('Signed out');
-});
-
 story('a sign-out resolves where the provider has no page for it', OPEN, async (stage) => {
   const { page } = stage;
   alterMetadata(stage, ({ end_session_endpoint: _, ...rest }) => rest);

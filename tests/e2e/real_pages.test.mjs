@@ -16,6 +16,7 @@ const outcome = ({ page }, expression) => page.run(`async () => (${expression}).
 /** An app that shows each change, and keeps what it was told and why `start()` failed. */
 const CHANGES = {
   ...OPEN,
+  everyEngine: true,
   scripts: {
     '/www/app.js': OPEN.scripts['/www/app.js'].replace(
       'const session = await client.start();',
@@ -76,7 +77,7 @@ test('CORE-11 P1: a page without a secure context says so', async () => {
   }
 });
 
-story('OUT-37 P1: sign-out stays pending while the page leaves, and resolves where it stays', OPEN, async (stage) => {
+story('OUT-37 P1: sign-out stays pending while the page leaves, and resolves where it stays', { ...OPEN, everyEngine: true }, async (stage) => {
   const { page } = stage;
   await stage.signIn();
   await page.run("async () => void client.signOut().then(() => sessionStorage.setItem('resolved', 'too early'))");

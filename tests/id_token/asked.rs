@@ -49,6 +49,8 @@ fn idt_43_44_45_a_user_is_signed_in_as_asked() {
         ("IDT-45 absent", &[("prompt", "login")], &[], None),
         ("IDT-45 absent, with more asked", &[("prompt", "login consent")], &[], None),
         ("IDT-45 null", &[("prompt", "login")], &[("auth_time", "null")], None),
+        ("IDT-45 not known", &[("prompt", "login")], &[("auth_time", "0")], None),
+        ("IDT-44 not known", &[("max_age", "300")], &[("auth_time", "0")], Some("auth_time")),
         ("IDT-45 text", &[("prompt", "login")], &[("auth_time", r#""x""#)], Some("auth_time")),
         ("IDT-45 before, with more asked", &[("prompt", "consent login")], &[("auth_time", &old)], Some("auth_time")),
         (
