@@ -30,7 +30,7 @@ fn asked(params: &[(&str, &str)], changes: &[(&str, &str)], seconds: i64) -> Opt
 fn idt_43_44_45_a_user_is_signed_in_as_asked() {
     let ago = |seconds: i64| (T0 - seconds).to_string();
     let (fresh, old, stale) = (ago(0), ago(300), ago(400));
-    let rows: [Asked<'_>; 25] = [
+    let rows: [Asked<'_>; 27] = [
         ("nothing asked", &[], &[], None),
         ("IDT-43", &[("acr_values", "mfa")], &[("acr", r#""pwd""#)], Some("acr")),
         ("IDT-43 none", &[("acr_values", "mfa")], &[], Some("acr")),
@@ -42,7 +42,7 @@ fn idt_43_44_45_a_user_is_signed_in_as_asked() {
         ("IDT-44 text", &[("max_age", "300")], &[("auth_time", r#""x""#)], Some("auth_time")),
         ("IDT-44 too old", &[("max_age", "300")], &[("auth_time", &stale)], Some("auth_time")),
         ("IDT-44 young enough", &[("max_age", "300")], &[("auth_time", &old)], None),
-        ("IDT-44 without end", &[("max_age", "9223372036854775807")], &[("auth_time", "0")], None),
+        ("IDT-44 without end", &[("max_age", "9223372036854775807")], &[("auth_time", "1")], None),
         ("IDT-44 zero, before", &[("max_age", "0")], &[("auth_time", &old)], Some("auth_time")),
         ("IDT-44 zero, since", &[("max_age", "0")], &[("auth_time", &fresh)], None),
         ("IDT-45", &[("prompt", "login")], &[("auth_time", &old)], Some("auth_time")),
