@@ -27,7 +27,8 @@ export async function callThrough(failure, reach, input, init) {
   }
   const request = readRequest(failure, input, init);
   const { url, method, mode, cache, credentials, integrity, keepalive, referrer, referrerPolicy, signal } = request;
-  const refused = redirect !== 'error' ? 'redirect' : mode === 'no-cors' && 'mode';
+  // What an app says without a thought, as some libraries do, is the default that `fetch` has. No redirect is followed.
+  const refused = redirect === 'manual' ? 'redirect' : mode === 'no-cors' && 'mode';
   if (refused) throw failure('config_error', 'app', `option \`${refused}\`: no token goes that way`, 'Leave it out.');
   const hasBody = request.body !== null && !/^(GET|HEAD)$/.test(method);
   const body = streamed ? given : hasBody ? await request.blob().catch((error) => multipart(given, request, error)) : undefined;

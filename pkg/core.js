@@ -26,7 +26,11 @@ export function start(module, told) {
     tell,
     wall: () => Date.now(),
     monotonic: () => performance.now(),
-    random: (/** @type {number} */ at, /** @type {number} */ length) => crypto.getRandomValues(bytesAt(at, length)),
+    random: (/** @type {number} */ at, /** @type {number} */ length) => {
+      try {
+        crypto.getRandomValues(bytesAt(at, length));
+      } catch {} // the core does not take zeros; an exception would leave it in the middle of something
+    },
     origin: (/** @type {number} */ at, /** @type {number} */ length) => new TextEncoder().encodeInto(location.origin, bytesAt(at, length)).written,
   };
   core = new WebAssembly.Instance(module, { host }).exports;
@@ -52,9 +56,13 @@ function tell(message, id, at, length, bytes, count) {
   const question = QUESTIONS[message - NOTES.length];
   if (!question) return NOTES[message](id, text);
   question(JSON.parse(text), bytesAt(bytes, count).slice())
+    .catch(() => NOTHING)
     .then(({ status, head = '', body = new Uint8Array() }) => core.answer(id, status, ...put(new TextEncoder().encode(head)), ...put(body)))
     .catch(listener.failed);
 }
+
+/** What the place answers that cannot do what it is asked. @type {import('./host.js').Answer} */
+const NOTHING = { status: -1 };
 
 /** @param {number} id */
 const ended = (id) => {

@@ -60,8 +60,10 @@ export interface Options {
   /**
    * What `start()` may take up. `silent`: a session that is still alive in the vault; where its tokens are gone, as after a
    * restart or a release that changed `api`, one that the provider brings back without a question (`prompt=none`), in a
-   * hidden frame if the provider is of the page's own site, else by one redirect. `vault`: only what is alive. `none`: what
-   * other tabs keep alive; a reload of the only tab ends the session. Default: `silent`.
+   * hidden frame if the provider is of the page's own site, else by one redirect. That needs OpenID Connect, and a provider
+   * that answers. One that declines, or does not send the user back, is not asked again in this browser before the next
+   * sign-in. `vault`: only what is alive. `none`: what other tabs keep alive; a reload of the only tab ends the session.
+   * Default: `silent`.
    */
   restore?: 'silent' | 'vault' | 'none';
   /**
@@ -75,11 +77,15 @@ export interface Options {
    */
   userinfo?: 'json' | 'signed';
   /**
-   * Sends the ID Token along at sign-out, for providers that ask the user otherwise (RP-Initiated Logout §2). It then
-   * passes through the page in an address. Default: `false`.
+   * Sends the ID Token of the session that has ended along at sign-out (RP-Initiated Logout §2, `id_token_hint`). Without it,
+   * some providers ask the user, and some do not send the user back. It passes through the page in the address of the
+   * provider, where a script of the page can read it, and shows in the provider's logs; the tokens for the API do not. With
+   * `false`, none of that. Default: `true`.
    */
   idTokenHint?: boolean;
-  /** Allows `http://localhost`, `http://127.0.0.1` and `http://[::1]` as issuer, endpoints and API. For development. */
+  /**
+   * Allows `http` for `localhost` and names below it, 127.0.0.0/8 and `[::1]`, as issuer, endpoints and API. For development.
+   */
   allowLoopbackHttp?: boolean;
   /** Milliseconds after which a request to the provider counts as failed. Default: 10000. */
   timeout?: number;
@@ -139,11 +145,14 @@ export interface SignInOptions {
   features?: string;
   /** With `redirect`: where to be afterwards, a path of this origin with query and fragment. Default: the current one. */
   returnTo?: string;
-  /** What the provider may show (OpenID Connect Core §3.1.2.1). `login` is checked: who signed in before does not count. */
+  /**
+   * What the provider may show (OpenID Connect Core §3.1.2.1). `login` asks for a new sign-in: where the provider says when it
+   * was, it is checked. To insist on a proof, ask for `maxAge: 0` as well.
+   */
   prompt?: Prompt | Prompt[];
   /** Who is expected: a name to fill in. */
   loginHint?: string;
-  /** Seconds since the user last proved who they are, at most. Checked. */
+  /** Seconds since the user last proved who they are, at most. Checked: the provider has to say when that was. */
   maxAge?: number;
   /** Authentication contexts, the best first. Checked: the ID Token must name one of them. */
   acrValues?: string | string[];
@@ -165,7 +174,19 @@ export interface SignInOptions {
 export type Prompt = 'none' | 'login' | 'consent' | 'select_account' | 'create';
 
 /** Why a `change` event happened. */
-export type ChangeReason = 'signed_in' | 'signed_out' | 'renewed' | 'user_changed' | 'ended' | 'restarted';
+export type ChangeReason =
+  | 'signed_in'
+  /** By the app, here or in another tab. */
+  | 'signed_out'
+  | 'renewed'
+  /** Another user has signed in. After a silent sign-in of another user, nobody is signed in. */
+  | 'user_changed'
+  /** The provider has ended the session. */
+  | 'ended'
+  /** The access token is over or was refused, and the provider gave no refresh token. */
+  | 'expired'
+  /** The vault failed and started anew. */
+  | 'restarted';
 
 export interface ChangeEvent extends Event {
   readonly session: Session | null;
@@ -178,7 +199,8 @@ export interface ChangeEvent extends Event {
 export type TraceEvent = Event &
   (
     | { readonly step: 'vault'; readonly home: 'shared' | 'dedicated' | 'page' }
-    | { readonly step: 'callback'; readonly outcome: 'completed' | 'ignored' }
+    | { readonly step: 'callback'; readonly outcome: 'completed' | 'ignored' | 'declined'; readonly reason?: string }
+    | { readonly step: 'restore'; readonly outcome: 'declined'; readonly reason: string }
   );
 
 export interface Client {
@@ -189,18 +211,25 @@ export interface Client {
    * Finishes a pending sign-in if the page was loaded by the provider's redirect, or takes up the live session. The response
    * is taken out of the address first. Call it once after each page load; a second call gives the same session.
    *
-   * @returns the session, or `null` when signed out.
+   * Where a sign-in fails, an earlier session lives on, and the error's `returnTo` says where the page belongs. A page that is
+   * loaded ahead (`document.prerendering`) waits until it is shown.
+   *
+   * @returns the session, or `null` when signed out; then the provider's metadata are fetched already, for a click.
    */
   start(): Promise<Session | null>;
 
   /** Leaves the page for the provider. The promise is pending until the page is gone, and rejects if it cannot go. */
   signIn(options?: SignInOptions & { mode?: 'redirect' }): Promise<never>;
-  /** Signs in in another window. A session that was there before stays if that fails. */
+  /**
+   * Signs in in another window. A session that was there before stays if that fails, but for `user_changed`: a silent sign-in
+   * of another user than the session's ends that session. A silent sign-in names the user of the session to the provider.
+   */
   signIn(options: SignInOptions & { mode: 'popup' | 'silent' }): Promise<Session>;
 
   /**
    * `fetch` with the access token, for URLs on the `api` list. Arguments and response are those of `fetch`.
-   * Redirects are not followed.
+   * Redirects are not followed, whatever `redirect` says; `manual` is refused. It needs no `this`, so that other libraries can
+   * take it as their `fetch`.
    *
    * If the API refuses the token, the request is sent once more with a new one. A stream is sent only once: as it comes
    * in Chromium (over HTTP/2 or later, as with `fetch`), read first elsewhere.
@@ -219,7 +248,8 @@ export interface Client {
   /**
    * Forgets the session, revokes its tokens (RFC 7009) and, where the provider offers it, leaves the page to end the
    * provider's own session (RP-Initiated Logout). The user is signed out here whatever the provider does. Where the
-   * promise resolves, the page stays: the provider offers no more, or `everywhere` is `false`.
+   * promise resolves, the page stays: the provider offers no more, or `everywhere` is `false`. Where the page leaves, the
+   * promise stays pending.
    *
    * After the way back, `start()` tells it by a `change` event whose `confirmed` says whether the provider sent the user.
    */
@@ -257,6 +287,8 @@ export class ValetKeyError extends Error {
   readonly retryable: boolean;
   /** Seconds to wait before trying again, if the server said so. */
   readonly retryAfter?: number;
+  /** Where the page belongs after a sign-in that failed: path, query and fragment at which it began. */
+  readonly returnTo?: string;
   /**
    * What the server said, at most 1,000 characters of each text. Texts of others: never write them into a page as markup. A
    * text that held a secret of the exchange, such as the code, is left out: a member is missing then, `error` is empty, and
@@ -268,11 +300,14 @@ export class ValetKeyError extends Error {
 export type Fault = 'app' | 'server' | 'user' | 'browser' | 'library';
 
 export type ErrorCode =
-  /** The server refused the authorization request; `oauth` says why (RFC 6749 §4.1.2.1). */
+  /**
+   * The server refused the authorization request; `oauth` says why (RFC 6749 §4.1.2.1). Without `returnTo`, its response had
+   * no `state`, and may be of another request.
+   */
   | 'authorization_error'
   /** The call was aborted, or overtaken by a sign-out or another sign-in. */
   | 'cancelled'
-  /** An option is wrong, or the environment lacks something. Thrown before any request. */
+  /** An option is wrong, or the environment lacks something. */
   | 'config_error'
   /** The provider's metadata could not be had. */
   | 'discovery_failed'
@@ -284,7 +319,7 @@ export type ErrorCode =
   | 'iss_mismatch'
   /** The metadata belong to another issuer than the one configured (RFC 8414 §3.3). */
   | 'issuer_mismatch'
-  /** The user has to sign in. */
+  /** The user has to sign in; `oauth` says why if a provider that was to ask no question declined. */
   | 'login_required'
   /** The metadata are malformed or lack something. */
   | 'metadata_invalid'
@@ -294,7 +329,10 @@ export type ErrorCode =
   | 'not_json'
   /** The browser did not open the popup: `signIn` must be called in a click, before anything is awaited. */
   | 'popup_blocked'
-  /** The user closed the popup. */
+  /**
+   * The user closed the popup, as far as a page can know: one that the provider cuts off from the page looks closed, too, so
+   * the page must have got the focus back then, or have it for ten seconds.
+   */
   | 'popup_closed'
   /** The user did not sign in in the popup within ten minutes. */
   | 'popup_timeout'
@@ -309,7 +347,7 @@ export type ErrorCode =
   /** The session is over: the refresh token is no longer accepted. */
   | 'session_ended'
   /**
-   * The authorization response is not the one that this page waits for, or comes too late (RFC 6749 §10.12). Where no
+   * The authorization response is not the one that this page waits for, or comes after an hour (RFC 6749 §10.12). Where no
    * sign-in is pending at all, such a response is taken out of the address and ignored. An address whose `state` is not of
    * this library belongs to another flow of the app, and is left alone.
    */
@@ -326,5 +364,7 @@ export type ErrorCode =
   | 'unsupported'
   /** An endpoint is not an acceptable URL. */
   | 'url_rejected'
+  /** A silent sign-in found another user at the provider than the session's, which is over. */
+  | 'user_changed'
   /** UserInfo is of another user, or not in the agreed form (OpenID Connect Core §5.3). */
   | 'userinfo_invalid';

@@ -1,8 +1,8 @@
 import { ValetKeyError, configError, failure } from './errors.js';
 import { pendingOf } from './pending.js';
-import { Promise, defineProperty, freeze, open, own, pinned, resolve } from './platform.js';
+import { MessageChannel, Promise, defineProperty, freeze, listen, open, own, pinned, resolve } from './platform.js';
 import { openVault } from './vault.js';
-import { isElsewhere, responseTo } from './windows.js';
+import { responseTo } from './windows.js';
 
 export { ValetKeyError };
 
@@ -42,6 +42,8 @@ class Client extends EventTarget {
   #waits = own();
   /** Why `start()` failed. @type {unknown} */
   #failure;
+  /** An attempt to bring the session back in a frame, which calls wait for. @type {Promise<unknown> | undefined} */
+  #restoring;
 
   /** @param {import('./index.d.ts').Options} options copied at once: what a script does to them later changes nothing */
   constructor(options) {
@@ -76,8 +78,10 @@ class Client extends EventTarget {
     return this.#signInBeside(asked, mode === 'popup' ? open('', '_blank', features) : undefined); // in the click's own task: later, browsers block it
   }
 
-  /** @param {RequestInfo | URL} input @param {RequestInit} [init] */
-  async fetch(input, init) {
+  /** It is a function that needs no `this`: other libraries take it as their `fetch`. @param {RequestInfo | URL} input @param {RequestInit} [init] */
+  fetch = async (input, init) => {
+    page();
+    await quietly(this.#restoring);
     const { callThrough } = calls ?? (await loadCalls());
     // That file came later, and may be a script's by now: it can send such calls, as every script can, and nothing else.
     return callThrough(
@@ -93,7 +97,7 @@ class Client extends EventTarget {
       input,
       init,
     );
-  }
+  };
 
   async refresh() {
     return this.#take(await this.#call('refresh'));
@@ -108,13 +112,9 @@ class Client extends EventTarget {
   async signOut(options) {
     const { everywhere = true } = own(options);
     const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#options;
-    const returnTo = everywhere ? absolute('postLogoutRedirectUri', postLogoutRedirectUri) : undefined;
-    this.#pending.mark(false);
-    for (const wait in this.#waits) this.#waits[wait](failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
-    const url = await this.#call('end', { returnTo });
-    if (!url) return;
-    this.#pending.signingOut(new URL(url).searchParams.get('state') ?? '');
-    location.assign(url);
+    const returnTo = everywhere ? absolute(postLogoutRedirectUri) : undefined;
+    const { signOut } = await loadTrips();
+    return signOut(this.#pending, this.#waits, failure, () => this.#call('end', { returnTo }));
   }
 
   async frontChannelLogout() {
@@ -128,9 +128,6 @@ class Client extends EventTarget {
   }
 
   async accessToken() {
-    if (this.#options.tokens !== 'page') {
-      throw configError('option `tokens`: a worker gives out no token', "Use `client.fetch`, or `tokens: 'page'` and what it means.");
-    }
     return this.#call('accessToken');
   }
 
@@ -147,67 +144,97 @@ class Client extends EventTarget {
   async #start() {
     const { search, hash, href: address } = page();
     const fragment = hash.slice(1);
-    const state = new URLSearchParams(FOREIGN.test(fragment) ? fragment : search).get('state') ?? '';
+    const said = new URLSearchParams(FOREIGN.test(fragment) ? fragment : search);
+    const popup = this.#pending.popup();
+    const clean = without();
+    let state = said.get('state') ?? '';
+    // A provider that fails early may not know the `state`. Whether it means a sign-in of this client, the core says.
+    if (!state && (said.has('error') || said.has('code'))) state = popup || (this.#pending.awaits(location.origin + clean, true) ? OURS : '');
     if (state.startsWith(OURS)) {
       response = { state, address };
-      clean();
+      show(clean);
     }
     const left = this.#pending.signedOut();
     if (left !== null) {
       const confirmed = left !== '' && left === state;
-      if (confirmed) {
-        response = undefined;
-        clean();
-      }
+      if (confirmed) response = undefined;
       this.#tell('change', { session: this.#session, reason: 'signed_out', confirmed });
     }
     const came = response;
     if (came || this.#pending.had()) quietly(loadCalls()); // beside what comes first
     const inWindow = came?.state.endsWith(IN_WINDOW);
-    if (came && inWindow && (await (await loadTrips()).handOver(came.state, came.address))) {
-      close();
-      return new Promise(() => {});
+    if (came && inWindow) {
+      const { handOver, putAway } = await loadTrips();
+      if ((await handOver(came.state, came.address)) || popup) {
+        putAway();
+        return new Promise(() => {});
+      }
     }
     const { record, pending, others } = this.#pending.take(came?.state ?? '');
     if (came && !others) {
       response = undefined;
-      const { returnTo } = inWindow ? own() : await this.#complete({ ...came, record, pending });
-      this.#tell('trace', { step: 'callback', outcome: returnTo ? 'completed' : 'ignored' });
-      if (returnTo) {
-        show(returnTo);
-        return this.#settled();
+      try {
+        const { returnTo } = inWindow ? own() : await pinned(this.#complete({ ...came, record, pending }));
+        if (returnTo) {
+          show(returnTo);
+          return this.#settled();
+        }
+      } catch (error) {
+        await quietly(this.#look()); // an earlier session lives on
+        throw error;
       }
     }
-    const session = this.#take(await this.#call('session'));
-    if (session || inWindow || this.#options.restore !== 'silent' || !this.#pending.worthTrying()) return session;
-    const found = await (await loadTrips()).restore(this.#provider, () => this.#signInBeside({}));
-    if (found !== undefined) return found;
-    return this.#leave({ prompt: 'none' }, here(response?.address), (url) => location.replace(url)); // with what another client waits for
+    const session = await this.#look();
+    const { restore, issuer, openid = issuer } = this.#options; // without OpenID, no provider knows `prompt=none`
+    if (session) this.#pending.mark(true);
+    else if (!inWindow && restore === 'silent' && openid && this.#pending.had()) return this.#restore();
+    else quietly(this.#call('prepare')); // a click needs no request then
+    return session;
+  }
+
+  /** Brings a session back without a question: in a hidden frame, or by a trip of the whole page. @returns {Promise<Session | null>} */
+  async #restore() {
+    const { restore } = await loadTrips();
+    // Nobody asked for this trip, so it is made once: it may end at a form.
+    const go = (/** @type {string} */ url) => (this.#pending.mark(false), location.replace(url));
+    return pinned(
+      (this.#restoring = restore(this.#provider, this.#pending, {
+        beside: () => this.#signInBeside({}, undefined, true),
+        leave: () => this.#leave({ prompt: 'none' }, here(response?.address), go, true), // with what another client waits for
+        declined: (reason) => this.#tell('trace', { step: 'restore', outcome: 'declined', reason }),
+      })),
+    );
+  }
+
+  async #look() {
+    return this.#take(await this.#call('session'));
   }
 
   /**
    * Signs in in a popup, which is open and empty, or `null` if the browser blocked it; without one, in a hidden frame and
    * without a question.
-   * @param {object} options @param {Window | null} [popup]
+   * @param {object} options @param {Window | null} [popup] @param {boolean} [restores] whether nobody asked for it
    */
-  async #signInBeside(options, popup) {
-    if (popup === null || popup?.closed) throw failure('popup_blocked', 'browser', 'the browser blocked the popup', 'Call it first thing in a click.');
+  async #signInBeside(options, popup, restores) {
     let state = '';
     try {
       if (popup) popup.opener = null; // the pages that it shows get no hand on this one
       const trips = await loadTrips();
-      const asked = await this.#request(popup ? options : { ...options, prompt: 'none' }, here(), true);
+      if (popup === null || popup?.closed) trips.blocked(failure);
+      const asked = await this.#request(popup ? options : { ...options, prompt: 'none' }, here(), true, restores);
       state = asked.state;
       /** @param {import('./windows.js').GiveUp} giveUp */
       const show = (giveUp) => {
         if (!popup) return trips.openFrame(asked.url, failure, giveUp);
-        const putAway = trips.watch(() => popup.closed, () => isElsewhere(popup), failure, giveUp);
-        if (!popup.closed) popup.location.replace(asked.url);
+        const putAway = trips.watch(() => popup.closed, failure, giveUp);
+        if (!popup.closed) {
+          this.#pending.popup(popup, state);
+          popup.location.replace(asked.url);
+        }
         return putAway;
       };
       const address = await pinned(responseTo(state, this.#waits, show));
-      const { declined } = await this.#complete({ address, state, pending: true });
-      if (declined) throw failure('login_required', 'user', 'the provider has to ask the user', 'Call `signIn()`.');
+      await pinned(this.#complete({ address, state, pending: true }));
       return await this.#settled();
     } finally {
       popup?.close();
@@ -215,36 +242,41 @@ class Client extends EventTarget {
     }
   }
 
-  /** Leaves the page for the provider. @param {object} options @param {string} returnTo @param {(url: string) => unknown} go @returns {Promise<never>} */
-  async #leave(options, returnTo, go) {
-    const { url, state, record } = await this.#request(options, returnTo, false);
+  /**
+   * Leaves the page for the provider.
+   * @param {object} options @param {string} returnTo @param {(url: string) => unknown} go @param {boolean} [restores] @returns {Promise<never>}
+   */
+  async #leave(options, returnTo, go, restores) {
+    const { url, state, record } = await this.#request(options, returnTo, false, restores);
     this.#pending.keep(state, record);
     await go(url); // only a page can go there
     return new Promise(() => {});
   }
 
   /** The core decides where to go. @param {object} options @param {string} returnTo @param {boolean} inWindow */
-  #request(options, returnTo, inWindow) {
-    return this.#call('begin', { ...this.#redirect(), scope: this.#options.scope, returnTo, options, inWindow });
+  #request(options, returnTo, inWindow, restores = false) {
+    return this.#call('begin', { ...this.#redirect(), scope: this.#options.scope, returnTo, options, inWindow, restores });
   }
 
   /** @param {{ address: string, state: string, record?: string, pending: boolean }} response */
-  #complete(response) {
-    return this.#call('complete', { ...response, shared: this.#redirect().shared });
+  async #complete(response) {
+    const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirect().shared });
+    this.#tell('trace', { step: 'callback', outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored', reason: declined });
+    return own({ returnTo });
   }
 
   /** The redirect page; `shared`: responses of another provider come there, too, as far as this page can know. */
   #redirect() {
-    const redirectUri = absolute('redirectUri', this.#options.redirectUri);
-    let shared = this.#pending.meetsOthers(redirectUri);
+    const redirectUri = absolute(this.#options.redirectUri);
+    let shared = this.#pending.awaits(redirectUri, false);
     for (const key in redirects) {
-      shared ||= !key.startsWith(`${this.#provider} `) && absolute('redirectUri', redirects[key]) === redirectUri;
+      shared ||= !key.startsWith(`${this.#provider} `) && absolute(redirects[key]) === redirectUri;
     }
     return { redirectUri, shared };
   }
 
   async #settled() {
-    const session = this.#take(await this.#call('session'));
+    const session = await this.#look();
     this.#pending.mark(session !== null);
     return session;
   }
@@ -276,11 +308,14 @@ class Client extends EventTarget {
   }
 
   async #open() {
+    page();
+    // A page that is loaded ahead starts nothing before it is shown: until then, browsers hold back its workers.
+    if (/** @type {any} */ (document).prerendering) await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
     // What follows concerns the page or a sign-in; the rest is what makes the client of the vault what it is.
     const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
     const place = { workerUrl, wasmUrl, tokens: this.#options.tokens, lasting: restore !== 'none' };
     // Addresses are the browser's to read: it knows the page.
-    const api = mapped(options.api, (entry) => ({ ...entry, url: absolute('api', entry.url) }));
+    const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
     const { call, opened } = openVault(place, { ...options, api }, ({ event, session, reason }) => {
       if (event === 'trapped') this.#opening = undefined;
       this.#take(/** @type {Session | null} */ (session));
@@ -316,7 +351,7 @@ let calls;
 const loadCalls = async () => (calls ??= await pinned(import(/* webpackMode: "eager" */ './call.js')));
 const loadTrips = () => pinned(import(/* webpackMode: "eager" */ './trips.js'));
 
-/** Lets something fail that is of no further consequence. @param {Promise<unknown>} promise */
+/** Lets something fail that is of no further consequence. @param {Promise<unknown>} [promise] */
 async function quietly(promise) {
   try {
     await promise;
@@ -325,19 +360,22 @@ async function quietly(promise) {
 
 /** The page's address; there is none on a server. */
 function page() {
-  if (typeof document === 'undefined') throw configError('this works in a page only', 'On a server, create the client and call nothing.');
+  if (!MessageChannel || !window.isSecureContext) {
+    throw configError('this needs a browser and a secure context', 'Use https or localhost. Elsewhere, call nothing.');
+  }
   return location;
 }
 
 /** An address of this origin as a path, which leads there even if it begins with two slashes. */
 const here = (address = page().href) => `/.${address.slice(location.origin.length)}`;
 
-/** Takes an authorization response, or the `state` of a sign-out, out of the address. */
-function clean() {
+/** The address as a path, without an authorization response and without the `state` of a sign-out. */
+function without() {
   const { search, pathname, hash } = page();
   const rest = search.slice(1).split('&').filter((part) => !RESPONSE.test(part)).join('&');
-  show(pathname + (rest && `?${rest}`) + (ANSWER.test(hash.slice(1)) ? '' : hash));
+  const path = pathname + (rest && `?${rest}`) + (ANSWER.test(hash.slice(1)) ? '' : hash);
   /^/.test(''); // `RegExp.input` keeps the last text that matched: let it not be the code
+  return path;
 }
 
 /** @param {string} path may begin with two slashes */
@@ -347,13 +385,13 @@ function show(path) {
   } catch {} // WebKit takes a hundred in half a minute: a response counts all the same
 }
 
-/** @param {string} option @param {string} [url] */
-function absolute(option, url = page().origin + location.pathname) {
+/** An address as the browser reads it; what it cannot read goes to the core as it is, which names the option. @param {string} [url] */
+function absolute(url = page().origin + location.pathname) {
   const { href } = page();
   try {
     return resolve(url, href);
-  } catch (cause) {
-    throw configError(`option \`${option}\`: not a URL`, 'Give an absolute one, or one relative to this page.', cause);
+  } catch {
+    return `${url}`;
   }
 }
 

@@ -7,17 +7,17 @@
 import { configError } from './errors.js';
 
 /** How long a user has to sign in, in milliseconds; the core holds the same. */
-const LIFE = 10 * 60 * 1000;
+const LIFE = 60 * 60 * 1000;
 
 /** The records of all clients begin like this. After it come the provider, a space, and what else names the client. */
 const TX = 'valet-key:tx:';
+const POPUP = 'valet-key:popup';
 
 /** @param {string} provider @param {string} client tells the client from others of this provider */
 export function pendingOf(provider, client) {
   const name = `${provider} ${client}`;
   const prefix = `${TX}${name}:`;
   const had = `valet-key:had:${name}`;
-  const tried = `valet-key:tried:${name}`;
   const left = `valet-key:left:${name}`;
   const out = `valet-key:out:${name}`;
   return {
@@ -26,7 +26,7 @@ export function pendingOf(provider, client) {
       try {
         sessionStorage.setItem(prefix + state, record);
       } catch (cause) {
-        throw configError('session storage is not to be had', 'A sign-in by redirect needs it: allow site data for this page.', cause);
+        throw configError('no session storage', 'Allow site data.', cause);
       }
     },
     /**
@@ -48,24 +48,25 @@ export function pendingOf(provider, client) {
         others: keys.some((key) => key.endsWith(`:${state}`)),
       };
     },
-    /** Whether a sign-in at another provider waits to come back to the same page. @param {string} redirectUri */
-    meetsOthers: (redirectUri) => waiting().some((key) => !key.startsWith(`${TX}${provider} `) && recordAt(key).redirect_uri === redirectUri),
+    /** Whether a sign-in waits to come back to a page: one at this provider, or one at another. @param {string} redirectUri @param {boolean} here */
+    awaits: (redirectUri, here) => waiting().some((key) => key.startsWith(`${TX}${provider} `) === here && recordAt(key).redirect_uri === redirectUri),
+    /**
+     * The state of the sign-in that this window is a popup for, if it is one; with a window and a state, notes that there: it is
+     * still empty, and of this origin.
+     * @param {Window} [popup] @param {string} [state]
+     */
+    popup: (popup, state) => softly(() => (popup ? popup.sessionStorage.setItem(POPUP, state ?? '') : sessionStorage.getItem(POPUP))),
     /** Notes that the page leaves to sign out at the provider. @param {string} state comes back with the user */
     signingOut: (state) => softly(() => sessionStorage.setItem(out, state)),
     /** The `state` with which this page left, once; `null` if it did not. */
     signedOut: () => taken(out),
     /** @param {boolean} signedIn */
-    mark(signedIn) {
-      softly(() => (signedIn ? localStorage.setItem(had, '1') : localStorage.removeItem(had)));
-      taken(tried);
-    },
+    mark: (signedIn) => softly(() => (signedIn ? localStorage.setItem(had, '1') : localStorage.removeItem(had))),
     /** Where it is counted how often the app leaves for the provider without a click of the user. */
     left,
     clicked: () => taken(left),
-    /** Whether this browser had a session. */
+    /** Whether this browser had a session, which was not sought in vain since. */
     had: () => Boolean(softly(() => localStorage.getItem(had))),
-    /** Whether to ask the provider silently: there was a session, and this was not tried in vain just now. */
-    worthTrying: () => softly(() => localStorage.getItem(had) && !sessionStorage.getItem(tried) && (sessionStorage.setItem(tried, '1'), true)),
   };
 }
 

@@ -5,6 +5,9 @@
 
 import { Promise, dataOf, listen, own, pinned, postToPort, startPort } from './platform.js';
 
+/** Of the package: page and worker of different versions may not understand each other. */
+export const VERSION = '0.1.0';
+
 /** @typedef {import('./errors.js').Plain} Plain */
 /** @typedef {{ event: string, session: unknown, reason: string }} Event */
 /**

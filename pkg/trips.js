@@ -18,9 +18,14 @@ const LOADED = 3000;
 /** Milliseconds that a user has for a popup; the core holds the same. */
 const LIFE = 10 * 60 * 1000;
 
-/** Milliseconds between looks at a popup, and how long it must have been elsewhere to be believed when it seems closed. */
+/** Milliseconds between looks at a popup. */
 const LOOK = 50;
-const ELSEWHERE = 250;
+
+/** Milliseconds between the loss of a popup and the user's coming back to this page by which it was the user who closed it. */
+const TOGETHER = 1000;
+
+/** Milliseconds that a page has the user's attention, and not only for a moment. */
+const STAYS = 10_000;
 
 /** No user signs in this many times in so many milliseconds. */
 const CIRCLE = { times: 5, within: 30_000 };
@@ -40,27 +45,69 @@ export function handOver(state, address) {
   ).finally(() => channel.close());
 }
 
+/** Closes this window, which has nothing left to show. Not every browser lets a page close itself. */
+export function putAway() {
+  close();
+  (document.body ?? document.documentElement).textContent = 'You can close this window.';
+}
+
 /**
- * Looks whether a popup is still there. Where a page cuts it off from this one (COOP), it seems closed as soon as the
- * provider's page comes; then only the user's coming back tells.
- * @param {() => boolean} isClosed @param {() => boolean} isElsewhere
+ * Signs out here, and leaves the page for the provider if it has a session of its own to end.
+ * @param {ReturnType<typeof import('./pending.js').pendingOf>} pending @param {Record<number, import('./windows.js').GiveUp>} waits
+ * @param {Failure} failure @param {() => Promise<string>} end gives the address @returns {Promise<void>}
+ */
+export async function signOut(pending, waits, failure, end) {
+  const had = pending.had();
+  pending.mark(false); // first: a page that is loaded meanwhile is not to bring the session back
+  for (const wait in waits) waits[wait](failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
+  try {
+    const url = await end();
+    if (!url) return;
+    pending.signingOut(new URL(url).searchParams.get('state') ?? '');
+    location.assign(url);
+  } catch (error) {
+    if (had && /** @type {import('./errors.js').Plain} */ (error).code === 'config_error') pending.mark(true); // nobody was signed out
+    throw error;
+  }
+  return new Promise(() => {}); // the page is leaving
+}
+
+/** @param {Failure} failure @returns {never} */
+export function blocked(failure) {
+  throw failure('popup_blocked', 'browser', 'the browser blocked the popup', 'Call `signIn` first thing in a click.');
+}
+
+/** Popups that may be closed: another one takes their place. @type {Set<() => void>} */
+const lost = new Set();
+
+/**
+ * Looks whether a popup is still there. To this page, one that the user closes and one that a page of the provider cuts off from
+ * it (COOP) look alike: its handle says `closed`. So that alone says nothing, and the response is waited for. The user has closed
+ * it if this page gets the focus back at that moment, or has it for a while.
+ * @param {() => boolean} isClosed
  * @param {Failure} failure @param {import('./windows.js').GiveUp} giveUp @returns {(() => void) | undefined} ends it
  */
-export function watch(isClosed, isElsewhere, failure, giveUp) {
+export function watch(isClosed, failure, giveUp) {
   /** @param {import('./errors.js').Plain['code']} code @param {string} message */
   const leave = (code, message) => giveUp(failure(code, 'user', message, 'Offer the sign-in again.'));
   const closed = () => void leave('popup_closed', 'the popup was closed');
+  lost.forEach((close) => close());
+  lost.clear();
   if (isClosed()) return closed();
   const over = new AbortController();
-  let left = Infinity;
+  let [isAway, back, since, attention] = [false, -Infinity, Infinity, 0];
+  addEventListener('blur', ({ isTrusted }) => void (isAway ||= isTrusted), over);
+  addEventListener('focus', ({ isTrusted }) => void (isTrusted && isAway && (back = performance.now())), over);
   const look = setInterval(() => {
-    if (!isClosed()) return isElsewhere() && (left = Math.min(left, performance.now()));
-    clearInterval(look);
-    if (performance.now() - left > ELSEWHERE) closed();
-    else addEventListener('focus', ({ isTrusted }) => isTrusted && closed(), over);
+    if (!isClosed()) return;
+    since = Math.min(since, performance.now());
+    lost.add(closed);
+    attention = document.hasFocus() ? attention + LOOK : 0;
+    if (Math.abs(back - since) < TOGETHER || attention >= STAYS) closed();
   }, LOOK);
   const end = setTimeout(() => leave('popup_timeout', 'no sign-in in the popup within ten minutes'), LIFE);
   return () => {
+    lost.delete(closed);
     over.abort();
     clearInterval(look);
     clearTimeout(end);
@@ -82,7 +129,8 @@ export function openFrame(url, failure, giveUp) {
     timer = setTimeout(silent, LOADED);
   };
   // A policy of this page that does not let the frame go there says so at once.
-  addEventListener('securitypolicyviolation', ({ isTrusted, effectiveDirective }) => isTrusted && effectiveDirective === 'frame-src' && silent(), over);
+  const forbidden = () => giveUp(failure('config_error', 'app', 'a policy of this page forbids the hidden frame', 'Allow the provider in `frame-src`, or use another `mode`.'));
+  addEventListener('securitypolicyviolation', ({ isTrusted, effectiveDirective }) => isTrusted && effectiveDirective === 'frame-src' && forbidden(), over);
   frame.hidden = true;
   frame.setAttribute('sandbox', 'allow-forms allow-same-origin allow-scripts'); // and not to navigate this page
   frame.src = url;
@@ -95,18 +143,29 @@ export function openFrame(url, failure, giveUp) {
 }
 
 /**
- * Brings a session back in a hidden frame, where the provider's cookies go along: the session, `null` if there is none,
- * `undefined` if a frame cannot tell.
- * @template T @param {string} provider @param {() => Promise<T>} signIn
+ * How to bring a session back: in a hidden frame, or by leaving the page; and what hears of it when the provider declines.
+ * @template T
+ * @typedef {{ beside: () => Promise<T>, leave: () => Promise<T>, declined: (reason: string) => void }} Ways
  */
-export async function restore(provider, signIn) {
-  if (!isSameSite(provider)) return undefined;
+
+/**
+ * Brings a session back without a question: in a hidden frame if the provider's cookies go along there, else by a trip of the
+ * page. Whoever is declined is signed out, and it is not tried again before the next sign-in. So is who gets no response in a
+ * frame: it may show a form, and nobody asked to see that.
+ * @template T @param {string} provider @param {ReturnType<typeof import('./pending.js').pendingOf>} pending @param {Ways<T>} ways
+ * @returns {Promise<T | null>}
+ */
+export async function restore(provider, pending, { beside, leave, declined }) {
+  if (!isSameSite(provider)) return leave();
   try {
-    return await signIn();
+    return await beside();
   } catch (error) {
-    const { code } = /** @type {import('./errors.js').Plain} */ (error);
-    if (code === 'login_required') return null;
-    if (code !== 'timeout') throw error;
+    const { code, oauth } = /** @type {import('./errors.js').Plain} */ (error);
+    if (code === 'config_error') return leave();
+    if (code !== 'login_required' && code !== 'timeout') throw error;
+    pending.mark(false);
+    declined(oauth?.error || code);
+    return null;
   }
 }
 
@@ -130,13 +189,25 @@ export function leaveAgain(key, failure, cause) {
 }
 
 /**
- * Whether the provider's cookies go along in a frame of this page. Where that is hard to say, no: a redirect always works.
+ * Whether the provider is of the page's site, so that its cookies go along in a frame. Under which names sites begin is known
+ * to browsers alone (`github.io`, `co.uk`): they take no cookie for all sites below such a name.
  * @param {string} url
  */
 function isSameSite(url) {
-  const [here, there] = [location.href, url].map((href) => {
-    const { protocol, hostname } = new URL(href);
-    return protocol + (/[^.]{4,}\.[^.]+$/.exec(hostname)?.[0] ?? hostname);
-  });
-  return here === there;
+  const { protocol, hostname } = new URL(url);
+  if (protocol !== location.protocol) return false;
+  if (hostname === location.hostname) return true;
+  const [here, there] = [location.hostname, hostname].map((name) => name.split('.').reverse());
+  const different = here.findIndex((label, place) => label !== there[place]);
+  const domain = here.slice(0, different < 0 ? undefined : different).reverse().join('.');
+  if (!domain) return false;
+  const cookie = (/** @type {number} */ seconds) => `valet-key-site=${domain}; domain=${domain}; max-age=${seconds}; samesite=strict`;
+  try {
+    document.cookie = cookie(60);
+    const isTaken = document.cookie.includes(`valet-key-site=${domain}`);
+    document.cookie = cookie(0);
+    return isTaken;
+  } catch {
+    return false;
+  }
 }

@@ -5,10 +5,11 @@ import {
   MessageChannel, SharedWorker, Worker, clearTimeout, endWorker, listen, own, port1Of, port2Of, portOf, postToPort, postToWorker,
   resolve, scriptUrl, setTimeout, whenFree,
 } from './platform.js';
-import { asking } from './port.js';
+import { VERSION, asking } from './port.js';
 
 /** Milliseconds after which a vault that does not respond is not coming, or gone. */
 const SILENT = 5000;
+const STEP = 250;
 
 /** Where the package has its files, as bundlers find them. Worked out now: later, a script may have another `URL`. */
 let [workerFile, wasmFile] = ['', ''];
@@ -55,7 +56,7 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
       if (over) return;
       over = true;
       // A trap ends the core's instance, and every session in it.
-      lost(failure('unexpected', 'library', 'a fault in the vault, which starts anew', 'Sign in again, and please report it.'));
+      lost(failure('unexpected', 'library', 'the vault failed, and starts anew', 'Please report it.'));
     }
     onEvent(event);
   };
@@ -63,19 +64,19 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
   const open = async () => {
     /** @param {unknown} [cause] */
     const notStarted = (cause) => {
-      const hint = `Check that ${script} is there, of this page's origin, served as JavaScript, and allowed by the page's \`worker-src\`.`;
+      const hint = `\`workerUrl\` must lead to worker.js of this origin, beside valet_key.wasm, allowed by \`worker-src\` and COEP: ${script}`;
       lost(configError('the worker does not start', hint, cause));
     };
     /** @type {(() => void) | undefined} */
     let deafen;
-    const timer = setTimeout(notStarted, SILENT);
-    const configured = call('configure', { options });
+    const enough = after(notStarted);
+    const configured = call('configure', { options, version: VERSION });
     try {
       if (tokens === 'page') (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(theirs, wasm, true);
       else {
         // `extendedLifetime` keeps the worker over a reload of the only tab, where the engine knows it.
         // Another release is another worker: the two need not understand each other.
-        const named = own({ type: 'module', name: `valet-key 0.1.0 ${lasting}`, extendedLifetime: lasting });
+        const named = own({ type: 'module', name: `valet-key ${VERSION} ${lasting}`, extendedLifetime: lasting });
         const started = (worker = workers[key] ??= new (SharedWorker ?? Worker)(scriptUrl(script), named));
         deafen = listen(started, 'error', notStarted);
         const message = { port: theirs, wasmUrl: wasm };
@@ -90,20 +91,32 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
       // locks of each process apart, so the worker is asked, too.
       const { value: life } = await configured;
       const ask = async () => {
-        const timer = setTimeout(() => heard({ event: 'trapped', session: null, reason: 'restarted' }), SILENT);
+        const enough = after(() => heard({ event: 'trapped', session: null, reason: 'restarted' }));
         try {
           await call('here');
         } catch {} // it is known to be gone
-        clearTimeout(timer);
+        enough();
       };
       if (worker) whenFree(life, ask);
       // Nor does any engine tell a shared worker that a page is gone.
       listen(window, 'pagehide', ({ persisted }) => persisted || call('leave'));
       return worker ? (SharedWorker ? 'shared' : 'dedicated') : 'page';
     } finally {
-      clearTimeout(timer);
+      enough();
       deafen?.();
     }
   };
   return { call, opened: open() };
+}
+
+/**
+ * Calls when a vault has been silent for long, by a clock that stands still while the page does: a page that was frozen
+ * would hear of the end of the time before it hears the vault.
+ * @param {() => any} then @returns {() => void} ends it
+ */
+function after(then) {
+  let [left, timer] = [SILENT / STEP, 0];
+  const step = () => (timer = left-- ? setTimeout(step, STEP) : then());
+  step();
+  return () => clearTimeout(timer);
 }

@@ -43,12 +43,3 @@ export async function responseTo(state, waits, show) {
     putAway?.();
   }
 }
-
-/** Whether a popup has gone to the provider. @param {Window} popup */
-export function isElsewhere(popup) {
-  try {
-    return popup.location.href !== 'about:blank';
-  } catch {
-    return true;
-  }
-}

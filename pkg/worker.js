@@ -6,7 +6,7 @@
  */
 
 import { run, start } from './core.js';
-import { answering } from './port.js';
+import { VERSION, answering } from './port.js';
 
 /** @typedef {import('./errors.js').Plain} Plain */
 
@@ -58,8 +58,9 @@ export function connect(port, wasmUrl, inPage) {
     port,
     {
       configure: {
-        takes: { options: 'object' },
-        run: async ({ options }) => {
+        takes: { options: 'object', version: 'string?' },
+        run: async ({ options, version }) => {
+          if ((version ?? VERSION) !== VERSION) throw plain('config_error', `worker.js is of version ${VERSION}, the page's part of ${version}`, 'Copy worker.js and valet_key.wasm anew, and let no cache keep older ones.');
           await (loading ??= load(wasmUrl).catch(notLoaded));
           await held;
           await core('configure', { options: JSON.stringify(options) });
@@ -68,7 +69,7 @@ export function connect(port, wasmUrl, inPage) {
       },
       here: { takes: {}, run: async () => ({}) },
       prepare: plainly('prepare'),
-      begin: plainly('begin', { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object', inWindow: 'boolean', shared: 'boolean' }),
+      begin: plainly('begin', { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object', inWindow: 'boolean', shared: 'boolean', restores: 'boolean?' }),
       abandon: plainly('abandon', { state: 'string' }),
       complete: plainly('complete', { address: 'string', state: 'string', record: 'string?', pending: 'boolean', shared: 'boolean' }),
       session: plainly('session'),
@@ -114,7 +115,7 @@ export function connect(port, wasmUrl, inPage) {
           return {};
         },
       },
-      ...(inPage && { accessToken: plainly('accessToken', {}, (token) => token) }),
+      accessToken: inPage ? plainly('accessToken', {}, (token) => token) : { takes: {}, run: noTokens },
     },
     toPlain,
   );
@@ -130,13 +131,30 @@ async function contentOf(response) {
   if (Number(response.headers.get('content-length') ?? Infinity) <= PIECE) return response.arrayBuffer();
 }
 
+/** Milliseconds that a timer can wait. */
+const LONGEST = 2 ** 31 - 1;
+
+/** @returns {Promise<{ value?: unknown }>} */
+async function noTokens() {
+  throw plain('config_error', 'option `tokens`: a worker gives out no token', "Use `client.fetch`, or `tokens: 'page'` and what it means.");
+}
+
 /** Bytes up to which a response goes in one piece. */
 const PIECE = 65536;
 
 /** @param {string} url */
 async function load(url) {
-  start(await WebAssembly.compileStreaming(fetch(url, { integrity: INTEGRITY })), {
-    changed: (port, text) => ports.get(port)?.postMessage({ event: 'change', ...JSON.parse(text) }),
+  const response = await fetch(url, { integrity: INTEGRITY });
+  // Only files that a server calls by their type are compiled while they come.
+  const isWasm = response.headers.get('content-type') === 'application/wasm';
+  start(await (isWasm ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer())), {
+    changed: (port, text) => {
+      const change = JSON.parse(text);
+      ports.get(port)?.postMessage({ event: 'change', ...change });
+      // A session without a refresh token is over with its access token; the core knows, when it is asked.
+      const { expiresAt } = change.session ?? {};
+      if (expiresAt) setTimeout(() => run({ op: 'session', port }).catch(() => {}), Math.min(expiresAt - Date.now() + 1000, LONGEST));
+    },
     tell: (text) => vaults?.postMessage(text),
     failed: toPlain,
   });
@@ -173,7 +191,7 @@ function notLoaded(error) {
   loading = undefined;
   throw error instanceof WebAssembly.CompileError
     ? plain('config_error', 'the browser does not compile WebAssembly here', "The Content-Security-Policy of worker.js needs `script-src 'wasm-unsafe-eval'`.")
-    : plain('config_error', 'valet_key.wasm cannot be loaded', 'It must lie where `wasmUrl` says, be `application/wasm`, of the same version, and allowed by `connect-src`.');
+    : plain('config_error', 'valet_key.wasm cannot be loaded', 'It must lie where `wasmUrl` says, be of the same version, and allowed by `connect-src`.');
 }
 
 /** A trap ends the instance and with it every session: the page starts another worker. */

@@ -182,7 +182,7 @@ impl<H: Host> Vault<H> {
         let record = record.filter(|_| !is_in_window(state));
         let kept = own.map(Box::new).or_else(|| record.and_then(Transaction::from_record));
         let Some(transaction) = kept.filter(|kept| kept.state.expose() == state) else { return Kept::Nothing };
-        if self.answered.len() == MAX_ANSWERED {
+        while self.answered.len() >= MAX_ANSWERED {
             self.answered.remove(0);
         }
         self.answered.push((state.into(), now.monotonic));

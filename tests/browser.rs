@@ -39,7 +39,15 @@ fn redirect_page() -> String {
 
 /// An honest sign-in.
 fn sign_in(redirect_uri: &str) -> SignIn<'_> {
-    SignIn { redirect_uri, scope: "openid", return_to: "/", params: &[], in_window: false, shared: false }
+    SignIn {
+        redirect_uri,
+        scope: "openid",
+        return_to: "/",
+        params: &[],
+        in_window: false,
+        shared: false,
+        restores: false,
+    }
 }
 
 fn code<T>(result: Result<T, std::sync::Arc<valet_key::protocol::error::Error>>) -> &'static str {

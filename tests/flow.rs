@@ -14,7 +14,9 @@ use valet_key::protocol::error::Error;
 use valet_key::protocol::foreign::ForeignText;
 use valet_key::protocol::form;
 use valet_key::protocol::http::Method;
+use valet_key::protocol::logout;
 use valet_key::protocol::metadata::Discovery;
+use valet_key::protocol::secret::Secret;
 use valet_key::protocol::token::{TokenRequest, TokenResponse};
 use valet_key::protocol::transaction::Transaction;
 
@@ -36,9 +38,13 @@ fn wrong_options_are_named() {
         (r#"{"issuer":"https://u:p@as.test","clientId":"spa"}"#, "issuer"),
         (r#"{"issuer":"as.test","clientId":"spa"}"#, "issuer"),
         (r#"{"issuer":"","clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":null,"clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":"https://as.test/{tenantid}/v2.0","clientId":"spa"}"#, "issuer"),
+        (r#"{"issuer":"https://{tenant}.as.test","clientId":"spa"}"#, "issuer"),
         (r#"{"clientId":"spa"}"#, "issuer"),
         (r#"{"issuer":7,"clientId":"spa"}"#, "issuer"),
         (r#"{"issuer":"https://as.test"}"#, "clientId"),
+        (r#"{"issuer":"https://as.test","clientId":null}"#, "clientId"),
         (r#"{"issuer":"https://as.test","clientId":["spa"]}"#, "clientId"),
         (r#"{"issuer":"https://as.test","clientId":"spa","timeout":0}"#, "timeout"),
         (r#"{"issuer":"https://as.test","clientId":"spa","openid":"yes"}"#, "openid"),
@@ -75,6 +81,62 @@ fn a_wrong_sign_in_is_named_before_any_request() {
     }
     let local = SignIn { redirect_uri: "http://localhost:5173/", ..honest };
     assert_eq!(code(&local.check(&config(), "http://localhost:5173")), None, "OAuth 2.1 §1.5");
+}
+
+/// RFC 6761 §6.3, Secure Contexts §3.1: names and addresses of this device, for development.
+#[test]
+fn this_device_has_more_names_than_one() {
+    let all = |host: &str, more: &str| {
+        let at = |path: &str| format!("http://{host}:9000{path}");
+        let server = METADATA.replace("https://as.test", &at(""));
+        Config::parse(&format!(
+            r#"{{{more}"issuer":"{}","server":{server},"clientId":"spa","api":["http://{host}:8000/v1/"]}}"#,
+            at("")
+        ))
+    };
+    let page = |host: &str| {
+        let (redirect_uri, origin) = (format!("http://{host}:5173/cb"), format!("http://{host}:5173"));
+        let checked = SignIn { redirect_uri: &redirect_uri, ..support::SIGN_IN }.check(&config(), &origin);
+        let bye = logout::end_session_url(&metadata(), &config(), &redirect_uri, &Secret::new("s"), None);
+        (code(&checked), code(&bye))
+    };
+    let allowed = r#""allowLoopbackHttp":true,"#;
+    let ours = ["localhost", "app.localhost", "a.b.localhost", "127.0.0.1", "127.0.0.2", "127.255.255.254", "[::1]"];
+    for host in ours {
+        assert_eq!(code(&all(host, allowed)), None, "{host}");
+        assert_eq!(code(&all(host, "")), Some("config_error"), "{host}: only where it is allowed");
+        assert_eq!(page(host), (None, None), "{host}: OAuth 2.1 §1.5");
+    }
+    for host in [
+        "evillocalhost",
+        "localhost.evil.test",
+        "app.localhost.evil.test",
+        "127.0.0.1.evil.test",
+        "127.1",
+        "127.0.1",
+        "127.0.0.0.1",
+        "127.0.0.01",
+        "127.0.0.256",
+        "127.0.0.x",
+        "126.0.0.1",
+        "128.0.0.1",
+        "0.0.0.0",
+        "[::2]",
+        "[::ffff:127.0.0.1]",
+        "localhost.",
+        "LOCALHOST",
+        "app.test",
+    ] {
+        assert_eq!(code(&all(host, allowed)), Some("config_error"), "{host}");
+        assert_eq!(page(host), (Some("config_error"), Some("config_error")), "{host}");
+        let endpoint = format!(
+            r#"{{{allowed}"issuer":"https://as.test","server":{},"clientId":"spa"}}"#,
+            METADATA.replace("https://as.test/token", &format!("http://{host}/token"))
+        );
+        assert_eq!(code(&Config::parse(&endpoint)), Some("url_rejected"), "{host}");
+        let api = format!(r#"{{{allowed}"issuer":"https://as.test","clientId":"spa","api":["http://{host}/"]}}"#);
+        assert_eq!(code(&Config::parse(&api)), Some("config_error"), "{host}");
+    }
 }
 
 #[test]
@@ -136,6 +198,8 @@ fn answers_that_are_no_metadata_are_told_apart() {
         (json(500, "{}"), Some("server_unavailable")),
         (json(429, "{}"), Some("server_unavailable")),
         (json(403, "{}"), Some("discovery_failed")),
+        (json(302, METADATA), Some("discovery_failed")),
+        (json(0, ""), Some("discovery_failed")),
         (json(200, &format!("{{\"x\":\"{}\"}}", "a".repeat(1 << 20))), Some("too_large")),
     ];
     for (response, expected) in rows {
@@ -144,7 +208,7 @@ fn answers_that_are_no_metadata_are_told_apart() {
     let mut octets = json(200, "");
     octets.body = b"{\"issuer\":\"\xc3\x28\"}".to_vec();
     assert_eq!(code(&Discovery::from_response(&config(), &octets)), Some("response_invalid"));
-    assert!(Discovery::from_response(&config(), &json(404, "")).expect("no error").is_none(), "404: look elsewhere");
+    assert_eq!(code(&Discovery::from_response(&config(), &json(404, ""))), Some("discovery_failed"));
 }
 
 #[test]
@@ -298,14 +362,20 @@ fn responses_of_others_are_not_accepted() {
     for (label, query, expected) in rows {
         assert_eq!(code(&finish(&query)), expected, "{label}");
     }
-    for query in ["", "utm=1", "code=c1", "error=x&iss=y", "state="] {
+    for query in ["", "utm=1", "state=", "code=", "error", "iss=y", "error_description=x", "%=%&code%=c1"] {
         assert!(AuthorizationResponse::parse(query).expect(query).is_none(), "{query}: not a response");
+    }
+    for query in ["code=c1", "error=x&iss=y", "state=s"] {
+        assert!(
+            AuthorizationResponse::parse(query).expect(query).is_some(),
+            "{query}: a response that is bound to nothing"
+        );
     }
 }
 
 #[test]
-fn a_response_comes_within_ten_minutes() {
-    for (seconds, expected) in [(0, None), (599, None), (601, Some("state_mismatch")), (-1, Some("state_mismatch"))] {
+fn a_response_comes_within_an_hour() {
+    for (seconds, expected) in [(0, None), (3599, None), (3601, Some("state_mismatch")), (-1, Some("state_mismatch"))] {
         assert_eq!(code(&finish_at(seconds, &honest_query())), expected, "{seconds}");
     }
 }
@@ -373,7 +443,7 @@ fn token_responses_are_read_strictly() {
         ("words", ok(r#","expires_in":"3600abc""#), Some("response_invalid")),
         ("more than there is", ok(r#","expires_in":1e400"#), Some("response_invalid")),
         ("no number", ok(r#","expires_in":NaN"#), Some("not_json")),
-        ("null is not absent", ok(r#","expires_in":null"#), Some("response_invalid")),
+        ("null is absent", ok(r#","expires_in":null"#), None),
         ("a scope that is a list", ok(r#","scope":["read"]"#), Some("response_invalid")),
         ("members of all kinds", ok(r#","__proto__":{"scope":"x"},"then":1,"state":"x""#), None),
         ("a member twice", ok(r#","token_type":"mac""#), Some("response_invalid")),

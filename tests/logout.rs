@@ -57,6 +57,15 @@ fn out_02_the_provider_is_told_who_comes_and_where_to() {
     let (_, query) = parameters(&url.expect("acceptable").expect("offered"));
     assert_eq!(query.last(), Some(&("id_token_hint".into(), id_token(&claims(&[])))));
     assert_eq!(code(&Config::parse(&options(r#""idTokenHint":"yes","#))), Some("config_error"));
+
+    // One that makes the address longer than servers take is left out, whatever else is in it.
+    for (length, is_there) in [(1000, true), (7900, true), (8192, false), (20_000, false)] {
+        let hint = Secret::new("x".repeat(length));
+        let url = logout::end_session_url(&metadata(), &config(), BYE, &Secret::new("s"), Some(&hint));
+        let url = url.expect("acceptable").expect("offered");
+        assert!(url.len() <= 8 * 1024 + "&id_token_hint=".len(), "{length}: {}", url.len());
+        assert_eq!(parameters(&url).1.iter().any(|(name, _)| name == "id_token_hint"), is_there, "{length}");
+    }
 }
 
 #[test]
@@ -66,7 +75,7 @@ fn providers_with_shapes_of_their_own() {
         let body = METADATA
             .replace("https://as.test\"", &format!("{issuer}\""))
             .replace(r#""end_session_endpoint": "https://as.test/logout","#, members);
-        let found = Discovery::from_response(&config, &json(200, &body)).expect("honest").expect("metadata");
+        let found = Discovery::from_response(&config, &json(200, &body)).expect("honest");
         (config, found)
     };
     let cognito = at_issuer(

@@ -167,3 +167,12 @@ fn permitted_is_equal_or_blocked() {
     }
     assert!(equal > 20 && blocked > 100, "{equal} equal, {blocked} blocked");
 }
+
+#[test]
+fn a_list_of_apis_has_a_hundred_entries() {
+    for (count, expected) in [(100, None), (101, Some("config_error"))] {
+        let entries: Vec<String> = (0..count).map(|number| format!("\"https://api{number}.test/\"")).collect();
+        let options = format!(r#"{{"issuer":"https://as.test","clientId":"spa","api":[{}]}}"#, entries.join(","));
+        assert_eq!(support::code(&Config::parse(&options)), expected, "{count} entries");
+    }
+}

@@ -4,17 +4,17 @@ mod support;
 
 use std::sync::Arc;
 
-use support::signing::proof;
+use support::signing::{Curve, E1, jwt, proof};
 use support::{at, claims, config, id_token, json, metadata, transaction};
 use valet_key::protocol::error::Error;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 use valet_key::protocol::secret::Secret;
-use valet_key::protocol::session::{Action, Change, Leftover, Session, Ticket};
+use valet_key::protocol::session::{Action, Change, Leftover, Refused, Session, Ticket};
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::TokenResponse;
 
-/// What is said of it, which claims are changed, and the code of the error.
-type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>);
+/// Claims that differ from the honest ones.
+type Changes<'a> = &'a [(&'a str, &'a str)];
 
 /// What is said of it, what the renewal led to, and the code of the error.
 type Trouble = (&'static str, Result<HttpResponse, Arc<Error>>, &'static str);
@@ -192,27 +192,168 @@ fn a_refusal_that_is_not_invalid_grant_is_not_asked_again() {
         Some("token_error")
     );
     assert!(matches!(next(&mut session, 596), Action::Use), "until it expires");
-    assert!(matches!(next(&mut session, 9000), Action::SignIn));
+    assert!(matches!(next(&mut session, 9000), Action::Expired), "there is nothing to renew it with");
+    assert_eq!(session.view(at(9000)), None);
 }
 
+/// What becomes of the ID Token of a renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Renewed {
+    /// Its claims take the place of the earlier ones.
+    News,
+    /// The tokens are taken, the claims stay as they were.
+    CountsAsNone,
+    /// The session is over, for this reason.
+    Ends(&'static str),
+}
+
+/// Renews the session of a sign-in with further claims, by a response with this ID Token.
+fn renewed_with(label: &str, first: &[(&str, &str)], id_token: &str) -> Renewed {
+    let mut session = Session::default();
+    sign_in(&mut session, "a1", &claims(first)).expect("an honest sign-in");
+    let claims_of = |session: &Session| {
+        let view = session.view(at(596)).unwrap_or_default();
+        view.split_once(r#""claims":"#).map(|(_, claims)| claims.to_owned())
+    };
+    let before = claims_of(&session);
+    let (_, ticket) = refresh(&mut session, 595);
+    let response = tokens("a2", &format!(r#","refresh_token":"r2","expires_in":600,"id_token":"{id_token}""#));
+    let tokens = TokenResponse::from_response(&response);
+    let proof = tokens.as_ref().map_or(Ok(None), |tokens| proof(tokens));
+    let (result, leftover) = session.refreshed(ticket, tokens, proof, &config(), at(596));
+    match result.as_ref().map_err(|error| &**error) {
+        Ok(change) => {
+            assert_eq!((*change, token(&session), exposed(&leftover)), (Change::Renewed, "a2", vec![]), "{label}");
+            let (request, _) = refresh(&mut session, 1300);
+            let Method::Post(form) = request.method else { panic!("RFC 6749 §3.2: POST") };
+            assert!(form.expose().contains("refresh_token=r2"), "{label}: the new refresh token is kept");
+            if claims_of(&session) == before { Renewed::CountsAsNone } else { Renewed::News }
+        }
+        Err(Error::IdTokenInvalid { reason }) => {
+            assert_eq!((session.view(at(596)), exposed(&leftover)), (None, vec!["r1", "a1"]), "{label}");
+            Renewed::Ends(reason)
+        }
+        Err(other) => panic!("{label}: {other}"),
+    }
+}
+
+/// RT-14 to RT-16: a flaw of the ID Token ends the session if it can mean another user or another party.
 #[test]
-fn an_id_token_of_a_refresh_must_be_of_the_same_sign_in() {
-    let rows: [Row<'_>; 8] = [
-        ("the same", &[], None),
-        ("OpenID Connect Core §12.2: no nonce", &[("-nonce", "")], None),
-        ("another nonce", &[("nonce", r#""x""#)], Some("id_token_invalid")),
-        ("another user", &[("sub", r#""bob""#)], Some("id_token_invalid")),
-        ("another issuer", &[("iss", r#""https://evil.test""#)], Some("id_token_invalid")),
-        ("another audience", &[("aud", r#"["spa"]"#)], Some("id_token_invalid")),
-        ("another party", &[("azp", r#""spa""#)], Some("id_token_invalid")),
-        ("another time of sign-in", &[("auth_time", "1")], Some("id_token_invalid")),
+fn an_id_token_of_a_refresh_ends_the_session_if_it_is_of_others() {
+    use Renewed::{CountsAsNone, Ends, News};
+    let listed: &[(&str, &str)] = &[("aud", r#"["spa","p1"]"#), ("azp", r#""spa""#)];
+    let timed: &[(&str, &str)] = &[("auth_time", "1799999000")];
+    let rows: [(&str, Changes<'_>, Changes<'_>, Renewed); 68] = [
+        ("the same with a claim more", &[], &[("x", "1")], News),
+        ("OpenID Connect Core §12.2: no nonce", &[], &[("-nonce", ""), ("x", "1")], News),
+        ("nonce: null", &[], &[("nonce", "null"), ("x", "1")], News),
+        ("issued later", &[], &[("iat", "1800000590"), ("exp", "1800001190")], News),
+        ("issued later, nbf with it", &[], &[("iat", "1800000590"), ("nbf", "1800000290")], News),
+        ("auth_time as before", timed, &[("auth_time", "1799999000"), ("x", "1")], News),
+        ("auth_time not repeated", timed, &[("x", "1")], News),
+        ("auth_time: null", timed, &[("auth_time", "null"), ("x", "1")], News),
+        ("the same list of audiences", listed, &[listed[0], listed[1], ("x", "1")], News),
+        ("another name", &[("name", r#""Alice""#)], &[("name", r#""Alice B.""#)], News),
+        // Another user.
+        ("another user", &[], &[("sub", r#""bob""#)], Ends("sub")),
+        ("other letters", &[], &[("sub", r#""Alice""#)], Ends("sub")),
+        ("no user", &[], &[("-sub", "")], Ends("sub")),
+        ("sub: null", &[], &[("sub", "null")], Ends("sub")),
+        ("sub is a list", &[], &[("sub", r#"["alice"]"#)], Ends("sub")),
+        ("another user, too late besides", &[], &[("sub", r#""bob""#), ("exp", "1")], Ends("sub")),
+        // Another party.
+        ("another issuer", &[], &[("iss", r#""https://evil.test""#)], Ends("iss")),
+        ("a slash more", &[], &[("iss", r#""https://as.test/""#)], Ends("iss")),
+        ("no issuer", &[], &[("-iss", "")], Ends("iss")),
+        ("iss: null", &[], &[("iss", "null")], Ends("iss")),
+        ("iss is a list", &[], &[("iss", r#"["https://as.test"]"#)], Ends("iss")),
+        ("for another party", &[], &[("aud", r#""other""#)], Ends("aud")),
+        ("for other parties", &[], &[("aud", r#"["other","p1"]"#), ("azp", r#""spa""#)], Ends("aud")),
+        ("for no party", &[], &[("aud", "[]")], Ends("aud")),
+        ("no audience", &[], &[("-aud", "")], Ends("aud")),
+        ("aud: null", &[], &[("aud", "null")], Ends("aud")),
+        ("aud is an object", &[], &[("aud", r#"{"spa":"spa"}"#)], Ends("aud")),
+        ("asked for by another party", &[], &[("azp", r#""other""#)], Ends("azp")),
+        ("asked for by another party now", listed, &[listed[0], ("azp", r#""p1""#)], Ends("azp")),
+        ("azp is a list", &[], &[("azp", r#"["spa"]"#)], Ends("azp")),
+        // Audiences in another form or order.
+        ("aud: a list now", &[], &[("aud", r#"["spa"]"#)], CountsAsNone),
+        ("aud: a text now", &[("aud", r#"["spa"]"#)], &[("x", "1")], CountsAsNone),
+        ("aud: another order", listed, &[("aud", r#"["p1","spa"]"#), listed[1]], CountsAsNone),
+        ("aud: one more", listed, &[("aud", r#"["spa","p1","app3"]"#), listed[1]], CountsAsNone),
+        ("aud: one less", listed, &[("aud", r#"["spa"]"#), listed[1]], CountsAsNone),
+        ("aud: a number beside ours", listed, &[("aud", r#"["spa",7]"#), listed[1]], CountsAsNone),
+        ("aud: several without azp", &[], &[("aud", r#"["spa","p1"]"#)], CountsAsNone),
+        ("azp: absent now", listed, &[listed[0]], CountsAsNone),
+        ("azp: null now", listed, &[listed[0], ("azp", "null")], CountsAsNone),
+        ("azp: there now", &[], &[("azp", r#""spa""#)], CountsAsNone),
+        // Times.
+        ("auth_time: another", timed, &[("auth_time", "1799999001")], CountsAsNone),
+        ("auth_time: that of the renewal", timed, &[("auth_time", "1800000595"), ("iat", "1800000595")], CountsAsNone),
+        ("auth_time: there now", &[], &[("auth_time", "1")], CountsAsNone),
+        ("auth_time: text", timed, &[("auth_time", r#""1799999000""#)], CountsAsNone),
+        ("exp: over", &[], &[("exp", "1800000200")], CountsAsNone),
+        ("exp: text", &[], &[("exp", r#""1800003600""#)], CountsAsNone),
+        ("exp: absent", &[], &[("-exp", "")], CountsAsNone),
+        ("exp: null", &[], &[("exp", "null")], CountsAsNone),
+        ("iat: of the week before", &[], &[("iat", "1799395200")], CountsAsNone),
+        ("iat: older than the session's", &[], &[("iat", "1799999999"), ("x", "1")], CountsAsNone),
+        ("iat: an hour ahead", &[], &[("iat", "1800004196"), ("exp", "1800004796")], CountsAsNone),
+        ("iat: absent", &[], &[("-iat", "")], CountsAsNone),
+        ("iat: null", &[], &[("iat", "null")], CountsAsNone),
+        ("iat: text", &[], &[("iat", r#""1800000595""#)], CountsAsNone),
+        ("nbf: an hour ahead", &[], &[("nbf", "1800004196")], CountsAsNone),
+        ("nbf: text", &[], &[("nbf", r#""1""#)], CountsAsNone),
+        // The rest.
+        ("nonce: another", &[], &[("nonce", r#""x""#)], CountsAsNone),
+        ("nonce: empty", &[], &[("nonce", r#""""#)], CountsAsNone),
+        ("nonce: a number", &[], &[("nonce", "1")], CountsAsNone),
+        ("at_hash: of another token", &[], &[("at_hash", r#""ypeBEsobvcr6wjGzmiPcTQ""#)], CountsAsNone),
+        ("at_hash: a number", &[], &[("at_hash", "1")], CountsAsNone),
+        ("at_hash: empty", &[], &[("at_hash", r#""""#)], CountsAsNone),
+        ("a logout token", &[], &[("events", "{}")], CountsAsNone),
+        ("a claim twice", &[], &[("x", r#"1,"x":2"#)], CountsAsNone),
+        ("a subject twice", &[], &[("sub", r#""alice","sub":"bob""#)], CountsAsNone),
+        ("at_hash: null", &[], &[("at_hash", "null"), ("x", "1")], News),
+        ("events: null", &[], &[("events", "null"), ("x", "1")], News),
+        ("nbf: null", &[], &[("nbf", "null"), ("x", "1")], News),
     ];
-    for (label, changes, expected) in rows {
-        let mut session = signed_in();
-        let (_, ticket) = refresh(&mut session, 595);
-        let response = tokens("a2", &format!(r#","expires_in":600,"id_token":"{}""#, id_token(&claims(changes))));
-        assert_eq!(outcome(&mut session, ticket, Ok(response), at(596)).0, expected, "{label}");
-        assert_eq!(session.view(at(596)).is_none(), expected.is_some(), "{label}");
+    for (label, first, changes, expected) in rows {
+        // What the first ID Token had besides is not repeated by itself.
+        assert_eq!(renewed_with(label, first, &id_token(&claims(changes))), expected, "{label}");
+    }
+}
+
+/// RT-14 to RT-16: the same for what is wrong with the ID Token before any claim is read.
+#[test]
+fn an_id_token_of_a_refresh_that_cannot_be_read_counts_as_none() {
+    use Renewed::{CountsAsNone, Ends};
+    let (bob, mine) = (claims(&[("sub", r#""bob""#)]), claims(&[("x", "1")]));
+    let good = id_token(&bob);
+    let (signed, signature) = good.rsplit_once('.').expect("three parts");
+    let flipped = if signature.starts_with('A') { 'B' } else { 'A' };
+    let by = |header: &str| jwt(header, &bob);
+    let rows = [
+        ("no JWT", "x".to_owned(), CountsAsNone),
+        ("two parts", signed.to_owned(), CountsAsNone),
+        ("no signature", format!("{signed}."), CountsAsNone),
+        ("encrypted", "a.b.c.d.e".into(), CountsAsNone),
+        ("larger than any", "a".repeat(300 << 10), CountsAsNone),
+        ("claims that are no object", jwt(r#"{"alg":"RS256","kid":"r1"}"#, "[]"), CountsAsNone),
+        ("claims that are no JSON", jwt(r#"{"alg":"RS256","kid":"r1"}"#, "{"), CountsAsNone),
+        ("alg: none", by(r#"{"alg":"none"}"#), CountsAsNone),
+        ("alg: HS256", by(r#"{"alg":"HS256","kid":"r1"}"#), CountsAsNone),
+        ("alg: not on the provider's list", by(r#"{"alg":"RS384","kid":"r1"}"#), CountsAsNone),
+        ("typ: of an access token", by(r#"{"alg":"RS256","kid":"r1","typ":"at+jwt"}"#), CountsAsNone),
+        ("crit", by(r#"{"alg":"RS256","kid":"r1","crit":["x"]}"#), CountsAsNone),
+        ("an unknown key", by(r#"{"alg":"RS256","kid":"new"}"#), CountsAsNone),
+        ("a wrong signature", format!("{signed}.{flipped}{}", &signature[1..]), Ends("signature")),
+        ("a signature cut", format!("{signed}.{}", &signature[4..]), Ends("signature")),
+        ("another key's signature", E1.sign(r#"{"alg":"ES256","kid":"e1"}"#, &mine), Renewed::News),
+        ("a key of an attacker", Curve::new().sign(r#"{"alg":"ES256","kid":"e1"}"#, &mine), Ends("signature")),
+    ];
+    for (label, id_token, expected) in rows {
+        assert_eq!(renewed_with(label, &[], &id_token), expected, "{label}");
     }
 }
 
@@ -242,6 +383,152 @@ fn an_answer_that_comes_too_late_reaches_nobody() {
     );
 }
 
+/// RT-28 RT-38: what came for a session that another one has taken the place of.
+#[test]
+fn tokens_that_came_too_late_are_revoked_if_no_session_shares_their_grant() {
+    /// What overtakes the renewal.
+    #[derive(Clone, Copy)]
+    enum By {
+        SameUser,
+        OtherUser,
+        SignOut,
+        SignOutAndIn,
+        Expiry,
+    }
+    let rows: [(&str, By, &[&str]); 5] = [
+        ("a sign-in of the same user", By::SameUser, &[]),
+        ("a sign-in of another user", By::OtherUser, &["r2", "a2"]),
+        ("a sign-out", By::SignOut, &["r2", "a2"]),
+        ("a sign-out, and the same user again", By::SignOutAndIn, &["r2", "a2"]),
+        ("a sign-in of the same user that is over by now", By::Expiry, &["r2", "a2"]),
+    ];
+    for (label, by, revoked) in rows {
+        let mut session = signed_in();
+        let call = session.call();
+        let (_, ticket) = refresh(&mut session, 595);
+        match by {
+            By::SameUser => assert_eq!(sign_in(&mut session, "b1", &claims(&[])).ok(), Some(Change::SignedIn)),
+            By::OtherUser => {
+                let bob = claims(&[("sub", r#""bob""#)]);
+                assert_eq!(sign_in(&mut session, "b1", &bob).ok(), Some(Change::UserChanged));
+            }
+            By::SignOut => assert_eq!(exposed(&session.end()), ["r1", "a1"]),
+            By::SignOutAndIn => {
+                session.end();
+                sign_in(&mut session, "b1", &claims(&[])).expect("honest");
+            }
+            By::Expiry => {
+                let members = format!(r#","expires_in":1,"id_token":"{}""#, id_token(&claims(&[])));
+                let short = TokenResponse::from_response(&tokens("b1", &members)).expect("well formed");
+                let proof = proof(&short);
+                session.sign_in(short, proof, &transaction(), &config(), at(0)).0.expect("honest");
+                assert!(session.expire(at(596)), "{label}");
+            }
+        }
+        let before = token(&session).to_owned();
+        let late = tokens("a2", r#","refresh_token":"r2","expires_in":600"#);
+        let (code, leftover) = outcome(&mut session, ticket, Ok(late), at(596));
+        assert_eq!((code, exposed(&leftover)), (Some("cancelled"), revoked.to_vec()), "{label}");
+        assert_eq!(token(&session), before, "{label}: the session is as it was");
+        let action = session.next(call, &metadata().token_endpoint, &config(), at(1));
+        assert!(matches!(action, Action::Fail(_) | Action::SignIn), "{label}: {action:?}");
+    }
+}
+
+/// RT-37: where there is nothing to renew with, the end of the token is the end of the session.
+#[test]
+fn a_session_without_a_refresh_token_ends_with_its_token() {
+    let alone = |lifetime: &str| {
+        let members = format!(r#"{lifetime},"id_token":"{}""#, id_token(&claims(&[])));
+        let response = TokenResponse::from_response(&tokens("a1", &members)).expect("well formed");
+        let (proof, mut session) = (proof(&response), Session::default());
+        session.sign_in(response, proof, &transaction(), &config(), at(0)).0.expect("honest");
+        session
+    };
+    let mut session = alone(r#","expires_in":600"#);
+    for seconds in [0, 591, 599] {
+        assert!(!session.expire(at(seconds)) && matches!(next(&mut session, seconds), Action::Use), "{seconds}");
+    }
+    assert!(session.expire(at(600)) && !session.expire(at(600)), "once");
+    assert_eq!(session.view(at(600)), None);
+    assert!(matches!(next(&mut session, 600), Action::SignIn));
+
+    let mut session = alone(r#","expires_in":600"#);
+    assert!(matches!(next(&mut session, 600), Action::Expired), "a call notices it, too");
+    assert!(matches!(next(&mut session, 600), Action::SignIn));
+
+    for endless in ["", r#","expires_in":null"#, r#","expires_in":0"#, r#","expires_in":"0""#] {
+        let mut session = alone(endless);
+        assert!(session.view(at(0)).expect("signed in").contains(r#""expiresAt":null"#), "{endless}");
+        for seconds in [0, 600, 86_400 * 365] {
+            assert!(!session.expire(at(seconds)), "{endless}: nobody said how long it lives");
+            assert!(matches!(next(&mut session, seconds), Action::Use), "{endless}");
+        }
+        let call = session.call();
+        assert_eq!(session.refused(call, at(5)), Refused::Ends, "{endless}: one 401");
+        assert_eq!((session.view(at(5)), session.refused(call, at(5))), (None, Refused::Stands), "{endless}");
+    }
+
+    let mut renewable = signed_in();
+    assert!(!renewable.expire(at(86_400)), "it can be renewed");
+    let (_, ticket) = refresh(&mut renewable, 700);
+    assert!(!renewable.expire(at(700)), "it is being renewed");
+    outcome(&mut renewable, ticket, Ok(json(400, r#"{"error":"unauthorized_client"}"#)), at(700)).0.expect("refused");
+    assert!(renewable.expire(at(700)), "its refresh token is of no use");
+}
+
+/// POP-28: `prompt=none` for another user than the one who is signed in.
+#[test]
+fn a_silent_sign_in_of_another_user_ends_the_session_and_begins_none() {
+    for (prompt, sub, expected, revoked) in [
+        ("none", r#""bob""#, Err("user_changed"), vec!["r1", "a1", "r1", "b1"]),
+        ("none", r#""alice""#, Ok(Change::SignedIn), vec![]),
+        ("", r#""bob""#, Ok(Change::UserChanged), vec!["r1", "a1"]),
+        ("login", r#""bob""#, Ok(Change::UserChanged), vec!["r1", "a1"]),
+    ] {
+        let mut session = signed_in();
+        let mut transaction = transaction();
+        prompt.clone_into(&mut transaction.prompt);
+        let members = format!(r#","refresh_token":"r1","id_token":"{}""#, id_token(&claims(&[("sub", sub)])));
+        let response = TokenResponse::from_response(&tokens("b1", &members)).expect("well formed");
+        let proof = proof(&response);
+        let (result, leftover) = session.sign_in(response, proof, &transaction, &config(), at(0));
+        assert_eq!(result.map_err(|error| error.code()), expected, "{prompt} {sub}");
+        assert_eq!(exposed(&leftover), revoked, "{prompt} {sub}");
+        assert_eq!(session.view(at(0)).is_some(), expected.is_ok(), "{prompt} {sub}");
+    }
+    let mut nobody = Session::default();
+    let mut transaction = transaction();
+    "none".clone_into(&mut transaction.prompt);
+    let members = format!(r#","id_token":"{}""#, id_token(&claims(&[])));
+    let response = TokenResponse::from_response(&tokens("a1", &members)).expect("well formed");
+    let proof = proof(&response);
+    let (result, _) = nobody.sign_in(response, proof, &transaction, &config(), at(0));
+    assert_eq!(result.ok(), Some(Change::SignedIn), "where no user is signed in, any user is welcome");
+}
+
+/// POP-30: what the provider may know the user by.
+#[test]
+fn the_hint_at_the_user_is_a_claim_that_is_made_for_it() {
+    let rows: [(Changes<'_>, Option<&str>); 9] = [
+        (&[], None),
+        (&[("email", r#""a@x.test""#)], Some("a@x.test")),
+        (&[("email", r#""a@x.test""#), ("preferred_username", r#""alice""#)], Some("alice")),
+        (&[("preferred_username", r#""alice""#), ("login_hint", r#""opaque""#)], Some("opaque")),
+        (&[("preferred_username", "null"), ("email", r#""a@x.test""#)], Some("a@x.test")),
+        (&[("name", r#""Alice""#), ("upn", r#""a@x.test""#)], None),
+        (&[("preferred_username", "7"), ("email", r#""a@x.test""#)], Some("a@x.test")),
+        (&[("email", r#"["a@x.test"]"#)], None),
+        (&[("login_hint", "{}")], None),
+    ];
+    for (more, expected) in rows {
+        let mut session = Session::default();
+        sign_in(&mut session, "a1", &claims(more)).expect("honest");
+        assert_eq!(session.login_hint().as_deref(), expected, "{more:?}");
+    }
+    assert_eq!(Session::default().login_hint(), None);
+}
+
 #[test]
 fn the_same_user_again_costs_nobody_a_token() {
     let mut session = signed_in();
@@ -269,17 +556,21 @@ fn a_refused_sign_in_leaves_the_earlier_session() {
     let no_id_token = TokenResponse::from_response(&tokens("b1", "")).expect("well formed");
     let (result, leftover) = session.sign_in(no_id_token, Ok(None), &transaction(), &config(), at(0));
     assert_eq!(support::code(&result), Some("id_token_invalid"), "OpenID Connect Core §3.1.3.3");
-    assert_eq!((exposed(&leftover), token(&session)), (vec!["b1"], "a1"), "what came is revoked, what was is kept");
+    assert_eq!((exposed(&leftover), token(&session)), (vec![], "a1"), "what came may be of the grant that is kept");
+    let mut nobody = Session::default();
+    let no_id_token = TokenResponse::from_response(&tokens("b1", "")).expect("well formed");
+    let (_, leftover) = nobody.sign_in(no_id_token, Ok(None), &transaction(), &config(), at(0));
+    assert_eq!(exposed(&leftover), ["b1"], "what came is revoked");
 }
 
 #[test]
 fn a_token_that_an_api_refused_is_renewed_once() {
     let mut session = signed_in();
     let call = session.call();
-    assert!(session.refused(call), "worth another try");
+    assert_eq!(session.refused(call, at(0)), Refused::Again, "worth another try");
     let (_, ticket) = refresh(&mut session, 1);
     assert_eq!(outcome(&mut session, ticket, Ok(tokens("a2", r#","expires_in":600"#)), at(1)).0, None);
-    assert!(session.refused(call), "another call's 401 for the old token");
+    assert_eq!(session.refused(call, at(0)), Refused::Again, "another call's 401 for the old token");
     assert!(matches!(next(&mut session, 2), Action::Use), "does not cost the new one");
 
     let mut alone = Session::default();
@@ -287,7 +578,8 @@ fn a_token_that_an_api_refused_is_renewed_once() {
         .expect("well formed");
     let proof = proof(&only);
     alone.sign_in(only, proof, &transaction(), &config(), at(0)).0.expect("an honest sign-in");
-    assert!(!alone.refused(alone.call()), "nothing to renew with");
+    assert_eq!(alone.refused(alone.call(), at(0)), Refused::Ends, "nothing to renew with");
+    assert_eq!(alone.view(at(0)), None);
 }
 
 #[test]
@@ -337,7 +629,7 @@ fn an_id_token_of_a_refresh_is_signed_or_counts_as_none() {
             Some("id_token_invalid"),
             "",
         ),
-        ("an unknown key", Error::IdTokenInvalid { reason: "key" }, Some("id_token_invalid"), ""),
+        ("an unknown key", Error::IdTokenInvalid { reason: "key" }, None, "a2"),
     ];
     for (label, problem, expected, left) in rows {
         let mut session = signed_in();
@@ -358,6 +650,6 @@ fn a_sign_in_without_a_right_signature_leaves_the_earlier_session() {
         let tokens = TokenResponse::from_response(&response).expect("well formed");
         let (result, leftover) = session.sign_in(tokens, Err(problem.clone().into()), &transaction(), &config(), at(0));
         assert_eq!(support::code(&result), Some(problem.code()));
-        assert_eq!((exposed(&leftover), token(&session)), (vec!["b1"], "a1"), "what came is revoked, what was is kept");
+        assert_eq!((exposed(&leftover), token(&session)), (vec![], "a1"), "what came may be of the grant that is kept");
     }
 }

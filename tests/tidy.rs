@@ -81,9 +81,10 @@ fn specifications_are_cited_in_one_form() {
 fn nothing_names_a_machine_or_the_address_of_a_registry() {
     let words = ["/home/", "/root/", "registry.npm", "crates.io/", "deb.debian", "files.python", "\"resolved\""]
         .map(str::to_owned);
-    for path in
-        files(&[".rs", ".js", ".mjs", ".ts", ".md", ".json", ".toml", ".lock", ".html", ".yml", ".py", ".txt", "run"])
-    {
+    for path in files(&[
+        ".rs", ".js", ".mjs", ".ts", ".md", ".json", ".toml", ".lock", ".html", ".yml", ".py", ".rb", ".pl", ".txt",
+        "run",
+    ]) {
         if path.ends_with("tests/tidy.rs") {
             continue;
         }
@@ -108,6 +109,8 @@ fn pop_07_nothing_is_posted_to_whom_it_may_concern() {
 fn the_same_version_everywhere() {
     let package = text(&root().join("pkg/package.json"));
     assert!(package.contains(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"))));
-    assert!(text(&root().join("pkg/vault.js")).contains(&format!("name: `valet-key {} ", env!("CARGO_PKG_VERSION"))));
+    let port = text(&root().join("pkg/port.js"));
+    assert!(port.contains(&format!("export const VERSION = '{}';", env!("CARGO_PKG_VERSION"))));
+    assert!(text(&root().join("pkg/vault.js")).contains("name: `valet-key ${VERSION} "));
     assert!(text(&root().join("CHANGELOG.md")).contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
 }

@@ -25,8 +25,9 @@ impl Client {
         let location = window.location();
         let search = location.search().unwrap_or_default();
         let query = search.strip_prefix('?').unwrap_or_default();
-        let state = form::parse(query).and_then(|found| found.into_iter().find(|(name, _)| name == "state"));
-        let Some((_, state)) = state.filter(|(_, state)| is_ours(state)) else { return Ok(()) };
+        let found = form::parameters(query).unwrap_or_default().into_iter();
+        let mut states = found.filter(|(name, _)| name.as_deref() == Some("state")).filter_map(|(_, state)| state);
+        let Some(state) = states.find(|state| is_ours(state)) else { return Ok(()) };
         let (record, pending) = Store::open(self.config())?.take(&state);
         let kept: Vec<&str> =
             query.split('&').filter(|part| !RESPONSE.contains(&part.split('=').next().unwrap_or(part))).collect();
@@ -43,7 +44,7 @@ impl Client {
         // An app with clients of several providers on one page calls `complete` itself.
         match self.complete(&address, transaction, pending, RedirectPage::OfOneProvider).await? {
             Completion::Ignored => Ok(()),
-            Completion::ReturnTo(path) | Completion::Declined(path) => show(&window, &path),
+            Completion::ReturnTo(path) | Completion::Declined(path, _) => show(&window, &path),
         }
     }
 

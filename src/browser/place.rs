@@ -33,6 +33,6 @@ pub(super) fn origin() -> String {
 /// Draws 32 octets from the browser's generator.
 pub(super) fn entropy() -> Result<[u8; 32], Arc<Error>> {
     let mut octets = [0; 32];
-    getrandom::fill(&mut octets).map_err(|_| Error::unexpected("no entropy"))?;
+    getrandom::fill(&mut octets).map_err(|_| Error::no_entropy())?;
     Ok(octets)
 }

@@ -10,7 +10,7 @@ use crate::protocol::foreign::Secrets;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::jwt::Algorithms;
 use crate::protocol::secret::Secret;
-use crate::protocol::session::{Action, Call, Change};
+use crate::protocol::session::{Action, Call, Change, Refused};
 use crate::protocol::token::TokenResponse;
 use crate::protocol::userinfo;
 
@@ -44,9 +44,14 @@ impl<H: Host> Client<H> {
         self.pass(call).await
     }
 
-    /// Notes that a call was refused with a 401, and says whether to try again makes sense.
+    /// Notes that a call was refused with a 401, and says whether to try again makes sense. Without a refresh token the
+    /// session is over.
     pub fn refused(&self, pass: &Pass) -> bool {
-        self.core.session.borrow_mut().refused(pass.call)
+        let refused = self.core.session.borrow_mut().refused(pass.call, self.core.host.now());
+        if refused == Refused::Ends {
+            self.changed(Change::Expired);
+        }
+        refused == Refused::Again
     }
 
     /// Lets a refused call through once more, with a renewed token. `None`: no renewal is possible, and the API's own
@@ -155,6 +160,10 @@ impl<H: Host> Client<H> {
                 Action::Use => return Ok(()),
                 Action::Wait => self.core.ended.rung().await,
                 Action::SignIn => return Err(Error::LoginRequired.into()),
+                Action::Expired => {
+                    self.changed(Change::Expired);
+                    return Err(Error::LoginRequired.into());
+                }
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
                     let response = self.send(request).response(&Secrets::default()).await;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::host::Host;
 use super::{Client, Exchange};
-use crate::protocol::authorization_request::own_page;
+use crate::protocol::authorization_request::{own_page, own_state};
 use crate::protocol::error::Error;
 use crate::protocol::foreign::Secrets;
 use crate::protocol::logout;
-use crate::protocol::pkce::random_text;
 use crate::protocol::secret::Secret;
 use crate::protocol::session::{Change, Leftover};
 
@@ -45,7 +44,7 @@ impl<H: Host> Client<H> {
         let Some(return_to) = return_to else { return Ok(None) };
         match self.metadata().await {
             Ok(metadata) => {
-                let state = random_text(self.core.host.entropy()?);
+                let state = own_state(self.core.host.entropy()?, "");
                 let hint = id_token.filter(|_| self.page.id_token_hint);
                 logout::end_session_url(&metadata, &self.core.config, return_to, &state, hint.as_ref())
             }

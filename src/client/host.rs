@@ -38,6 +38,6 @@ pub trait Host {
     ///
     /// # Errors
     ///
-    /// [`Error::Unexpected`] where there are none.
+    /// [`Error::Environment`] where there are none.
     fn entropy(&self) -> Result<[u8; 32], Arc<Error>>;
 }

@@ -8,7 +8,7 @@ use super::host::Host;
 use crate::protocol::error::Error;
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
-use crate::protocol::metadata::{Discovery, ServerMetadata};
+use crate::protocol::metadata::{Discovery, Failures, ServerMetadata};
 
 /// What became of the search so far.
 #[derive(Debug, Default)]
@@ -92,12 +92,14 @@ impl<H: Host> Client<H> {
 
     async fn discover(&self, cache: Cache, secrets: &Secrets) -> Result<ServerMetadata, Arc<Error>> {
         let config = &self.core.config;
+        let mut failures = Failures::default();
         for request in Discovery::new(config).requests(cache) {
-            let response = self.send(request).response(secrets).await?;
-            if let Some(metadata) = Discovery::from_response(config, &response)? {
-                return Ok(metadata);
+            let response = self.send(request).response(secrets).await;
+            match response.and_then(|response| Discovery::from_response(config, &response)) {
+                Ok(metadata) => return Ok(metadata),
+                Err(failure) => failures.add(failure)?,
             }
         }
-        Err(Error::DiscoveryFailed { url: config.issuer.clone() }.into())
+        Err(failures.into_error(config))
     }
 }

@@ -130,8 +130,16 @@ impl<H: Host> Client<H> {
         &self.core.config
     }
 
-    /// What the app may know of the session, as JSON; absent when signed out.
+    /// What the app may know of the session, as JSON; absent when signed out. A session whose token is no longer good, and
+    /// that has nothing to renew it with, is over when this is asked.
     pub fn session(&self) -> Option<String> {
+        if self.core.session.borrow_mut().expire(self.core.host.now()) {
+            self.changed(Change::Expired);
+        }
+        self.view()
+    }
+
+    fn view(&self) -> Option<String> {
         self.core.session.borrow().view(self.core.host.now())
     }
 
@@ -154,6 +162,6 @@ impl<H: Host> Client<H> {
 
     /// Tells the host of a change, before the call that brought it about ends.
     fn changed(&self, change: Change) {
-        self.core.host.changed(change, self.session());
+        self.core.host.changed(change, self.view());
     }
 }

@@ -24,9 +24,9 @@ impl<H: Host> Client<H> {
         self.verify(token.expose(), beside, metadata.algorithms, metadata, keys, &tokens.secrets).await.map(Some)
     }
 
-    /// Checks the signature of a token by the provider's keys, which are asked for once more if they do not have the right
-    /// one. The text beside it is hashed by the hash function of the signature. `secrets` are those of the exchange in which
-    /// the token came.
+    /// Checks the signature of a token by the provider's keys. They are asked for once more if the right one is not among
+    /// them, or if the signature is wrong: a provider can put another key under the same `kid`. The text beside it is hashed
+    /// by the hash function of the signature. `secrets` are those of the exchange in which the token came.
     ///
     /// # Errors
     ///
@@ -50,15 +50,16 @@ impl<H: Host> Client<H> {
                 None => Ok(()),
             };
             let selected = self.core.keys.borrow().select(&token, beside);
-            let unknown = match selected {
-                Ok(question) => {
-                    let answer = self.core.host.verify(question).await;
-                    return token.accept(answer);
-                }
+            let accepted = match selected {
+                Ok(question) => token.accept(self.core.host.verify(question).await),
+                Err(unknown) => Err(unknown),
+            };
+            let error = match accepted {
+                Ok(verified) => return Ok(verified),
                 Err(error) => error,
             };
             received?;
-            let request = self.core.keys.borrow_mut().again(metadata, self.core.host.now()).ok_or(unknown)?;
+            let request = self.core.keys.borrow_mut().again(metadata, self.core.host.now()).ok_or(error)?;
             keys = Some(self.send(request));
         }
     }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use super::host::Host;
 use super::{Client, Core};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
-use crate::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
-use crate::protocol::error::Error;
+use crate::protocol::authorization_response::{AuthorizationResponse, Declines, RedirectPage};
+use crate::protocol::error::{Error, OAuthError};
+use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
+use crate::protocol::metadata::ServerMetadata;
+use crate::protocol::session::Change;
 use crate::protocol::token::{TokenRequest, TokenResponse};
 use crate::protocol::transaction::Transaction;
 
@@ -23,12 +26,32 @@ pub enum Completion {
     Ignored,
     /// The sign-in is over: the session says with what result, and the page belongs at this path.
     ReturnTo(String),
-    /// The provider cannot do without asking the user, as it was told to. The page belongs at this path.
-    Declined(String),
+    /// There is no session without asking the user, for this reason: the provider cannot do as it was told to, or refuses an
+    /// attempt that nobody asked for. The page belongs at this path.
+    Declined(String, OAuthError),
+}
+
+/// Tells a refusal that a silent attempt may end with from an error.
+fn declined(error: Arc<Error>, declines: Declines, return_to: String) -> Result<Completion, Arc<Error>> {
+    let is_declined = match &*error {
+        Error::AuthorizationRefused(said) => {
+            declines == Declines::AnyRefusal
+                || (declines == Declines::Interaction && INTERACTION_NEEDED.contains(&said.error.as_str()))
+        }
+        Error::TokenRefused(_) | Error::UserChanged => declines == Declines::AnyRefusal,
+        _ => false,
+    };
+    if !is_declined {
+        return Err(error);
+    }
+    let said = error.oauth().cloned();
+    let said = said.unwrap_or_else(|| OAuthError::from_code(Secrets::default().quote(error.code())));
+    Ok(Completion::Declined(return_to, said))
 }
 
 impl<H: Host> Client<H> {
-    /// Prepares a sign-in: where the browser goes, and the transaction to be kept until it comes back.
+    /// Prepares a sign-in: where the browser goes, and the transaction to be kept until it comes back. A silent one
+    /// (`prompt=none`) names the user of the session, if there is one, and is not begun while the provider does not answer.
     ///
     /// # Errors
     ///
@@ -37,9 +60,30 @@ impl<H: Host> Client<H> {
         let (host, config) = (&self.core.host, &self.core.config);
         let origin = host.origin();
         sign_in.check(config, &origin)?;
+        let was_known = self.core.lookup.borrow().found.is_some();
         let metadata = self.metadata().await?;
+        let mut params = sign_in.params.to_vec();
+        if sign_in.is_silent() {
+            if was_known {
+                self.see(&metadata).await?;
+            }
+            let user = self.core.session.borrow().login_hint().filter(|_| sign_in.asked("login_hint").is_empty());
+            params.extend(user.map(|user| ("login_hint".into(), user)));
+        }
+        let sign_in = SignIn { params: &params, ..sign_in };
         let entropy = Entropy { state: host.entropy()?, nonce: host.entropy()?, code_verifier: host.entropy()? };
         AuthorizationRequest::new(config, &metadata, sign_in, &origin, &entropy, host.now())
+    }
+
+    /// Sees the provider answer, before a page goes there that nobody has sent. An answer of the last minutes will do.
+    async fn see(&self, metadata: &ServerMetadata) -> Result<(), Arc<Error>> {
+        let keys = self.core.keys.borrow_mut().early(metadata, self.core.host.now());
+        let Some(request) = keys else { return Ok(()) };
+        let outcome = self.send(request).response(&Secrets::default()).await;
+        let answered = outcome.as_ref().map(drop).map_err(Arc::clone);
+        // What is wrong with the keys is told when a token needs them.
+        drop(self.core.keys.borrow_mut().receive(outcome));
+        answered
     }
 
     /// Finishes a sign-in. `address` is that of the page with its query and fragment, `transaction` what was kept under its
@@ -47,7 +91,8 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// Everything that can be wrong with a response, its code or its tokens. A session that was there before stays.
+    /// Everything that can be wrong with a response, its code or its tokens. A session that was there before stays, but for
+    /// [`Error::UserChanged`].
     pub async fn complete(
         &self,
         address: &str,
@@ -58,13 +103,14 @@ impl<H: Host> Client<H> {
         let end = address.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
         let query = address.get(end..).unwrap_or_default();
         let query = query.strip_prefix('?').unwrap_or(query);
-        let Some(response) = AuthorizationResponse::parse(query)? else { return Ok(Completion::Ignored) };
+        let response = match AuthorizationResponse::parse(query) {
+            Ok(Some(response)) => response,
+            Err(error) if pending || transaction.is_some() => return Err(error),
+            // Where no sign-in is under way, it is no response of this client, whatever is wrong with it.
+            _ => return Ok(Completion::Ignored),
+        };
         let Some(transaction) = transaction else {
-            return if pending {
-                Err(Error::StateMismatch { reason: "unknown `state`" }.into())
-            } else {
-                Ok(Completion::Ignored)
-            };
+            return if pending { Err(response.unbound()) } else { Ok(Completion::Ignored) };
         };
         let (host, config) = (&self.core.host, &self.core.config);
         let bound = response.bind(transaction, config, address, others, host.now())?;
@@ -72,38 +118,41 @@ impl<H: Host> Client<H> {
         let secrets = bound.secrets();
         // Revalidated when the page left, so that the way back needs no trip for them.
         let metadata = self.metadata_from(Cache::ForceCache, &secrets).await?;
-        let is_silent = bound.is_silent();
-        let return_to = String::from(bound.return_to());
+        let (return_to, declines) = (String::from(bound.return_to()), bound.declines());
         let grant = match bound.accept(&metadata, config) {
+            Err(error) => return declined(error, declines, return_to),
             Ok(grant) => grant,
-            Err(error)
-                if is_silent && error.oauth().is_some_and(|said| INTERACTION_NEEDED.contains(&said.error.as_str())) =>
-            {
-                return Ok(Completion::Declined(return_to));
-            }
-            Err(error) => return Err(error),
         };
         let call = self.core.session.borrow().call();
         let keys = self.core.keys.borrow_mut().early(&metadata, host.now());
         let keys = keys.map(|request| self.send(request));
         let (request, transaction) = TokenRequest::for_grant(grant, config);
         let response = self.send(request.request(&metadata.token_endpoint)).response(&secrets).await?;
-        let tokens = TokenResponse::from_response(&response)?;
+        let tokens = match TokenResponse::from_response(&response) {
+            Err(error) => return declined(error, declines, return_to),
+            Ok(tokens) => tokens,
+        };
         let proof = self.prove(&tokens, &metadata, keys).await;
         let (result, leftover) = {
             let mut session = self.core.session.borrow_mut();
             if session.is_overtaken(call) {
-                (Err(Error::Cancelled.into()), tokens.into_leftover())
+                (Err(Error::Cancelled.into()), session.too_late(*tokens))
             } else {
                 session.sign_in(tokens, proof, &transaction, config, host.now())
             }
         };
-        if let Ok(change) = &result {
-            self.changed(*change);
+        match &result {
+            Ok(change) => self.changed(*change),
+            Err(error) if matches!(**error, Error::UserChanged) => self.changed(Change::UserChanged),
+            Err(_) => {}
         }
         self.revoke(leftover).await;
-        result.map(|_| Completion::ReturnTo(return_to))
+        match result {
+            Ok(_) => Ok(Completion::ReturnTo(return_to)),
+            Err(error) => declined(error, declines, return_to),
+        }
     }
+
     /// Whether a response is being redeemed.
     pub fn is_completing(&self) -> bool {
         self.core.completing.get() > 0

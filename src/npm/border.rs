@@ -65,7 +65,7 @@ pub(super) fn entropy() -> Result<[u8; 32], Arc<Error>> {
     let mut octets = [0; 32];
     // SAFETY: JavaScript fills that many octets within this call.
     unsafe { random(octets.as_mut_ptr(), octets.len()) };
-    if octets == [0; 32] { Err(Error::unexpected("no entropy")) } else { Ok(octets) }
+    if octets == [0; 32] { Err(Error::no_entropy()) } else { Ok(octets) }
 }
 
 /// Room for octets, which JavaScript fills and hands back to one of the exports below.

@@ -24,7 +24,7 @@ fn begin(call: u32, message: String) {
     tasks::spawn(Box::pin(async move {
         match messages::perform(VAULT.with(|vault| *vault), &Here::default(), call, &message).await {
             Ok(value) => say(Message::Done, call, &value, &[]),
-            Err(error) => say(Message::Failed, call, &messages::to_json(&error), &[]),
+            Err(failed) => say(Message::Failed, call, &messages::to_json(&failed), &[]),
         }
     }));
 }

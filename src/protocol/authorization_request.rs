@@ -6,7 +6,6 @@ use super::config::{Config, check_page_url, scope};
 use super::error::Error;
 use super::form;
 use super::json;
-use super::list::items;
 use super::metadata::ServerMetadata;
 use super::pkce::{CodeVerifier, random_text};
 use super::secret::Secret;
@@ -15,7 +14,7 @@ use super::transaction::{Transaction, return_target};
 use super::url::{Loopback, Url};
 
 /// Longer URLs are cut or refused somewhere on the way.
-const MAX_URL: usize = 8 * 1024;
+pub(super) const MAX_URL: usize = 8 * 1024;
 
 /// Begins every `state` of this client, so that a page recognizes its own responses and leaves those of other flows
 /// alone. The page has the same text.
@@ -73,9 +72,21 @@ pub struct SignIn<'a> {
     pub in_window: bool,
     /// Whether another provider's responses come to the same redirect page.
     pub shared: bool,
+    /// Whether this is an attempt to bring an earlier session back, for which nobody has asked.
+    pub restores: bool,
 }
 
-impl SignIn<'_> {
+impl<'a> SignIn<'a> {
+    /// The value of a parameter; empty if it is not asked for.
+    pub fn asked(&self, name: &str) -> &'a str {
+        self.params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Whether the provider is to do without any interaction (OpenID Connect Core §3.1.2.1).
+    pub fn is_silent(&self) -> bool {
+        self.asked("prompt") == "none"
+    }
+
     /// Checks what can be checked without the server, and gives the scope without repetitions.
     ///
     /// # Errors
@@ -120,6 +131,11 @@ pub(crate) fn own_page(option: &'static str, page: &str, origin: &str) -> Result
     }
 }
 
+/// A `state` of this library's, of 32 random octets.
+pub(crate) fn own_state(octets: [u8; 32], end: &str) -> Secret {
+    Secret::new([OURS, random_text(octets).expose(), end].concat())
+}
+
 /// Whether a `state` is one of this library's. A response with another one belongs to another flow of the app.
 pub fn is_ours(state: &str) -> bool {
     state.starts_with(OURS)
@@ -136,7 +152,7 @@ impl AuthorizationRequest {
     /// # Errors
     ///
     /// Those of [`SignIn::check`], and [`Error::Config`] for a redirect page that would not tell whose answers come there, and
-    /// for parameters that make the URL too long.
+    /// for parameters that make the URL too long; [`Error::Unsupported`] for a server that takes pushed requests only.
     pub fn new(
         config: &Config,
         metadata: &ServerMetadata,
@@ -146,6 +162,12 @@ impl AuthorizationRequest {
         now: Now,
     ) -> Result<Self, Arc<Error>> {
         let scope = sign_in.check(config, origin)?;
+        if metadata.require_pushed_authorization_requests {
+            return Err(Error::Unsupported {
+                feature: "pushed authorization requests (PAR), which the provider demands",
+            }
+            .into());
+        }
         let names_itself = metadata.authorization_response_iss_parameter_supported && !config.issuer.is_empty();
         if sign_in.shared && !names_itself {
             return Err(Error::config(
@@ -154,13 +176,8 @@ impl AuthorizationRequest {
             ));
         }
         let SignIn { redirect_uri, return_to, params, in_window, .. } = sign_in;
-        let state = random_text(entropy.state);
-        let state = Secret::new([OURS, state.expose(), if in_window { IN_WINDOW } else { "" }].concat());
-        let asked = |name| params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-        let prompt = asked("prompt");
-        // To sign in anew is to have signed in no time ago. Saying so makes `auth_time` due in the ID Token.
-        let anew = items(prompt, b' ').any(|one| one == "login");
-        let max_age = if anew { "0" } else { asked("max_age") };
+        let state = own_state(entropy.state, if in_window { IN_WINDOW } else { "" });
+        let asked = |name| sign_in.asked(name);
         let transaction = Box::new(Transaction {
             state,
             nonce: if config.openid { random_text(entropy.nonce) } else { Secret::new("") },
@@ -170,10 +187,11 @@ impl AuthorizationRequest {
             redirect_uri: redirect_uri.into(),
             scope,
             return_to: return_to.into(),
-            silent: prompt == "none",
+            prompt: asked("prompt").into(),
+            restores: sign_in.restores,
             shared: sign_in.shared,
             acr_values: asked("acr_values").into(),
-            max_age: max_age.into(),
+            max_age: asked("max_age").into(),
             started: now.wall,
         });
 
@@ -187,7 +205,6 @@ impl AuthorizationRequest {
             ("nonce", transaction.nonce.expose()),
             ("code_challenge", &transaction.code_verifier.challenge()),
             ("code_challenge_method", "S256"),
-            ("max_age", if asked("max_age").is_empty() { max_age } else { "" }),
         ] {
             if !value.is_empty() {
                 form::append(&mut query, name, value);

@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::config::Config;
-use super::error::Error;
+use super::error::{Error, OAuthError};
 use super::foreign::{Secrets, is_plain};
 use super::form;
 use super::http::oauth_error;
@@ -45,7 +45,8 @@ const IN_FRAGMENT: [&str; 5] = ["access_token", "code", "error", "id_token", "re
 
 /// A response that is well formed and not yet trusted.
 pub struct AuthorizationResponse {
-    parameters: Vec<(String, String)>,
+    /// Those that mean something here.
+    parameters: Vec<(&'static str, String)>,
 }
 
 impl fmt::Debug for AuthorizationResponse {
@@ -93,25 +94,45 @@ impl AuthorizationResponse {
         if items(fragment.unwrap_or_default(), b'&').any(is_response) {
             return Err(Error::ResponseInvalid { part: "fragment".into() }.into());
         }
-        let Some(parameters) = form::parse(query) else {
+        let Some(all) = form::parameters(query) else {
             return Err(Error::ResponseInvalid { part: "query".into() }.into());
         };
-        for name in KNOWN {
-            if parameters.iter().filter(|(key, _)| key == name).count() > 1 {
+        let mut response = Self { parameters: Vec::new() };
+        let known = |name: &str| KNOWN.into_iter().chain(FOREIGN).find(|known| *known == name);
+        for (name, value) in all {
+            let Some(name) = name.and_then(|name| known(&name)) else { continue };
+            if response.parameters.iter().any(|(earlier, _)| *earlier == name) {
                 return Err(Error::DuplicateParameter { name: name.into() }.into());
             }
+            // Texts for people come in the encoding of the server's own country now and then.
+            if value.is_none() && !matches!(name, "error_description" | "error_uri") {
+                return Err(Error::ResponseInvalid { part: name.into() }.into());
+            }
+            response.parameters.push((name, value.unwrap_or_default()));
         }
-        let response = Self { parameters };
         if let Some(name) = FOREIGN.into_iter().find(|name| response.get(name).is_some()) {
             return Err(Error::ResponseInvalid { part: name.into() }.into());
         }
-        Ok(response.get("state").is_some().then_some(response))
+        let is_response = ["state", "code", "error"].iter().any(|name| response.get(name).is_some());
+        Ok(is_response.then_some(response))
     }
 
     /// A parameter. Without a value it counts as omitted (RFC 6749 §3.1).
     fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.parameters.iter().find(|(key, _)| key == name)?;
+        let (_, value) = self.parameters.iter().find(|(key, _)| *key == name)?;
         (!value.is_empty()).then_some(value)
+    }
+
+    /// What is to be said of a response for which nothing was kept, where a sign-in is under way that it may be meant for.
+    pub fn unbound(&self) -> Arc<Error> {
+        match self.get("error") {
+            // A server that fails before it has read the request does not know its `state`.
+            Some(error) if self.get("state").is_none() && is_registered(error) => {
+                Error::Unbound(OAuthError::from_code(Secrets::default().quote(error))).into()
+            }
+            _ if self.get("state").is_none() => Error::StateMismatch { reason: "no `state`" }.into(),
+            _ => Error::StateMismatch { reason: "another `state`" }.into(),
+        }
     }
 
     /// Whether the response carries this transaction's state.
@@ -137,7 +158,7 @@ impl AuthorizationResponse {
         now: Now,
     ) -> Result<Bound, Arc<Error>> {
         if !self.is_for(&transaction) {
-            return Err(Error::StateMismatch { reason: "another `state`" }.into());
+            return Err(self.unbound());
         }
         if !transaction.is_of(config) {
             return Err(Error::StateMismatch { reason: "of another client" }.into());
@@ -178,15 +199,30 @@ impl AuthorizationResponse {
     }
 }
 
+/// Which refusals are a normal end of a sign-in, and no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declines {
+    /// None.
+    Never,
+    /// That the provider would have to ask the user: it was told not to.
+    Interaction,
+    /// Any: nobody has asked for this attempt to bring a session back.
+    AnyRefusal,
+}
+
 impl Bound {
     /// Where the user was when the sign-in began.
     pub fn return_to(&self) -> &str {
         &self.transaction.return_to
     }
 
-    /// Whether the provider was asked to do without any interaction.
-    pub fn is_silent(&self) -> bool {
-        self.transaction.silent
+    /// How a refusal is to be taken.
+    pub fn declines(&self) -> Declines {
+        match self.transaction.asks_to("none") {
+            true if self.transaction.restores => Declines::AnyRefusal,
+            true => Declines::Interaction,
+            false => Declines::Never,
+        }
     }
 
     /// What the provider knows of the sign-in, and must not tell a page.
@@ -223,11 +259,18 @@ impl Bound {
     }
 }
 
+/// Whether a code is spelled as the registered ones are. Of a response that is bound to no transaction nothing else is shown:
+/// nobody knows which secrets its texts could quote.
+fn is_registered(error: &str) -> bool {
+    error.len() <= 64 && error.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
 /// A page that a response comes to: its address, and the parameters of its own that stand before those of the response
 /// (RFC 6749 §3.1.2).
 struct Page {
     url: Url,
-    own: Vec<(String, String)>,
+    /// `None` is what cannot be decoded.
+    own: Vec<(Option<String>, Option<String>)>,
 }
 
 impl Page {
@@ -237,13 +280,15 @@ impl Page {
         let is_own = |item: &&str| !RESPONSE.contains(&cut(item, b'=').0);
         // Each item with its separator.
         let length: usize = items(query, b'&').take_while(is_own).map(|item| item.len() + 1).sum();
-        let own = form::parse(query.get(..length.saturating_sub(1)).unwrap_or_default())?;
+        let own = form::parameters(query.get(..length.saturating_sub(1)).unwrap_or_default())?;
         Some(Self { url: Url::parse(url, Loopback::Allowed)?, own })
     }
 
     /// Whether this is the redirect page. A server that names itself may put parameters of unknown meaning in front.
     fn is(&self, redirect_page: &Self, names_itself: bool) -> bool {
+        let is_decoded = |(name, value): &(Option<String>, Option<String>)| name.is_some() && value.is_some();
         self.url == redirect_page.url
+            && redirect_page.own.iter().all(is_decoded)
             && if names_itself { self.own.starts_with(&redirect_page.own) } else { self.own == redirect_page.own }
     }
 }

@@ -53,7 +53,8 @@ pub struct Config {
 pub struct PageOptions {
     /// Milliseconds until a request counts as unanswered.
     pub timeout: u32,
-    /// Whether the ID Token goes along to the provider at sign-out (RP-Initiated Logout §2, `id_token_hint`).
+    /// Whether the ID Token goes along to the provider at sign-out (RP-Initiated Logout §2, `id_token_hint`). Without it, some
+    /// providers end the user's way at a page of their own.
     pub id_token_hint: bool,
     /// APIs that calls which wait for a sign-in ask ahead of the token, so that the CORS preflight is over when it comes.
     pub warm: ApiList,
@@ -118,7 +119,7 @@ impl Options {
         };
         let page = PageOptions {
             timeout,
-            id_token_hint: flag(&options, "idTokenHint")? == Some(true),
+            id_token_hint: flag(&options, "idTokenHint")? != Some(false),
             warm: ApiList::parse_warm(options.get("api"), client.loopback)?,
         };
         Ok(Self { client, page })
@@ -213,6 +214,9 @@ fn flag(options: &Value<'_>, name: &str) -> Result<Option<bool>, Arc<Error>> {
 /// RFC 8414 §2: an `https` URL without query and fragment.
 fn check_issuer(issuer: &str, loopback: Loopback) -> Result<(), Arc<Error>> {
     match Url::parse(issuer, loopback) {
+        _ if issuer.bytes().any(|byte| byte == b'{') => {
+            Err(Error::config("issuer", "a template; put in what stands for `{…}`, such as the id of your tenant"))
+        }
         Some(url) if url.rest().is_empty() => Ok(()),
         Some(_) => Err(Error::config("issuer", "has a query or a fragment")),
         None if issuer.starts_with("http://") => {

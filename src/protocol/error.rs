@@ -4,6 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::foreign::ForeignText;
+use super::token::ID_TOKEN_ALONE;
 
 /// Whose turn it is after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,11 @@ pub struct OAuthError {
 }
 
 impl OAuthError {
+    /// A code without further words.
+    pub fn from_code(error: ForeignText) -> Self {
+        Self { error, error_description: None, error_uri: None }
+    }
+
     /// Whether one of the texts held a secret and was left out.
     fn lacks_a_text(&self) -> bool {
         let Self { error, error_description, error_uri } = self;
@@ -66,6 +72,8 @@ pub enum Error {
     Cancelled,
     /// An option is wrong or missing.
     Config { option: String, problem: &'static str },
+    /// The browser lacks something, or something keeps the client from it.
+    Environment(&'static str),
     /// The metadata could not be had.
     DiscoveryFailed { url: String },
     /// A parameter came twice (RFC 6749 §3.1).
@@ -80,6 +88,8 @@ pub enum Error {
     LoginRequired,
     /// The metadata lack a member or have it in the wrong shape.
     MetadataInvalid { member: String },
+    /// The provider cannot sign the user in without a question, and was told not to ask one (OpenID Connect Core §3.1.2.6).
+    InteractionRequired(OAuthError),
     /// No answer that could be read.
     Network { url: String },
     /// The answer is no JSON.
@@ -102,12 +112,16 @@ pub enum Error {
     TokenRefused(OAuthError),
     /// The answer is larger than any honest one.
     TooLarge { part: &'static str },
+    /// The server refused an authorization request, and its response has no `state` that says which one.
+    Unbound(OAuthError),
     /// A state this library believed impossible.
     Unexpected(&'static str),
     /// The server needs something that this client does not do.
     Unsupported { feature: &'static str },
     /// An endpoint is not an acceptable URL.
     UrlRejected { member: String },
+    /// The provider signed in another user than the one of the session, without a question (`prompt=none`).
+    UserChanged,
     /// UserInfo breaks a rule of OpenID Connect Core §5.3; `reason` names the claim or the part.
     UserinfoInvalid { reason: &'static str },
 }
@@ -121,6 +135,12 @@ impl Error {
         Arc::new(Self::Config { option: option.into(), problem })
     }
 
+    /// The browser's generator gives no random octets.
+    #[cold]
+    pub fn no_entropy() -> Arc<Self> {
+        Arc::new(Self::Environment("`crypto.getRandomValues` gives no random octets"))
+    }
+
     /// A state this library believed impossible.
     #[cold]
     pub fn unexpected(what: &'static str) -> Arc<Self> {
@@ -130,15 +150,15 @@ impl Error {
     /// Stable and in `snake_case`, listed in `pkg/index.d.ts`.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::AuthorizationRefused(_) => "authorization_error",
+            Self::AuthorizationRefused(_) | Self::Unbound(_) => "authorization_error",
             Self::Cancelled => "cancelled",
-            Self::Config { .. } => "config_error",
+            Self::Config { .. } | Self::Environment(_) => "config_error",
             Self::DiscoveryFailed { .. } => "discovery_failed",
             Self::DuplicateParameter { .. } => "duplicate_parameter",
             Self::IdTokenInvalid { .. } => "id_token_invalid",
             Self::IssMismatch { .. } | Self::OtherPage { .. } => "iss_mismatch",
             Self::IssuerMismatch { .. } => "issuer_mismatch",
-            Self::LoginRequired => "login_required",
+            Self::LoginRequired | Self::InteractionRequired(_) => "login_required",
             Self::MetadataInvalid { .. } => "metadata_invalid",
             Self::Network { .. } => "network_error",
             Self::NotJson { .. } => "not_json",
@@ -153,6 +173,7 @@ impl Error {
             Self::Unexpected(_) => "unexpected",
             Self::Unsupported { .. } => "unsupported",
             Self::UrlRejected { .. } => "url_rejected",
+            Self::UserChanged => "user_changed",
             Self::UserinfoInvalid { .. } => "userinfo_invalid",
         }
     }
@@ -162,8 +183,12 @@ impl Error {
         match self {
             Self::Config { .. } | Self::RequestBlocked { .. } => Fault::App,
             Self::AuthorizationRefused(said) if said.error.as_str() == "access_denied" => Fault::User,
-            Self::Cancelled | Self::LoginRequired | Self::SessionEnded => Fault::User,
-            Self::Network { .. } | Self::StateMismatch { .. } => Fault::Browser,
+            Self::Cancelled
+            | Self::InteractionRequired(_)
+            | Self::LoginRequired
+            | Self::SessionEnded
+            | Self::UserChanged => Fault::User,
+            Self::Environment(_) | Self::Network { .. } | Self::StateMismatch { .. } => Fault::Browser,
             Self::Unexpected(_) => Fault::Library,
             _ => Fault::Server,
         }
@@ -183,7 +208,10 @@ impl Error {
     /// What a server said, if one did.
     pub fn oauth(&self) -> Option<&OAuthError> {
         match self {
-            Self::AuthorizationRefused(said) | Self::TokenRefused(said) => Some(said),
+            Self::AuthorizationRefused(said)
+            | Self::InteractionRequired(said)
+            | Self::TokenRefused(said)
+            | Self::Unbound(said) => Some(said),
             _ => None,
         }
     }
@@ -202,6 +230,7 @@ impl Error {
             }
             Self::Cancelled => ["overtaken by a sign-out or another sign-in", "", "", ""],
             Self::Config { option, problem } => ["option `", option, "`: ", problem],
+            Self::Environment(problem) => [problem, "", "", ""],
             Self::DiscoveryFailed { url } => ["no metadata at ", url, "", ""],
             Self::DuplicateParameter { name } => ["`", name, "` comes twice in the authorization response", ""],
             Self::IdTokenInvalid { reason } => ["the ID Token is not acceptable: ", reason, "", ""],
@@ -220,6 +249,7 @@ impl Error {
             Self::IssuerMismatch { expected, received } => {
                 ["metadata of issuer ", received.in_message(), ", expected ", expected]
             }
+            Self::InteractionRequired(_) => ["the provider has to ask the user", "", "", ""],
             Self::LoginRequired => ["nobody is signed in", "", "", ""],
             Self::MetadataInvalid { member } => ["the server's metadata: `", member, "` is missing or malformed", ""],
             Self::Network { url } => ["no answer from ", url, "", ""],
@@ -237,9 +267,16 @@ impl Error {
                 ["the server refused the token, or the request for one", left_out(said), "", ""]
             }
             Self::TooLarge { part } => ["the ", part, " is larger than any honest one", ""],
+            Self::Unbound(_) => [
+                "the server refused an authorization request; its response has no `state`, so it may be of another one",
+                "",
+                "",
+                "",
+            ],
             Self::Unexpected(what) => ["unexpected: ", what, "", ""],
             Self::Unsupported { feature } => ["not supported by this client: ", feature, "", ""],
             Self::UrlRejected { member } => ["`", member, "` is not an acceptable https URL", ""],
+            Self::UserChanged => ["another user is signed in at the provider; the session is over", "", "", ""],
             Self::UserinfoInvalid { reason } => ["UserInfo is not acceptable: ", reason, "", ""],
         };
         parts.concat()
@@ -248,17 +285,20 @@ impl Error {
     /// What to do about it, in a sentence or two.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::AuthorizationRefused(said) | Self::TokenRefused(said) => match said.error.as_str() {
-                "access_denied" => "The user or the server said no. Offer the sign-in again.",
-                "invalid_scope" => "Check `scope` against what this client may ask for at the provider.",
-                "invalid_grant" => "The code is used up or expired, or `redirectUri` differs. Sign in again.",
-                "unauthorized_client" | "invalid_client" | "invalid_request" | "unsupported_response_type" => {
-                    "Check at the provider that this client is a public one (single-page app)."
+            Self::AuthorizationRefused(said) | Self::TokenRefused(said) | Self::Unbound(said) => {
+                match said.error.as_str() {
+                    "access_denied" => "The user or the server said no. Offer the sign-in again.",
+                    "invalid_scope" => "Check `scope` against what this client may ask for at the provider.",
+                    "invalid_grant" => "The code is used up or expired, or `redirectUri` differs. Sign in again.",
+                    "unauthorized_client" | "invalid_client" | "invalid_request" | "unsupported_response_type" => {
+                        "Check at the provider that this client is a public one (single-page app)."
+                    }
+                    _ => "`oauth` holds what the server said.",
                 }
-                _ => "`oauth` holds what the server said.",
-            },
+            }
             Self::Cancelled => "Something newer took its place.",
             Self::Config { .. } => "Correct the option; index.d.ts says what it takes.",
+            Self::Environment(_) => "Look for a script or a policy that takes it away.",
             Self::DiscoveryFailed { .. } => {
                 "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."
             }
@@ -266,7 +306,9 @@ impl Error {
                 "Sign in again. A stale tab, a bookmark or somebody else's link are the usual causes."
             }
             Self::IdTokenInvalid { reason } => match *reason {
-                "exp" | "iat" | "nbf" => "Compare this device's clock with the server's.",
+                "exp" | "iat" | "nbf" => {
+                    "The clocks of this device and of the server differ by more than five minutes. Set the wrong one right."
+                }
                 "acr" | "auth_time" => "The provider did not sign the user in as asked.",
                 "aud" | "azp" => "Check `clientId`, and that the provider issues ID Tokens for this client.",
                 _ => MISCONFIGURED,
@@ -278,10 +320,15 @@ impl Error {
             Self::IssMismatch { expected, .. } if expected.is_empty() => {
                 "Set `issuer`, in the options or in `server`, to the issuer that the provider sends."
             }
+            Self::IssuerMismatch { received, .. } if received.as_str().contains('{') => {
+                "This address serves several tenants. Set `issuer` to the address of your own tenant."
+            }
             Self::IssMismatch { .. } | Self::IssuerMismatch { .. } => {
                 "Check that `issuer` is spelled exactly as the server spells it, to the last slash."
             }
-            Self::LoginRequired | Self::SessionEnded => "Call `signIn()`.",
+            Self::InteractionRequired(_) | Self::LoginRequired | Self::SessionEnded | Self::UserChanged => {
+                "Call `signIn()`."
+            }
             Self::MetadataInvalid { .. } | Self::UrlRejected { .. } => {
                 "Correct it at the provider, or pass the metadata as `server`."
             }
@@ -293,7 +340,14 @@ impl Error {
             Self::RequestBlocked { .. } => {
                 "Add the address to `api` if the token is meant for it; otherwise use `fetch`."
             }
-            Self::ResponseInvalid { .. } | Self::TooLarge { .. } => "The server breaks the specification.",
+            Self::ResponseInvalid { part } => match part.as_str() {
+                ID_TOKEN_ALONE => {
+                    "Some providers give an access token only where a scope of an API is asked for: add one to `scope`."
+                }
+                "expires_in" => "Set a lifetime of access tokens at the provider: a positive number of seconds.",
+                _ => "The server breaks the specification.",
+            },
+            Self::TooLarge { .. } => "The server breaks the specification.",
             Self::ServerUnavailable { .. } | Self::Timeout { .. } => "Try again later. The session is kept.",
             Self::Unexpected(_) => "Please report it.",
             Self::Unsupported { .. } => "Change it at the provider.",

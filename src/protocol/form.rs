@@ -31,8 +31,11 @@ pub fn encode(out: &mut String, text: &str) {
     }
 }
 
-/// The parameters of a query, decoded. `None` if it is no such text: bad escapes, no UTF-8, too many parameters.
-pub fn parse(query: &str) -> Option<Vec<(String, String)>> {
+/// The parameters of a query, decoded. `None` if there are too many.
+///
+/// A name or a value that is no encoded UTF-8 text is `None`. That is a fault only for a reader who needs it: other scripts put
+/// parameters of their own into the addresses of pages.
+pub fn parameters(query: &str) -> Option<Vec<(Option<String>, Option<String>)>> {
     let mut parameters = Vec::new();
     for parameter in items(query, b'&') {
         if parameter.is_empty() {
@@ -42,9 +45,14 @@ pub fn parse(query: &str) -> Option<Vec<(String, String)>> {
             return None;
         }
         let (name, value) = cut(parameter, b'=');
-        parameters.push((decode(name)?, decode(value.unwrap_or_default())?));
+        parameters.push((decode(name), decode(value.unwrap_or_default())));
     }
     Some(parameters)
+}
+
+/// The same, where each of them has to be decodable.
+pub fn parse(query: &str) -> Option<Vec<(String, String)>> {
+    parameters(query)?.into_iter().map(|(name, value)| name.zip(value)).collect()
 }
 
 fn decode(text: &str) -> Option<String> {
@@ -67,7 +75,7 @@ pub(super) fn hex(digit: Option<u8>) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{append, parse};
+    use super::{append, parameters, parse};
 
     #[test]
     fn what_was_appended_is_read_back() {
@@ -82,10 +90,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_form_is_refused() {
-        for query in ["a=%", "a=%4", "a=%zz", "a=%ff", "%c3%28=x"] {
-            assert_eq!(parse(query), None, "{query}");
+    fn what_cannot_be_decoded_is_none() {
+        let some = |text: &str| Some(text.to_owned());
+        for text in ["%", "%4", "%zz", "%ff", "Acc%E8s", "%c3%28"] {
+            let query = ["a=1&", text, "=b&c=", text].concat();
+            let expected = vec![(some("a"), some("1")), (None, some("b")), (some("c"), None)];
+            assert_eq!(parameters(&query), Some(expected), "{text}");
+            assert_eq!(parse(&query), None, "{text}");
         }
+    }
+
+    #[test]
+    fn too_many_parameters_are_refused() {
         assert_eq!(parse(&"a=1&".repeat(128)).map(|p| p.len()), Some(128));
         assert_eq!(parse(&"a=1&".repeat(129)), None);
     }

@@ -14,8 +14,18 @@ use super::list::items;
 use super::time::Now;
 use super::transaction::Transaction;
 
-/// Seconds by which two honest clocks may differ.
-const LEEWAY: i64 = 30;
+/// Seconds by which the clock of a device may differ from the server's: phones that set their clock by hand are minutes off.
+/// It only concerns ID Tokens; how long an access token lives is measured on the device alone.
+const CLOCK_LEEWAY: i64 = 5 * 60;
+
+/// Seconds by which `iat` may lie before and after now. The nonce proves that a token is fresh, so this only catches gross
+/// faults (OpenID Connect Core §3.1.3.7 (10) leaves the range to the client): Microsoft Entra ID writes `iat` five minutes
+/// back, and the clocks may differ besides.
+const ISSUED_BEFORE: i64 = 15 * 60;
+const ISSUED_AFTER: i64 = 10 * 60;
+
+/// Seconds that pass at the server between the sign-in of the user and the times that it writes.
+const AUTHENTICATION_LEEWAY: i64 = 30;
 
 /// Who the user is, says the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,22 +53,13 @@ impl Identity {
         now: Now,
     ) -> Result<Self, Arc<Error>> {
         let value = object(&token.claims)?;
-        check(&value, &token.hash, config, now)?;
+        check_parties(&value, config)?;
+        check(&value, &token.hash, now)?;
         if transaction.nonce.expose().is_empty() || text(&value, "nonce")? != Some(transaction.nonce.expose()) {
             return Err(invalid("nonce"));
         }
-        // Made for a code that is seconds old, so it cannot be older than the sign-in.
-        if time(&value, "iat")?.is_none_or(|iat| iat < transaction.started.div_euclid(1000) - LEEWAY) {
-            return Err(invalid("iat"));
-        }
         let auth_time = time(&value, "auth_time")?;
-        // Good since the sign-in began, however long the user then took, or young enough now.
-        if let Some(max_age) = json::integer(&transaction.max_age) {
-            let earliest = now.unix().saturating_sub(max_age).min(transaction.started.div_euclid(1000)) - LEEWAY;
-            if auth_time.is_none_or(|time| time < earliest) {
-                return Err(invalid("auth_time"));
-            }
-        }
+        check_authentication(&value, auth_time, transaction, now)?;
         let (acr, asked) = (text(&value, "acr")?, &transaction.acr_values);
         if !asked.is_empty() && !items(asked, b' ').any(|one| acr == Some(one)) {
             return Err(invalid("acr"));
@@ -67,27 +68,35 @@ impl Identity {
         Ok(Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims })
     }
 
-    /// Checks the ID Token of a refresh against the one before (OpenID Connect Core §12.2).
+    /// Reads the ID Token of a refresh against the one before (OpenID Connect Core §12.2). `None`: it says nothing new, and the
+    /// earlier claims hold on. A refresh needs no ID Token, so a flaw that concerns neither the user nor the parties makes it
+    /// count as none: a clock that was set, a server that writes `auth_time` or `aud` in another way.
     ///
     /// # Errors
     ///
-    /// Those of [`Identity::from_sign_in`].
-    pub fn from_refresh(token: Verified, earlier: &Self, config: &Config, now: Now) -> Result<Self, Arc<Error>> {
-        let value = object(&token.claims)?;
-        check(&value, &token.hash, config, now)?;
+    /// [`Error::IdTokenInvalid`] for what can mean another user or another party: `iss`, `sub`, `azp`, or an `aud` without this
+    /// client.
+    pub fn from_refresh(
+        token: Verified,
+        earlier: &Self,
+        config: &Config,
+        now: Now,
+    ) -> Result<Option<Self>, Arc<Error>> {
+        let Ok(value) = object(&token.claims) else { return Ok(None) };
         let before = object(&earlier.claims)?;
-        for name in ["sub", "aud", "azp"] {
-            if value.get(name) != before.get(name) {
-                return Err(invalid(name));
-            }
+        check_parties(&value, config)?;
+        if value.get("sub") != before.get("sub") {
+            return Err(invalid("sub"));
         }
-        for name in ["auth_time", "nonce"] {
-            if value.get(name).is_some() && value.get(name) != before.get(name) {
-                return Err(invalid(name));
-            }
-        }
+        let is_same = |name: &&str| value.get(name) == before.get(name);
+        let is_same_if_there = |name: &&str| value.get(name).is_none() || is_same(name);
+        let issued = |claims| time(claims, "iat").ok().flatten();
+        let is_news = check(&value, &token.hash, now).is_ok()
+            && ["aud", "azp"].iter().all(is_same)
+            && ["auth_time", "nonce"].iter().all(is_same_if_there)
+            && issued(&value) >= issued(&before);
         let (sub, auth_time) = (earlier.sub.clone(), earlier.auth_time);
-        Ok(Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims })
+        Ok(is_news.then(|| Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims }))
     }
 
     /// The same, with no secret of the exchange in what a page sees.
@@ -104,35 +113,68 @@ impl Identity {
     }
 }
 
-/// The rules that hold for every ID Token.
-fn check(claims: &Value<'_>, hash: &[u8], config: &Config, now: Now) -> Result<(), Arc<Error>> {
+/// Whether the user proved who they are as lately as was asked. `max_age` demands `auth_time` (OpenID Connect Core §2); after
+/// `prompt=login` it is checked where it comes, since not every server sends it, and whatever `max_age` is besides.
+///
+/// All is reckoned by the server's clock, which `iat` shows. What the user did since the sign-in began is young enough.
+fn check_authentication(
+    claims: &Value<'_>,
+    auth_time: Option<i64>,
+    transaction: &Transaction,
+    now: Now,
+) -> Result<(), Arc<Error>> {
+    let max_age = json::integer(&transaction.max_age);
+    let anew = transaction.asks_to("login");
+    if max_age.is_none() && !anew {
+        return Ok(());
+    }
+    let since_began = now.wall.saturating_sub(transaction.started).div_euclid(1000);
+    let age = max_age.filter(|_| !anew).unwrap_or(0).max(since_began).saturating_add(AUTHENTICATION_LEEWAY);
+    let earliest = time(claims, "iat")?.unwrap_or_default().saturating_sub(age);
+    match auth_time {
+        Some(time) if time >= earliest => Ok(()),
+        None if max_age.is_none() => Ok(()),
+        _ => Err(invalid("auth_time")),
+    }
+}
+
+/// Whose token it is, and for whom: the rules by which a flaw can mean another user or another party.
+fn check_parties(claims: &Value<'_>, config: &Config) -> Result<(), Arc<Error>> {
     if text(claims, "iss")? != Some(&config.issuer) {
         return Err(invalid("iss"));
     }
-    let azp = text(claims, "azp")?;
     let ours = |audience: &Value<'_>| audience.as_str() == Some(&config.client_id);
     let named = match claims.get("aud") {
-        Some(Value::Array(all)) => {
-            // With several audiences, `azp` has to say that we are the one that asked.
-            all.iter().any(ours) && all.iter().all(|one| one.as_str().is_some()) && (all.len() == 1 || azp.is_some())
-        }
+        Some(Value::Array(all)) => all.iter().any(ours),
         Some(one) => ours(one),
         None => false,
     };
     if !named {
         return Err(invalid("aud"));
     }
-    if azp.is_some_and(|azp| azp != config.client_id) {
+    if text(claims, "azp")?.is_some_and(|azp| azp != config.client_id) {
         return Err(invalid("azp"));
     }
+    Ok(())
+}
+
+/// The other rules that hold for every ID Token.
+fn check(claims: &Value<'_>, hash: &[u8], now: Now) -> Result<(), Arc<Error>> {
+    // With several audiences, `azp` has to say that we are the one that asked.
+    if let Some(Value::Array(all)) = claims.get("aud")
+        && !(all.iter().all(|one| one.as_str().is_some()) && (all.len() == 1 || claims.get("azp").is_some()))
+    {
+        return Err(invalid("aud"));
+    }
     let unix = now.unix();
-    if time(claims, "exp")?.is_none_or(|exp| exp <= unix - LEEWAY) {
+    if time(claims, "exp")?.is_none_or(|exp| exp <= unix.saturating_sub(CLOCK_LEEWAY)) {
         return Err(invalid("exp"));
     }
-    if time(claims, "iat")?.is_none_or(|iat| iat > unix + LEEWAY) {
+    let issued = unix.saturating_sub(ISSUED_BEFORE)..=unix.saturating_add(ISSUED_AFTER);
+    if time(claims, "iat")?.is_none_or(|iat| !issued.contains(&iat)) {
         return Err(invalid("iat"));
     }
-    if time(claims, "nbf")?.is_some_and(|nbf| nbf > unix + LEEWAY) {
+    if time(claims, "nbf")?.is_some_and(|nbf| nbf > unix.saturating_add(CLOCK_LEEWAY)) {
         return Err(invalid("nbf"));
     }
     if text(claims, "sub")?.is_none_or(|sub| !(1..=255).contains(&sub.len())) {

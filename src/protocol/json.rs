@@ -56,9 +56,13 @@ impl<'a> Value<'a> {
     }
 
     /// A member of an object; absent in everything else.
+    ///
+    /// A member that is `null` counts as absent: many servers write every member that they know, and `null` for what does
+    /// not apply (Keycloak, `PingFederate`, authentik). No specification that is read here gives `null` another meaning.
     pub fn get(&self, name: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
-        members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        let (_, value) = members.iter().find(|(key, _)| key == name)?;
+        (*value != Self::Null).then_some(value)
     }
 
     /// The text of a string.

@@ -50,13 +50,13 @@ impl Keys {
         Some(HttpRequest::get(url))
     }
 
-    /// Takes the answer. A bad one changes nothing.
+    /// Takes the answer. A bad one changes nothing; where there was none, old keys are still old.
     ///
     /// # Errors
     ///
     /// What went wrong on the way; [`Error::ResponseInvalid`] for what is no key set, [`Error::TooLarge`].
     pub fn receive(&mut self, outcome: Result<HttpResponse, Arc<Error>>) -> Result<(), Arc<Error>> {
-        let response = outcome?;
+        let response = outcome.inspect_err(|_| self.old = 0)?;
         let text = response.text()?;
         match response.json(text)?.get("keys").and_then(Value::as_array) {
             Some(keys) if response.is_ok() => {
@@ -76,7 +76,8 @@ impl Keys {
     /// # Errors
     ///
     /// [`Error::IdTokenInvalid`] with `key` if there is none, `key ambiguous` if there are several, `key weak` for RSA
-    /// of less than 2048 bits or with an exponent that hides nothing (RFC 7518 §3.3).
+    /// of less than 2048 bits or with an exponent that hides nothing (RFC 7518 §3.3); with `signature` for one whose length
+    /// is not that of the RSA modulus (RFC 8017 §8.1.2 and §8.2.2).
     pub fn select<'a>(&self, token: &'a Unverified<'_>, beside: &'a str) -> Result<Verification<'a>, Arc<Error>> {
         let set = Value::parse(self.set.as_deref().unwrap_or("0")).unwrap_or(Value::Null);
         let keys = set.get("keys").and_then(Value::as_array).unwrap_or_default();
@@ -97,6 +98,10 @@ impl Keys {
             let bits = octets.iter().fold(0, |bits, octet| if bits > 0 { bits + 8 } else { 8 - octet.leading_zeros() });
             if bits < least || (least > 0 && octets.last().is_none_or(|last| last % 2 == 0)) {
                 return Err(invalid("key weak"));
+            }
+            // Engines differ in whether they take a signature that is shorter or longer than the modulus.
+            if name == "n" && token.signature.len() != bits.div_ceil(8) as usize {
+                return Err(invalid("signature"));
             }
             write_member(&mut jwk, name, value);
         }

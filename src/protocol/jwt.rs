@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::base64url;
 use super::error::Error;
-use super::json::Value;
+use super::json::{Flaw, Value};
 
 /// Larger than any honest token.
 pub const MAX_JWT: usize = 256 * 1024;
@@ -203,9 +203,9 @@ impl<'a> Unverified<'a> {
     /// # Errors
     ///
     /// [`Error::IdTokenInvalid`] names `key` or `signature`.
-    pub fn accept(self, (signature, hash): (Signature, Vec<u8>)) -> Result<Verified, Arc<Error>> {
+    pub fn accept(&self, (signature, hash): (Signature, Vec<u8>)) -> Result<Verified, Arc<Error>> {
         match signature {
-            Signature::Right => Ok(Verified { claims: self.payload, hash }),
+            Signature::Right => Ok(Verified { claims: self.payload.clone(), hash }),
             Signature::Wrong => Err(invalid("signature")),
             Signature::Unusable => Err(invalid("key")),
         }
@@ -214,7 +214,11 @@ impl<'a> Unverified<'a> {
 
 /// Reads a part as a JSON object.
 pub(super) fn object(part: &str) -> Result<Value<'_>, Arc<Error>> {
-    Value::parse(part).ok().filter(|value| matches!(value, Value::Object(_))).ok_or_else(|| invalid("format"))
+    match Value::parse(part) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Err(Flaw::Repeated) => Err(invalid("a member that comes twice")),
+        _ => Err(invalid("format")),
+    }
 }
 
 #[cold]

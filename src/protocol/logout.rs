@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::authorization_request::MAX_URL;
 use super::config::{Config, check_page_url};
 use super::error::Error;
 use super::foreign::Secrets;
@@ -60,8 +61,11 @@ pub fn end_session_url(
     form::append(&mut query, parameter, return_to);
     if parameter == "post_logout_redirect_uri" {
         form::append(&mut query, "state", state.expose());
-        if let Some(id_token_hint) = id_token_hint {
-            form::append(&mut query, "id_token_hint", id_token_hint.expose());
+        // One that makes the address too long for some server on the way is left out: it helps, and is not needed everywhere.
+        if let Some(hint) =
+            id_token_hint.filter(|hint| endpoint.as_str().len() + query.len() + hint.expose().len() < MAX_URL)
+        {
+            form::append(&mut query, "id_token_hint", hint.expose());
         }
     }
     Ok(Some(endpoint.with_query(&query)))

@@ -32,7 +32,12 @@ pub struct ServerMetadata {
     pub end_session_endpoint: Option<String>,
     /// RFC 9207 §3.
     pub authorization_response_iss_parameter_supported: bool,
+    /// RFC 9126 §5: every authorization request has to be pushed, which this client does not do yet.
+    pub require_pushed_authorization_requests: bool,
 }
+
+/// RFC 8615 §3.
+const WELL_KNOWN: &str = "/.well-known/";
 
 /// The places where metadata may be, in order (RFC 8414 §3.1 and §5, OpenID Connect Discovery §4).
 #[derive(Clone, Debug)]
@@ -48,9 +53,9 @@ impl Discovery {
         let slashes = issuer.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
         let third = slashes.map(|(at, _)| at).nth(2).unwrap_or(issuer.len());
         let (origin, path) = issuer.split_at_checked(third).unwrap_or((issuer, ""));
-        let appended = [issuer, "/.well-known/openid-configuration"].concat();
-        let oauth = [origin, "/.well-known/oauth-authorization-server", path].concat();
-        let inserted = [origin, "/.well-known/openid-configuration", path].concat();
+        let appended = [issuer, WELL_KNOWN, "openid-configuration"].concat();
+        let oauth = [origin, WELL_KNOWN, "oauth-authorization-server", path].concat();
+        let inserted = [origin, WELL_KNOWN, "openid-configuration", path].concat();
         Self { candidates: if config.openid { [appended, oauth, inserted] } else { [oauth, inserted, appended] } }
     }
 
@@ -65,16 +70,19 @@ impl Discovery {
         requests
     }
 
-    /// Reads an answer. `None`: nothing is there, ask at the next place.
+    /// Reads the answer of one place.
     ///
     /// # Errors
     ///
-    /// Those of [`ServerMetadata::parse`], and those of an answer that is no JSON or no answer.
-    pub fn from_response(config: &Config, response: &HttpResponse) -> Result<Option<ServerMetadata>, Arc<Error>> {
+    /// [`Error::DiscoveryFailed`] for a place where nothing is, or that does not answer to everybody; those of
+    /// [`ServerMetadata::parse`], and those of an answer that is no JSON or no answer. [`Failures`] says which of them leave
+    /// the next place to be asked.
+    pub fn from_response(config: &Config, response: &HttpResponse) -> Result<ServerMetadata, Arc<Error>> {
         if matches!(response.status, 404 | 405 | 410) {
-            return Ok(None);
+            return Err(Error::DiscoveryFailed { url: config.issuer.clone() }.into());
         }
-        if !response.is_ok() && response.status < 429 {
+        let is_in_trouble = response.status == 429 || response.status >= 500;
+        if !response.is_ok() && !is_in_trouble {
             return Err(Error::DiscoveryFailed { url: response.url.clone() }.into());
         }
         let text = response.text()?;
@@ -86,7 +94,48 @@ impl Discovery {
         if response.secrets.are_in(text) {
             return Err(missing("an address that holds a secret"));
         }
-        ServerMetadata::parse(&answer, config, &response.secrets).map(Some)
+        ServerMetadata::parse(&answer, config, &response.secrets)
+    }
+}
+
+/// What went wrong at the places that were asked so far.
+#[derive(Debug, Default)]
+pub struct Failures(Option<Arc<Error>>);
+
+impl Failures {
+    /// Takes note of a failure after which the next place is asked: there is nothing at this one, or something else, or no
+    /// answer (to a page, a 404 without CORS headers looks like that).
+    ///
+    /// # Errors
+    ///
+    /// Every other failure ends the search: metadata that are wrong, and a server that is there and cannot answer now.
+    pub fn add(&mut self, failure: Arc<Error>) -> Result<(), Arc<Error>> {
+        let new = telling(&failure);
+        if new == 0 {
+            return Err(failure);
+        }
+        let known = self.0.as_ref().map_or(0, |known| telling(known));
+        if new > known {
+            self.0 = Some(failure);
+        }
+        Ok(())
+    }
+
+    /// The failure that says most about what is wrong, once no place is left.
+    pub fn into_error(self, config: &Config) -> Arc<Error> {
+        self.0.unwrap_or_else(|| Error::DiscoveryFailed { url: config.issuer.clone() }.into())
+    }
+}
+
+/// How much the failure of one place says about what is wrong; 0 if it ends the search.
+fn telling(failure: &Error) -> u8 {
+    match failure {
+        Error::NotJson { .. } => 4,
+        // The address of one place: it is there, and answers with a status of its own. That of the issuer: nothing is there.
+        Error::DiscoveryFailed { url } if url.contains(WELL_KNOWN) => 3,
+        Error::Network { .. } => 2,
+        Error::DiscoveryFailed { .. } => 1,
+        _ => 0,
     }
 }
 
@@ -115,16 +164,10 @@ impl ServerMetadata {
             Some(list) => Algorithms::of(list).ok_or(Error::Unsupported { feature: "its ID Tokens' algorithms" })?,
             None => Algorithms::ALL,
         };
-        let authorization_response_iss_parameter_supported =
-            match value.get("authorization_response_iss_parameter_supported") {
-                None => false,
-                Some(Value::Bool(promised)) => *promised,
-                Some(_) => return Err(missing("authorization_response_iss_parameter_supported")),
-            };
-        let revocation_endpoint = text(value, "revocation_endpoint")?;
-        let end_session_endpoint = text(value, "end_session_endpoint")?;
+        let revocation_endpoint = address(value, "revocation_endpoint")?;
+        let end_session_endpoint = address(value, "end_session_endpoint")?;
         let jwks_uri = if config.openid { Some(endpoint(value, "jwks_uri", config)?) } else { None };
-        let userinfo_endpoint = match value.get("userinfo_endpoint") {
+        let userinfo_endpoint = match address(value, "userinfo_endpoint")? {
             Some(_) => Some(endpoint(value, "userinfo_endpoint", config)?),
             None => None,
         };
@@ -139,7 +182,11 @@ impl ServerMetadata {
             algorithms,
             revocation_endpoint: revocation_endpoint.map(Into::into),
             end_session_endpoint: end_session_endpoint.map(Into::into),
-            authorization_response_iss_parameter_supported,
+            authorization_response_iss_parameter_supported: flag(
+                value,
+                "authorization_response_iss_parameter_supported",
+            )?,
+            require_pushed_authorization_requests: flag(value, "require_pushed_authorization_requests")?,
         })
     }
 }
@@ -157,8 +204,21 @@ fn text<'a>(value: &'a Value<'_>, member: &str) -> Result<Option<&'a str>, Arc<E
     }
 }
 
+fn flag(value: &Value<'_>, member: &str) -> Result<bool, Arc<Error>> {
+    match value.get(member) {
+        None => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(_) => Err(missing(member)),
+    }
+}
+
+/// An address. Some servers write `""` for one that they do not have.
+fn address<'a>(value: &'a Value<'_>, member: &str) -> Result<Option<&'a str>, Arc<Error>> {
+    text(value, member).map(|address| address.filter(|address| !address.is_empty()))
+}
+
 fn endpoint(value: &Value<'_>, member: &str, config: &Config) -> Result<Url, Arc<Error>> {
-    let text = text(value, member)?.ok_or_else(|| missing(member))?;
+    let text = address(value, member)?.ok_or_else(|| missing(member))?;
     acceptable(text, config).ok_or_else(|| Error::UrlRejected { member: member.into() }.into())
 }
 

@@ -37,8 +37,10 @@ pub enum Action {
     Refresh(HttpRequest, Ticket),
     /// A refresh is under way: wait for it instead of starting a second one.
     Wait,
-    /// Nothing left to refresh with.
+    /// Nobody is signed in.
     SignIn,
+    /// The token is no longer good, and there is nothing to renew it with: the session is over, as [`Session::view`] shows.
+    Expired,
     /// The renewal that this call needs did not work, or belongs to another session.
     Fail(Arc<Error>),
 }
@@ -56,6 +58,18 @@ pub struct Call {
 #[derive(Clone, Copy, Debug)]
 pub struct Ticket {
     epoch: u32,
+    user: u32,
+}
+
+/// What the refusal of a token by an API leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// To try again makes sense: the token is another one by now, or can be renewed.
+    Again,
+    /// The API's response stands.
+    Stands,
+    /// There is nothing to renew the token with: the session is over, as [`Session::view`] shows. The response stands.
+    Ends,
 }
 
 /// Why the session is not what it was.
@@ -71,6 +85,8 @@ pub enum Change {
     UserChanged,
     /// The server ended it.
     Ended,
+    /// The token is no longer good, and nothing came to renew it with.
+    Expired,
 }
 
 impl Change {
@@ -82,6 +98,7 @@ impl Change {
             Self::Renewed => "renewed",
             Self::UserChanged => "user_changed",
             Self::Ended => "ended",
+            Self::Expired => "expired",
         }
     }
 }
@@ -98,6 +115,8 @@ pub type Leftover = Vec<Secret>;
 pub struct Session {
     sign_outs: u32,
     epoch: u32,
+    /// Another number for another user.
+    user: u32,
     live: Option<Box<Live>>,
 }
 
@@ -149,7 +168,6 @@ impl Live {
     fn receive(&mut self, tokens: TokenResponse, now: Now) {
         self.former.add_to(MAX_FORMER, &self.access_token);
         self.access_token = tokens.access_token;
-        self.lifetime = tokens.expires_in.map(|seconds| seconds.saturating_mul(1000));
         self.received = now;
         self.refused = false;
         self.due = false;
@@ -158,6 +176,10 @@ impl Live {
             self.drop_refresh_token();
             self.refresh_token = tokens.refresh_token;
         }
+        // Without anything to renew it with, a token that lives for 0 seconds is one of which nobody said how long it lives: a
+        // few servers write that for a token without an end. An API says when it is over.
+        let said = tokens.expires_in.filter(|seconds| *seconds > 0 || self.refresh_token.is_some());
+        self.lifetime = said.map(|seconds| seconds.saturating_mul(1000));
         if let Some(scope) = tokens.scope {
             self.scope = scope;
         }
@@ -172,14 +194,16 @@ impl Live {
 }
 
 impl Session {
-    /// Begins a session with the tokens of a sign-in, of which `proof` is the ID Token. The tokens of another user come
-    /// back, to be revoked. Those of the same user do not: a server may take new and old ones for one grant, and revoke
-    /// it whole (RFC 7009 §2.1).
+    /// Begins a session with the tokens of a sign-in, of which `proof` is the ID Token. Tokens that are not used, old or new,
+    /// come back, to be revoked, if they are another user's than the session's. Those of the same user do not: a server may
+    /// take new and old ones for one grant, and revoke it whole (RFC 7009 §2.1).
     ///
     /// # Errors
     ///
-    /// What `proof` holds, and what [`Identity::from_sign_in`] says; [`Error::IdTokenInvalid`] with `missing` where OpenID Connect was asked for
-    /// and no ID Token came. An earlier session is then still there, and the new tokens come back.
+    /// What `proof` holds, and what [`Identity::from_sign_in`] says; [`Error::IdTokenInvalid`] with `missing` where OpenID
+    /// Connect was asked for and no ID Token came. An earlier session is then still there. [`Error::UserChanged`] if the
+    /// provider, without a question, signed in another user than the one who is signed in here: nobody has seen that happen,
+    /// so the earlier session is over and no other begins.
     pub fn sign_in(
         &mut self,
         tokens: Box<TokenResponse>,
@@ -200,15 +224,23 @@ impl Session {
         };
         let identity = match identity {
             Ok(identity) => identity,
-            Err(error) => return (Err(error), tokens.into_leftover()),
+            Err(error) => return (Err(error), self.overtaken(*tokens, None)),
         };
         let sub = |identity: &Option<Identity>| identity.as_ref().map(|identity| identity.sub.clone());
         let change = match &self.live {
             Some(earlier) if sub(&earlier.identity) != sub(&identity) => Change::UserChanged,
             _ => Change::SignedIn,
         };
-        let earlier = self.forget();
-        let leftover = if change == Change::UserChanged { earlier } else { Leftover::new() };
+        let mut leftover = self.forget();
+        if change == Change::SignedIn {
+            leftover.clear();
+        } else {
+            self.user = self.user.wrapping_add(1);
+            if transaction.asks_to("none") {
+                leftover.extend(tokens.into_leftover());
+                return (Err(Error::UserChanged.into()), leftover);
+            }
+        }
         let mut live = Box::new(Live {
             issuer: config.issuer.clone(),
             identity,
@@ -234,7 +266,32 @@ impl Session {
     /// Signs out. Answers to requests under way will find nobody.
     pub fn end(&mut self) -> Leftover {
         self.sign_outs = self.sign_outs.wrapping_add(1);
+        self.user = self.user.wrapping_add(1);
         self.forget()
+    }
+
+    /// Tokens that came too late, or that nobody can use: to be revoked only if they cannot share a grant with the tokens of
+    /// the session, since a server may revoke a grant whole. `user` is that of the session which they were meant for, if it
+    /// is known.
+    fn overtaken(&self, tokens: TokenResponse, user: Option<u32>) -> Leftover {
+        let may_share = self.live.is_some() && user.is_none_or(|user| user == self.user);
+        if may_share { Leftover::new() } else { tokens.into_leftover() }
+    }
+
+    /// The tokens of a sign-in that somebody overtook by signing out.
+    pub fn too_late(&self, tokens: TokenResponse) -> Leftover {
+        self.overtaken(tokens, None)
+    }
+
+    /// Ends the session if its token is no longer good and there is nothing to renew it with. Whether it did.
+    pub fn expire(&mut self, now: Now) -> bool {
+        let is_over = |live: &Live| live.refresh_token.is_none() && !live.refreshing && live.left(now) <= 0;
+        let is_over = self.live.as_deref().is_some_and(is_over);
+        if is_over {
+            // A token that is over needs no revocation.
+            self.forget();
+        }
+        is_over
     }
 
     fn forget(&mut self) -> Leftover {
@@ -275,25 +332,23 @@ impl Session {
         {
             return if usable { Action::Use } else { Action::Fail(error.clone()) };
         }
-        match &live.refresh_token {
-            Some(refresh_token) => {
-                live.refreshing = true;
-                let request = TokenRequest::for_refresh(refresh_token, config).request(token_endpoint);
-                Action::Refresh(request, Ticket { epoch: self.epoch })
-            }
-            None if usable => Action::Use,
-            None => Action::SignIn,
+        if let Some(refresh_token) = &live.refresh_token {
+            live.refreshing = true;
+            let request = TokenRequest::for_refresh(refresh_token, config).request(token_endpoint);
+            return Action::Refresh(request, Ticket { epoch: self.epoch, user: self.user });
         }
+        if self.expire(now) { Action::Expired } else { Action::Use }
     }
 
-    /// Takes the outcome of a renewal, or of not being able to send it. An ID Token whose signature cannot be checked
-    /// now, for lack of keys, counts as none: a renewal may do without (OpenID Connect Core §12.2).
+    /// Takes the outcome of a renewal, or of not being able to send it. A renewal may do without an ID Token (OpenID Connect
+    /// Core §12.2), so one that cannot be checked now, for lack of keys, counts as none, and so does one with a flaw that says
+    /// nothing of its user and its parties: see [`Identity::from_refresh`].
     ///
     /// # Errors
     ///
-    /// [`Error::SessionEnded`] for `invalid_grant`, and [`Error::IdTokenInvalid`]: both end the session, as
-    /// [`Session::view`] then shows. [`Error::Cancelled`] if the session is another one by now. Every other error leaves
-    /// the session as it was.
+    /// [`Error::SessionEnded`] for `invalid_grant`, and [`Error::IdTokenInvalid`] for an ID Token of another user or another
+    /// party, or with a wrong signature: both end the session, as [`Session::view`] then shows. [`Error::Cancelled`] if the
+    /// session is another one by now. Every other error leaves the session as it was.
     pub fn refreshed(
         &mut self,
         ticket: Ticket,
@@ -305,8 +360,8 @@ impl Session {
         let live = match &mut self.live {
             Some(live) if ticket.epoch == self.epoch => live,
             _ => {
-                let leftover = tokens.ok().map(|tokens| tokens.into_leftover()).unwrap_or_default();
-                return (Err(Error::Cancelled.into()), leftover);
+                let leftover = tokens.ok().map(|tokens| self.overtaken(*tokens, Some(ticket.user)));
+                return (Err(Error::Cancelled.into()), leftover.unwrap_or_default());
             }
         };
         live.refreshing = false;
@@ -319,6 +374,7 @@ impl Session {
                     error => matches!(error, Error::IdTokenInvalid { .. }),
                 };
                 if ends {
+                    self.user = self.user.wrapping_add(1);
                     let leftover = self.forget();
                     let refused = matches!(*error, Error::TokenRefused(_));
                     return (Err(if refused { Error::SessionEnded.into() } else { error }), leftover);
@@ -333,16 +389,20 @@ impl Session {
         }
     }
 
-    /// Notes that an API refused the token that this call used. Whether trying again makes sense: the token is another
-    /// one by now, or can be renewed.
-    pub fn refused(&mut self, call: Call) -> bool {
+    /// Notes that an API refused the token that this call used.
+    pub fn refused(&mut self, call: Call, now: Now) -> Refused {
         match &mut self.live {
             Some(live) if call.epoch == self.epoch => {
                 let renewed = live.renewals != call.renewals;
                 live.refused |= !renewed;
-                renewed || live.refresh_token.is_some() || live.refreshing
+                let again = renewed || live.refresh_token.is_some() || live.refreshing;
+                match again {
+                    true => Refused::Again,
+                    false if self.expire(now) => Refused::Ends,
+                    false => Refused::Stands,
+                }
             }
-            _ => false,
+            _ => Refused::Stands,
         }
     }
 
@@ -376,6 +436,15 @@ impl Session {
     /// The user, where OpenID Connect says who it is.
     pub fn subject(&self) -> Option<&str> {
         Some(&self.live.as_ref()?.identity.as_ref()?.sub)
+    }
+
+    /// What the provider may know the user by, for `login_hint` (OpenID Connect Core §3.1.2.1): a claim made for that, or the
+    /// name with which people sign in.
+    pub fn login_hint(&self) -> Option<String> {
+        let identity = self.live.as_ref()?.identity.as_ref()?;
+        let claims = Value::parse(&identity.shown).ok()?;
+        let names = ["login_hint", "preferred_username", "email"];
+        names.iter().find_map(|name| claims.get(name)?.as_str().map(Into::into))
     }
 
     /// The tokens of the session, former ones included, which no text of a server may tell a page.
@@ -439,10 +508,11 @@ fn renew(
 ) -> Result<(), Arc<Error>> {
     match (proof, &live.identity) {
         (Ok(Some(token)), Some(earlier)) => {
-            let identity = Identity::from_refresh(token, earlier, config, now)?.cleared(&tokens.secrets)?;
-            live.identity = Some(identity);
+            if let Some(identity) = Identity::from_refresh(token, earlier, config, now)? {
+                live.identity = Some(identity.cleared(&tokens.secrets)?);
+            }
         }
-        (Err(error), _) if matches!(*error, Error::IdTokenInvalid { .. }) => return Err(error),
+        (Err(error), _) if *error == Error::IdTokenInvalid { reason: "signature" } => return Err(error),
         _ => {}
     }
     live.receive(*tokens, now);

@@ -61,6 +61,9 @@ impl TokenRequest {
     }
 }
 
+/// What a message says of a response that says who the user is and gives no access.
+pub(super) const ID_TOKEN_ALONE: &str = "`access_token` beside its `id_token`";
+
 /// A successful answer (RFC 6749 §5.1). Members that it does not name are not read.
 #[derive(Debug)]
 pub struct TokenResponse {
@@ -106,11 +109,13 @@ impl TokenResponse {
             Some(Value::String(text)) => Ok(Some(&**text)),
             Some(_) => Err(Arc::new(Error::ResponseInvalid { part: name.into() })),
         };
-        let (Some(access_token), Some(token_type)) = (text("access_token")?, text("token_type")?) else {
-            return Err(Error::ResponseInvalid { part: "access_token".into() }.into());
-        };
+        let missing = |part: &str| Error::ResponseInvalid { part: part.into() };
         let (refresh_token, scope, id_token) = (text("refresh_token")?, text("scope")?, text("id_token")?);
         let there = |token: &&str| !token.is_empty();
+        let alone = id_token.as_ref().is_some_and(there);
+        let access_token =
+            text("access_token")?.ok_or_else(|| missing(if alone { ID_TOKEN_ALONE } else { "`access_token`" }))?;
+        let token_type = text("token_type")?.ok_or_else(|| missing("`token_type`"))?;
         let expires_in = lifetime(&value)?;
         if !token_type.eq_ignore_ascii_case("bearer") {
             return Err(Error::Unsupported { feature: "a token type other than Bearer" }.into());

@@ -6,16 +6,17 @@ use super::config::Config;
 use super::error::Error;
 use super::foreign::Secrets;
 use super::json::{self, Value};
-use super::list::cut;
+use super::list::{cut, items};
 use super::pkce::CodeVerifier;
 use super::secret::Secret;
 use super::time::Now;
 
-/// Milliseconds in which a user can sign in. A response after that belongs to no sign-in.
-pub(crate) const LIFE: i64 = 10 * 60 * 1000;
+/// Milliseconds in which a user can sign in: long enough to register, and to wait for the e-mail that confirms it. A response
+/// after that belongs to no sign-in. It is the code that has to live short (RFC 6749 §4.1.2), and it is younger.
+pub(crate) const LIFE: i64 = 60 * 60 * 1000;
 
 /// The members of a record that hold text.
-const MEMBERS: [&str; 12] = [
+const MEMBERS: [&str; 13] = [
     "state",
     "nonce",
     "code_verifier",
@@ -24,7 +25,8 @@ const MEMBERS: [&str; 12] = [
     "redirect_uri",
     "scope",
     "return_to",
-    "silent",
+    "prompt",
+    "restores",
     "shared",
     "acr_values",
     "max_age",
@@ -52,8 +54,10 @@ pub struct Transaction {
     pub scope: String,
     /// Where the user was: path, query and fragment.
     pub return_to: String,
-    /// Whether the provider was asked to do without any interaction.
-    pub silent: bool,
+    /// What the provider was asked to show (OpenID Connect Core §3.1.2.1), separated by spaces; empty for what it sees fit.
+    pub prompt: String,
+    /// Whether this is an attempt to bring an earlier session back, for which nobody has asked.
+    pub restores: bool,
     /// Whether another provider's responses come to the redirect page, as far as the page could see.
     pub shared: bool,
     /// Authentication contexts of which the ID Token must name one, separated by spaces; empty for any.
@@ -78,7 +82,8 @@ impl Transaction {
             &self.redirect_uri,
             &self.scope,
             &self.return_to,
-            if self.silent { "yes" } else { "no" },
+            &self.prompt,
+            if self.restores { "yes" } else { "no" },
             if self.shared { "yes" } else { "no" },
             &self.acr_values,
             &self.max_age,
@@ -103,7 +108,8 @@ impl Transaction {
         let secret = |name| Secret::new(owned(name));
         Some(Box::new(Self {
             started,
-            silent: text("silent") == Some("yes"),
+            prompt: owned("prompt"),
+            restores: text("restores") == Some("yes"),
             shared: text("shared") == Some("yes"),
             return_to: owned("return_to"),
             state: secret("state"),
@@ -121,6 +127,11 @@ impl Transaction {
     /// What the provider knows of it, and must not tell a page.
     pub fn secrets(&self) -> Secrets {
         Secrets::new([&self.state, &self.nonce, self.code_verifier.secret()])
+    }
+
+    /// Whether the provider was asked for something (OpenID Connect Core §3.1.2.1, `prompt`).
+    pub fn asks_to(&self, prompt: &str) -> bool {
+        items(&self.prompt, b' ').any(|one| one == prompt)
     }
 
     /// Whether a client began it.

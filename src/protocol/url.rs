@@ -3,6 +3,7 @@
 //! The browser parses URLs; this file only reads texts that the browser's parser would leave alone in everything that
 //! decides, and refuses the others. So both see the same host and the same path, or the URL is not used.
 
+use super::list::items;
 use super::{form, json};
 
 /// An absolute `https` URL (or `http` on loopback, where that is allowed) without user information.
@@ -16,7 +17,8 @@ pub struct Url {
 /// Whether `http` is acceptable on this device itself. Elsewhere it never is (OAuth 2.1 §1.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loopback {
-    /// `http://localhost` and the like may be used, for development.
+    /// `http` may be used for `localhost` and names below it (RFC 6761 §6.3), 127.0.0.0/8 and `[::1]`: what browsers take
+    /// for trustworthy (Secure Contexts §3.1).
     Allowed,
     /// Only `https`.
     Refused,
@@ -37,7 +39,7 @@ impl Url {
         let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at_checked(end)?;
         let (host, port) = split_port(authority)?;
-        let on_device = loopback == Loopback::Allowed && matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        let on_device = loopback == Loopback::Allowed && is_loopback(host);
         if !(secure || on_device) || !is_host(host) || !port.is_none_or(is_port) {
             return None;
         }
@@ -101,6 +103,18 @@ fn is_port(port: &str) -> bool {
     digits && json::integer(port).is_some_and(|port| port < 65_536)
 }
 
+fn is_loopback(host: &str) -> bool {
+    let is_octet = |part: &str| {
+        let digits = part == "0" || !part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits && json::integer(part).is_some_and(|octet| octet < 256)
+    };
+    let name = host.strip_suffix("localhost");
+    let address = host.strip_prefix("127.");
+    host == "[::1]"
+        || name.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+        || address.is_some_and(|rest| items(rest, b'.').count() == 3 && items(rest, b'.').all(is_octet))
+}
+
 fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
@@ -138,6 +152,17 @@ mod tests {
             ("https://as.test:8443/a#f", Some("https://as.test:8443/a#f")),
             ("http://localhost:9000/a", Some("http://localhost:9000/a")),
             ("http://[::1]:9000/", Some("http://[::1]:9000/")),
+            ("http://app.localhost:5173/", Some("http://app.localhost:5173/")),
+            ("http://a.b.localhost/", Some("http://a.b.localhost/")),
+            ("http://127.0.0.2/", Some("http://127.0.0.2/")),
+            ("http://127.255.0.10:9000/", Some("http://127.255.0.10:9000/")),
+            ("http://127.1/", None),
+            ("http://127.0.0.256/", None),
+            ("http://127.0.0.01/", None),
+            ("http://127.0.0.1.evil.test/", None),
+            ("http://128.0.0.1/", None),
+            ("http://evillocalhost/", None),
+            ("http://app.localhost.evil.test/", None),
             ("http://as.test/", None),
             ("http://localhost.evil.test/", None),
             ("HTTPS://as.test/", None),

@@ -29,7 +29,7 @@ pub fn request(metadata: &ServerMetadata) -> Result<HttpRequest, Arc<Error>> {
 pub fn text(response: &HttpResponse) -> Result<&str, Arc<Error>> {
     if response.status == 401 {
         let error = Secrets::default().quote("invalid_token");
-        return Err(Error::TokenRefused(OAuthError { error, error_description: None, error_uri: None }).into());
+        return Err(Error::TokenRefused(OAuthError::from_code(error)).into());
     }
     let text = response.text()?;
     if response.is_ok() { Ok(text) } else { Err(invalid("status")) }

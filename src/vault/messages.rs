@@ -35,7 +35,31 @@ pub trait Worker: Host + Clone {
 }
 
 /// What a message gives: a text, empty for nothing.
-pub type Outcome = Result<String, Arc<Error>>;
+pub type Outcome = Result<String, Failed>;
+
+/// Why a message was not carried out. The path at which a sign-in began is there if it is this sign-in that failed: the page
+/// belongs there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// What went wrong.
+    pub error: Arc<Error>,
+    /// Path, query and fragment.
+    pub return_to: Option<String>,
+}
+
+impl core::ops::Deref for Failed {
+    type Target = Error;
+
+    fn deref(&self) -> &Error {
+        &self.error
+    }
+}
+
+impl From<Arc<Error>> for Failed {
+    fn from(error: Arc<Error>) -> Self {
+        Self { error, return_to: None }
+    }
+}
 
 /// The word for what is so; the word for what is not is empty.
 const YES: &str = "yes";
@@ -80,6 +104,7 @@ impl Message<'_> {
 /// # Errors
 ///
 /// Those of the operation.
+#[expect(clippy::too_many_lines, reason = "one arm for each operation, and one function for the states of all")]
 pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32, message: &str) -> Outcome {
     let message = Message(Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?);
     let number = message.0.get("port").and_then(Value::as_integer);
@@ -108,30 +133,40 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             let params = &read_options(message.0.get("options"))?;
             let (redirect_uri, scope) = (message.text("redirectUri"), message.text("scope"));
             let (return_to, in_window) = (message.text("returnTo"), message.says("inWindow"));
-            let shared = message.says("shared");
-            let sign_in = SignIn { redirect_uri, scope, return_to, params, in_window, shared };
+            let (shared, restores) = (message.says("shared"), message.says("restores"));
+            let sign_in = SignIn { redirect_uri, scope, return_to, params, in_window, shared, restores };
             let request = client.begin(sign_in).await?;
             let begun = begun(&request, in_window);
             vault.borrow_mut().keep(&client, *request.transaction, worker.now());
             return Ok(begun);
         }
         "abandon" => drop(vault.borrow_mut().abandon(port, message.text("state"))),
-        // Gives `{ returnTo }` or `{ returnTo, declined }`; `{}` if there was nothing to complete.
+        // Gives `{ returnTo }`, or `{ returnTo, declined }` with the code of the refusal; `{}` if there was nothing to complete.
+        // A page that waits for another window gets the refusal as an error.
         "complete" => {
             let kept = vault.borrow_mut().take(port, message.text("state"), message.given("record"), worker.now());
             let transaction = match kept {
                 // A page waits for it, and has to be told.
-                Kept::Spent if is_in_window(message.text("state")) => return Err(Error::Cancelled.into()),
+                Kept::Spent if is_in_window(message.text("state")) => return Err(Arc::new(Error::Cancelled).into()),
                 Kept::Spent => return Ok(object(&[])),
                 Kept::Nothing => None,
                 Kept::Transaction(transaction) => Some(transaction),
             };
+            let path = transaction.as_ref().map(|transaction| transaction.return_to.clone());
             let before = client.subject();
             let was_signed_in = client.is_signed_in();
             let (address, pending) = (message.text("address"), message.says("pending"));
-            return Ok(match client.complete(address, transaction, pending, message.others()).await? {
+            let completion = client.complete(address, transaction, pending, message.others()).await;
+            if was_signed_in && !client.is_signed_in() && is_of_another(&completion) {
+                ended(vault, worker, &client, before.as_deref(), SignIns::GoOn);
+            }
+            let completion = completion.map_err(|error| Failed { error, return_to: path })?;
+            return Ok(match completion {
                 Completion::Ignored => object(&[]),
-                Completion::Declined(path) => object(&[("returnTo", &path), ("declined", YES)]),
+                Completion::Declined(_, said) if is_in_window(message.text("state")) => {
+                    return Err(Arc::new(Error::InteractionRequired(said)).into());
+                }
+                Completion::Declined(path, said) => object(&[("returnTo", &path), ("declined", said.error.as_str())]),
                 Completion::ReturnTo(path) => {
                     signed_in(vault, worker, &client, was_signed_in, before.as_deref());
                     object(&[("returnTo", &path)])
@@ -146,11 +181,11 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             client.refresh().await?;
             return Ok(client.session().unwrap_or_default());
         }
-        "userinfo" => return client.userinfo(message.given("sub")).await,
+        "userinfo" => return Ok(client.userinfo(message.given("sub")).await?),
         // No other client gives out a token, wherever its port is.
         "accessToken" if client.config().tokens == Tokens::Page => {
             client.completed().await;
-            return client.access_token().await;
+            return Ok(client.access_token().await?);
         }
         // Sends the app's request of this call. An API that refuses the token gets it again with another one, unless it can
         // be sent only `once`.
@@ -180,9 +215,19 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             return Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default());
         }
         "frontChannel" => return Ok(front_channel(vault, worker, message.text("query"))),
-        _ => return Err(Error::unexpected("no such operation")),
+        _ => return Err(Error::unexpected("no such operation").into()),
     }
     Ok(String::new())
+}
+
+/// Whether the provider signed in another user than the one who was there, without a question. A session can also end by
+/// itself meanwhile, which concerns no other client.
+fn is_of_another(completion: &Result<Completion, Arc<Error>>) -> bool {
+    match completion {
+        Ok(Completion::Declined(_, said)) => said.error.as_str() == "user_changed",
+        Ok(_) => false,
+        Err(error) => matches!(**error, Error::UserChanged),
+    }
 }
 
 /// Gives `{ url, state, record }`, without the record for a sign-in in another window: that one never leaves the vault.
@@ -331,7 +376,8 @@ fn object(members: &[(&str, &str)]) -> String {
 
 /// An error as `pkg/errors.js` makes it again on the other side.
 #[cold]
-pub fn to_json(error: &Error) -> String {
+pub fn to_json(failed: &Failed) -> String {
+    let Failed { error, return_to } = failed;
     let mut json = String::from("{");
     write_member(&mut json, "code", error.code());
     write_member(&mut json, "fault", error.fault().as_str());
@@ -341,6 +387,9 @@ pub fn to_json(error: &Error) -> String {
     if let Some(seconds) = error.retry_after() {
         json.push_str(",\"retryAfter\":");
         write_integer(&mut json, i64::from(seconds));
+    }
+    if let Some(return_to) = return_to {
+        write_member(&mut json, "returnTo", return_to);
     }
     if let Some(said) = error.oauth() {
         json.push_str(",\"oauth\":{");

@@ -185,7 +185,7 @@ story('CB-39 P0: a response that comes too late is refused', { ...HOSTILE, homes
   const older = `
     const { setItem } = Storage.prototype;
     Storage.prototype.setItem = function (key, value) {
-      const started = (record) => JSON.stringify({ ...record, started: record.started - 11 * 60_000 });
+      const started = (record) => JSON.stringify({ ...record, started: record.started - 61 * 60_000 });
       return setItem.call(this, key, key.startsWith('valet-key:tx:') ? started(JSON.parse(value)) : value);
     }`;
   await play(stage, 'CB-39', callback({}), { prepare: older });
@@ -336,8 +336,23 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
   };
   await ends('RT-03', 'session_ended', instead('refresh', answers.status(400, '{"error":"invalid_grant"}')));
   await ends('RT-14', 'id_token_invalid', { refreshedClaims: (honest) => ({ ...honest, iss: 'https://evil.test' }) });
-  await ends('RT-15', 'id_token_invalid', { refreshedClaims: (honest) => ({ ...honest, aud: [honest.aud, 'other'] }) });
-  await ends('RT-15', 'id_token_invalid', { refreshedClaims: (honest) => ({ ...honest, azp: honest.aud }) });
+  await ends('RT-15', 'id_token_invalid', { refreshedClaims: (honest) => ({ ...honest, aud: ['other'] }) });
+  await ends('RT-15', 'id_token_invalid', { refreshedClaims: (honest) => ({ ...honest, azp: 'other' }) });
+
+  // What says nothing of the user and the parties makes the ID Token count as none.
+  await signedIn(stage);
+  const { iat, exp } = await page.run('async () => client.session.claims');
+  for (const [what, flaw] of [
+    ['aud as a list', ({ aud }) => ({ aud: [aud, 'other'] })],
+    ['azp', ({ aud }) => ({ azp: aud })],
+    ['a clock that was set', () => ({ iat: iat + 3600, exp: exp + 3600 })],
+    ['null', () => ({ exp: null, nonce: null })],
+  ]) {
+    provider.change = { refreshedClaims: (honest) => ({ ...honest, ...flaw(honest) }) };
+    assert.equal(await refresh(), 'ok', `RT-36: ${what}`);
+    assert.deepEqual(await page.run('async () => client.session.claims.exp'), exp, `RT-36: ${what}: the claims stay`);
+  }
+  provider.change = {};
 
   // The server rotated, nobody heard of it, and the next try is taken for a theft.
   await signedIn(stage);

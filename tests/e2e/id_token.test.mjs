@@ -25,9 +25,9 @@ story('IDT P0: claims that are wrong sign nobody in', HOSTILE, async (stage) => 
     ['IDT-13', claims(() => ({ aud: 'other' }))],
     ['IDT-16', claims(({ aud }) => ({ aud: [aud, 'other'] }))],
     ['IDT-18', claims(({ aud }) => ({ aud: [aud, 'other'], azp: 'other' }))],
-    ['IDT-21', claims(({ iat }) => ({ exp: iat - 31 }))],
+    ['IDT-21', claims(({ iat }) => ({ exp: iat - 301 }))],
     ...[String, () => true, () => null, (exp) => [exp], () => ({})].map((as) => ['IDT-24', claims(({ exp }) => ({ exp: as(exp) }))]),
-    ['IDT-27', claims(({ iat }) => ({ nbf: iat + 60 }))], // not 31: the token is some time on its way
+    ['IDT-27', claims(({ iat }) => ({ nbf: iat + 360 }))], // not 301: the token is some time on its way
     ['IDT-27', claims(() => ({ nbf: 'x' }))],
     ['IDT-28', claims(() => ({ iat: undefined }))],
     ['IDT-28', claims(({ iat }) => ({ iat: String(iat) }))],
@@ -121,7 +121,7 @@ story('IDT P0: a key that does not fit, or that a token brings along, signs nobo
   // To the power of one, the padded hash is its own signature (RFC 8017 §9.2).
   const hashed = (signed) => Buffer.concat([Buffer.from('3031300d060960864801650304020105000420', 'hex'), createHash('sha256').update(signed).digest()]);
   const plain = { ...RS256, sign: (signed) => Buffer.concat([Buffer.of(0, 1), Buffer.alloc(202, 0xff), Buffer.of(0), hashed(signed)]) };
-  const names = ['../../x', "' OR 1=1--", '__proto__', 'constructor', '', 1, null, 'k'.repeat(100_000)];
+  const names = ['../../x', "' OR 1=1--", '__proto__', 'constructor', '', 1, 'k'.repeat(100_000)]; // `null` counts as absent
   const rows = [
     ['IDT-08', { key: pss, ...listed(['RS256', 'PS256']) }],
     ['IDT-08', { keys: () => [{ ...ES256.jwk, kid: 'r1' }] }],

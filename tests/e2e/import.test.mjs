@@ -18,6 +18,23 @@ async function bare(source) {
   return stdout.trim();
 }
 
+/** Calls everything of a `client`, and keeps in `said` what each call rejects with. */
+const EVERY_CALL = `
+  const said = {};
+  const calls = {
+    start: () => client.start(), signIn: () => client.signIn(), popup: () => client.signIn({ mode: 'popup' }),
+    fetch: () => client.fetch('https://api.example.com/'), refresh: () => client.refresh(), userinfo: () => client.userinfo(),
+    signOut: () => client.signOut(), frontChannelLogout: () => client.frontChannelLogout(), preload: () => client.preload(),
+    accessToken: () => client.accessToken(),
+  };
+  for (const name in calls) {
+    const error = await calls[name]().then(() => null, (error) => error);
+    said[name] = error instanceof ValetKeyError && error.hint ? error.code : String(error);
+  }
+`;
+const CALLS = ['start', 'signIn', 'popup', 'fetch', 'refresh', 'userinfo', 'signOut', 'frontChannelLogout', 'preload', 'accessToken'];
+const REFUSED = Object.fromEntries(CALLS.map((name) => [name, 'config_error']));
+
 test('importing does nothing and ends at once', async () => {
   assert.equal(await bare(`import ${JSON.stringify(PACKAGE)}; console.log('imported');`), 'imported');
 });
@@ -48,8 +65,30 @@ test('what needs a browser says so', async () => {
   const printed = await bare(`
     const { createClient, ValetKeyError } = await import(${JSON.stringify(PACKAGE)});
     const client = createClient({ issuer: 'https://id.example.com', clientId: 'spa' });
-    const error = await client.start().then(() => null, (error) => error);
-    console.log(JSON.stringify({ ours: error instanceof ValetKeyError, code: error?.code }));
+    ${EVERY_CALL}
+    console.log(JSON.stringify(said));
   `);
-  assert.deepEqual(JSON.parse(printed), { ours: true, code: 'config_error' });
+  assert.deepEqual(JSON.parse(printed), REFUSED);
 });
+
+for (const [what, missing] of [
+  ['without what Node has besides', ['MessageChannel', 'BroadcastChannel', 'ReadableStream', 'Request', 'Response', 'fetch']],
+  ['with what Node has besides', []],
+]) {
+  test(`so it does in jsdom, ${what}`, async () => {
+    const printed = await bare(`
+      const { JSDOM } = await import(${JSON.stringify(import.meta.resolve('jsdom'))});
+      const { window } = new JSDOM('', { url: 'https://app.example.com/' });
+      for (const name of Object.getOwnPropertyNames(window)) {
+        if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value: window[name], configurable: true, writable: true });
+      }
+      for (const name of ${JSON.stringify(missing)}) delete globalThis[name];
+      const { createClient, ValetKeyError } = await import(${JSON.stringify(PACKAGE)});
+      const client = createClient({ issuer: 'https://id.example.com', clientId: 'spa' });
+      ${EVERY_CALL}
+      console.log(JSON.stringify(said));
+      process.exit();
+    `);
+    assert.deepEqual(JSON.parse(printed), REFUSED);
+  });
+}

@@ -14,10 +14,13 @@ const APP = { ...attacked("restore: 'vault',"), homes: ['dedicated'] };
 
 const stored = { instead: { [WELL_KNOWN]: answers.stored } };
 
-/** How often the provider is asked for its metadata before the page leaves, and on the way back. */
-async function asked(stage) {
+/**
+ * How often the provider is asked for its metadata before the page leaves, as soon as that knows that nobody is signed in, and on
+ * the way back. `from` is the first request that counts.
+ */
+async function asked(stage, from = stage.provider.requests.length) {
   const { provider } = stage;
-  const from = provider.requests.length;
+  assert.equal(await outcome(stage, 'client.preload()'), 'ok');
   await thereAndBack(stage);
   const places = provider.requests.slice(from).map(({ place }) => place);
   const left = places.indexOf('/authorize');
@@ -29,7 +32,7 @@ async function asked(stage) {
 story('DISC-50 P1: where metadata may be stored, the way back asks for none', { ...APP, differs: ['storing'] }, async (stage) => {
   stage.provider.change = stored;
   await visit(stage);
-  const first = await asked(stage);
+  const first = await asked(stage, 0);
   const second = await asked(stage);
   const back = stage.lacks('storing') ? 1 : 0;
   assert.deepEqual([first, second.back], [{ before: 1, back }, back]);
@@ -37,7 +40,7 @@ story('DISC-50 P1: where metadata may be stored, the way back asks for none', { 
 
 story('DISC-51 P1: where metadata may not be stored, the way back to a new vault asks once', APP, async (stage) => {
   await visit(stage);
-  assert.deepEqual(await asked(stage), { before: 1, back: 1 });
+  assert.deepEqual(await asked(stage, 0), { before: 1, back: 1 });
 });
 
 story('DISC-52 P0: before the page leaves, stored metadata are not believed without a question', { ...APP, differs: ['storing'] }, async (stage) => {
@@ -47,8 +50,9 @@ story('DISC-52 P0: before the page leaves, stored metadata are not believed with
   assert.equal(await outcome(stage, 'client.preload()'), 'ok');
   await page.goto(`${site.origin}/www/style.css`);
   provider.change = { metadata: (honest) => ({ ...honest, token_endpoint: `${honest.issuer}/token?moved` }), ...stored };
+  const from = provider.requests.length;
   await stage.visit();
-  assert.deepEqual(await asked(stage), { before: 1, back: stage.lacks('storing') ? 1 : 0 });
+  assert.deepEqual(await asked(stage, from), { before: 1, back: stage.lacks('storing') ? 1 : 0 });
   assert.ok(provider.last('/token').query.has('moved'), 'the way back goes by what was answered last');
 });
 

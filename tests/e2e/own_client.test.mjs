@@ -66,8 +66,10 @@ for (const [where, home] of VAULTS) {
     withStranger(stage, async (stranger) => {
       await signedIn(stage);
       assert.deepEqual(await scripts(stage, stranger, home, 'alice'), ['ok', 'alice', 200]);
-      assert.equal(await silently(stage, 'client', 'bob'), 'bob');
+      // Nobody has seen the other user come: the sessions end, and the next sign-in is the other's.
+      assert.equal(await silently(stage, 'client', 'bob'), 'user_changed');
       await ended(stage, stranger, 'alice');
+      assert.equal(await silently(stage, 'client', 'bob'), 'bob');
       assert.equal(await call(stage), 200, 'the other user’s session is there');
     }));
 }
@@ -105,8 +107,10 @@ story('OUT-32 P0: a sign-out ends the sessions of the same user, whatever accoun
 story('OUT-33 P0: another user in one account ends the sessions of the one who was there, and no others', { ...APP, homes: ['shared', 'dedicated'] }, async (stage) => {
   const { page } = stage;
   await accounts(stage);
-  assert.equal(await silently(stage, 'client', 'bob'), 'bob');
+  assert.equal(await silently(stage, 'client', 'bob'), 'user_changed');
   await page.until('the end of the other session', async () => (await sessions(stage))[1] === null);
+  assert.deepEqual(await sessions(stage), [null, null, 'carol']);
+  assert.equal(await silently(stage, 'client', 'bob'), 'bob');
   assert.deepEqual(await sessions(stage), ['bob', null, 'carol']);
   assert.equal(await call(stage), 200);
   assert.equal(await outcome(stage, "c.fetch(api + 'me')"), 200);

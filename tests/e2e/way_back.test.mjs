@@ -86,7 +86,8 @@ story('CB-66 P0: the way back leads to pages of this origin only', QUIET, (stage
       }`, url);
       for (const mode of ['silent', 'redirect']) assert.equal(await asked(mode), 'config_error', `${mode}: ${url}`);
     }
-    assert.deepEqual(provider.requests, [], 'nothing left before');
+    const left = provider.requests.filter(({ path }) => !path.startsWith('/.well-known/'));
+    assert.deepEqual(left, [], 'nothing left before');
     assert.deepEqual(stranger.taken, []);
   }));
 
@@ -150,13 +151,13 @@ story('STORE-20 P1: what waited too long is swept at each start, whoever’s it 
       sessionStorage.setItem(name, record);
       edit(name, { started: Date.now() - minutes * 60_000 });
     };
-    put(key, 11);
-    put(key.replace('demo', 'another'), 11);
+    put(key, 61);
+    put(key.replace('demo', 'another'), 61);
     put(key.replace(/http\\S+/, 'https://as.test'), 60 * 24);
     put(key.replace('demo', 'of-the-future'), -11);
     sessionStorage.setItem(key.replace('demo', 'broken'), '{');
     sessionStorage.setItem(key.replace('demo', 'undated'), '{}');
-    put(key.replace('demo', 'young'), 1);
+    put(key.replace('demo', 'young'), 59);
     sessionStorage.setItem('of-the-app', 'stays');
     return pending().length;
   }`, key);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use valet_key::client::{Client, Completion, Pass};
-use valet_key::protocol::authorization_request::SignIn;
+use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::RedirectPage;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::session::Change;
@@ -11,6 +11,7 @@ use valet_key::protocol::transaction::Transaction;
 
 use crate::hostile::provider::{Place, change};
 use crate::hostile::world::{Here, Waiting, poll};
+use crate::support::signing::{base64url, honest_keys, set};
 use crate::support::{self, SIGN_IN, code};
 
 /// The address that a user comes back to from a sign-in, and what was kept meanwhile.
@@ -58,6 +59,118 @@ fn keys_are_asked_for_beside_the_tokens() {
     assert_eq!(here.on_the_wire(), ["https://as.test/jwks", "https://as.test/token"]);
     assert!(matches!(here.finish(future), Ok(Completion::ReturnTo(path)) if path == "/here?x=1#y"));
     assert!(client.session().is_some_and(|view| view.starts_with(r#"{"sub":"alice","#)));
+}
+
+/// IDT-82: a provider has put another key under the name of the one before.
+#[test]
+fn idt_82_keys_are_asked_for_once_more_where_a_signature_is_wrong() {
+    let other = base64url([0xff; 256]);
+    let other = set(&[format!(r#"{{"kty":"RSA","kid":"r1","n":"{other}","e":"AQAB"}}"#)]);
+    let here = Here::new();
+    let client = here.client();
+    let answers = vec![Ok(support::json(200, &other)), Ok(support::json(200, &honest_keys()))];
+    here.world().provider.instead.push((Place::Keys, answers));
+    sign_in(&here, &client);
+    assert_eq!(here.asked(Place::Keys), 2);
+    sign_in(&here, &client);
+    assert_eq!(here.asked(Place::Keys), 2, "at hand");
+
+    let here = Here::new();
+    let client = here.client();
+    here.world().provider.instead.push((Place::Keys, vec![Ok(support::json(200, &other))]));
+    for minute in 1..4 {
+        for attempt in 0..5 {
+            let (address, transaction) = there_and_back(&here, &client);
+            let outcome = here.finish(client.complete(&address, Some(transaction), false, RedirectPage::OfOneProvider));
+            assert_eq!(code(&outcome), Some("id_token_invalid"), "{minute} {attempt}");
+            assert!(here.asked(Place::Keys) <= minute * 2, "at most two requests a minute");
+        }
+        here.wait(61);
+    }
+}
+
+#[test]
+fn req_10_state_nonce_and_verifier_are_each_a_draw_of_their_own() {
+    let here = Here::new();
+    let client = here.client();
+    let begun: Vec<Waiting<'_, Result<AuthorizationRequest, Arc<Error>>>> =
+        (0..4).map(|_| Box::pin(client.begin(SIGN_IN)) as Waiting<'_, _>).collect();
+    let mut used = Vec::new();
+    for request in here.finish_all(begun) {
+        let AuthorizationRequest { url, transaction } = request.expect("a request");
+        let state = transaction.state.expose().strip_prefix("vk.").expect("ours").to_owned();
+        let (nonce, verifier) = (transaction.nonce.expose().to_owned(), transaction.code_verifier.expose().to_owned());
+        assert!(url.contains(&state) && url.contains(&nonce) && !url.contains(&verifier), "{url}");
+        assert!([&state, &nonce, &verifier].iter().all(|text| text.len() == 43));
+        used.extend([state, nonce, verifier]);
+    }
+    let mut drawn: Vec<String> = here.world().drawn.iter().map(|(_, drawn)| drawn.clone()).collect();
+    used.sort();
+    drawn.sort();
+    assert_eq!(used, drawn, "each draw is used once");
+    drawn.dedup();
+    assert_eq!(drawn.len(), 12, "no two are alike, within a sign-in or between two at once");
+}
+
+#[test]
+fn each_state_nonce_and_verifier_is_drawn_for_itself() {
+    let here = Here::new();
+    let client = here.client();
+    let two: Vec<Waiting<'_, Result<AuthorizationRequest, Arc<Error>>>> =
+        (0..2).map(|_| Box::pin(client.begin(SIGN_IN)) as Waiting<'_, _>).collect();
+    let transactions: Vec<_> =
+        here.finish_all(two).into_iter().map(|request| request.expect("a request").transaction).collect();
+    let mut drawn: Vec<String> = transactions
+        .iter()
+        .flat_map(|one| [&one.state.expose()["vk.".len()..], one.nonce.expose(), one.code_verifier.expose()])
+        .map(str::to_owned)
+        .collect();
+    assert!(drawn.iter().all(|text| text.len() == 43), "32 bytes each: {drawn:?}");
+    drawn.sort();
+    drawn.dedup();
+    assert_eq!(drawn.len(), 6, "RFC 6749 §10.10: none of them tells another one");
+}
+
+#[test]
+fn a_wrong_state_is_an_error_only_while_sign_ins_are_under_way() {
+    let here = Here::new();
+    let client = here.client();
+    let (address, transaction) = there_and_back(&here, &client);
+    let state = transaction.state.expose().to_owned();
+    let wrong = address.replace(&state, &[&state, "x"].concat());
+    here.take_sent();
+    let complete = |address: &str, transaction: Option<&Transaction>, pending| {
+        let transaction = transaction.map(|kept| Box::new(kept.clone()));
+        here.finish(client.complete(address, transaction, pending, RedirectPage::OfOneProvider))
+    };
+    assert!(matches!(complete(&wrong, None, false), Ok(Completion::Ignored)));
+    assert_eq!(code(&complete(&wrong, None, true)), Some("state_mismatch"));
+    assert_eq!(code(&complete(&wrong, Some(&transaction), false)), Some("state_mismatch"));
+    assert_eq!(here.take_sent(), [""; 0], "no request");
+    assert!(matches!(complete(&address, Some(&transaction), true), Ok(Completion::ReturnTo(_))));
+}
+
+#[test]
+fn only_a_silent_attempt_may_end_without_a_session() {
+    let here = Here::new();
+    let client = here.client();
+    let silent = [("prompt".to_owned(), "none".to_owned())];
+    for (label, params, error, expected) in [
+        ("OpenID Connect Core §3.1.2.6", &silent[..], "login_required", None),
+        ("another error", &silent, "server_error", Some("access_denied")),
+        ("a user was asked", &[], "login_required", Some("access_denied")),
+    ] {
+        let transaction = here.finish(client.begin(SignIn { params, ..SIGN_IN })).expect("a request").transaction;
+        let state = transaction.state.expose();
+        let address = format!("https://app.test/cb?error={error}&state={state}&iss=https%3A%2F%2Fas.test");
+        let outcome = here.finish(client.complete(&address, Some(transaction), false, RedirectPage::OfOneProvider));
+        match (&outcome, expected) {
+            (Ok(Completion::Declined(path, _)), None) => assert_eq!(path, SIGN_IN.return_to, "{label}"),
+            (Err(error), Some(_)) => assert!(error.oauth().is_some(), "{label}: {error}"),
+            other => panic!("{label}: {other:?}"),
+        }
+        assert!(!client.is_signed_in(), "{label}");
+    }
 }
 
 #[test]
@@ -115,6 +228,34 @@ fn a_refused_call_is_let_through_once_more() {
     sign_in(&here, &client);
     assert!(!client.refused(&again));
     assert_eq!(code(&here.finish(client.admit_again(again))), Some("cancelled"));
+}
+
+/// RT-38: what a renewal brings that something overtook.
+#[test]
+fn rt_38_a_late_renewal_is_revoked_only_where_no_session_can_share_its_grant() {
+    let rows = [("alice", false, 0), ("bob", false, 4), ("alice", true, 4), ("bob", true, 4)];
+    for (user, signs_out, revoked) in rows {
+        let here = Here::new();
+        let client = here.client();
+        sign_in(&here, &client);
+        let mut renewal: Waiting<'_, Result<(), Arc<Error>>> = Box::pin(client.refresh());
+        assert!(poll(&mut renewal).is_pending());
+        let held = here.world().wire.pop_front().expect("the renewal");
+        if signs_out {
+            assert_eq!(here.finish(client.end(None)).ok(), Some(None));
+        }
+        here.world().provider.user = user;
+        let (address, transaction) = there_and_back(&here, &client);
+        let outcome = here.finish(client.complete(&address, Some(transaction), false, RedirectPage::OfOneProvider));
+        assert!(matches!(outcome, Ok(Completion::ReturnTo(_))), "{outcome:?}");
+        let (view, told) = (client.session(), here.world().changes.len());
+        here.world().wire.push_back(held);
+        assert_eq!(code(&here.finish(renewal)), Some("cancelled"), "{user} {signs_out}");
+        assert_eq!(here.asked(Place::Revocation), revoked, "{user} {signs_out}: with the tokens of the session before");
+        assert_eq!((client.session(), here.world().changes.len()), (view, told), "{user} {signs_out}: nothing is told");
+        assert_eq!(client.subject().as_deref(), Some(user));
+        assert_eq!(code(&here.finish(client.admit("https://api.test/v1/x", false))), None);
+    }
 }
 
 #[test]

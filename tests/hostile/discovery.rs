@@ -1,5 +1,7 @@
 //! DISC: metadata of the server.
 
+use valet_key::client::Client;
+use valet_key::protocol::error::Error;
 use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::json::Value;
@@ -9,7 +11,8 @@ use valet_key::protocol::secret::Secret;
 
 use crate::hostile::app::{App, Completion};
 use crate::hostile::case::Case;
-use crate::hostile::provider::{Place, Provider, change, long, object};
+use crate::hostile::provider::{Answer, Place, Provider, change, long, object};
+use crate::hostile::world::Here;
 use crate::support::{SIGN_IN, answer, json, options};
 
 fn text(value: &str) -> String {
@@ -67,10 +70,42 @@ fn the_configured_issuer_is_a_plain_https_url() {
     Case::new("DISC-06").options(&with("http://as.test", r#","allowLoopbackHttp":true"#)).play();
     Case::new("DISC-06").options(&with("http://localhost.as.test", r#","allowLoopbackHttp":true"#)).play();
     Case::new("DISC-07").options(&with("http://localhost:9000", "")).play_to("config_error");
-    for issuer in ["http://localhost:9000", "http://127.0.0.1:9000", "http://[::1]:9000"] {
+    for issuer in [
+        "http://localhost:9000",
+        "http://127.0.0.1:9000",
+        "http://[::1]:9000",
+        "http://localhost",
+        "http://id.localhost:9000",
+        "http://a.b.localhost",
+        "http://127.0.0.2:9000",
+        "http://127.255.255.254",
+    ] {
+        Case::new("DISC-07").options(&with(issuer, "")).play_to("config_error");
         let mut case = Case::new("DISC-07").options(&with(issuer, r#","allowLoopbackHttp":true"#));
         case.provider = Provider::perfect(issuer);
         case.play_to("ok");
+    }
+    // Names and addresses that only look like one of this device.
+    for issuer in [
+        "http://evillocalhost",
+        "http://localhost.evil.test",
+        "http://app.localhost.evil.test",
+        "http://127.0.0.1.evil.test",
+        "http://127.1",
+        "http://127.0.0.01",
+        "http://127.0.0.256",
+        "http://128.0.0.1",
+        "http://0.0.0.0",
+        "http://[::ffff:127.0.0.1]",
+        "http://LOCALHOST",
+    ] {
+        Case::new("DISC-06").options(&with(issuer, r#","allowLoopbackHttp":true"#)).play();
+    }
+    for issuer in
+        ["https://as.test/{tenantid}/v2.0", "https://as.test/{tenant}", "https://{tenant}.as.test", "https://{tenant}"]
+    {
+        let error = Case::new("DISC-57").options(&with(issuer, "")).play_to("config_error").error.expect("an error");
+        assert!(error.message().contains("a template"), "{issuer}: {error}");
     }
     for issuer in ["https://as.test/?x=1", "https://as.test/#f", "https://u:p@as.test", "as.test", "", "//as.test"] {
         Case::new("DISC-08").options(&with(issuer, "")).play();
@@ -107,13 +142,225 @@ fn metadata_are_looked_for_in_each_place_in_turn() {
     assert_eq!(played.asked[0].url, "https://as.test/t1/.well-known/openid-configuration");
 }
 
+/// What one place says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    Metadata,
+    /// Nothing is here.
+    Gone(u16),
+    /// Something is here, and not for everybody; or a redirect.
+    Status(u16),
+    /// A page, or other text that is no JSON.
+    Page(&'static str, &'static str),
+    /// What a 404 without CORS headers looks like to a page.
+    NoAnswer,
+    NotInTime,
+    Trouble(u16),
+    Wrong(&'static [(&'static str, &'static str)], &'static str),
+    Broken(&'static str, &'static str),
+}
+
+/// Some of each kind.
+const SAYS: [Says; 12] = [
+    Says::Metadata,
+    Says::Gone(404),
+    Says::Gone(410),
+    Says::Status(400),
+    Says::Status(403),
+    Says::Page("text/html", "<!doctype html>"),
+    Says::NoAnswer,
+    Says::NotInTime,
+    Says::Trouble(503),
+    Says::Wrong(&[("issuer", r#""https://evil.test""#)], "issuer_mismatch"),
+    Says::Wrong(&[("-token_endpoint", "")], "metadata_invalid"),
+    Says::Broken("[]", "response_invalid"),
+];
+
+/// The others.
+const SAYS_TOO: [Says; 24] = [
+    Says::Gone(405),
+    Says::Status(0),
+    Says::Status(301),
+    Says::Status(302),
+    Says::Status(307),
+    Says::Status(401),
+    Says::Status(406),
+    Says::Status(421),
+    Says::Status(428),
+    Says::Status(431),
+    Says::Status(451),
+    Says::Page("application/json", "<!doctype html>"),
+    Says::Page("application/json", ""),
+    Says::Page("application/json", r#"{"issuer":"https://as.test/t1""#),
+    Says::Page("text/plain", "{}"),
+    Says::Page("", ""),
+    Says::Trouble(429),
+    Says::Trouble(500),
+    Says::Trouble(502),
+    Says::Wrong(&[("-issuer", "")], "metadata_invalid"),
+    Says::Wrong(&[("token_endpoint", r#""http://as.test/token""#)], "url_rejected"),
+    Says::Wrong(&[("code_challenge_methods_supported", r#"["plain"]"#)], "unsupported"),
+    Says::Wrong(&[("+issuer", r#""https://as.test/t1""#)], "metadata_invalid"),
+    Says::Broken("{\"issuer\":\"\\ud800\"}", "response_invalid"),
+];
+
+impl Says {
+    fn answer(self, url: &str) -> Answer {
+        let answer = match self {
+            Self::Metadata => document(|honest| honest.replace("https://as.test\"", "https://as.test/t1\"")),
+            Self::Gone(status) | Self::Trouble(status) => answer(status, "text/plain", "no"),
+            Self::Status(status) => json(status, r#"{"error":"no"}"#),
+            Self::Page(content_type, body) => answer(200, content_type, body),
+            Self::NoAnswer => return Err(Error::Network { url: url.into() }.into()),
+            Self::NotInTime => return Err(Error::Timeout { url: url.into() }.into()),
+            Self::Wrong(changes, _) => {
+                let mut metadata = Provider::perfect("https://as.test/t1").metadata;
+                change(&mut metadata, changes);
+                json(200, &object(&metadata))
+            }
+            Self::Broken(body, _) => json(200, body),
+        };
+        Ok(HttpResponse { url: url.into(), ..answer })
+    }
+
+    /// The code with which the search ends here; `None` if it goes on.
+    fn ends(self) -> Option<&'static str> {
+        match self {
+            Self::Metadata => Some("ok"),
+            Self::NotInTime => Some("timeout"),
+            Self::Trouble(_) => Some("server_unavailable"),
+            Self::Wrong(_, code) | Self::Broken(_, code) => Some(code),
+            _ => None,
+        }
+    }
+}
+
+/// How a search over three places ends: the code, how many places are asked, and the address that the message names.
+fn ends(says: [Says; 3], places: &[String; 3]) -> (&'static str, usize, String) {
+    if let Some((at, code)) = says.iter().enumerate().find_map(|(at, says)| Some((at, says.ends()?))) {
+        return (code, at + 1, String::new());
+    }
+    let first = |is: fn(&Says) -> bool| says.iter().position(is).map(|at| places[at].clone());
+    let telling: [(&str, Option<String>); 3] = [
+        ("not_json", first(|says| matches!(says, Says::Page(..)))),
+        ("discovery_failed", first(|says| matches!(says, Says::Status(_)))),
+        ("network_error", first(|says| matches!(says, Says::NoAnswer))),
+    ];
+    let found = telling.into_iter().find_map(|(code, place)| Some((code, 3, place?)));
+    found.unwrap_or(("discovery_failed", 3, "at https://as.test/t1".into()))
+}
+
+/// DISC-55 DISC-56: the search goes on where a place has nothing, and ends where a place is the one and something is wrong.
+#[test]
+fn disc_55_56_every_place_is_asked_until_one_says_something_of_the_issuer() {
+    let paths = [
+        "/t1/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server/t1",
+        "/.well-known/openid-configuration/t1",
+    ]
+    .map(|path| format!("https://as.test{path}"));
+    let [appended, oauth, inserted] = paths;
+    let orders =
+        [("true", [appended.clone(), oauth.clone(), inserted.clone()]), ("false", [oauth, inserted, appended])];
+    let mut triples: Vec<[Says; 3]> = Vec::new();
+    for first in SAYS {
+        triples.extend(SAYS.iter().flat_map(|second| SAYS.iter().map(move |third| [first, *second, *third])));
+    }
+    for says in SAYS_TOO {
+        let [good, gone, ..] = SAYS;
+        triples.extend([[says, good, good], [gone, says, good], [gone, gone, says], [says, gone, gone], [says; 3]]);
+    }
+    for (openid, places) in &orders {
+        let options = format!(r#"{{"issuer":"https://as.test/t1","clientId":"spa","openid":{openid}}}"#);
+        for says in &triples {
+            let here = Here::new();
+            let client = Client::with_host(here.clone(), &options).expect("honest options");
+            let mut asked = Vec::new();
+            let outcome = here.finish_with(client.prepare(), &mut |_, request| {
+                asked.push(request.url.clone());
+                says[asked.len() - 1].answer(&request.url)
+            });
+            let (code, count, named) = ends(*says, places);
+            assert_eq!(outcome.as_ref().map_or_else(|error| error.code(), |()| "ok"), code, "{openid} {says:?}");
+            assert_eq!(asked, places[..count], "{openid} {says:?}");
+            let message = outcome.err().map(|error| error.message()).unwrap_or_default();
+            assert!(message.contains(&named), "{openid} {says:?}: {message}");
+        }
+    }
+}
+
+#[test]
+fn disc_55_56_a_sign_in_goes_by_the_place_that_has_metadata() {
+    let first = [
+        Says::Gone(404),
+        Says::Gone(405),
+        Says::Gone(410),
+        Says::Status(400),
+        Says::Status(401),
+        Says::Status(403),
+        Says::Status(0),
+        Says::Status(302),
+        Says::Page("text/html", "<!doctype html>"),
+        Says::NoAnswer,
+    ];
+    let url = "https://as.test/.well-known/openid-configuration";
+    let good = || Ok(document(str::to_owned));
+    for says in first {
+        for options in [options(""), options(r#""openid":false,"#)] {
+            Case::new("DISC-55").options(&options).answers(Place::Metadata, vec![says.answer(url), good()]).play();
+        }
+        let kind = match says {
+            Says::Page(..) => "not_json",
+            Says::NoAnswer => "network_error",
+            _ => "discovery_failed",
+        };
+        Case::new("DISC-56").answers(Place::Metadata, vec![says.answer(url)]).play_to(kind);
+    }
+    for says in [Says::Trouble(500), Says::Trouble(429), Says::NotInTime, SAYS[9]] {
+        let kind = says.ends().expect("an end");
+        let played = Case::new("DISC-56").answers(Place::Metadata, vec![says.answer(url), good()]).play_to(kind);
+        assert_eq!(played.asked.len(), 1, "{says:?}");
+    }
+}
+
+/// DISC-57: an address that serves several tenants writes a template for their issuers.
+#[test]
+fn disc_57_a_template_is_no_issuer() {
+    for template in ["https://as.test/{tenantid}/v2.0", "https://login.as.test/{tenant}", "https://{tenant}.as.test"] {
+        let error = Case::new("DISC-57").metadata(&[("issuer", &text(template))]).play_to("issuer_mismatch").error;
+        let error = error.expect("an error");
+        assert!(error.hint().contains("tenant"), "{template}: {}", error.hint());
+    }
+    let error = Case::new("DISC-01").metadata(&[("issuer", r#""https://evil.test""#)]).play().error.expect("an error");
+    assert!(!error.hint().contains("tenant") && error.hint().contains("spelled"), "{}", error.hint());
+}
+
+#[test]
+fn disc_58_a_provider_that_wants_pushed_requests_is_named_before_the_page_leaves() {
+    let error = Case::new("DISC-58").metadata(&[("require_pushed_authorization_requests", "true")]).play().error;
+    let message = error.expect("an error").message();
+    assert!(message.contains("(PAR)"), "{message}");
+    Case::new("DISC-36").metadata(&[("require_pushed_authorization_requests", "false")]).play();
+    Case::new("DISC-36").metadata(&[("pushed_authorization_request_endpoint", r#""https://as.test/par""#)]).play();
+    Case::new("DISC-05").metadata(&[("require_pushed_authorization_requests", r#""true""#)]).play();
+    // The same where the app brings the metadata along.
+    let mut metadata = Provider::perfect("https://as.test").metadata;
+    change(&mut metadata, &[("require_pushed_authorization_requests", "true")]);
+    let mut app = App::new(&options(&format!(r#""server":{},"#, object(&metadata)))).expect("well formed");
+    let outcome = app.begin(&mut Provider::perfect("https://as.test"), SIGN_IN);
+    assert_eq!(crate::support::code(&outcome), Some("unsupported"));
+    assert_eq!(app.pending.len(), 0);
+}
+
 #[test]
 fn a_redirect_is_no_answer() {
     for id in ["DISC-11", "DISC-12"] {
         // As a browser tells of a redirect that it was told not to follow; and as others may.
         for status in [0, 301, 302, 303, 307, 308] {
             let played = answers(id, status, "", "").play();
-            assert_eq!(played.asked.len(), 1, "and nobody else is asked");
+            let asked: Vec<_> = played.asked.iter().map(|seen| seen.url.as_str()).collect();
+            let places = ["openid-configuration", "oauth-authorization-server"];
+            assert_eq!(asked, places.map(|place| format!("https://as.test/.well-known/{place}")), "the next place is");
         }
     }
 }
@@ -182,6 +429,7 @@ fn endpoints_are_there_and_https() {
     for member in ["token_endpoint", "authorization_endpoint"] {
         Case::new("DISC-26").metadata(&[(&format!("-{member}"), "")]).play();
         Case::new("DISC-26").metadata(&[(member, "null")]).play();
+        Case::new("DISC-26").metadata(&[(member, r#""""#)]).play();
         Case::new("DISC-27").metadata(&[(member, r#""http://as.test/x""#)]).play();
         Case::new("DISC-27").metadata(&[(member, r#""http://localhost/x""#)]).play();
         Case::new("DISC-28").metadata(&[(member, r#""javascript:alert(document.domain)//""#)]).play();
@@ -192,7 +440,6 @@ fn endpoints_are_there_and_https() {
             "https:evil",
             " javascript:1",
             "java\nscript:1",
-            "",
             "/token",
             "//as.test/token",
             "https://as.test\\@evil.test/",

@@ -5,10 +5,15 @@ mod hostile;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod absent;
 mod callback;
 mod client;
+mod clocks;
+mod culprits;
 mod discovery;
 mod limits;
 mod refresh;
 mod request;
+mod silent;
 mod token;
+mod unbound;

@@ -30,7 +30,7 @@ fn asked(params: &[(&str, &str)], changes: &[(&str, &str)], seconds: i64) -> Opt
 fn idt_43_44_45_a_user_is_signed_in_as_asked() {
     let ago = |seconds: i64| (T0 - seconds).to_string();
     let (fresh, old, stale) = (ago(0), ago(300), ago(400));
-    let rows: [Asked<'_>; 18] = [
+    let rows: [Asked<'_>; 25] = [
         ("nothing asked", &[], &[], None),
         ("IDT-43", &[("acr_values", "mfa")], &[("acr", r#""pwd""#)], Some("acr")),
         ("IDT-43 none", &[("acr_values", "mfa")], &[], Some("acr")),
@@ -46,14 +46,21 @@ fn idt_43_44_45_a_user_is_signed_in_as_asked() {
         ("IDT-44 zero, before", &[("max_age", "0")], &[("auth_time", &old)], Some("auth_time")),
         ("IDT-44 zero, since", &[("max_age", "0")], &[("auth_time", &fresh)], None),
         ("IDT-45", &[("prompt", "login")], &[("auth_time", &old)], Some("auth_time")),
-        ("IDT-45 absent", &[("prompt", "login consent")], &[], Some("auth_time")),
+        ("IDT-45 absent", &[("prompt", "login")], &[], None),
+        ("IDT-45 absent, with more asked", &[("prompt", "login consent")], &[], None),
+        ("IDT-45 null", &[("prompt", "login")], &[("auth_time", "null")], None),
+        ("IDT-45 text", &[("prompt", "login")], &[("auth_time", r#""x""#)], Some("auth_time")),
+        ("IDT-45 before, with more asked", &[("prompt", "consent login")], &[("auth_time", &old)], Some("auth_time")),
         (
             "IDT-45 whatever else",
             &[("prompt", "login"), ("max_age", "3000")],
             &[("auth_time", &old)],
             Some("auth_time"),
         ),
+        ("IDT-45 absent, and max_age asked", &[("prompt", "login"), ("max_age", "3000")], &[], Some("auth_time")),
         ("IDT-45 since", &[("prompt", "login")], &[("auth_time", &fresh)], None),
+        ("IDT-45 another prompt", &[("prompt", "consent")], &[("auth_time", &old)], None),
+        ("IDT-44 null", &[("max_age", "300")], &[("auth_time", "null")], Some("auth_time")),
     ];
     for (label, params, changes, expected) in rows {
         assert_eq!(asked(params, changes, 5), expected, "{label}");
@@ -72,9 +79,10 @@ fn idt_44_an_age_is_a_number_of_seconds() {
 }
 
 #[test]
-fn idt_45_signing_in_anew_makes_auth_time_due() {
+fn idt_45_max_age_is_sent_where_it_is_asked_for() {
     for (params, expected) in [
-        (vec![("prompt", "login")], Some("0")),
+        (vec![], None),
+        (vec![("prompt", "login")], None),
         (vec![("prompt", "consent")], None),
         (vec![("prompt", "login"), ("max_age", "60")], Some("60")),
     ] {

@@ -29,8 +29,12 @@ fn idt_46_47_48_50_51_71_74_75_the_form_is_exact() {
         ("IDT-48 padding in the payload", format!("{header}.{payload}=.{signature}"), Some("format")),
         ("IDT-48 another alphabet", format!("{header}.{payload}.+/+/"), Some("format")),
         ("IDT-48 bits that no encoder sets", format!("{signed}.ab"), Some("format")),
-        ("IDT-49 an algorithm twice", jwt(r#"{"alg":"RS256","alg":"RS256"}"#, &honest), Some("format")),
-        ("IDT-49 escaped", jwt(r#"{"alg":"RS256","\u0061lg":"RS256"}"#, &honest), Some("format")),
+        (
+            "IDT-49 an algorithm twice",
+            jwt(r#"{"alg":"RS256","alg":"RS256"}"#, &honest),
+            Some("a member that comes twice"),
+        ),
+        ("IDT-49 escaped", jwt(r#"{"alg":"RS256","\u0061lg":"RS256"}"#, &honest), Some("a member that comes twice")),
         ("IDT-50 a header that is a list", jwt("[]", &honest), Some("format")),
         ("IDT-50 text", jwt(HONEST, r#""x""#), Some("format")),
         ("IDT-50 null", jwt(HONEST, "null"), Some("format")),
@@ -47,6 +51,10 @@ fn idt_46_47_48_50_51_71_74_75_the_form_is_exact() {
         ("IDT-74 an event", with(r#""typ":"secevent+jwt""#), Some("typ")),
         ("IDT-75 JWT", with(r#""typ":"JWT""#), None),
         ("IDT-75 jwt", with(r#""typ":"jwt""#), None),
+        ("IDT-84 typ", with(r#""typ":null"#), None),
+        ("IDT-84 crit", with(r#""crit":null"#), None),
+        ("IDT-84 kid", jwt(r#"{"alg":"RS256","kid":null}"#, &honest), None),
+        ("IDT-84 alg", jwt(r#"{"alg":null,"kid":"r1"}"#, &honest), Some("alg")),
     ];
     for (label, token, expected) in rows {
         assert_eq!(reason(&token), expected, "{label}");

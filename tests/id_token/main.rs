@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod algorithms;
 mod asked;
 mod claims;
 mod form;

@@ -128,6 +128,45 @@ fn idt_72_signatures_have_their_length() {
     }
 }
 
+/// RFC 8017 §8.1.2 and §8.2.2: engines differ in whether they take a signature that is shorter or longer than the modulus.
+#[test]
+fn idt_83_an_rsa_signature_is_as_long_as_the_modulus_before_it_is_looked_at() {
+    let keys = signing::keys(&set(&[r1("")]));
+    for (alg, padding) in RSA {
+        let token = signing::sign_rsa(padding, &format!(r#"{{"alg":"{alg}"}}"#), claims(&[]));
+        let (signed, signature) = token.rsplit_once('.').expect("three parts");
+        let octets = signing::octets(&format!(r#"{{"s":"{signature}"}}"#), "s").expect("base64url");
+        let rows: [(&str, Vec<u8>, Option<&str>); 7] = [
+            ("as signed", octets.clone(), None),
+            ("a zero in front", [&[0][..], &octets].concat(), Some("signature")),
+            ("a zero behind", [&octets[..], &[0]].concat(), Some("signature")),
+            ("without its first octet", octets[1..].to_vec(), Some("signature")),
+            ("without its last octet", octets[..255].to_vec(), Some("signature")),
+            ("one octet", vec![1], Some("signature")),
+            ("twice", [&octets[..], &octets].concat(), Some("signature")),
+        ];
+        for (label, octets, expected) in rows {
+            let token = format!("{signed}.{}", base64url(octets));
+            let token = Unverified::parse(&token, Algorithms::ALL).expect("well formed");
+            // Nothing is asked of the browser for what is refused here.
+            let question = keys.select(&token, "a").map(drop);
+            assert_eq!(why(question), expected, "{alg} {label}");
+        }
+    }
+    // The first octet of one signature in 256 is zero. It belongs to the signature, and is there.
+    let padding: &dyn signature::RsaEncoding = &signature::RSA_PKCS1_SHA256;
+    let with_zero = (0..4000).find_map(|number| {
+        let token = signing::sign_rsa(padding, r#"{"alg":"RS256"}"#, claims(&[("x", &number.to_string())]));
+        let (signed, signature) = token.rsplit_once('.').expect("three parts");
+        let octets = signing::octets(&format!(r#"{{"s":"{signature}"}}"#), "s").expect("base64url");
+        (octets[0] == 0).then(|| (signed.to_owned(), octets))
+    });
+    let (signed, octets) = with_zero.expect("one in 256");
+    for (octets, expected) in [(&octets[..], None), (&octets[1..], Some("signature"))] {
+        assert_eq!(reason_with(&format!("{signed}.{}", base64url(octets)), &set(&[r1("")])), expected);
+    }
+}
+
 /// What a token is made of, and what it is not made of.
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\"";
 

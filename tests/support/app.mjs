@@ -36,12 +36,16 @@ export function app({ client = '', buttons = {}, then = '' } = {}) {
         document.body.prepend(element);
       };
       globalThis.events = [];
-      for (const type of ['change', 'trace']) client.addEventListener(type, ({ reason, step, home, outcome }) => events.push([reason ?? step, home ?? outcome]));
+      for (const type of ['change', 'trace']) client.addEventListener(type, ({ reason, step, home, outcome, confirmed }) => events.push([reason ?? step, home ?? outcome ?? confirmed]));
       client.addEventListener('change', (event) => show(event.session));
       ${actions.join('\n      ')}
       at('sign-in').hidden = false;
       at('sign-in').onclick = () => client.signIn();
-      const session = await client.start().catch((error) => void tell(error.code));
+      const started = await client.start().catch((error) => {
+        tell(error.code);
+        globalThis.failure = error;
+      });
+      const session = started ?? client.session;
       show(session);
       ${then}
     `,

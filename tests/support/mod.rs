@@ -6,6 +6,7 @@ pub(crate) mod cases;
 pub(crate) mod known;
 pub(crate) mod signing;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
@@ -67,7 +68,7 @@ pub(crate) fn json(status: u16, body: &str) -> HttpResponse {
 }
 
 pub(crate) fn discover(body: &str) -> Result<ServerMetadata, Arc<Error>> {
-    Discovery::from_response(&config(), &json(200, body)).map(|found| found.expect("an answer of 200"))
+    Discovery::from_response(&config(), &json(200, body))
 }
 
 pub(crate) fn metadata() -> ServerMetadata {
@@ -83,6 +84,7 @@ pub(crate) const SIGN_IN: SignIn<'_> = SignIn {
     params: &[],
     in_window: false,
     shared: false,
+    restores: false,
 };
 
 pub(crate) fn request(config: &Config) -> AuthorizationRequest {
@@ -137,6 +139,6 @@ pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
 }
 
 /// The code under which something failed, for tables.
-pub(crate) fn code<T>(result: &Result<T, Arc<Error>>) -> Option<&'static str> {
+pub(crate) fn code<T, E: Deref<Target = Error>>(result: &Result<T, E>) -> Option<&'static str> {
     result.as_ref().err().map(|error| error.code())
 }

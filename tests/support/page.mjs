@@ -165,7 +165,7 @@ const FIND = `
     if (by) return by.split(/\\s+/).map((id) => textOf(document.getElementById(id))).join(' ');
     if (element.hasAttribute('aria-label')) return element.getAttribute('aria-label');
     if (element.labels && element.labels.length) return [...element.labels].map(textOf).join(' ');
-    return textOf(element) || (element.matches('input[type=submit]') && element.value) || element.getAttribute('alt') || '';
+    return textOf(element) || (element.matches('input[type=submit]') && element.value) || element.getAttribute('alt') || element.getAttribute('placeholder') || '';
   };
   const wanted = new RegExp(source, flags);
   return [...document.querySelectorAll(SELECTORS[role] || '[role=' + role + ']')].filter((element) =>

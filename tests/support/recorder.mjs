@@ -22,11 +22,12 @@ export async function startRecorder({ port, behind, endpoints }) {
     const passed = await passOn(request, behind).catch(() => null);
     if (!passed) return response.destroy(); // who asked went away, or the provider did
     const { form, status, headers, body } = passed;
+    const endpoint = endpoints.at(pathOf(request));
     issued.note({
-      endpoint: endpoints.at(pathOf(request)),
+      endpoint,
       query: Object.fromEntries(new URL(request.url, 'http://loopback').searchParams),
       form: Object.fromEntries(new URLSearchParams(form)),
-      answer: headers['content-type']?.startsWith('application/json') ? JSON.parse(body) : undefined,
+      answer: endpoint === 'token' && headers['content-type']?.startsWith('application/json') ? JSON.parse(body) : undefined,
       location: headers.location,
     });
     response.writeHead(status, headers).end(body);
@@ -35,12 +36,12 @@ export async function startRecorder({ port, behind, endpoints }) {
   return { issued, requests, close: () => close(server) };
 }
 
-/** Connections are each side's own; all else goes through, the name of the host included. */
+/** Connections are each side's own, and no answer is compressed; all else goes through, the name of the host included. */
 async function passOn(request, port) {
   const { method, url: path } = request;
   const form = await bodyOf(request);
   const answer = await new Promise((done, fail) => {
-    const { connection: _, ...headers } = request.headers;
+    const { connection: _, 'accept-encoding': __, ...headers } = request.headers;
     ask({ host: LOOPBACK, port, method, path, headers }, done).on('error', fail).end(form);
   });
   const { connection: _, ...headers } = answer.headers;

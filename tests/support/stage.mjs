@@ -282,7 +282,9 @@ export class Stage {
     // An app that takes its tokens into the page has them in its memory, where the page's own `fetch` sends them and its own
     // `crypto` hashes them (`at_hash`). They are not to be anywhere else.
     const memory = this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header|crypto)\)|globals)$/ : /^$/;
-    const places = (await reachOf(this.browser, this.site)).filter(([place]) => !memory.test(place));
+    // The ID Token of a session that has ended goes to the provider in the address of its sign-out page, and nowhere else.
+    const reach = (await reachOf(this.browser, this.site)).map(([place, text]) => [place, text.replace(/id_token_hint=[\w.-]+/g, '')]);
+    const places = reach.filter(([place]) => !memory.test(place));
     const tokens = issued.secrets().filter(([label]) => label !== 'code verifier');
     // A redirect leaves through the page and comes back through it, so verifier and code pass it on their way, spent
     // within one request. Neither may stay anywhere, nor may the verifier show in an address or on the console.

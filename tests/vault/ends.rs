@@ -2,7 +2,7 @@
 
 use crate::hostile::provider::{Place, change};
 use crate::hostile::text::string;
-use crate::hostile::world::{Mode, Port, SharedWorker};
+use crate::hostile::world::{Begun, Mode, Port, SharedWorker};
 use crate::support::{code, options};
 use crate::{ELSEWHERE, app, elsewhere, named, other_app, second_account, wider, worker};
 
@@ -121,6 +121,26 @@ fn a_change_of_user_ends_the_sessions_of_the_user_before() {
     let told = worker.take_told();
     let ended = r#"{"news":"ended","provider":"https://as.test","clientId":"spa","sub":"alice"}"#;
     assert_eq!(told, [ended, &signed_in("https://as.test", "spa", "", "bob")]);
+}
+
+/// POP-28: nobody has seen the other user come, so the session of neither goes on.
+#[test]
+fn pop_28_a_silent_sign_in_of_another_user_ends_the_sessions_of_the_user_before() {
+    let everyone = Everyone::new(worker());
+    let worker = &everyone.worker;
+    let port = worker.port(1);
+    let under_way = worker.port(2).begin(Mode::Window);
+    let begun = Begun::read(&port.begin_with(Mode::Window, r#"{"prompt":"none"}"#).expect("a request"));
+    let address = worker.here.way_back(&begun.url);
+    worker.here.world().provider.user = "bob";
+    assert_eq!(code(&port.complete(&address, &begun.state, None)), Some("user_changed"));
+    let expected =
+        ["the client", "another API", "another account, same user", "OAuth alone", "OAuth alone, another user"];
+    assert_eq!(everyone.signed_out(), expected);
+    let ended = r#"{"news":"ended","provider":"https://as.test","clientId":"spa","sub":"alice"}"#;
+    assert_eq!(worker.take_told(), [ended]);
+    let address = worker.here.way_back(&under_way.url);
+    assert_eq!(code(&worker.port(2).complete(&address, &under_way.state, None)), None, "other sign-ins go on");
 }
 
 #[test]

@@ -1,12 +1,9 @@
 //! Texts that a server wrote: those that hold a token, code, verifier or state of their exchange reach no page.
 
-use std::sync::Arc;
-
-use valet_key::protocol::error::Error;
 use valet_key::protocol::form;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 use valet_key::protocol::json::Value;
-use valet_key::vault::messages::{Outcome, to_json};
+use valet_key::vault::messages::{Failed, Outcome, to_json};
 
 use crate::hostile::provider::{Answer, Provider, change};
 use crate::hostile::text::{Spelling, member, shows, string, with_member};
@@ -95,7 +92,7 @@ struct Scene {
 struct Shown {
     written: String,
     texts: Vec<String>,
-    errors: Vec<Arc<Error>>,
+    errors: Vec<Failed>,
     is_signed_in: bool,
 }
 
@@ -328,7 +325,7 @@ fn a_text_without_a_secret_is_told() {
     let error = port.complete(&address, &begun.state, None).expect_err("a refusal");
     assert_eq!(
         to_json(&error),
-        r#"{"code":"authorization_error","fault":"user","message":"the server refused the authorization request","hint":"The user or the server said no. Offer the sign-in again.","retryable":false,"oauth":{"error":"access_denied","error_description":"not today","error_uri":"https://as.test/why"}}"#
+        r#"{"code":"authorization_error","fault":"user","message":"the server refused the authorization request","hint":"The user or the server said no. Offer the sign-in again.","retryable":false,"returnTo":"/here?x=1#y","oauth":{"error":"access_denied","error_description":"not today","error_uri":"https://as.test/why"}}"#
     );
 }
 
@@ -406,7 +403,7 @@ fn forged_responses_push_no_secret_out_of_an_exchange() {
             let secrets = [("nonce", "n"), ("code_verifier", "v")]
                 .map(|(name, letter)| format!(r#""{name}":"{}""#, letter.repeat(20) + &number.to_string()));
             let forged = format!(
-                r#"{{"started":{},"state":"{state}",{},"issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","silent":"no","shared":"no","acr_values":"","max_age":""}}"#,
+                r#"{{"started":{},"state":"{state}",{},"issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","prompt":"","restores":"no","shared":"no","acr_values":"","max_age":""}}"#,
                 at(0).wall,
                 secrets.join(","),
             );

@@ -12,6 +12,7 @@ mod options;
 mod pages;
 mod property;
 mod records;
+mod silent;
 mod states;
 
 use hostile::provider::Provider;

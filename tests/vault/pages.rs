@@ -7,11 +7,12 @@ use crate::{app, worker};
 
 #[test]
 fn the_hint_at_sign_out_is_each_pages_own() {
-    let hinting = options(r#""idTokenHint":true,"#);
-    for (options, hint) in [(app(), false), (hinting.clone(), true)] {
+    let with = |hint: &str| options(&format!(r#""idTokenHint":{hint},"#));
+    let silent = with("false");
+    for (options, hint) in [(app(), true), (with("true"), true), (with("null"), true), (silent.clone(), false)] {
         let worker = worker();
         worker.page(1, &app()).sign_in();
-        worker.page(2, &hinting);
+        worker.page(2, &silent);
         let port = worker.page(3, &options);
         let url = port.say("end", r#""returnTo":"https://app.test/""#).expect("an address");
         assert!(url.starts_with("https://as.test/logout?client_id=spa&post_logout_redirect_uri="), "{url}");

@@ -64,7 +64,8 @@ fn choices() -> Vec<Choice> {
         client_id: "spa",
         api,
         server: None,
-        hints: false,
+        // Unless a page says otherwise, the ID Token goes along to the provider's sign-out page.
+        hints: true,
         in_page: false,
     };
     let evil_api: &[&str] = &["https://evil.test/", "https://api.test/v1/"];
@@ -86,10 +87,10 @@ fn choices() -> Vec<Choice> {
         )
         .of("app-2"),
         Choice {
-            hints: true,
+            hints: false,
             ..choice(
                 "one",
-                named(ONE, r#""idTokenHint":true,"timeout":7,"account":"","#, &["https://api.test/v1"]),
+                named(ONE, r#""idTokenHint":false,"timeout":7,"account":"","#, &["https://api.test/v1"]),
                 ONE,
                 V1,
             )
@@ -334,7 +335,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..2_usize, any::<usize>()).prop_map(|(worker, news)| Step::Hear { worker, news }),
         8 => (any::<usize>(), reply).prop_map(|(which, how)| Step::Deliver { which, how }),
         5 => Just(Step::Settle),
-        1 => prop_oneof![Just(1), Just(300), Just(590), Just(601), Just(4000)].prop_map(|seconds| Step::Wait { seconds }),
+        1 => prop_oneof![Just(1), Just(300), Just(590), Just(601), Just(3601), Just(4000)].prop_map(|seconds| Step::Wait { seconds }),
         1 => (0..2_usize).prop_map(|user| Step::User { user }),
         1 => (0..2_usize).prop_map(|worker| Step::Restart { worker }),
     ];
@@ -413,6 +414,8 @@ struct Run {
     calls: BTreeMap<u32, (Option<usize>, usize)>,
     /// News that were told so far.
     news: Vec<String>,
+    /// The user of the session that each page was told of last.
+    users: BTreeMap<Sender, Option<String>>,
     reached: Reached,
 }
 
@@ -448,6 +451,7 @@ impl Run {
             tasks: Vec::new(),
             calls: BTreeMap::new(),
             news: Vec::new(),
+            users: BTreeMap::new(),
             reached: Reached::default(),
         };
         (0..2).for_each(|worker| run.open(worker));
@@ -494,6 +498,8 @@ impl Run {
                 Err(broken("a port has a second client", client))
             }
             None if outcome.is_ok() => {
+                let page = Sender { number: number(port), ..worker.here.from };
+                self.users.remove(&page);
                 self.ports[port] = Some(choice);
                 Ok(())
             }
@@ -644,9 +650,14 @@ impl Run {
     fn begin(&mut self, port: usize, mode: Mode, variant: usize) {
         let page = ["https://app.test/cb", "https://app.test/cb", "https://app.test/other?a=1", "https://evil.test/cb"];
         let (page, shared, in_window) = (page[variant % 4], variant == 4, mode == Mode::Window);
-        let options = [r#"{"prompt":"none"}"#, r#"{"loginHint":"alice"}"#, "{}"][variant.min(2)];
+        let restores = variant == 5;
+        let options = match variant {
+            0 | 5 => r#"{"prompt":"none"}"#,
+            1 => r#"{"loginHint":"alice"}"#,
+            _ => "{}",
+        };
         let members = format!(
-            r#""redirectUri":"{page}","scope":"read","returnTo":"/here","options":{options},"inWindow":{in_window},"shared":{shared}"#
+            r#""redirectUri":"{page}","scope":"read","returnTo":"/here","options":{options},"inWindow":{in_window},"shared":{shared},"restores":{restores}"#
         );
         self.start(port, "begin", mode, &members);
     }
@@ -704,7 +715,8 @@ impl Run {
                     "redirect_uri",
                     "scope",
                     "return_to",
-                    "silent",
+                    "prompt",
+                    "restores",
                     "started",
                 ];
                 let values = [
@@ -727,7 +739,7 @@ impl Run {
             Record::Invented { choice } => {
                 let choice = &self.choices[choice % self.choices.len()];
                 Some(format!(
-                    r#"{{"started":1800000000000,"state":{},"nonce":"n","code_verifier":"invented-verifier","issuer":"{}","client_id":"{}","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","silent":"no","acr_values":"","max_age":"","metadata":{}}}"#,
+                    r#"{{"started":1800000000000,"state":{},"nonce":"n","code_verifier":"invented-verifier","issuer":"{}","client_id":"{}","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","prompt":"","restores":"no","acr_values":"","max_age":"","metadata":{}}}"#,
                     string(&sign_in.begun.state),
                     choice.issuer,
                     choice.client_id,
@@ -969,10 +981,28 @@ impl Run {
                 return Err(broken(&format!("{:?} in {what}", hidden.kind), text));
             }
         }
+        for (page, text) in &pages {
+            self.look_at_change(*page, text)?;
+        }
         self.reached.session |= changes.contains(&Change::SignedIn);
         self.reached.renewal |= changes.contains(&Change::Renewed);
         self.news.extend(told);
         Ok(())
+    }
+
+    /// Holds what a page is told of a change against what it was told before: another user never comes unsaid, and no
+    /// session goes on that is said to be over.
+    fn look_at_change(&mut self, page: Sender, text: &str) -> Verdict {
+        let reason = member(text, "reason").unwrap_or_default();
+        let user = text.strip_prefix(r#"{"session":{"sub":""#).and_then(|rest| rest.split('"').next());
+        let before = self.users.insert(page, user.map(str::to_owned));
+        let is_over = matches!(reason.as_str(), "signed_out" | "ended" | "expired");
+        let fits = match (user, before.flatten()) {
+            (None, _) => is_over || reason == "user_changed",
+            (Some(user), Some(before)) if user != before => reason == "user_changed",
+            (Some(_), _) => !is_over,
+        };
+        if fits { Ok(()) } else { Err(broken("a change does not say what it is", text)) }
     }
 
     fn look_at_request(&self, Sending { from, request, .. }: &Sending) -> Verdict {

@@ -148,9 +148,10 @@ fn a_sign_out_overtakes_a_sign_in_of_another_client_of_its_registration() {
 }
 
 #[test]
-fn a_sign_in_has_ten_minutes() {
+fn a_sign_in_has_an_hour() {
     for mode in [Mode::Redirect, Mode::Window] {
-        for (seconds, expected) in [(600, None), (601, Some("state_mismatch")), (-1, Some("state_mismatch"))] {
+        let late = Some("state_mismatch");
+        for (seconds, expected) in [(660, None), (1800, None), (3600, None), (3601, late), (7200, late), (-1, late)] {
             let worker = worker();
             let port = worker.page(1, &app());
             let begun = port.begin(mode);
@@ -189,7 +190,7 @@ fn sign_ins_whose_time_is_over_make_no_room_scarce() {
     let worker = worker();
     let port = worker.page(1, &app());
     (0..32).for_each(|_| drop(port.begin(Mode::Window)));
-    worker.here.wait(700);
+    worker.here.wait(3700);
     let begun: Vec<_> = (0..32).map(|_| port.begin(Mode::Window)).collect();
     let address = worker.here.way_back(&begun[0].url);
     assert_eq!(code(&port.complete(&address, &begun[0].state, None)), None);
@@ -210,11 +211,28 @@ fn the_states_that_came_back_are_bounded_in_number_and_time() {
     for number in 0..1024 {
         assert!(matches!(take(&worker, number, 0), Kept::Transaction(_)), "{number}");
     }
-    assert!(matches!(take(&worker, 0, 600), Kept::Spent), "the first of 1,024, after ten minutes");
-    assert!(matches!(take(&worker, 1024, 600), Kept::Transaction(_)));
-    assert!(matches!(take(&worker, 0, 600), Kept::Transaction(_)), "the first of 1,025 is forgotten");
-    assert!(matches!(take(&worker, 1024, 1200), Kept::Spent));
-    assert!(matches!(take(&worker, 1024, 1201), Kept::Transaction(_)), "its transaction's time is over by now");
+    assert!(matches!(take(&worker, 0, 3600), Kept::Spent), "the first of 1,024, after an hour");
+    assert!(matches!(take(&worker, 1024, 3600), Kept::Transaction(_)));
+    assert!(matches!(take(&worker, 0, 3600), Kept::Transaction(_)), "the first of 1,025 is forgotten");
+    assert!(matches!(take(&worker, 1024, 7200), Kept::Spent));
+    assert!(matches!(take(&worker, 1024, 7201), Kept::Transaction(_)), "its transaction's time is over by now");
+}
+
+#[test]
+fn states_of_sign_ins_that_a_sign_out_ended_count_as_states_that_came_back() {
+    let worker = worker();
+    let port = worker.page(1, &app());
+    for number in 0..1023 {
+        assert!(matches!(take(&worker, number, 0), Kept::Transaction(_)), "{number}");
+    }
+    let begun = [(); 4].map(|()| port.begin(Mode::Window));
+    port.say("end", "").expect("a sign-out");
+    for number in 1023..1100 {
+        assert!(matches!(take(&worker, number, 0), Kept::Transaction(_)), "{number}");
+    }
+    assert!(matches!(take(&worker, 1099, 0), Kept::Spent));
+    assert!(matches!(take(&worker, 70, 0), Kept::Transaction(_)), "more than 1,024 came back after it");
+    assert_eq!(code(&port.complete("https://app.test/cb?code=c", &begun[3].state, None)), Some("cancelled"));
 }
 
 #[test]

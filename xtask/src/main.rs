@@ -6,10 +6,14 @@ mod build;
 mod changed;
 mod debian;
 mod demo;
+mod deny;
+mod fuzz;
 mod git;
 mod hostile;
+mod mutants;
 mod node;
 mod process;
+mod providers;
 mod python;
 mod record;
 mod shares;
@@ -36,7 +40,7 @@ usage: cargo xtask <command>
        --json       the same as JSON, on standard output
        --crates     which crate the module's bytes belong to
   test [STEP …]     everything that CI runs, or the named steps:
-                    fmt clippy wasm host build size types costs browser e2e consumers
+                    fmt clippy wasm host build size types costs fuzz deny browser e2e consumers
        --everywhere all stories in all engines; otherwise the gravest in all, and the rest in one
        --changed    alone: what a change can concern, in two minutes
   record            everything, with all stories in all engines, until it was green eight times in a row on this commit;
@@ -48,10 +52,16 @@ usage: cargo xtask <command>
                     calls stream main-thread trips expiry
        hostile      what texts of others cost by their length, here and in WebAssembly; fails where that is the square
        --json       the same as JSON, on standard output
+  fuzz [TARGET …]   damaged and invented inputs for what reads foreign bytes, an hour for each target, by libFuzzer
+       --minutes N  another time for each
+       TARGET FILE  one input
+  mutants [FILE …]  changes the sources bit by bit, and says which change no test sees; hours, or minutes for a file
   demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
 
 VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
 VALET_KEY_ENGINES=chromium,firefox,webkit says which engines play the stories; otherwise all of them do.
+VALET_KEY_PROVIDERS=canaille,django-oauth-toolkit,django-oidc-provider,doorkeeper,glewlwyd,lemonldap-ng says which providers
+of other makers they sign in to; otherwise all of them.
 What is missing is installed where that is allowed, and named otherwise.";
 
 fn main() -> ExitCode {
@@ -74,6 +84,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ("record", _) => return record::record(&workspace, arguments),
         ("engines", []) => stories::engines(&workspace)?,
         ("bench", _) => bench::bench(&workspace, arguments)?,
+        ("fuzz", _) => fuzz::fuzz(&workspace, arguments)?,
+        ("mutants", _) => mutants::mutants(&workspace, arguments)?,
         ("demo", _) => demo::demo(&workspace, &Node::install(&workspace)?, arguments)?,
         ("help" | "--help" | "-h", _) => println!("{USAGE}"),
         _ => bail!("`{command}` with these arguments is not known\n\n{USAGE}"),

@@ -1,6 +1,6 @@
 //! Python and the packages from its index.
 //!
-//! `tests/providers/requirements.txt` names what two of the providers are made of that the tests sign in to. They lie in
+//! `tests/providers/requirements.txt` names what some of the providers are made of that the tests sign in to. They lie in
 //! an environment of their own; the machine's own Python only makes it.
 
 use std::{fs, path::PathBuf, process::Command};

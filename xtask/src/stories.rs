@@ -8,7 +8,9 @@ use crate::{
     browsers::{self, Engine},
     build,
     node::Node,
-    process, python,
+    process,
+    providers::{self, Chosen},
+    python,
     test::{Count, Outcome, counted_together},
     workspace::Workspace,
 };
@@ -28,7 +30,8 @@ pub fn play(workspace: &Workspace, reach: Reach) -> Result<Outcome> {
     let engines = browsers::chosen()?;
     let everywhere = if reach == Reach::Everywhere { "1" } else { "0" };
     let outcome = play_some(workspace, &files, &engines, &[("VALET_KEY_EVERYWHERE", everywhere.into())], &[])?;
-    if matches!(outcome, Outcome::Tests(Count { failed: 0, .. })) && engines.len() == browsers::ALL {
+    let all = engines.len() == browsers::ALL && Chosen::from_env()?.is_all();
+    if matches!(outcome, Outcome::Tests(Count { failed: 0, .. })) && all {
         process::run(tables(workspace)?.arg(if reach == Reach::Everywhere { "--check" } else { "--check-part" }))?;
     }
     Ok(outcome)
@@ -75,12 +78,16 @@ pub fn play_some(
     fs::create_dir_all(&taken).with_context(|| format!("cannot make {}", taken.display()))?;
     fs::write(&ran, "").with_context(|| format!("cannot write {}", ran.display()))?;
     let python = python::install(workspace)?;
+    let others = Chosen::from_env()?;
+    others.install()?;
+    let others = others.names();
     let players = thread::available_parallelism().map_or(1, usize::from).min(files.len());
     let node = prepared(workspace, engines)?;
     let commands = (0..players).map(|_| {
         let mut command = node();
         command.args(RUNNER).args(options).arg(workspace.tests().join("support/player.mjs")).arg(&taken).args(files);
-        command.env("VALET_KEY_RAN", &ran).env("PROVIDERS_PYTHON", &python).envs(variables.iter().cloned());
+        command.env("VALET_KEY_RAN", &ran).env("PROVIDERS_PYTHON", &python).env(providers::CHOICE, &others);
+        command.envs(variables.iter().cloned());
         command
     });
     counted_together(commands.collect())

@@ -7,7 +7,9 @@ use anyhow::{Result, bail};
 use crate::{
     browsers::{self, Geckodriver},
     changed, debian,
+    deny::CargoDeny,
     node::Node,
+    providers::Chosen,
     python,
     stories::{self, Reach},
     test::{self, Count, Outcome, STEPS, Step},
@@ -73,11 +75,17 @@ pub fn run(workspace: &Workspace, steps: &[&'static Step], reach: Reach) -> Repo
         thread::spawn(set_up);
         driver = browsers::chosen().and_then(|engines| Geckodriver::begin(workspace, &engines)).ok();
     }
+    let mut checker = None;
+    if steps.iter().any(|step| step.name == "deny") {
+        checker = CargoDeny::begin(workspace).ok();
+    }
     let mut report = Report::default();
     for step in steps {
-        if step.name == "e2e" {
-            // What became of it is the step's to tell.
-            let _ = driver.take().map(Geckodriver::finish);
+        // What became of these is the steps' to tell.
+        match step.name {
+            "e2e" => drop(driver.take().map(Geckodriver::finish)),
+            "deny" => drop(checker.take().map(CargoDeny::finish)),
+            _ => {}
         }
         let done = timed(step.name, step.what, || match reach {
             Reach::Everywhere if step.name == "e2e" => stories::play(workspace, reach),
@@ -120,7 +128,13 @@ fn set_up() {
         if debian::is_here() {
             // All in one go.
             debian::install(
-                &[browsers::packages(&browsers::chosen()?), test::packages(), python::packages()].concat(),
+                &[
+                    browsers::packages(&browsers::chosen()?),
+                    test::packages(),
+                    python::packages(),
+                    Chosen::from_env()?.packages(),
+                ]
+                .concat(),
             )?;
         }
         Node::install(&workspace)?;

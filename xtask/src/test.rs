@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     browsers, build,
     debian::{self, Package},
-    hostile,
+    deny, fuzz, hostile,
     node::Node,
     process, size,
     stories::{self, Reach},
@@ -47,7 +47,7 @@ pub struct Count {
     pub failed: usize,
 }
 
-pub const STEPS: [Step; 11] = [
+pub const STEPS: [Step; 13] = [
     Step { name: "fmt", what: "the sources are formatted", run: fmt },
     Step { name: "clippy", what: "Clippy has nothing to say", run: clippy },
     Step { name: "wasm", what: "nor about the code for the browser", run: clippy_for_wasm },
@@ -56,6 +56,8 @@ pub const STEPS: [Step; 11] = [
     Step { name: "size", what: "and weighs no more than it may", run: weigh },
     Step { name: "types", what: "its JavaScript keeps the promises of its types", run: types },
     Step { name: "costs", what: "twice the text costs little more than twice the steps", run: costs },
+    Step { name: "fuzz", what: "nothing that reads foreign bytes breaks over damaged ones", run: fuzz },
+    Step { name: "deny", what: "licences, sources and advisories of what the project depends on", run: deny },
     Step { name: "browser", what: "tests of the Rust client in a browser", run: browser },
     Step { name: "e2e", what: "whole stories, in a browser with real providers", run: e2e },
     Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
@@ -120,6 +122,15 @@ fn costs(workspace: &Workspace) -> Result<Outcome> {
     command.args(["--test", "--test-reporter=spec"]);
     hostile::steps(workspace, &mut command)?;
     counted(&mut command)
+}
+
+fn fuzz(workspace: &Workspace) -> Result<Outcome> {
+    Ok(Outcome::Tests(Count { passed: fuzz::briefly(workspace)?, failed: 0 }))
+}
+
+fn deny(workspace: &Workspace) -> Result<Outcome> {
+    deny::check(workspace)?;
+    Ok(Outcome::Passed)
 }
 
 fn browser(workspace: &Workspace) -> Result<Outcome> {

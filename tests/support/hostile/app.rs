@@ -9,7 +9,7 @@ use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::http::Cache;
 use valet_key::protocol::logout;
-use valet_key::protocol::metadata::{Discovery, ServerMetadata};
+use valet_key::protocol::metadata::{Discovery, Failures, ServerMetadata};
 use valet_key::protocol::session::{Action, Call, Change, Leftover, Session, Ticket};
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::{TokenRequest, TokenResponse};
@@ -83,13 +83,18 @@ impl App {
         if self.metadata.is_some() {
             return Ok(());
         }
+        let mut failures = Failures::default();
         for request in Discovery::new(&self.config).requests(Cache::NoCache) {
-            if let Some(found) = Discovery::from_response(&self.config, &provider.answer(&request)?)? {
-                self.metadata = Some(found);
-                return Ok(());
+            let answer = provider.answer(&request);
+            match answer.and_then(|answer| Discovery::from_response(&self.config, &answer)) {
+                Ok(found) => {
+                    self.metadata = Some(found);
+                    return Ok(());
+                }
+                Err(failure) => failures.add(failure)?,
             }
         }
-        Err(Error::DiscoveryFailed { url: self.config.issuer.clone() }.into())
+        Err(failures.into_error(&self.config))
     }
 
     /// Begins a sign-in: the address to visit. Each one has octets of its own.
@@ -138,7 +143,7 @@ impl App {
             if self.pending.is_empty() {
                 return Ok(None);
             }
-            return Err(Error::StateMismatch { reason: "unknown `state`" }.into());
+            return Err(response.unbound());
         };
         let page = format!("{}?{query}", transaction.redirect_uri);
         let bound = response.bind(transaction, &self.config, &page, RedirectPage::OfOneProvider, self.now)?;
@@ -185,6 +190,10 @@ impl App {
                 Action::Use => return Ok(self.access_token().expect("somebody is signed in")),
                 Action::Wait => panic!("nobody else renews"),
                 Action::SignIn => return Err(Error::LoginRequired.into()),
+                Action::Expired => {
+                    self.changes.push(Change::Expired);
+                    return Err(Error::LoginRequired.into());
+                }
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
                     let answer = provider.answer(&request);

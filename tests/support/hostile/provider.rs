@@ -314,7 +314,7 @@ impl Provider {
             change(&mut answer, &[("id_token", &quoted(&token))]);
         }
         merge(&mut answer, &self.refresh);
-        if answer.iter().all(|(name, value)| name != "refresh_token" || value == "\"\"") {
+        if answer.iter().all(|(name, value)| name != "refresh_token" || matches!(value.as_str(), "\"\"" | "null")) {
             shown.clone_into(&mut self.grants.last_mut().expect("one was issued").refresh_token);
         }
         json(200, &object(&answer))

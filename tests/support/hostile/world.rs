@@ -346,7 +346,7 @@ impl SharedWorker {
     /// A port whose page has given these options.
     pub(crate) fn page(&self, number: u32, options: &str) -> Port<'_> {
         let port = self.port(number);
-        port.configure(options).unwrap_or_else(|error| panic!("{options}: {error}"));
+        port.configure(options).unwrap_or_else(|error| panic!("{options}: {}", *error));
         port
     }
 

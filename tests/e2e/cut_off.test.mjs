@@ -1,0 +1,136 @@
+/** Popups that a provider's page cuts off from the app's, that come back late, and responses without `state`. */
+import assert from 'node:assert/strict';
+import { app } from '../support/app.mjs';
+import { startHostile } from '../support/hostile.mjs';
+import { story } from '../support/stage.mjs';
+
+const POPUP = { everyEngine: true, provider: startHostile, scripts: app({ buttons: { Popup: "client.signIn({ mode: 'popup' })", Leave: 'client.signOut()', Redirect: 'client.signIn()' } }) };
+
+/** A provider whose second page isolates itself (COOP), as a page for a passkey or a wallet may. */
+function isolates({ provider }) {
+  provider.change.instead = {
+    '/authorize': (response, tell) => {
+      const query = new URLSearchParams(provider.last('/authorize').query);
+      const step = Number(query.get('step') ?? 1);
+      if (step === 3) return tell();
+      query.set('step', String(step + 1));
+      const headers = step === 2 ? { 'cross-origin-opener-policy': 'same-origin' } : {};
+      response.writeHead(200, { 'content-type': 'text/html', ...headers });
+      return response.end(`<h1>Step ${step}</h1><a href="/authorize?${query.toString().replaceAll('&', '&amp;')}">Go on</a>`);
+    },
+  };
+}
+
+/** Sends the user back with an error, and without the `state` that was sent: the provider has not read it. */
+const refuses = ({ provider }, said) => {
+  provider.change.instead = {
+    '/authorize': (response) => response.writeHead(302, { location: `${provider.last('/authorize').query.get('redirect_uri')}?${said}` }).end(),
+  };
+};
+
+/** Clicks, and goes to the window that opened. @returns {Promise<string[]>} the window it came from, and the new one */
+async function follow({ page }) {
+  const { driver } = page;
+  const home = await driver.getWindowHandle();
+  await page.click('button', 'Popup');
+  const opened = await page.until('another window', async () => (await driver.getAllWindowHandles()).find((handle) => handle !== home));
+  await driver.switchTo().window(opened);
+  return [home, opened];
+}
+
+/** Waits until the popup is gone, and goes back. */
+async function back({ page }, home) {
+  const { driver } = page;
+  await page.until('the popup to close', async () => (await driver.getAllWindowHandles()).length === 1);
+  await driver.switchTo().window(home);
+}
+
+/** To the page of the provider that cuts the popup off. */
+async function cutOff(stage) {
+  const { page } = stage;
+  isolates(stage);
+  await stage.visit();
+  const windows = await follow(stage);
+  await page.find('heading', 'Step 1');
+  await page.click('link', 'Go on');
+  await page.find('heading', 'Step 2');
+  return windows;
+}
+
+story('POP-32 P1: a popup that a later page of the provider cuts off signs in all the same', POPUP, async (stage) => {
+  const { page, provider } = stage;
+  const [home, popup] = await cutOff(stage);
+  await page.driver.switchTo().window(home); // the user looks back at the app for a moment
+  await page.see('Signed out');
+  await page.driver.switchTo().window(popup);
+  await page.click('link', 'Go on');
+  await back(stage, home);
+  await page.see('Told: alice');
+  await page.see('Signed in as alice');
+  assert.equal(provider.count('/token'), 1);
+});
+
+story('POP-33 P1: another popup takes the place of one that may be closed', POPUP, async (stage) => {
+  const { page } = stage;
+  const [home, popup] = await cutOff(stage);
+  await page.driver.close();
+  await page.driver.switchTo().window(home);
+  assert.notEqual(popup, home);
+  await page.run(`async () => { globalThis.first = new Promise((told) => new MutationObserver(([{ target }]) => told(target.textContent)).observe(document.querySelector('p'), { childList: true })); }`);
+  const [, second] = await follow(stage);
+  await page.find('heading', 'Step 1');
+  await page.driver.switchTo().window(home);
+  assert.equal(await page.run('async () => first'), 'Told: popup_closed', 'the first');
+  await page.driver.switchTo().window(second);
+  await page.click('link', 'Go on');
+  await page.click('link', 'Go on');
+  await back(stage, home);
+  await page.see('Signed in as alice');
+});
+
+story('POP-34 P1: a popup that comes back when nobody waits any more closes itself', POPUP, async (stage) => {
+  const { page, provider } = stage;
+  const [home, popup] = await cutOff(stage);
+  await page.driver.switchTo().window(home);
+  await page.click('button', 'Leave');
+  await page.until('the end of the wait', async () => /Told: (cancelled|undefined)/.test(await page.text()));
+  await page.driver.switchTo().window(popup);
+  await page.click('link', 'Go on');
+  await back(stage, home);
+  await page.see('Signed out');
+  assert.equal(provider.count('/token'), 0);
+});
+
+const SAID = 'error=access_denied&error_description=The+user+said+no';
+
+story('POP-35 P1: an error without state ends the wait for a popup', POPUP, async (stage) => {
+  const { page, provider } = stage;
+  refuses(stage, SAID);
+  await stage.visit();
+  const [home] = await follow(stage).catch(() => [null]); // the window may be gone by now
+  if (home) await back(stage, home);
+  await page.see('Told: authorization_error');
+  await page.see('Signed out');
+  assert.equal(provider.count('/token'), 0);
+});
+
+for (const [what, said, code] of [
+  ['CB-68 P1: an error without state is told while a sign-in is pending', SAID, 'authorization_error'],
+  ['CB-69 P1: a code without state is refused while a sign-in is pending, and taken out of the address', 'code=c1', 'state_mismatch'],
+]) {
+  story(what, POPUP, async (stage) => {
+    const { page, provider, site } = stage;
+    refuses(stage, said);
+    await stage.visit();
+    await page.click('button', 'Redirect');
+    await page.see(`Told: ${code}`);
+    await page.see('Signed out');
+    assert.equal(await page.url(), site.url);
+    assert.equal(provider.count('/token'), 0);
+    await page.goto(`${site.origin}/www/style.css`);
+    await page.run('async () => sessionStorage.clear()');
+    await page.goto(`${site.url}?${said}`);
+    await page.see('Signed out');
+    assert.equal(await page.url(), `${site.url}?${said}`, 'nothing is pending: it is not ours');
+  });
+}

@@ -1,0 +1,152 @@
+/** What is chosen for the user where providers differ, played with one that can be each of them. */
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { app } from '../support/app.mjs';
+import { startProvider } from '../support/provider.mjs';
+import { story } from '../support/stage.mjs';
+
+const OPEN = { everyEngine: true, scripts: app({ then: 'Object.assign(globalThis, { client, api: config.api[0] });' }) };
+
+/** What a promise in the page becomes: its value, or the code of its error. */
+async function told({ page }, expression) {
+  await page.until('the app', () => page.run('async () => Boolean(globalThis.client)'));
+  return page.run(`async () => (${expression}).catch(({ code }) => code)`);
+}
+
+const call = (stage) => told(stage, "client.fetch(api + 'me').then(({ status }) => status)");
+
+/** Signs out, and notes if the promise resolves. */
+const signOut = ({ page }, options = '') =>
+  page.run(`async () => void client.signOut(${options}).then(() => localStorage.setItem('resolved', 'yes'))`);
+
+const resolved = ({ page }) => page.run("async () => localStorage.getItem('resolved')");
+
+/** Changes what discovery says. */
+function alterMetadata({ provider: { settings } }, change) {
+  settings.alter = (path, body) => (path === '/.well-known/openid-configuration' ? change(body) : body);
+}
+
+story('a sign-out that leaves the page stays pending until the page is gone', OPEN, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  provider.delay('end_session', 1000); // the page lives on for as long
+  await signOut(stage);
+  await page.see('Signed out');
+  await page.click('button', 'Sign out'); // the provider's
+  await page.until('the way back', () => page.run("async () => globalThis.events?.some(([reason, confirmed]) => reason === 'signed_out' && confirmed)"));
+  assert.equal(await resolved(stage), null);
+});
+
+story('a sign-out that leaves the page where it is resolves', OPEN, async (stage) => {
+  const { page, provider } = stage;
+  await stage.signIn();
+  await signOut(stage, '{ everywhere: false }');
+  await page.until('the end of the sign-out', async () => (await resolved(stage)) === 'yes');
+  assert.equal(provider.count('end_session'), 0);
+  await page.see('Signed out');
+});
+
+story('a sign-out resolves where the provider has no page for it', OPEN, async (stage) => {
+  const { page } = stage;
+  alterMetadata(stage, ({ end_session_endpoint: _, ...rest }) => rest);
+  await stage.signIn();
+  await signOut(stage);
+  await page.until('the end of the sign-out', async () => (await resolved(stage)) === 'yes');
+  await page.see('Signed out');
+});
+
+story('a silent return that a frame cannot bring is tried once, and the user stays on the page', { ...OPEN, homes: ['dedicated'] }, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  provider.settings.inFrame = '<p>Sign in</p>'; // in the place of a response to `prompt=none`
+  const before = provider.count('authorization');
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(await page.url(), site.url);
+  assert.equal(provider.count('authorization'), before + 1);
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(provider.count('authorization'), before + 1, 'once in this browser');
+
+  provider.settings.inFrame = undefined;
+  await page.click('button', 'Sign in');
+  await page.see('Signed in as alice');
+  await page.reload();
+  await page.see('Signed in as alice');
+  assert.equal(provider.count('authorization'), before + 3, 'again after a sign-in');
+});
+
+story('a silent return by redirect that never comes back is tried once', {
+  ...OPEN,
+  homes: ['dedicated'],
+  provider: (options) => startProvider({ ...options, host: '127.0.0.1' }), // of another site than the page
+}, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  provider.settings.inFrame = '<p>Sign in</p>';
+  const before = provider.count('authorization');
+  await page.reload();
+  await page.at(/^http:\/\/127\.0\.0\.1/);
+  assert.equal(provider.count('authorization'), before + 1);
+  await page.goto(site.url);
+  await page.see('Signed out');
+  assert.equal(provider.count('authorization'), before + 1);
+});
+
+story('without a refresh token, a 401 ends the session', { ...OPEN, refreshTokens: false }, async (stage) => {
+  const { api, page, provider } = stage;
+  await stage.signIn();
+  api.distrust(provider.issued.accessToken);
+  assert.equal(await call(stage), 401);
+  await isExpired(stage);
+});
+
+story('without a refresh token, the session ends with the token', { ...OPEN, refreshTokens: false, accessTokenSeconds: 3 }, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  await page.until('the end of the token', async () => (await call(stage)) === 'login_required');
+  await isExpired(stage);
+});
+
+async function isExpired({ page }) {
+  await page.see('Signed out');
+  assert.equal(await page.run('async () => client.session'), null);
+  assert.deepEqual(await page.run('async () => events.filter(([reason]) => reason === "expired").length'), 1);
+}
+
+story('a sign-in that the user refuses leaves the session that is there', OPEN, async (stage) => {
+  const { page, site } = stage;
+  await stage.signIn();
+  await stage.openBeside(); // keeps the vault alive while the other tab is away
+  await page.run("async () => void client.signIn({ prompt: 'consent', returnTo: '/www/?from=here#there' })");
+  await stage.deny();
+  await page.see('Told: authorization_error');
+  await page.see('Signed in as alice');
+  assert.equal(await page.run('async () => client.session.sub'), 'alice');
+  assert.equal(await page.run('async () => failure.returnTo'), '/www/?from=here#there');
+  assert.equal((await page.url()).split(/[?#]/)[0], site.url);
+  assert.doesNotMatch(await page.url(), /state=|error=|iss=/);
+  assert.equal(await call(stage), 200);
+});
+
+story('a provider that wants its requests pushed is told apart before the page leaves', OPEN, async (stage) => {
+  const { page, provider, site } = stage;
+  alterMetadata(stage, (metadata) => ({ ...metadata, require_pushed_authorization_requests: true }));
+  await stage.visit();
+  assert.equal(await told(stage, 'client.signIn()'), 'unsupported');
+  assert.equal(await page.url(), site.url);
+  assert.equal(provider.count('authorization'), 0);
+});
+
+story('a key that was replaced under the same name is looked at once more', OPEN, async (stage) => {
+  const { provider } = stage;
+  const { n } = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' });
+  let looks = 0;
+  provider.settings.alter = (path, body) => {
+    if (path !== '/jwks' || looks++ > 0) return body;
+    return { keys: body.keys.map((key) => (key.kty === 'RSA' ? { ...key, n } : key)) };
+  };
+  await stage.signIn();
+  assert.equal(provider.count('jwks'), 2);
+  assert.equal(await call(stage), 200);
+});

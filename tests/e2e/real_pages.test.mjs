@@ -1,0 +1,158 @@
+/** What pages of real apps do to a client, and what providers and clocks do to its session. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { startHostile } from '../support/hostile.mjs';
+import { OPEN, codeOf } from '../support/open_app.mjs';
+import { story } from '../support/stage.mjs';
+
+const WORKER = readFileSync(new URL('../../pkg/wasm/worker.js', import.meta.url), 'utf8');
+const { version } = JSON.parse(readFileSync(new URL('../../pkg/package.json', import.meta.url), 'utf8'));
+
+/** What a promise in the page becomes: its value, or what is known of its error. */
+const outcome = ({ page }, expression) => page.run(`async () => (${expression}).then((value) => ({ value }), ({ code, message, hint, retryable, returnTo }) => ({ code, message, hint, retryable, returnTo }))`);
+
+/** An app that shows each change, and keeps what it was told and why `start()` failed. */
+const CHANGES = {
+  ...OPEN,
+  scripts: {
+    '/www/app.js': OPEN.scripts['/www/app.js'].replace(
+      'const session = await client.start();',
+      `globalThis.events = [];
+      for (const type of ['change', 'trace']) client.addEventListener(type, ({ reason, step, outcome }) => events.push([step ?? type, outcome ?? reason].join(' ')));
+      client.addEventListener('change', ({ session }) => (document.getElementById('state').textContent = session ? 'Signed in as ' + session.sub : 'Signed out'));
+      const session = await client.start().catch((error) => { globalThis.failed = error; return client.session; });`,
+    ),
+  },
+};
+
+const events = ({ page }) => page.run('async () => events');
+
+story('CORE-10 P1: a worker file of another version says so', { ...OPEN, scripts: { ...OPEN.scripts, '/pkg/wasm/worker.js': WORKER.replace(version, '0.0.9') } }, async (stage) => {
+  await stage.page.goto(stage.site.url);
+  const { code, message } = await outcome(stage, "import('/pkg/index.js').then(({ createClient }) => createClient({ issuer: 'https://id.test', clientId: 'spa' }).start())");
+  assert.equal(code, 'config_error');
+  assert.match(message, new RegExp(`0\\.0\\.9.*${version.replaceAll('.', '\\.')}`));
+});
+
+story('CORE-11 P1: where the browser gives no random numbers, every call says so and ends', { ...OPEN, homes: ['page'] }, async (stage) => {
+  const { page } = stage;
+  await stage.visit();
+  await page.run("async () => { const { getRandomValues } = Crypto.prototype; globalThis.repair = () => (Crypto.prototype.getRandomValues = getRandomValues); Crypto.prototype.getRandomValues = () => { throw new Error('no'); }; }");
+  for (const round of [1, 2]) {
+    const { code, message } = await outcome(stage, 'client.signIn()');
+    assert.deepEqual([round, code], [round, 'config_error']);
+    assert.match(message, /getRandomValues/);
+  }
+  await page.run('async () => void repair()');
+  await page.click('button', 'Sign in');
+  await stage.login();
+  await stage.consent();
+  await page.see('Signed in as alice');
+});
+
+story('OUT-37 P1: sign-out stays pending while the page leaves, and resolves where it stays', OPEN, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  await page.run("async () => void client.signOut().then(() => sessionStorage.setItem('resolved', 'too early'))");
+  await page.find('heading', 'Sign out?');
+  await page.click('button', 'Sign out');
+  await page.see('Signed out');
+  assert.equal(await page.run("async () => sessionStorage.getItem('resolved')"), null);
+  await stage.signIn();
+  assert.deepEqual(await outcome(stage, 'client.signOut({ everywhere: false }).then(() => String(client.session))'), { value: 'null' });
+});
+
+story('CB-72 P1: a sign-in that fails leaves the earlier session, and says where the page belongs', { ...CHANGES, provider: startHostile }, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.visit();
+  await page.click('button', 'Sign in');
+  await page.see('Signed in as alice');
+  const first = await page.driver.getWindowHandle();
+  await stage.openBeside(); // keeps the session alive
+  await page.driver.switchTo().window(first);
+  provider.change.callback = (query) => query.replace(/code=[^&]*/, 'error=access_denied');
+  await page.run("async () => void client.signIn({ returnTo: '/www/?tab=2#here' })");
+  await page.until('the way back', () => provider.count('/authorize') === 2);
+  await page.until('the error', () => page.run('async () => Boolean(globalThis.failed)'));
+  const { code, returnTo } = await outcome(stage, 'Promise.reject(failed)');
+  assert.deepEqual([code, returnTo], ['authorization_error', '/www/?tab=2#here']);
+  await page.see('Signed in as alice');
+  assert.equal(await page.run('async () => client.session.sub'), 'alice');
+  assert.equal(await page.url(), site.url);
+});
+
+for (const [what, spoil] of [
+  ['with its access token', async () => {}],
+  ['when an API refuses that', async (stage) => {
+    const { page, provider } = stage;
+    await fetch(`${provider.issuer}/token/revocation`, { method: 'POST', body: new URLSearchParams({ client_id: 'demo', token: provider.issued.accessToken }) });
+    assert.equal(await codeOf(stage, "api + 'me'"), '401');
+    await page.see('Signed out');
+  }],
+]) {
+  const accessTokenSeconds = what.startsWith('with') ? 4 : 600;
+  story(`RT-37 P1: without a refresh token a session ends ${what}`, { ...CHANGES, refreshTokens: false, accessTokenSeconds }, async (stage) => {
+    const { page } = stage;
+    await stage.signIn();
+    await spoil(stage);
+    await page.see('Signed out');
+    assert.deepEqual((await events(stage)).filter((event) => event.startsWith('change')).slice(-1), ['change expired']);
+    assert.equal(await codeOf(stage, "api + 'me'"), 'login_required');
+    assert.equal(await page.run('async () => client.session'), null);
+  });
+}
+
+story('STORE-21 P1: a restore that the provider refuses ends signed out, and is not tried again', { ...CHANGES, provider: startHostile, homes: ['dedicated'] }, async (stage) => {
+  const { page, provider } = stage;
+  await stage.visit();
+  await page.click('button', 'Sign in');
+  await page.see('Signed in as alice');
+  provider.change.callback = (query) => query.replace(/code=[^&]*/, 'error=invalid_request');
+  await page.reload();
+  await page.see('Signed out');
+  assert.ok((await events(stage)).some((event) => event.endsWith('declined')), String(await events(stage)));
+  const asked = provider.count('/authorize');
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(provider.count('/authorize'), asked, 'not again');
+});
+
+story('STORE-22 P1: a restore goes nowhere while the provider does not answer', { ...CHANGES, homes: ['dedicated'] }, async (stage) => {
+  const { page, provider, site } = stage;
+  await stage.signIn();
+  provider.fail('unreachable', 'discovery');
+  provider.fail('unreachable', 'jwks');
+  const asked = provider.count('authorization');
+  await page.goto(`${site.origin}/www/style.css`);
+  await page.goto(site.url);
+  await page.until('the error', () => page.run('async () => Boolean(globalThis.failed)'));
+  const { code, retryable } = await outcome(stage, 'Promise.reject(failed)');
+  assert.deepEqual([code, retryable, provider.count('authorization')], ['network_error', true, asked]);
+  assert.equal(await page.url(), site.url, 'the page is still there');
+  provider.recover();
+  await page.reload();
+  await page.see('Signed in as alice');
+});
+
+story('CORE-12 P1: a page that is loaded ahead starts when it is shown', {
+  ...CHANGES,
+  needs: 'devTools',
+  policies: { page: OPEN.policies.page.replace("script-src 'self'", "script-src 'self' 'inline-speculation-rules'") },
+  scripts: {
+    ...CHANGES.scripts,
+    '/ahead.html': { type: 'text/html', text: '<!doctype html><title>Ahead</title><script type="speculationrules">{"prerender":[{"urls":["/www/"],"eagerness":"immediate"}]}</script><a href="/www/">Go</a>' },
+  },
+}, async (stage) => {
+  const { page, site } = stage;
+  await page.goto(`${site.origin}/ahead.html`);
+  await page.until('the page to be loaded ahead', () => site.requests.some(({ path }) => path === '/www/config.json'));
+  await page.run('async () => new Promise((after) => setTimeout(after, 6000))'); // longer than a worker may take to start
+  await page.click('link', 'Go');
+  await page.see('Signed out');
+  assert.ok(await page.run("async () => performance.getEntriesByType('navigation')[0].activationStart > 0"), 'it was loaded ahead');
+  assert.equal(await page.run('async () => globalThis.failed?.code'), null);
+  await page.click('button', 'Sign in');
+  await stage.login();
+  await stage.consent();
+  await page.see('Signed in as alice');
+});

@@ -1,0 +1,80 @@
+//! JSON: what is read is written the same, and another reader sees no syntax where ours does not.
+
+use serde::de::IgnoredAny;
+use valet_key::protocol::json::{Flaw, Value, integer, write_string};
+
+use super::{seeds as list, text};
+
+pub(super) fn run(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    // It looks at the syntax alone.
+    let is_json = serde_json::from_str::<IgnoredAny>(text.strip_prefix('\u{feff}').unwrap_or(text)).is_ok();
+    match Value::parse(text) {
+        Ok(value) => {
+            assert!(is_json, "accepted here alone");
+            let written = write(&value);
+            let again = Value::parse(&written);
+            assert_eq!(again.as_ref(), Ok(&value));
+            assert_eq!(again.as_ref().map(write), Ok(written.clone()));
+            hold(&value, 0);
+        }
+        Err(Flaw::Syntax) => assert!(!is_json, "refused here alone"),
+        Err(Flaw::Excess | Flaw::Encoding | Flaw::Repeated) => {}
+    }
+    let mut string = String::new();
+    write_string(&mut string, text);
+    assert_eq!(Value::parse(&string), Ok(Value::String(text.into())));
+    number(text);
+}
+
+pub(super) fn seeds() -> Vec<Vec<u8>> {
+    // Long objects, once they are made longer.
+    let objects = ('a'..='p').map(|name| format!(r#"{{     "{name}":0      ,"z":0}}"#).into_bytes());
+    let mut seeds: Vec<Vec<u8>> = objects.collect();
+    seeds.extend(list([
+        r#"{"a":[1,-2.5e3,true,false,null],"b":{"c":"\u00e4\ud83d\udd11\n"}}"#,
+        "\u{feff} [ \"a\" , {} , [] ] ",
+        r#"{"a":1,"a":2}"#,
+        r#""\ud800""#,
+        "1800000000.75e-2",
+        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+    ]));
+    seeds
+}
+
+fn write(value: &Value<'_>) -> String {
+    let mut written = String::new();
+    value.write(&mut written);
+    written
+}
+
+/// No name comes twice, and nothing is nested deeper than the stack is long.
+fn hold(value: &Value<'_>, depth: usize) {
+    assert!(depth <= 64);
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| hold(item, depth + 1)),
+        Value::Object(members) => {
+            let names: std::collections::BTreeSet<&str> = members.iter().map(|(name, _)| &**name).collect();
+            assert_eq!(names.len(), members.len(), "a name comes twice");
+            for (_, value) in members {
+                hold(value, depth + 1);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A whole number is the one that everyone reads.
+#[allow(clippy::cast_precision_loss, reason = "compared with as much precision as there is")]
+fn number(spelling: &str) {
+    let whole = integer(spelling);
+    if let Ok(exact) = spelling.parse::<i64>()
+        && exact != i64::MIN
+        && !spelling.starts_with('+')
+    {
+        assert_eq!(whole, Some(exact));
+    }
+    if let (Ok(Value::Number(_)), Some(whole), Ok(float)) = (Value::parse(spelling), whole, spelling.parse::<f64>()) {
+        assert!((whole as f64 - float.trunc()).abs() <= 1.0 + float.abs() * 1e-9, "{spelling}: {whole}, not {float}");
+    }
+}

@@ -1,0 +1,295 @@
+/**
+ * Providers of other makers to sign in to, in several languages. Each is a program of `tests/providers`, behind a
+ * {@link startRecorder recorder}, and shows its users its own pages.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { Endpoints } from './endpoints.mjs';
+import { portNear } from './loopback.mjs';
+import { startRecorder } from './recorder.mjs';
+import { PASSWORD, USERS } from './users.mjs';
+
+/** Where `cargo xtask` puts Python. The others are the machine's own. */
+const BUILT = fileURLToPath(new URL('../../target/python/bin/python', import.meta.url));
+
+const PYTHON = [process.env.PROVIDERS_PYTHON ?? BUILT, '-B']; // `-B` leaves nothing beside the sources
+
+/** @typedef {import('./page.mjs').Page} Page */
+
+/**
+ * What a provider is and can do.
+ *
+ * @typedef {object} Kind
+ * @property {string[]} program
+ * @property {string} path of the issuer
+ * @property {RegExp} [sub] what it calls alice; plain OAuth 2 does not say
+ * @property {Endpoints} endpoints
+ * @property {(origin: string) => object} [config] what an app has to say of it besides
+ * @property {Record<string, string>} [claims] what UserInfo says of alice; `undefined` where there is no UserInfo
+ * @property {(response: any) => { sub: string, scope?: string }} [tokenInfo] makes of its response to a token what an API wants to know
+ * @property {boolean} [rotates] whether a renewal gives another refresh token, too
+ * @property {number} [pause] milliseconds that must lie between two responses with tokens
+ * @property {'code' | 'refusal' | 'page'} [silence] what comes of `prompt=none` for a user that it knows: a sign-in, an
+ *   error, or a page of its own and no response; plain OAuth 2 has no such question
+ * @property {number} [fresh] milliseconds for which a login counts as one that `prompt=login` asks for
+ * @property {boolean} [leaves] whether it has a page to sign out at
+ * @property {boolean} [endsTokens] whether an access token is over when the user has signed out
+ * @property {(page: Page) => Promise<void>} login alice says who she is
+ * @property {boolean} [own] it takes the app for one of its own house, and asks no user whether it may, unless told to
+ * @property {(page: Page) => Promise<void>} [renewLogin] and once more, though she is known
+ * @property {(page: Page) => Promise<void>} consent she allows what is asked for
+ * @property {(page: Page) => Promise<void>} [deny] or does not
+ * @property {(page: Page) => Promise<void>} [again] she is known, has allowed it before, and is asked all the same
+ * @property {(page: Page) => Promise<void>} [logout] she confirms that she wants to leave the provider, too
+ */
+
+const CLAIMS = { name: USERS.alice.name, email: USERS.alice.email };
+
+/** @satisfies {Record<string, Kind>} */
+const KINDS = {
+  canaille: {
+    program: [...PYTHON, 'canaille_provider.py'],
+    path: '',
+    sub: /^alice$/,
+    claims: CLAIMS,
+    rotates: true,
+    pause: 1100, // two tokens of the same second are equal
+    silence: 'code',
+    leaves: true,
+    endpoints: new Endpoints({
+      authorization: ['/oauth/authorize'],
+      token: ['/oauth/token'],
+      revocation: ['/oauth/revoke'],
+      userinfo: ['/oauth/userinfo'],
+    }),
+    async login(page) {
+      await page.fill('Login', 'alice');
+      await page.click('button', 'Continue');
+      await page.fill('Password', PASSWORD);
+      await page.click('button', 'Sign in');
+    },
+    async renewLogin(page) {
+      await page.fill('Password', PASSWORD);
+      await page.click('button', 'Sign in');
+    },
+    consent: (page) => page.click('button', 'Accept'),
+    deny: (page) => page.click('button', 'Deny'),
+  },
+
+  'django-oauth-toolkit': {
+    program: [...PYTHON, 'django_oauth_toolkit_provider.py'],
+    path: '/o',
+    sub: /^1$/,
+    claims: CLAIMS,
+    rotates: true,
+    silence: 'page',
+    leaves: true,
+    endsTokens: true,
+    endpoints: new Endpoints({
+      authorization: ['/o/authorize/'],
+      token: ['/o/token/'],
+      revocation: ['/o/revoke_token/'],
+      userinfo: ['/o/userinfo/'],
+    }),
+    login: logInToDjango,
+    consent: (page) => page.click('button', 'Authorize'),
+    deny: (page) => page.click('button', 'Cancel'),
+    again: (page) => page.click('button', 'Authorize'),
+    logout: (page) => page.click('button', 'Logout'),
+  },
+
+  'django-oidc-provider': {
+    program: [...PYTHON, 'django_oidc_provider.py'],
+    path: '/openid',
+    sub: /^1$/,
+    claims: CLAIMS,
+    rotates: true,
+    silence: 'refusal',
+    leaves: true,
+    endpoints: new Endpoints({
+      authorization: ['/openid/authorize'],
+      token: ['/openid/token'],
+      revocation: [],
+      userinfo: ['/openid/userinfo'],
+    }),
+    login: logInToDjango,
+    consent: (page) => page.click('button', 'Authorize'),
+    deny: (page) => page.click('button', 'Decline'),
+    again: (page) => page.click('button', 'Authorize'),
+  },
+
+  doorkeeper: {
+    program: ['ruby', 'doorkeeper_provider.rb'],
+    path: '',
+    config: (origin) => ({
+      issuer: undefined,
+      scope: 'profile email',
+      server: {
+        authorization_endpoint: `${origin}/oauth/authorize`,
+        token_endpoint: `${origin}/oauth/token`,
+        revocation_endpoint: `${origin}/oauth/revoke`,
+      },
+    }),
+    tokenInfo: ({ resource_owner_id: sub, scope }) => ({ sub: String(sub), scope: scope.join(' ') }),
+    rotates: true,
+    endsTokens: true,
+    endpoints: new Endpoints({
+      authorization: ['/oauth/authorize'],
+      token: ['/oauth/token'],
+      revocation: ['/oauth/revoke'],
+      userinfo: ['/oauth/token/info'],
+    }),
+    async login(page) {
+      await page.fill('User', 'alice');
+      await page.fill('Password', PASSWORD);
+      await page.click('button', 'Log in');
+    },
+    consent: (page) => page.click('button', 'Authorize'),
+    deny: (page) => page.click('button', 'Deny'),
+    again: (page) => page.click('button', 'Authorize'),
+  },
+
+  glewlwyd: {
+    program: [...PYTHON, 'glewlwyd_provider.py'],
+    path: '/api/oidc',
+    sub: /^\w{32}$/, // drawn for each user
+    tokenInfo: ({ email }) => ({ sub: email }), // in base64, that `sub` looks like the piece of the access token that has it
+    claims: CLAIMS,
+    rotates: true,
+    silence: 'refusal',
+    leaves: true,
+    endsTokens: true,
+    endpoints: new Endpoints({
+      authorization: ['/api/oidc/auth'],
+      token: ['/api/oidc/token'],
+      revocation: ['/api/oidc/revoke'],
+      userinfo: ['/api/oidc/userinfo'],
+    }),
+    async login(page) {
+      await page.fill('Login', 'alice');
+      await page.fill('Password', PASSWORD);
+      await page.click('button', 'OK');
+    },
+    async consent(page) {
+      await page.check('profile');
+      await page.check('email');
+      await page.click('button', 'Grant access');
+      await page.see('What do you wish for?');
+      await page.click('button', 'Continue');
+    },
+    async again(page) {
+      await page.see('What do you wish for?');
+      await page.click('button', 'Continue');
+    },
+    logout: (page) => page.click('button', 'Logout'),
+  },
+
+  'lemonldap-ng': {
+    program: ['perl', 'lemonldap_ng_provider.pl'],
+    path: '',
+    sub: /^alice$/,
+    claims: CLAIMS,
+    own: true,
+    fresh: 1000,
+    silence: 'code',
+    leaves: true,
+    endsTokens: true,
+    endpoints: new Endpoints({
+      authorization: ['/oauth2/authorize'],
+      token: ['/oauth2/token'],
+      revocation: [],
+      userinfo: ['/oauth2/userinfo'],
+    }),
+    async login(page) {
+      await page.fill('Login', 'alice');
+      await page.fill('Password', 'alice'); // its demonstration accepts the name
+      await page.click('button', 'Connect');
+    },
+    async renewLogin(page) {
+      await page.click('button', 'Renew session');
+      await page.fill('Password', 'alice');
+      await page.click('button', 'Connect');
+    },
+    consent: (page) => page.click('button', 'Accept'),
+    deny: (page) => page.click('button', 'Refuse'),
+    logout: (page) => page.click('button', 'Accept'),
+  },
+};
+
+async function logInToDjango(page) {
+  await page.fill('Username:', 'alice');
+  await page.fill('Password:', PASSWORD);
+  await page.click('button', 'Log in');
+}
+
+const CHOSEN = process.env.VALET_KEY_PROVIDERS?.split(',') ?? Object.keys(KINDS);
+
+/** How to start each, by name: those that `VALET_KEY_PROVIDERS` chooses, or all. */
+export const OTHER_PROVIDERS = Object.fromEntries(CHOSEN.map((name) => [name, (options) => start(KINDS[name], options)]));
+
+/**
+ * @param {Kind} kind
+ * @param {object} options
+ * @param {string[]} options.origins the page's
+ * @param {boolean} [options.asks] whether a user is asked also where the app is of the provider's own house
+ * @param {boolean} [options.pushed] whether Glewlwyd takes pushed authorization requests and no others
+ */
+async function start({ program, path, endpoints, config, own, tokenInfo = (info) => info, ...kind }, { origins: [origin], asks = false, pushed = false }) {
+  const port = await portNear();
+  const host = `localhost:${port}`;
+  const issuer = `http://${host}${path}`;
+  const told = { host, origin, page: `${origin}/www/`, user: 'alice', ...USERS.alice, password: PASSWORD, asks, pushed };
+  const server = await run(program, told);
+  const recorder = await startRecorder({ port, behind: server.port, endpoints });
+  return {
+    pause: 0,
+    fresh: 0,
+    leaves: false,
+    endsTokens: false,
+    ...kind,
+    renewLogin: kind.renewLogin ?? kind.login,
+    ...(own && !asks && { consent: async () => {}, deny: undefined }),
+    issuer,
+    config: config?.(`http://${host}`),
+    issued: recorder.issued,
+    requests: recorder.requests,
+    count: (endpoint) => endpoints.count(recorder.requests, endpoint),
+    /** What it says of a token to an API, which knows no more than a page: whose it is. */
+    introspect: async (token) => {
+      const [userinfo] = endpoints.paths('userinfo');
+      const response = await fetch(`http://${host}${userinfo}`, { headers: { authorization: `Bearer ${token}` } });
+      return response.ok ? tokenInfo(await response.json()) : null;
+    },
+    /** Glewlwyd signs with another key from here on, and calls it by the same name. */
+    replaceKey: () => server.wish('key'),
+    close: () => Promise.all([recorder.close(), server.close()]),
+  };
+}
+
+/** A program of `tests/providers`. It lives for as long as its standard input is open. */
+async function run(program, told) {
+  const [command, ...options] = program;
+  const file = fileURLToPath(new URL(`../providers/${options.pop()}`, import.meta.url));
+  const child = spawn(command, [...options, file, JSON.stringify(told)]);
+  const trouble = text(child.stderr);
+  const over = once(child, 'exit').catch((cause) => {
+    throw new Error(`${command} cannot be started; \`cargo xtask test e2e\` installs what the providers need`, { cause });
+  });
+  const failed = over.then(async () => {
+    throw new Error(`${file} did not start:\n${await trouble}`);
+  });
+  const lines = createInterface(child.stdout);
+  const [port] = await Promise.race([once(lines, 'line'), failed]);
+  return {
+    port: Number(port),
+    /** Has it do something. */
+    wish: (what) => {
+      child.stdin.write(`${what}\n`);
+      return Promise.race([once(lines, 'line'), failed]);
+    },
+    close: () => (child.stdin.end(), over),
+  };
+}

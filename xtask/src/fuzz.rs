@@ -1,0 +1,186 @@
+//! Fuzzing, by libFuzzer: `tests/fuzz`.
+//!
+//! The instrumentation is made of flags that a stable compiler has, so this does without `cargo-fuzz`, which would pass the
+//! same ones, and takes a minute to install.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Mutex,
+    thread,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{
+    debian::{self, Package},
+    process, toolchain,
+    workspace::Workspace,
+};
+
+const COMPILER: [Package; 1] = [Package { name: "g++", reason: "compiles libFuzzer, which is written in C++" }];
+
+/// What libFuzzer wants to see of a program (LLVM, SanitizerCoverage): which edges it takes, what it compares, and, for
+/// `tests/fuzz/steps.rs`, how often it reads memory.
+const FLAGS: [&str; 7] = [
+    "--cfg=fuzzing",
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Cllvm-args=-sanitizer-coverage-trace-loads",
+];
+
+/// How long each target is run, and on what.
+enum Run<'a> {
+    /// The same each time, as far as it gets in so many seconds.
+    Briefly(u32),
+    /// From where the run before ended.
+    Minutes(u32),
+    /// One input.
+    Input(&'a Path),
+}
+
+/// Seconds for each target in a run of all tests.
+const BRIEF: u32 = 4;
+
+/// Minutes for each target that is asked for.
+const LONG: u32 = 60;
+
+/// Runs every target for some seconds, and gives how many there are.
+pub fn briefly(workspace: &Workspace) -> Result<usize> {
+    let fuzzer = Fuzzer::build(workspace)?;
+    let targets = fuzzer.targets()?;
+    fuzzer.run_all(&targets, &Run::Briefly(BRIEF))?;
+    Ok(targets.len())
+}
+
+/// `cargo xtask fuzz [TARGET …] [--minutes N]`, `cargo xtask fuzz TARGET INPUT`.
+pub fn fuzz(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let (names, minutes) = match arguments.iter().position(|argument| argument == "--minutes") {
+        Some(at) => {
+            let minutes = arguments.get(at + 1).and_then(|minutes| minutes.parse().ok());
+            ensure!(arguments.len() == at + 2, "`--minutes` comes last, with a number");
+            (&arguments[..at], minutes.context("`--minutes` comes last, with a number")?)
+        }
+        None => (arguments, LONG),
+    };
+    let fuzzer = Fuzzer::build(workspace)?;
+    let mut targets = fuzzer.targets()?;
+    if let [name, input] = names
+        && Path::new(input).is_file()
+    {
+        return fuzzer.run_all(std::slice::from_ref(name), &Run::Input(Path::new(input)));
+    }
+    if let Some(unknown) = names.iter().find(|name| !targets.contains(name)) {
+        bail!("there is no target `{unknown}`; the targets are {}", targets.join(", "));
+    }
+    targets.retain(|target| names.is_empty() || names.contains(target));
+    fuzzer.run_all(&targets, &Run::Minutes(minutes))
+}
+
+/// The program, and the folder for what it needs and finds.
+struct Fuzzer {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+impl Fuzzer {
+    fn build(workspace: &Workspace) -> Result<Self> {
+        if debian::is_here() && process::on_path("c++").is_empty() {
+            debian::install(&COMPILER)?;
+        }
+        let folder = workspace.target().join("fuzz");
+        let host = process::ask(&mut toolchain::cargo("-vV")).unwrap_or_default();
+        let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("cargo does not name its host")?;
+        let mut command = toolchain::cargo("build");
+        // With a target named, what runs while building is not instrumented.
+        command.args(["--package", "fuzz", "--profile", "fuzz", "--target", host, "--target-dir"]).arg(&folder);
+        command
+            .current_dir(workspace.root())
+            .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
+            .env_remove("RUSTFLAGS");
+        process::run(&mut command).context("the fuzz targets need a C++ compiler besides Rust's")?;
+        let program = folder.join(host).join("fuzz/fuzz");
+        let seeds = folder.join("seeds");
+        if seeds.is_dir() {
+            fs::remove_dir_all(&seeds)?;
+        }
+        process::run(Command::new(&program).env("FUZZ_SEEDS", &seeds))?;
+        Ok(Self { program, folder })
+    }
+
+    /// The targets, by the seeds that each has.
+    fn targets(&self) -> Result<Vec<String>> {
+        let entries = fs::read_dir(self.folder.join("seeds"))?.flatten().filter(|entry| entry.path().is_dir());
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        ensure!(!names.is_empty(), "no target has seeds");
+        Ok(names)
+    }
+
+    /// Runs targets, as many at a time as there are processors. All of them run, whatever one of them finds.
+    fn run_all(&self, targets: &[String], run: &Run<'_>) -> Result<()> {
+        let waiting = Mutex::new(targets.iter());
+        let failed = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(|| {
+                    loop {
+                        let next = waiting.lock().expect("no thread panics").next();
+                        let Some(target) = next else { break };
+                        if let Err(error) = self.run(target, run) {
+                            eprintln!("xtask: {target}: {error:#}");
+                            failed.lock().expect("no thread panics").push(target.as_str());
+                        }
+                    }
+                });
+            }
+        });
+        let failed = failed.into_inner().expect("no thread panics");
+        ensure!(failed.is_empty(), "not everything holds: {}", failed.join(", "));
+        Ok(())
+    }
+
+    fn run(&self, target: &str, run: &Run<'_>) -> Result<()> {
+        let seeds = self.folder.join("seeds").join(target);
+        let found = self.folder.join("found");
+        fs::create_dir_all(&found)?;
+        let mut command = Command::new(&self.program);
+        command.env("FUZZ_TARGET", target).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
+        // A hang is far from a machine that is busy, and memory far above what an input of this length can take.
+        command.args(["-timeout=60", "-rss_limit_mb=1024", "-print_final_stats=1"]);
+        command.arg(format!("-dict={}", seeds.with_extension("dict").display()));
+        command.arg(format!("-artifact_prefix={}", found.join(format!("{target}-")).display()));
+        let corpus = match run {
+            Run::Briefly(seconds) => {
+                command.args(["-seed=1", "-max_len=4096"]).arg(format!("-max_total_time={seconds}"));
+                let corpus = self.folder.join("brief").join(target);
+                if corpus.is_dir() {
+                    fs::remove_dir_all(&corpus)?;
+                }
+                corpus
+            }
+            Run::Minutes(minutes) => {
+                eprintln!("xtask: {target}: {minutes} min");
+                command.arg("-max_len=16384").arg(format!("-max_total_time={}", minutes * 60));
+                self.folder.join("corpus").join(target)
+            }
+            Run::Input(input) => return process::run(command.arg(input)),
+        };
+        fs::create_dir_all(&corpus)?;
+        let output = command.arg(corpus).arg(seeds).output().context("libFuzzer does not start")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            let lines: Vec<&str> = said.lines().collect();
+            let panic = lines.iter().position(|line| line.contains("panicked at") || line.contains("ERROR: libFuzzer"));
+            eprintln!("{}", lines[panic.unwrap_or(lines.len().saturating_sub(30))..].join("\n"));
+            bail!("{}; to repeat it: cargo xtask fuzz {target} INPUT, with the file above", output.status);
+        }
+        let stat = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("?").trim().to_owned();
+        eprintln!("xtask: {target}: {} inputs", stat("stat::number_of_executed_units:"));
+        Ok(())
+    }
+}

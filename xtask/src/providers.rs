@@ -1,0 +1,148 @@
+//! Providers of other makers that the tests sign in to, beside the one from npm.
+//!
+//! Some are written in Python, see [`python`]; the others are Debian's packages, and run on the machine's own interpreters.
+
+use std::{env, process::Command};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    debian::{self, Package},
+    process,
+};
+
+/// The providers that the stories sign in to: a list of names, all of them where it is not set.
+pub const CHOICE: &str = "VALET_KEY_PROVIDERS";
+
+struct Provider {
+    name: &'static str,
+    /// Ends well where it is installed.
+    probe: &'static [&'static str],
+    /// Nothing for those that come from Python's index.
+    packages: &'static [Package],
+}
+
+const PROVIDERS: [Provider; 6] = [
+    python("canaille"),
+    python("django-oauth-toolkit"),
+    python("django-oidc-provider"),
+    Provider {
+        name: "doorkeeper",
+        probe: &["ruby", "-e", "%w[doorkeeper activerecord sqlite3 rack-cors puma].each { |name| gem name }"],
+        packages: &[
+            Package { name: "ruby-doorkeeper", reason: "an OAuth 2 provider for Rails that the tests sign in to" },
+            Package { name: "ruby-activerecord", reason: "keeps what it issues in tables" },
+            Package { name: "ruby-sqlite3", reason: "and these in a file" },
+            Package { name: "ruby-rack-cors", reason: "lets pages of other origins call it" },
+            Package { name: "puma", reason: "serves it" },
+        ],
+    },
+    Provider {
+        name: "glewlwyd",
+        probe: &["glewlwyd", "--version"],
+        packages: &[Package { name: "glewlwyd", reason: "an OpenID provider in C that the tests sign in to" }],
+    },
+    Provider {
+        name: "lemonldap-ng",
+        probe: &[
+            "perl",
+            "-MLemonldap::NG::Portal::Captcha::SecurityImage",
+            "-MLemonldap::NG::Portal::Issuer::OpenIDConnect",
+            "-e1",
+        ],
+        packages: &[
+            Package {
+                name: "liblemonldap-ng-portal-perl",
+                reason: "LemonLDAP::NG, an OpenID provider in Perl that the tests sign in to",
+            },
+            Package { name: "libio-string-perl", reason: "its OpenID Connect is made with it" },
+            Package { name: "libstring-random-perl", reason: "and with this" },
+            Package { name: "libgd-securityimage-perl", reason: "it does not start without, and shows no such image" },
+            Package { name: "libimage-magick-perl", reason: "draws that image" },
+        ],
+    },
+];
+
+const fn python(name: &'static str) -> Provider {
+    Provider { name, probe: &[], packages: &[] }
+}
+
+/// The providers that the environment asks for.
+pub struct Chosen(Vec<&'static Provider>);
+
+impl Chosen {
+    /// # Errors
+    /// Where it names one that there is not.
+    pub fn from_env() -> Result<Self> {
+        env::var(CHOICE).map_or_else(|_| Ok(Self(PROVIDERS.iter().collect())), |choice| Self::named(&choice))
+    }
+
+    fn named(choice: &str) -> Result<Self> {
+        let find = |name: &str| {
+            let known = || PROVIDERS.map(|provider| provider.name).join(", ");
+            let provider = PROVIDERS.iter().find(|provider| provider.name == name);
+            provider.with_context(|| format!("{CHOICE} names `{name}`; the providers are {}", known()))
+        };
+        choice.split(',').map(str::trim).map(find).collect::<Result<_>>().map(Self)
+    }
+
+    /// Whether none is left out.
+    pub fn is_all(&self) -> bool {
+        self.0.len() == PROVIDERS.len()
+    }
+
+    /// Their names, as the stories take them.
+    pub fn names(&self) -> String {
+        self.0.iter().map(|provider| provider.name).collect::<Vec<_>>().join(",")
+    }
+
+    /// The packages that would bring what is missing here.
+    pub fn packages(&self) -> Vec<Package> {
+        self.missing().flat_map(|provider| provider.packages).copied().collect()
+    }
+
+    /// Sees to it that they are installed; installs them where it may.
+    pub fn install(&self) -> Result<()> {
+        let packages = self.packages();
+        if packages.is_empty() {
+            return Ok(());
+        }
+        if debian::is_here() {
+            debian::install(&packages).with_context(|| format!("{CHOICE} can leave out what is missing"))?;
+        }
+        match self.missing().next() {
+            None => Ok(()),
+            Some(provider) => bail!("{} is missing: install it, or leave it out of {CHOICE}", provider.name),
+        }
+    }
+
+    fn missing(&self) -> impl Iterator<Item = &&'static Provider> {
+        self.0.iter().filter(|provider| !provider.is_here())
+    }
+}
+
+impl Provider {
+    fn is_here(&self) -> bool {
+        let Some((program, arguments)) = self.probe.split_first() else { return true };
+        process::ask(Command::new(program).args(arguments)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Chosen;
+
+    #[test]
+    fn providers_are_chosen_by_name() {
+        let rows = [
+            ("glewlwyd", Some("glewlwyd")),
+            ("lemonldap-ng, canaille", Some("lemonldap-ng,canaille")),
+            ("keycloak", None),
+            ("", None),
+        ];
+        for (choice, expected) in rows {
+            let names = Chosen::named(choice).ok().map(|chosen| chosen.names());
+            assert_eq!(names.as_deref(), expected, "{choice}");
+        }
+    }
+}
