@@ -3,7 +3,8 @@
  * where `stage.lacks(ability)`; a story that only some drivers can drive names what it `needs`. `docs/engines.md` says both,
  * in these words.
  *
- * Browsers change, so no ability is known by the name or the version of an engine: each browser is tried, once in a process.
+ * Browsers change, so no ability is known by the name or the version of an engine: each browser is tried, once in a process
+ * unless the answer varies. What varies is in no table.
  */
 import { createServer } from 'node:http';
 import { close, listen, pathOf, portNear } from './loopback.mjs';
@@ -13,7 +14,7 @@ import { close, listen, pathOf, portNear } from './loopback.mjs';
 
 /**
  * What an engine or a home of tokens has or lacks, and what happens instead.
- * @type {Record<string, { has: (place: Place, browser: Browser) => boolean | Promise<boolean>, lacking: string, instead: string }>}
+ * @type {Record<string, { has: (place: Place, browser: Browser) => boolean | Promise<boolean>, varies?: boolean, lacking: string, instead: string }>}
  */
 export const ABILITIES = {
   lasting: {
@@ -27,7 +28,8 @@ export const ABILITIES = {
     instead: 'a vault that is new when the user comes back asks the provider for its metadata once',
   },
   cutOff: {
-    has: ({ home }, browser) => home !== 'shared' || trial(browser, keepsWorkerBesidePopup),
+    has: ({ home }, browser) => home !== 'shared' || inBrowser(browser, keepsWorkerBesidePopup),
+    varies: true, // with what the browser did before, so it is tried each time
     lacking: 'A page with `Cross-Origin-Opener-Policy: same-origin` loses its shared worker when it opens a popup, and the sign-in with it',
     instead: 'the vault starts anew, and a sign-in by redirect works',
   },

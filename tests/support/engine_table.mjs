@@ -34,7 +34,7 @@ async function render(ran) {
     const skipped = new Set(stories.flatMap((story) => story.needs ?? []));
     return [
       stories.some(({ needs }) => !needs) ? '✓' : '–',
-      ...Object.keys(ABILITIES).filter((name) => lacked.has(name)).map((name) => note('ability', name)),
+      ...Object.keys(ABILITIES).filter((name) => lacked.has(name) && !ABILITIES[name].varies).map((name) => note('ability', name)),
       ...Object.keys(NEEDS).filter((name) => skipped.has(name)).map((name) => note('need', name)),
     ].join(' ');
   };
