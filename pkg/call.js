@@ -89,10 +89,12 @@ function rest(calls, of, signal) {
   const cancel = async () => void (await calls.cancel(of));
   return new ReadableStream({
     start(controller) {
-      signal.addEventListener('abort', () => {
+      const abort = () => {
         controller.error(signal.reason);
         cancel();
-      });
+      };
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort);
     },
     async pull(controller) {
       const { value: piece } = await calls.read(of);
