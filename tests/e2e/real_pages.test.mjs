@@ -77,6 +77,37 @@ test('CORE-11 P1: a page without a secure context says so', async () => {
   }
 });
 
+/** Pages, providers, and whether the provider's cookies go along in a frame of the page (one site). */
+const SITES = [
+  ['http://alice.github.io/', 'http://bob.github.io', false],
+  ['http://shop.onrender.com/', 'http://login.onrender.com', false],
+  ['http://one.co.uk/', 'http://two.co.uk', false],
+  ['http://app.firm.test/', 'http://id.other.test', false],
+  ['http://app.firm.example/', 'https://id.firm.example', false],
+  ['http://app.firm.example/', 'http://id.firm.example', true],
+  ['http://firm.example/', 'http://id.firm.example:8443', true],
+  ['http://a.b.firm.co.uk/', 'http://id.firm.co.uk', true],
+  ['http://alice.github.io/', 'http://alice.github.io:9000', true],
+  ['http://app.localhost/', 'http://id.localhost', false],
+];
+
+test('STORE-23 P1: a restore uses a frame only where the provider is of the page’s own site, as the browser knows', async () => {
+  const everywhere = await startSite();
+  const stage = await Stage.open({ ...OPEN, hostsAt: Number(new URL(everywhere.url).port) });
+  const { page } = stage;
+  try {
+    for (const [address, provider, isOneSite] of SITES) {
+      await page.goto(`${address}www/style.css`);
+      const way = await page.run("async (provider) => (await import('/pkg/trips.js')).restore(provider, {}, { beside: async () => 'in a frame', leave: async () => 'by redirect' })", provider);
+      assert.equal(way, isOneSite ? 'in a frame' : 'by redirect', `${address} ${provider}`);
+      assert.equal(await page.run('async () => document.cookie'), '', 'no cookie stays');
+    }
+  } finally {
+    await stage.close();
+    await everywhere.close();
+  }
+});
+
 story('OUT-37 P1: sign-out stays pending while the page leaves, and resolves where it stays', { ...OPEN, everyEngine: true }, async (stage) => {
   const { page } = stage;
   await stage.signIn();
