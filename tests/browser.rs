@@ -126,7 +126,7 @@ async fn a_silent_attempt_may_end_without_a_session() {
     let address = format!("{page}?error=login_required&state={}", pending.state.expose());
     let completion = client.complete(&address, Some(pending), false, RedirectPage::OfOneProvider).await;
     let completion = completion.expect("a normal outcome");
-    assert!(matches!(completion, Completion::Declined(path) if path == "/back?x=1#y"));
+    assert!(matches!(completion, Completion::Declined(path, _) if path == "/back?x=1#y"));
     assert_eq!(client.session(), None);
 }
 
