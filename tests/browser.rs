@@ -117,17 +117,12 @@ async fn a_response_that_nobody_waits_for_is_ignored() {
 }
 
 #[wasm_bindgen_test]
-async fn a_silent_attempt_may_end_without_a_session() {
+async fn a_silent_attempt_does_not_leave_for_a_provider_that_does_not_answer() {
     let client = client();
     let params = [("prompt".to_owned(), "none".to_owned())];
     let page = redirect_page();
-    let silent = SignIn { params: &params, return_to: "/back?x=1#y", ..sign_in(&page) };
-    let pending = client.begin(silent).await.expect("a request").transaction;
-    let address = format!("{page}?error=login_required&state={}", pending.state.expose());
-    let completion = client.complete(&address, Some(pending), false, RedirectPage::OfOneProvider).await;
-    let completion = completion.expect("a normal outcome");
-    assert!(matches!(completion, Completion::Declined(path, _) if path == "/back?x=1#y"));
-    assert_eq!(client.session(), None);
+    let silent = SignIn { params: &params, ..sign_in(&page) };
+    assert_eq!(code(client.begin(silent).await), "network_error");
 }
 
 #[wasm_bindgen_test]
