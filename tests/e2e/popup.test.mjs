@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from '../support/app.mjs';
+import { back, follow } from '../support/popups.mjs';
 import { startSite } from '../support/site.mjs';
 import { story } from '../support/stage.mjs';
 
@@ -15,24 +16,6 @@ const POPUP = {
     },
   }),
 };
-
-/** Clicks, and goes to the window that opened. @returns {Promise<string>} the window it came from */
-async function follow(stage, button = 'Popup') {
-  const { driver } = stage.page;
-  const home = await driver.getWindowHandle();
-  const before = new Set(await driver.getAllWindowHandles());
-  await stage.page.click('button', button);
-  const opened = await stage.page.until('another window', async () => (await driver.getAllWindowHandles()).find((handle) => !before.has(handle)));
-  await driver.switchTo().window(opened);
-  return home;
-}
-
-/** Waits until the popup is gone, and goes back. */
-async function back(stage, home) {
-  const { driver } = stage.page;
-  await stage.page.until('the popup to close', async () => (await driver.getAllWindowHandles()).length === 1);
-  await driver.switchTo().window(home);
-}
 
 async function signInThere(stage) {
   const home = await follow(stage);
