@@ -182,7 +182,9 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Config { .. } | Self::RequestBlocked { .. } => Fault::App,
-            Self::AuthorizationRefused(said) if said.error.as_str() == "access_denied" => Fault::User,
+            Self::AuthorizationRefused(said) | Self::Unbound(said) if said.error.as_str() == "access_denied" => {
+                Fault::User
+            }
             Self::Cancelled
             | Self::InteractionRequired(_)
             | Self::LoginRequired
@@ -198,7 +200,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Network { .. } | Self::Timeout { .. } | Self::ServerUnavailable { .. } | Self::NotJson { .. } => true,
-            Self::AuthorizationRefused(said) => {
+            Self::AuthorizationRefused(said) | Self::Unbound(said) => {
                 matches!(said.error.as_str(), "server_error" | "temporarily_unavailable")
             }
             _ => false,

@@ -113,14 +113,15 @@ impl TokenResponse {
         let (refresh_token, scope, id_token) = (text("refresh_token")?, text("scope")?, text("id_token")?);
         let there = |token: &&str| !token.is_empty();
         let alone = id_token.as_ref().is_some_and(there);
-        let access_token =
-            text("access_token")?.ok_or_else(|| missing(if alone { ID_TOKEN_ALONE } else { "`access_token`" }))?;
+        let access_token = text("access_token")?
+            .filter(there)
+            .ok_or_else(|| missing(if alone { ID_TOKEN_ALONE } else { "`access_token`" }))?;
         let token_type = text("token_type")?.ok_or_else(|| missing("`token_type`"))?;
         let expires_in = lifetime(&value)?;
         if !token_type.eq_ignore_ascii_case("bearer") {
             return Err(Error::Unsupported { feature: "a token type other than Bearer" }.into());
         }
-        if access_token.is_empty() || !access_token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
+        if !access_token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
             return Err(Error::ResponseInvalid { part: "access_token".into() }.into());
         }
         Ok(Box::new(Self {
