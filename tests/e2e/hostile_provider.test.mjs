@@ -61,8 +61,7 @@ story('DISC P0: addresses that are none bring nobody to a provider', HOSTILE, as
   for (const [id, change] of rows) await play(stage, id, change, { poison: ['alert'] });
 
   for (const url of ['javascript:document.title="evil"', 'http://as.test/x']) {
-    await fresh(stage);
-    provider.change = metadata({ end_session_endpoint: url });
+    await fresh(stage, {}, metadata({ end_session_endpoint: url }));
     assert.equal(await signIn(stage), 'ok', 'DISC-30: signing in works all the same');
     assert.equal(await outcome(stage, 'async () => client.signOut()'), 'url_rejected', 'DISC-30 OUT-07');
     assert.equal(await stage.page.run('async () => client.session'), null, 'OUT-07: SO');
@@ -83,8 +82,8 @@ story('DISC TOK, the connection: a provider that cannot be reached well is told 
   await play(stage, 'TOK-38', token({ x: 'x'.repeat(5 << 20) }));
   await play(stage, 'TOK-39', instead('/token', answers.silence), { config });
 
-  await fresh(stage);
   const before = provider.count(WELL_KNOWN);
+  await fresh(stage);
   const all = await stage.page.run('async () => Promise.all(Array.from({ length: 20 }, () => client.preload())).then((all) => all.length)');
   assert.deepEqual([all, provider.count(WELL_KNOWN) - before], [20, 1], 'DISC-42: RQ1');
 });

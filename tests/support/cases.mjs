@@ -52,12 +52,14 @@ export function row(id) {
   return { kinds: words(cells[4]), reason, posts: words(cells[6]) };
 }
 
+const WELL_KNOWN = '/.well-known/openid-configuration';
+
 let clients = 0;
 
-/** A client that no case before has used: a vault of its own, which knows nothing yet. */
-export async function fresh(stage, config = {}) {
+/** A client that no case before has used: a vault of its own. Who is signed out is told of the provider's metadata at once. */
+export async function fresh(stage, config = {}, change = {}) {
   const { site, provider, page } = stage;
-  provider.change = {};
+  provider.change = change;
   provider.user = 'alice';
   clients += 1;
   site.settings.config = { issuer: provider.issuer, clientId: `spa-${clients}`, allowLoopbackHttp: true, api: [`${provider.issuer}/api/${clients}/`], scope: 'openid read', ...config };
@@ -121,7 +123,7 @@ export async function play(stage, id, change, { kind, reason, before, poison = [
   const expected = kind ?? (kinds.length === 1 ? kinds[0] : assert.fail(`${id}: which of ${kinds}`));
   assert.ok(kinds.includes(expected), `${id}: ${expected} is not in the row`);
   const { provider, page, site } = stage;
-  const first = await fresh(stage, config);
+  const first = await fresh(stage, config, change.metadata || change.instead?.[WELL_KNOWN] ? change : {});
   await before?.();
   const asked = provider.requests.length;
   provider.change = change;
