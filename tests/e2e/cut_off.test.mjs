@@ -7,6 +7,9 @@ import { story } from '../support/stage.mjs';
 
 const POPUP = { everyEngine: true, provider: startHostile, scripts: app({ buttons: { Popup: "client.signIn({ mode: 'popup' })", Leave: 'client.signOut()', Redirect: 'client.signIn()' } }) };
 
+/** In a worker of the tab: WebKit can lose a shared one when it moves a popup to another process, as POP-13 tells. */
+const ISOLATED = { ...POPUP, homes: ['dedicated'] };
+
 /** A provider whose second page isolates itself (COOP), as a page for a passkey or a wallet may. */
 function isolates({ provider }) {
   provider.change.instead = {
@@ -41,7 +44,7 @@ async function cutOff(stage) {
   return [home, await page.driver.getWindowHandle()];
 }
 
-story('POP-32 P1: a popup that a later page of the provider cuts off signs in all the same', POPUP, async (stage) => {
+story('POP-32 P1: a popup that a later page of the provider cuts off signs in all the same', ISOLATED, async (stage) => {
   const { page, provider } = stage;
   const [home, popup] = await cutOff(stage);
   await page.driver.switchTo().window(home); // the user looks back at the app for a moment
@@ -54,7 +57,7 @@ story('POP-32 P1: a popup that a later page of the provider cuts off signs in al
   assert.equal(provider.count('/token'), 1);
 });
 
-story('POP-33 P1: another popup takes the place of one that may be closed', POPUP, async (stage) => {
+story('POP-33 P1: another popup takes the place of one that may be closed', ISOLATED, async (stage) => {
   const { page } = stage;
   const [home] = await cutOff(stage);
   await page.driver.close();
@@ -72,7 +75,7 @@ story('POP-33 P1: another popup takes the place of one that may be closed', POPU
   await page.see('Signed in as alice');
 });
 
-story('POP-34 P1: a popup that comes back when nobody waits any more closes itself', POPUP, async (stage) => {
+story('POP-34 P1: a popup that comes back when nobody waits any more closes itself', ISOLATED, async (stage) => {
   const { page, provider } = stage;
   const [home, popup] = await cutOff(stage);
   await page.driver.switchTo().window(home);
