@@ -70,6 +70,7 @@ story('POP-33 P1: another popup takes the place of one that may be closed', ISOL
   assert.equal(await page.run('async () => first'), 'Told: popup_closed', 'the first');
   await page.driver.switchTo().window(second);
   await page.click('link', 'Go on');
+  await page.find('heading', 'Step 2');
   await page.click('link', 'Go on');
   await back(stage, home);
   await page.see('Signed in as alice');
