@@ -11,7 +11,7 @@ export { ValetKeyError };
 /** What an authorization response adds to the page's query, whatever its flow. */
 const RESPONSE = /^(code|error(_description|_uri)?|response|(access|id)_token|token_type|(session_)?state|iss)(=|$)/;
 
-/** A fragment that is a response: of whatever flow, and of one that this client does not do. */
+/** A query or a fragment that is a response: of whatever flow, and a fragment of one that this client does not do. */
 const ANSWER = /(^|&)(code|error|response|(access|id)_token)=/;
 const FOREIGN = /(^|&)(access|id)_token=/;
 
@@ -148,12 +148,13 @@ class Client extends EventTarget {
   async #start() {
     const { search, hash, href: address } = page();
     const fragment = hash.slice(1);
-    const said = new URLSearchParams(FOREIGN.test(fragment) ? fragment : search);
-    const popup = this.#pending.popup();
+    let state = new URLSearchParams(FOREIGN.test(fragment) ? fragment : search).get('state') ?? '';
+    const answers = ANSWER.test(search.slice(1));
     const clean = without();
-    let state = said.get('state') ?? '';
+    const redirectPage = location.origin + clean;
+    const popup = this.#pending.popup(redirectPage);
     // A provider that fails early may not know the `state`. Whether it means a sign-in of this client, the core says.
-    if (!state && (said.has('error') || said.has('code'))) state = popup || (this.#pending.awaits(location.origin + clean, true) ? OURS : '');
+    if (!state && answers) state = popup || (this.#pending.awaits(redirectPage, true) ? OURS : '');
     if (state.startsWith(OURS)) {
       response = { state, address };
       show(clean);
@@ -232,7 +233,7 @@ class Client extends EventTarget {
         if (!popup) return trips.openFrame(asked.url, failure, giveUp);
         const putAway = trips.watch(() => popup.closed, failure, giveUp);
         if (!popup.closed) {
-          this.#pending.popup(popup, state);
+          this.#pending.popup(this.#redirect().redirectUri, popup, state);
           popup.location.replace(asked.url);
         }
         return putAway;

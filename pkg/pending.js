@@ -11,7 +11,7 @@ const LIFE = 60 * 60 * 1000;
 
 /** The records of all clients begin like this. After it come the provider, a space, and what else names the client. */
 const TX = 'valet-key:tx:';
-const POPUP = 'valet-key:popup';
+const POPUP = 'valet-key:popup:';
 
 /** @param {string} provider @param {string} client tells the client from others of this provider */
 export function pendingOf(provider, client) {
@@ -51,11 +51,11 @@ export function pendingOf(provider, client) {
     /** Whether a sign-in waits to come back to a page: one at this provider, or one at another. @param {string} redirectUri @param {boolean} here */
     awaits: (redirectUri, here) => waiting().some((key) => key.startsWith(`${TX}${provider} `) === here && recordAt(key).redirect_uri === redirectUri),
     /**
-     * The state of the sign-in that this window is a popup for, if it is one; with a window and a state, notes that there: it is
-     * still empty, and of this origin.
-     * @param {Window} [popup] @param {string} [state]
+     * The state of the sign-in that this window is a popup for, if it is one and shows the redirect page; with a window and a
+     * state, notes that there: it is still empty, and of this origin.
+     * @param {string} redirectUri @param {Window} [popup] @param {string} [state]
      */
-    popup: (popup, state) => softly(() => (popup ? popup.sessionStorage.setItem(POPUP, state ?? '') : sessionStorage.getItem(POPUP))),
+    popup: (redirectUri, popup, state = '') => softly(() => (popup ? popup.sessionStorage.setItem(POPUP + redirectUri, state) : sessionStorage.getItem(POPUP + redirectUri))),
     /** Notes that the page leaves to sign out at the provider. @param {string} state comes back with the user */
     signingOut: (state) => softly(() => sessionStorage.setItem(out, state)),
     /** The `state` with which this page left, once; `null` if it did not. */

@@ -7,8 +7,8 @@ import {
 } from './platform.js';
 import { VERSION, asking } from './port.js';
 
-/** Milliseconds after which a vault that does not respond is not coming, or gone. */
-const SILENT = 5000;
+/** A vault that does not respond in so many steps of so many milliseconds is not coming, or gone. */
+const SILENT = 20;
 const STEP = 250;
 
 /** Where the package has its files, as bundlers find them. Worked out now: later, a script may have another `URL`. */
@@ -56,7 +56,7 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
       if (over) return;
       over = true;
       // A trap ends the core's instance, and every session in it.
-      lost(failure('unexpected', 'library', 'the vault failed, and starts anew', 'Please report it.'));
+      lost(failure('unexpected', 'library', 'the vault failed', 'It starts anew; please report it.'));
     }
     onEvent(event);
   };
@@ -115,7 +115,7 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
  * @param {() => any} then @returns {() => void} ends it
  */
 function after(then) {
-  let [left, timer] = [SILENT / STEP, 0];
+  let [left, timer] = [SILENT, 0];
   const step = () => (timer = left-- ? setTimeout(step, STEP) : then());
   step();
   return () => clearTimeout(timer);

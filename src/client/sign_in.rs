@@ -14,11 +14,6 @@ use crate::protocol::session::Change;
 use crate::protocol::token::{TokenRequest, TokenResponse};
 use crate::protocol::transaction::Transaction;
 
-/// Codes with which a provider says that it cannot sign in without asking (OpenID Connect Core §3.1.2.6): after a
-/// silent attempt a normal response, no error.
-const INTERACTION_NEEDED: [&str; 4] =
-    ["login_required", "interaction_required", "consent_required", "account_selection_required"];
-
 /// What an authorization response led to.
 #[derive(Debug)]
 pub enum Completion {
@@ -33,15 +28,7 @@ pub enum Completion {
 
 /// Tells a refusal that a silent attempt may end with from an error.
 fn declined(error: Arc<Error>, declines: Declines, return_to: String) -> Result<Completion, Arc<Error>> {
-    let is_declined = match &*error {
-        Error::AuthorizationRefused(said) => {
-            declines == Declines::AnyRefusal
-                || (declines == Declines::Interaction && INTERACTION_NEEDED.contains(&said.error.as_str()))
-        }
-        Error::TokenRefused(_) | Error::UserChanged => declines == Declines::AnyRefusal,
-        _ => false,
-    };
-    if !is_declined {
+    if !declines.include(&error) {
         return Err(error);
     }
     let said = error.oauth().cloned();

@@ -43,6 +43,11 @@ pub(crate) const RESPONSE: [&str; 11] = [
 /// A fragment with one of these is a response, too: of a flow that this client does not do.
 const IN_FRAGMENT: [&str; 5] = ["access_token", "code", "error", "id_token", "response"];
 
+/// Codes with which a provider says that it cannot sign in without asking (OpenID Connect Core §3.1.2.6): after a
+/// silent attempt a normal response, no error.
+const INTERACTION_NEEDED: [&str; 4] =
+    ["login_required", "interaction_required", "consent_required", "account_selection_required"];
+
 /// A response that is well formed and not yet trusted.
 pub struct AuthorizationResponse {
     /// Those that mean something here.
@@ -208,6 +213,20 @@ pub enum Declines {
     Interaction,
     /// Any: nobody has asked for this attempt to bring a session back.
     AnyRefusal,
+}
+
+impl Declines {
+    /// Whether an error is such a refusal.
+    pub fn include(self, error: &Error) -> bool {
+        match error {
+            Error::AuthorizationRefused(said) => {
+                let code = said.error.as_str();
+                self == Self::AnyRefusal || (self == Self::Interaction && INTERACTION_NEEDED.contains(&code))
+            }
+            Error::TokenRefused(_) | Error::UserChanged => self == Self::AnyRefusal,
+            _ => false,
+        }
+    }
 }
 
 impl Bound {

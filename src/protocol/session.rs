@@ -22,6 +22,9 @@ use super::url::Url;
 /// Former tokens that are remembered, so that no text of the server tells them.
 const MAX_FORMER: usize = 8;
 
+/// Longer than any name by which people sign in; an e-mail address has 254 characters at most (RFC 5321 §4.5.3.1).
+const MAX_HINT: usize = 1024;
+
 /// Milliseconds before its end from which a token is renewed, unless it lives so short that a quarter of it is less.
 const MARGIN: i64 = 10_000;
 
@@ -285,7 +288,7 @@ impl Session {
 
     /// Ends the session if its token is no longer good and there is nothing to renew it with. Whether it did.
     pub fn expire(&mut self, now: Now) -> bool {
-        let is_over = |live: &Live| live.refresh_token.is_none() && !live.refreshing && live.left(now) <= 0;
+        let is_over = |live: &Live| live.refresh_token.is_none() && live.left(now) <= 0;
         let is_over = self.live.as_deref().is_some_and(is_over);
         if is_over {
             // A token that is over needs no revocation.
@@ -439,12 +442,13 @@ impl Session {
     }
 
     /// What the provider may know the user by, for `login_hint` (OpenID Connect Core §3.1.2.1): a claim made for that, or the
-    /// name with which people sign in.
+    /// name with which people sign in. A claim that no address has room for is none.
     pub fn login_hint(&self) -> Option<String> {
         let identity = self.live.as_ref()?.identity.as_ref()?;
         let claims = Value::parse(&identity.shown).ok()?;
         let names = ["login_hint", "preferred_username", "email"];
-        names.iter().find_map(|name| claims.get(name)?.as_str().map(Into::into))
+        let text = |name: &&str| claims.get(name)?.as_str().filter(|text| text.len() <= MAX_HINT).map(Into::into);
+        names.iter().find_map(text)
     }
 
     /// The tokens of the session, former ones included, which no text of a server may tell a page.

@@ -89,6 +89,22 @@ story('POP-34 P1: a popup that comes back when nobody waits any more closes itse
   assert.equal(provider.count('/token'), 0);
 });
 
+story('CB-73 P1: a link of another flow, without state, is left alone in the window of a popup', POPUP, async (stage) => {
+  const { page, site } = stage;
+  isolates(stage);
+  site.settings.pages = ['/verify'];
+  await stage.visit();
+  const home = await follow(stage);
+  await page.find('heading', 'Step 1');
+  for (const said of ['code=of-an-e-mail', 'error=expired']) {
+    await page.goto(`${site.origin}/verify?${said}`);
+    await page.see('Signed out');
+    assert.equal(await page.url(), `${site.origin}/verify?${said}`);
+  }
+  await page.driver.close();
+  await page.driver.switchTo().window(home);
+});
+
 const SAID = 'error=access_denied&error_description=The+user+said+no';
 
 story('POP-35 P1: an error without state ends the wait for a popup', POPUP, async (stage) => {
