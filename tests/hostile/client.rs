@@ -113,25 +113,6 @@ fn req_10_state_nonce_and_verifier_are_each_a_draw_of_their_own() {
 }
 
 #[test]
-fn each_state_nonce_and_verifier_is_drawn_for_itself() {
-    let here = Here::new();
-    let client = here.client();
-    let two: Vec<Waiting<'_, Result<AuthorizationRequest, Arc<Error>>>> =
-        (0..2).map(|_| Box::pin(client.begin(SIGN_IN)) as Waiting<'_, _>).collect();
-    let transactions: Vec<_> =
-        here.finish_all(two).into_iter().map(|request| request.expect("a request").transaction).collect();
-    let mut drawn: Vec<String> = transactions
-        .iter()
-        .flat_map(|one| [&one.state.expose()["vk.".len()..], one.nonce.expose(), one.code_verifier.expose()])
-        .map(str::to_owned)
-        .collect();
-    assert!(drawn.iter().all(|text| text.len() == 43), "32 bytes each: {drawn:?}");
-    drawn.sort();
-    drawn.dedup();
-    assert_eq!(drawn.len(), 6, "RFC 6749 §10.10: none of them tells another one");
-}
-
-#[test]
 fn a_wrong_state_is_an_error_only_while_sign_ins_are_under_way() {
     let here = Here::new();
     let client = here.client();

@@ -55,7 +55,7 @@ fn sign_in(here: &Here, client: &Client<Here>) {
 }
 
 /// Claims that an ID Token holds besides.
-type Claims = &'static [(&'static str, &'static str)];
+type Claims<'a> = &'a [(&'a str, &'a str)];
 
 /// The values of a parameter of an authorization request.
 fn asked(request: &AuthorizationRequest, name: &str) -> Vec<String> {
@@ -66,13 +66,15 @@ fn asked(request: &AuthorizationRequest, name: &str) -> Vec<String> {
 
 #[test]
 fn pop_30_a_silent_sign_in_names_the_user_of_the_session() {
-    let rows: [(Claims, &[&str]); 6] = [
+    let endless = format!(r#""{}""#, "x".repeat(10_000));
+    let rows: [(Claims<'_>, &[&str]); 7] = [
         (&[], &[]),
         (&[("email", r#""a@x.test""#)], &["a@x.test"]),
         (&[("email", r#""a@x.test""#), ("preferred_username", r#""alice""#)], &["alice"]),
         (&[("login_hint", r#""o.p""#), ("preferred_username", r#""alice""#)], &["o.p"]),
         (&[("preferred_username", "null"), ("email", r#""a b+c@x.test""#)], &["a b+c@x.test"]),
         (&[("name", r#""Alice""#)], &[]),
+        (&[("login_hint", &endless), ("email", r#""a@x.test""#)], &["a@x.test"]),
     ];
     for (claims, expected) in rows {
         let here = Here::new();
