@@ -1,16 +1,13 @@
 //! The browsers that the tests run in, one per engine, and what drives them.
 
-use std::{
-    env,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
+use std::{env, path::PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::{
+    compiled::{Making, Tool},
     debian::{self, Package},
-    process, toolchain,
+    process,
     workspace::Workspace,
 };
 
@@ -109,11 +106,13 @@ pub fn programs(workspace: &Workspace, engines: &[&Engine]) -> Result<Vec<(&'sta
     if debian::is_here() {
         debian::install(&packages(engines))?;
     }
-    Geckodriver::begin(workspace, engines)?.finish()?;
+    if let Some(driver) = driver(workspace, engines)? {
+        driver.finish().with_context(|| format!("put geckodriver in PATH, or leave firefox out of {CHOICE}"))?;
+    }
     let mut found = Vec::new();
     for engine in engines {
         for program in &engine.programs {
-            let made = Some(built(workspace)).filter(|path| program.variable == GECKODRIVER && path.is_file());
+            let made = Some(DRIVER.program(workspace)).filter(|path| program.variable == GECKODRIVER && path.is_file());
             let path = program.find().or(made).with_context(|| {
                 format!(
                     "{} is not in PATH: {}, or leave {} out of {CHOICE}",
@@ -138,55 +137,16 @@ impl Program {
 }
 
 const GECKODRIVER: &str = "GECKODRIVER";
-const GECKODRIVER_VERSION: &str = "0.37.1";
 
-/// geckodriver, in the making. Debian has no package of it, and the packages of npm only download it from elsewhere.
-pub struct Geckodriver(Option<Child>);
+/// The packages of npm only download it from elsewhere.
+const DRIVER: Tool =
+    Tool { name: "geckodriver", version: "0.37.1", asks: &["--version"], reason: "lets the tests drive Firefox" };
 
-impl Geckodriver {
-    /// Begins to compile it, if one of the engines takes it and it is not here.
-    pub fn begin(workspace: &Workspace, engines: &[&Engine]) -> Result<Self> {
-        let mut programs = engines.iter().flat_map(|engine| &engine.programs);
-        let wanted = programs.any(|program| program.variable == GECKODRIVER && program.find().is_none());
-        if !wanted || is_current(workspace) {
-            return Ok(Self(None));
-        }
-        let mut command = toolchain::cargo("install");
-        command
-            .args(["geckodriver", "--version", GECKODRIVER_VERSION, "--locked", "--debug", "--quiet", "--root"])
-            .arg(workspace.target().join("geckodriver"))
-            .stdin(Stdio::null());
-        eprintln!("xtask: compiles geckodriver, which lets the tests drive Firefox: {}", process::spell(&command));
-        Ok(Self(Some(command.spawn().context("cannot start cargo")?)))
-    }
-
-    /// Waits until it is there.
-    pub fn finish(mut self) -> Result<()> {
-        let Some(mut child) = self.0.take() else { return Ok(()) };
-        let status = process::timed("the rest of geckodriver", || Ok(child.wait()?))?;
-        if !status.success() {
-            bail!("geckodriver could not be compiled. Put one in PATH, or leave firefox out of {CHOICE}");
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Geckodriver {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-fn built(workspace: &Workspace) -> PathBuf {
-    workspace.target().join(format!("geckodriver/bin/geckodriver{}", env::consts::EXE_SUFFIX))
-}
-
-fn is_current(workspace: &Workspace) -> bool {
-    process::ask(Command::new(built(workspace)).arg("--version"))
-        .is_some_and(|answer| answer.starts_with(&format!("geckodriver {GECKODRIVER_VERSION}")))
+/// Begins to compile geckodriver, if one of the engines takes it and it is not here.
+pub fn driver(workspace: &Workspace, engines: &[&Engine]) -> Result<Option<Making>> {
+    let mut programs = engines.iter().flat_map(|engine| &engine.programs);
+    let wanted = programs.any(|program| program.variable == GECKODRIVER && program.find().is_none());
+    wanted.then(|| DRIVER.begin(workspace)).transpose()
 }
 
 #[cfg(test)]

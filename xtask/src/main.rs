@@ -4,6 +4,7 @@ mod bench;
 mod browsers;
 mod build;
 mod changed;
+mod compiled;
 mod debian;
 mod demo;
 mod deny;

@@ -2,13 +2,18 @@
 //!
 //! What it does not see, and why, stands in `tests/mutants.md`.
 
-use std::{env, path::PathBuf, process::Command};
+use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use crate::{process, toolchain, workspace::Workspace};
+use crate::{compiled::Tool, process, workspace::Workspace};
 
-const VERSION: &str = "27.1.0";
+const MUTATOR: Tool = Tool {
+    name: "cargo-mutants",
+    version: "27.1.0",
+    asks: &["mutants", "--version"],
+    reason: "changes the sources and runs the tests",
+};
 
 /// What decides: all of it is mutated unless files are named.
 const FILES: [&str; 4] = ["src/protocol/**", "src/client/**", "src/vault.rs", "src/vault/**"];
@@ -16,8 +21,7 @@ const FILES: [&str; 4] = ["src/protocol/**", "src/client/**", "src/vault.rs", "s
 /// `cargo xtask mutants [FILE …]`. It takes some seconds for each mutant, of which there are more than a thousand.
 pub fn mutants(workspace: &Workspace, files: &[String]) -> Result<()> {
     ensure!(files.iter().all(|file| !file.starts_with('-')), "`mutants` takes files, such as src/protocol/url.rs");
-    let program = install(workspace)?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(MUTATOR.begin(workspace)?.finish()?);
     command.current_dir(workspace.root()).args(["mutants", "--jobs", "1", "--output"]).arg(workspace.target());
     let all = FILES.map(str::to_owned);
     for file in if files.is_empty() { &all[..] } else { files } {
@@ -29,20 +33,4 @@ pub fn mutants(workspace: &Workspace, files: &[String]) -> Result<()> {
     // Fewer inputs of tests that make their own: enough to find a mutant by.
     command.env("VALET_KEY_FUZZ", "200").env("VALET_KEY_CASES", "40");
     process::run(&mut command)
-}
-
-fn install(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.target().join("cargo-mutants");
-    let program = folder.join(format!("bin/cargo-mutants{}", env::consts::EXE_SUFFIX));
-    let version = process::ask(Command::new(&program).args(["mutants", "--version"]));
-    if version.is_none_or(|version| version != format!("cargo-mutants {VERSION}")) {
-        let mut command = toolchain::cargo("install");
-        command.args(["cargo-mutants", "--version", VERSION, "--locked", "--debug", "--quiet", "--root"]).arg(folder);
-        eprintln!(
-            "xtask: compiles cargo-mutants, which changes the sources and runs the tests: {}",
-            process::spell(&command)
-        );
-        process::run(&mut command)?;
-    }
-    Ok(program)
 }

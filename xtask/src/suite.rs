@@ -5,9 +5,9 @@ use std::{process::ExitCode, thread, time::Instant};
 use anyhow::{Result, bail};
 
 use crate::{
-    browsers::{self, Geckodriver},
-    changed, debian,
-    deny::CargoDeny,
+    browsers, changed,
+    compiled::Making,
+    debian, deny,
     node::Node,
     providers::Chosen,
     python,
@@ -73,18 +73,18 @@ pub fn run(workspace: &Workspace, steps: &[&'static Step], reach: Reach) -> Repo
     let mut driver = None;
     if steps.iter().any(|step| step.name == "e2e") {
         thread::spawn(set_up);
-        driver = browsers::chosen().and_then(|engines| Geckodriver::begin(workspace, &engines)).ok();
+        driver = browsers::chosen().and_then(|engines| browsers::driver(workspace, &engines)).ok().flatten();
     }
     let mut checker = None;
     if steps.iter().any(|step| step.name == "deny") {
-        checker = CargoDeny::begin(workspace).ok();
+        checker = deny::CHECKER.begin(workspace).ok();
     }
     let mut report = Report::default();
     for step in steps {
         // What became of these is the steps' to tell.
         match step.name {
-            "e2e" => drop(driver.take().map(Geckodriver::finish)),
-            "deny" => drop(checker.take().map(CargoDeny::finish)),
+            "e2e" => drop(driver.take().map(Making::finish)),
+            "deny" => drop(checker.take().map(Making::finish)),
             _ => {}
         }
         let done = timed(step.name, step.what, || match reach {
