@@ -366,7 +366,7 @@ async function quietly(promise) {
 /** The page's address; there is none on a server. */
 function page() {
   if (!MessageChannel || !window.isSecureContext) {
-    throw configError('this needs a browser and a secure context', 'Use https or localhost. Elsewhere, call nothing.');
+    throw configError('this needs a browser and a secure context', 'Use https or localhost. On a server, call nothing.');
   }
   return location;
 }

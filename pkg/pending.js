@@ -26,7 +26,7 @@ export function pendingOf(provider, client) {
       try {
         sessionStorage.setItem(prefix + state, record);
       } catch (cause) {
-        throw configError('no session storage', 'Allow site data.', cause);
+        throw configError('no session storage', 'Allow site data for it.', cause);
       }
     },
     /**
@@ -48,8 +48,8 @@ export function pendingOf(provider, client) {
         others: keys.some((key) => key.endsWith(`:${state}`)),
       };
     },
-    /** Whether a sign-in waits to come back to a page: one at this provider, or one at another. @param {string} redirectUri @param {boolean} here */
-    awaits: (redirectUri, here) => waiting().some((key) => key.startsWith(`${TX}${provider} `) === here && recordAt(key).redirect_uri === redirectUri),
+    /** Whether a sign-in waits to come back to a page: one of this client, or one at another provider. @param {string} redirectUri @param {boolean} here */
+    awaits: (redirectUri, here) => waiting().some((key) => key.startsWith(here ? prefix : `${TX}${provider} `) === here && recordAt(key).redirect_uri === redirectUri),
     /**
      * The state of the sign-in that this window is a popup for, if it is one and shows the redirect page; with a window and a
      * state, notes that there: it is still empty, and of this origin.
