@@ -161,7 +161,7 @@ class Client extends EventTarget {
     }
     const left = this.#pending.signedOut();
     if (left !== null) {
-      const confirmed = left !== '' && left === state;
+      const confirmed = Boolean(state) && left === state;
       if (confirmed) response = undefined;
       this.#tell('change', { session: this.#session, reason: 'signed_out', confirmed });
     }
@@ -179,7 +179,7 @@ class Client extends EventTarget {
     if (came && !others) {
       response = undefined;
       try {
-        const { returnTo } = inWindow ? own() : await pinned(this.#complete({ ...came, record, pending }));
+        const returnTo = !inWindow && (await pinned(this.#complete({ ...came, record, pending })));
         if (returnTo) {
           show(returnTo);
           return this.#settled();
@@ -267,7 +267,7 @@ class Client extends EventTarget {
   async #complete(response) {
     const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirect().shared });
     this.#tell('trace', { step: 'callback', outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored', reason: declined });
-    return own({ returnTo });
+    return returnTo;
   }
 
   /** The redirect page; `shared`: responses of another provider come there, too, as far as this page can know. */
@@ -353,8 +353,17 @@ let response;
  * @type {typeof import('./call.js') | undefined}
  */
 let calls;
-const loadCalls = async () => (calls ??= await pinned(import(/* webpackMode: "eager" */ './call.js')));
-const loadTrips = () => pinned(import(/* webpackMode: "eager" */ './trips.js'));
+const loadCalls = async () => (calls ??= await loaded(import(/* webpackMode: "eager" */ './call.js')));
+const loadTrips = () => loaded(import(/* webpackMode: "eager" */ './trips.js'));
+
+/** A file of this package that is loaded later, and may be gone by then. @template T @param {Promise<T>} part @returns {Promise<T>} */
+async function loaded(part) {
+  try {
+    return await pinned(part);
+  } catch (cause) {
+    throw failure('network_error', 'network', 'the package is incomplete', 'Reload the page.', true, cause);
+  }
+}
 
 /** Lets something fail that is of no further consequence. @param {Promise<unknown>} [promise] */
 async function quietly(promise) {
@@ -363,7 +372,7 @@ async function quietly(promise) {
   } catch {}
 }
 
-/** The page's address; there is none on a server. */
+/** The page's address; a server has none. */
 function page() {
   if (!MessageChannel || !window.isSecureContext) {
     throw configError('this needs a browser and a secure context', 'Use https or localhost. On a server, call nothing.');
@@ -391,10 +400,10 @@ function show(path) {
 }
 
 /** An address as the browser reads it; what it cannot read goes to the core as it is, which names the option. @param {string} [url] */
-function absolute(url = page().origin + location.pathname) {
-  const { href } = page();
+function absolute(url) {
+  const { href, origin, pathname } = page();
   try {
-    return resolve(url, href);
+    return resolve(url ?? origin + pathname, href);
   } catch {
     return `${url}`;
   }

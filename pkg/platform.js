@@ -19,7 +19,7 @@ const { iterator } = Symbol;
 /** The engine's own, which `await` compares with: some libraries put another one in its place. @type {PromiseConstructor} */
 export const Promise = /** @type {any} */ ((async () => {})().constructor);
 export const { defineProperty, freeze } = Object;
-export const { BroadcastChannel, MessageChannel, SharedWorker, Worker, clearTimeout, open, setTimeout } = scope;
+export const { BroadcastChannel, MessageChannel, SharedWorker, Worker, open, setTimeout } = scope;
 
 /**
  * A method as a function that takes its object first. @param {string} type @param {string} name
@@ -62,17 +62,12 @@ const listOf = (one) => ({
 });
 
 const addListener = method('EventTarget', 'addEventListener');
-const removeListener = method('EventTarget', 'removeEventListener');
 
 /**
  * Hears what the browser itself tells: an event that a script dispatches does not count.
- * @param {EventTarget} target @param {string} type @param {(event: any) => unknown} heard @returns {() => void} ends it
+ * @param {EventTarget} target @param {string} type @param {(event: any) => unknown} heard
  */
-export function listen(target, type, heard) {
-  const listener = (/** @type {Event} */ event) => event.isTrusted && heard(event);
-  addListener(target, type, listener);
-  return () => removeListener(target, type, listener);
-}
+export const listen = (target, type, heard) => addListener(target, type, (/** @type {Event} */ event) => event.isTrusted && heard(event));
 
 const locks = scope.navigator?.locks;
 const requestLock = held(locks?.request);

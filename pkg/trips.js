@@ -11,9 +11,9 @@
 /** Milliseconds until the page that waits must have taken a response. */
 const TAKEN = 2000;
 
-/** Milliseconds that a page in a frame has to hand over its response: from the start, and once it is loaded. */
-const FRAME = 10_000;
-const LOADED = 3000;
+/** Seconds that a page in a frame has to hand over its response: from the start, and once it is loaded. */
+const FRAME = 10;
+const LOADED = 3;
 
 /** Milliseconds that a user has for a popup; the core holds the same. */
 const LIFE = 10 * 60 * 1000;
@@ -121,12 +121,10 @@ export function openFrame(url, failure, giveUp) {
   const frame = document.createElement('iframe');
   const over = new AbortController();
   const silent = () => giveUp(failure('timeout', 'server', 'the provider did not respond in a hidden frame', 'Call `signIn()`.', true));
-  let timer = setTimeout(silent, FRAME);
-  frame.onload = ({ isTrusted }) => {
-    if (!isTrusted) return;
-    clearTimeout(timer);
-    timer = setTimeout(silent, LOADED);
-  };
+  // Seconds are counted one by one: while this page is frozen, neither they nor the frame go on.
+  let left = FRAME;
+  const clock = setInterval(() => --left > 0 || silent(), 1000);
+  frame.onload = ({ isTrusted }) => void (isTrusted && (left = LOADED));
   // A policy of this page that does not let the frame go there says so at once.
   const forbidden = () => giveUp(failure('config_error', 'app', 'a policy of this page forbids the hidden frame', 'Allow the provider in `frame-src`, or use another `mode`.'));
   addEventListener('securitypolicyviolation', ({ isTrusted, effectiveDirective }) => isTrusted && effectiveDirective === 'frame-src' && forbidden(), over);
@@ -136,7 +134,7 @@ export function openFrame(url, failure, giveUp) {
   document.documentElement.append(frame);
   return () => {
     over.abort();
-    clearTimeout(timer);
+    clearInterval(clock);
     frame.remove();
   };
 }

@@ -2,7 +2,7 @@
 
 import { ValetKeyError, configError, failure } from './errors.js';
 import {
-  MessageChannel, SharedWorker, Worker, clearTimeout, endWorker, listen, own, port1Of, port2Of, portOf, postToPort, postToWorker,
+  MessageChannel, SharedWorker, Worker, endWorker, listen, own, port1Of, port2Of, portOf, postToPort, postToWorker,
   resolve, scriptUrl, setTimeout, whenFree,
 } from './platform.js';
 import { VERSION, asking } from './port.js';
@@ -56,19 +56,19 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
       if (over) return;
       over = true;
       // A trap ends the core's instance, and every session in it.
-      lost(failure('unexpected', 'library', 'the vault failed', 'It starts anew; please report it.'));
+      lost(failure('unexpected', 'library', 'the vault failed', 'Please report it.'));
     }
     onEvent(event);
   };
   const { call, fail } = asking(port1Of(channel), heard, (plain) => new ValetKeyError(plain));
   const open = async () => {
+    let isStarting = true;
     /** @param {unknown} [cause] */
     const notStarted = (cause) => {
+      if (!isStarting) return;
       const hint = `Set \`workerUrl\` to worker.js of this origin, beside valet_key.wasm, allowed by \`worker-src\` and COEP: ${script}`;
       lost(configError('the worker does not start', hint, cause));
     };
-    /** @type {(() => void) | undefined} */
-    let deafen;
     const enough = after(notStarted);
     const configured = call('configure', { options, version: VERSION });
     try {
@@ -78,7 +78,7 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
         // Another release is another worker: the two need not understand each other.
         const named = own({ type: 'module', name: `valet-key ${VERSION} ${lasting}`, extendedLifetime: lasting });
         const started = (worker = workers[key] ??= new (SharedWorker ?? Worker)(scriptUrl(script), named));
-        deafen = listen(started, 'error', notStarted);
+        listen(started, 'error', notStarted);
         const message = { port: theirs, wasmUrl: wasm };
         if (SharedWorker) postToPort(portOf(started), message, theirs);
         else postToWorker(started, message, theirs);
@@ -103,7 +103,7 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
       return worker ? (SharedWorker ? 'shared' : 'dedicated') : 'page';
     } finally {
       enough();
-      deafen?.();
+      isStarting = false;
     }
   };
   return { call, opened: open() };
@@ -115,8 +115,8 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
  * @param {() => any} then @returns {() => void} ends it
  */
 function after(then) {
-  let [left, timer] = [SILENT, 0];
-  const step = () => (timer = left-- ? setTimeout(step, STEP) : then());
+  let left = SILENT;
+  const step = () => (left ? left-- > 0 && setTimeout(step, STEP) : then());
   step();
-  return () => clearTimeout(timer);
+  return () => (left = -1);
 }

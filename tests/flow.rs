@@ -72,6 +72,8 @@ fn a_wrong_sign_in_is_named_before_any_request() {
         (SignIn { redirect_uri: "https://evil.test/cb", ..honest }, "redirectUri"),
         (SignIn { redirect_uri: "https://app.test.evil.test/cb", ..honest }, "redirectUri"),
         (SignIn { redirect_uri: "https://app.test:8443/cb", ..honest }, "redirectUri"),
+        (SignIn { redirect_uri: "https://app.test/cb?100%", ..honest }, "redirectUri"),
+        (SignIn { redirect_uri: "https://app.test/cb?x=%E8", ..honest }, "redirectUri"),
         (SignIn { scope: "a\"b", ..honest }, "scope"),
         (SignIn { return_to: "//evil.test", ..honest }, "returnTo"),
     ];

@@ -6,6 +6,7 @@ use super::config::{Config, check_page_url, scope};
 use super::error::Error;
 use super::form;
 use super::json;
+use super::list::cut;
 use super::metadata::ServerMetadata;
 use super::pkce::{CodeVerifier, random_text};
 use super::secret::Secret;
@@ -91,10 +92,15 @@ impl<'a> SignIn<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] names a `redirectUri` that is no page of `origin`, the `scope`, a `returnTo` that is no path of
-    /// this origin, or a parameter that belongs to the client, or is a `max_age` that is no number of seconds.
+    /// [`Error::Config`] names a `redirectUri` that is no page of `origin` or cannot be decoded, the `scope`, a `returnTo`
+    /// that is no path of this origin, or a parameter that belongs to the client, or is a `max_age` that is no number of
+    /// seconds.
     pub fn check(&self, config: &Config, origin: &str) -> Result<String, Arc<Error>> {
         own_page("redirectUri", self.redirect_uri, origin)?;
+        // The response is told from others by the parameters of the page that it comes to.
+        if form::parse(cut(self.redirect_uri, b'?').1.unwrap_or_default()).is_none() {
+            return Err(Error::config("redirectUri", "has a query that is not percent-encoded UTF-8"));
+        }
         return_target(self.return_to)?;
         for (name, value) in self.params {
             if RESERVED.contains(&name.as_str()) {

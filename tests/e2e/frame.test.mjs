@@ -103,3 +103,15 @@ story('POP-25 P1: in a frame the app starts no frame of its own', DEDICATED, asy
   assert.equal(provider.count('authorization'), before + 1);
   assert.equal(loads(site) > 0, true);
 });
+
+story('POP-36 P1: a page that stands still while its frame loads does not count that time', SILENT, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  // The redirect page in the frame stands still with it, for longer than it has to respond.
+  await page.run(`async () => {
+    const stand = () => { for (const end = performance.now() + 4000; performance.now() < end;); };
+    new MutationObserver(([{ addedNodes: [frame] }]) => frame?.addEventListener('load', stand)).observe(document.documentElement, { childList: true });
+  }`);
+  await page.click('button', 'Silent');
+  await page.see('Told: alice', 20_000);
+});

@@ -130,6 +130,14 @@ story('OUT-38 P0: a sign-out ends the session here even where the rest of the pa
   await page.see('Signed out');
 });
 
+story('CORE-13 P1: calls and sign-ins say that a file of the package is missing', { ...CHANGES, scripts: { ...CHANGES.scripts, '/pkg/call.js': null, '/pkg/trips.js': null } }, async (stage) => {
+  await stage.signIn();
+  for (const action of ["client.fetch(api + 'me')", "client.signIn({ mode: 'silent' })", 'client.signOut()']) {
+    const { code, hint, retryable } = await outcome(stage, action);
+    assert.deepEqual([code, hint, retryable], ['network_error', 'Reload the page.', true], action);
+  }
+});
+
 story('RT-37 P1: without a refresh token a session ends when an API refuses its access token', { ...CHANGES, refreshTokens: false }, async (stage) => {
   await stage.signIn();
   stage.api.distrust(stage.provider.issued.accessToken);
