@@ -1,9 +1,9 @@
-/** Providers of other makers: canaille, two for Django, Doorkeeper, Glewlwyd and LemonLDAP::NG. */
+/** What is played at each provider of another maker, and what the stories at one of them need. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { app } from '../support/app.mjs';
-import { OTHER_PROVIDERS } from '../support/other_providers.mjs';
-import { story } from '../support/stage.mjs';
+import { app } from './app.mjs';
+import { OTHER_PROVIDERS } from './other_providers.mjs';
+import { story } from './stage.mjs';
 
 const scripts = app({
   client: "scope: config.scope ?? 'openid profile email'",
@@ -12,47 +12,41 @@ const scripts = app({
 
 const at = (provider, more = {}) => ({ provider, scripts, everyEngine: true, ...more });
 
-/** A story at one of them, unless it is left out of `VALET_KEY_PROVIDERS`. */
-function storyAt(name, title, { start = {}, ...more }, play) {
-  const provider = OTHER_PROVIDERS[name];
-  if (provider) story(title, at((options) => provider({ ...options, ...start }), more), play);
-}
-
 /** Opens the page, which says of the provider what no metadata say. */
-async function visit(stage) {
+export async function visit(stage) {
   Object.assign(stage.site.settings.config, stage.provider.config);
   await stage.visit();
 }
 
 /** To the provider, where alice says who she is. */
-async function logIn({ page, provider }) {
+export async function logIn({ page, provider }) {
   await page.click('button', 'Sign in');
   await provider.login(page);
 }
 
-async function signIn(stage) {
+export async function signIn(stage) {
   await visit(stage);
   await logIn(stage);
   await stage.provider.consent(stage.page);
   await isSignedIn(stage);
 }
 
-async function isSignedIn(stage) {
+export async function isSignedIn(stage) {
   await stage.page.see('Signed in as');
   const sub = await told(stage, 'Promise.resolve(client.session.sub)');
   if (stage.provider.sub) assert.match(sub, stage.provider.sub);
 }
 
 /** What a promise in the page becomes: its value, or the code of its error. */
-async function told({ page }, expression) {
+export async function told({ page }, expression) {
   await page.until('the app', () => page.run('async () => Boolean(globalThis.client)'));
   return page.run(`async () => (${expression}).catch(({ code }) => code)`);
 }
 
-const call = (stage) => told(stage, "client.fetch(api + 'me').then(({ status }) => status)");
+export const call = (stage) => told(stage, "client.fetch(api + 'me').then(({ status }) => status)");
 const renew = (stage) => told(stage, "client.refresh().then(() => 'renewed')");
 
-async function isRefused({ page, site }) {
+export async function isRefused({ page, site }) {
   await page.see('Told: authorization_error');
   await page.see('Signed out');
   assert.equal(await page.url(), site.url);
@@ -61,7 +55,20 @@ async function isRefused({ page, site }) {
 /** How many sign-ins were begun. Each may pass the same address more than once, also without its `state`. */
 const begun = ({ provider }) => new Set(provider.issued.authorizations.flatMap(({ state }) => state ?? [])).size;
 
-for (const [name, provider] of Object.entries(OTHER_PROVIDERS)) {
+/**
+ * Plays at one provider what is played at each, unless it is left out of `VALET_KEY_PROVIDERS`.
+ * @param {string} name
+ * @returns {(title: string, more: object, play: Parameters<typeof story>[2]) => void} tells one more story there; `start` of
+ *   `more` is what the provider is started with
+ */
+export function storiesAt(name) {
+  const provider = OTHER_PROVIDERS[name];
+  if (!provider) return () => {};
+  common(name, provider);
+  return (title, { start = {}, ...more }, play) => story(title, at((options) => provider({ ...options, ...start }), more), play);
+}
+
+function common(name, provider) {
   story(`RT-01 UI-01 P0: ${name}: a sign-in, calls, renewals, what is said of the user, and one more login`, at(provider), async (stage) => {
     const { again, claims, fresh, issued, pause, renewLogin, rotates, sub } = stage.provider;
     await signIn(stage);
@@ -142,75 +149,3 @@ for (const [name, provider] of Object.entries(OTHER_PROVIDERS)) {
     await isSignedIn(stage);
   });
 }
-
-// Its access tokens say when they were made, in seconds, and its database keeps no two that are equal. The answer then is
-// one that a page cannot read.
-storyAt('canaille', 'canaille: two renewals within one second fail, and sign nobody out', {}, async (stage) => {
-  const { page, provider } = stage;
-  await signIn(stage);
-  const outcome = await page.run(`async () => {
-    for (const end = Date.now() + 20_000; Date.now() < end;) {
-      const code = await client.refresh().then(() => null, ({ code }) => code);
-      if (code) return code;
-    }
-  }`);
-  assert.equal(outcome, 'network_error');
-  assert.ok(provider.requests.some(({ path, status }) => path === '/oauth/token' && status === 500));
-  assert.equal(await told(stage, 'Promise.resolve(client.session.sub)'), 'alice');
-  await sleep(provider.pause);
-  assert.equal(await call(stage), 200, 'the call renews');
-  await isSignedIn(stage);
-});
-
-storyAt('canaille', 'IDT-13 P0: canaille: an ID Token for nobody signs nobody in', { config: { clientId: 'unaddressed' } }, async (stage) => {
-  const { page } = stage;
-  await stage.visit();
-  await logIn(stage);
-  await stage.provider.consent(page);
-  await page.see('Told: id_token_invalid');
-  await page.see('Signed out');
-});
-
-storyAt('canaille', 'canaille: a user whom it does not send back after signing out is signed out all the same', { config: { idTokenHint: false } }, async (stage) => {
-  const { page, site } = stage;
-  await signIn(stage);
-  await page.run('async () => void client.signOut()');
-  await page.click('button', 'Logout');
-  await page.see('Sign in at Canaille');
-  await page.goto(site.url);
-  await page.see('Signed out');
-});
-
-// It fails where it is asked to do without a question: with a page of its own, and not in a frame.
-storyAt('django-oauth-toolkit', 'POP-19 P1: django-oauth-toolkit: a silent sign-in times out, and what was there stays', {}, async (stage) => {
-  await signIn(stage);
-  assert.equal(await told(stage, "client.signIn({ mode: 'silent' })"), 'timeout');
-  assert.equal(await call(stage), 200);
-});
-
-storyAt('glewlwyd', 'glewlwyd: where it takes pushed requests alone, the page stays and says so', { start: { pushed: true } }, async (stage) => {
-  const { page, provider, site } = stage;
-  await visit(stage);
-  assert.equal(await told(stage, 'client.signIn()'), 'unsupported');
-  assert.equal(await page.url(), site.url);
-  assert.equal(provider.count('authorization'), 0);
-});
-
-storyAt('glewlwyd', 'glewlwyd: a key that was replaced under the same name', {}, async (stage) => {
-  const { page, provider } = stage;
-  await signIn(stage);
-  await provider.replaceKey();
-  await page.click('button', 'Sign in');
-  await provider.again(page);
-  await isSignedIn(stage);
-  assert.equal(await page.run('async () => Boolean(globalThis.failure)'), false);
-  assert.equal(await call(stage), 200);
-});
-
-// It asks none where the app is of its own house, as the apps of a portal are.
-storyAt('lemonldap-ng', 'lemonldap-ng: the user says no', { start: { asks: true } }, async (stage) => {
-  await visit(stage);
-  await logIn(stage);
-  await stage.provider.deny(stage.page);
-  await isRefused(stage);
-});

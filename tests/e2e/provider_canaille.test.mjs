@@ -1,0 +1,44 @@
+/** Canaille, a provider in Python with Authlib. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { call, isSignedIn, logIn, signIn, storiesAt, told } from '../support/at_provider.mjs';
+
+const storyAt = storiesAt('canaille');
+
+// Its access tokens say when they were made, in seconds, and its database keeps no two that are equal. The answer then is
+// one that a page cannot read.
+storyAt('canaille: two renewals within one second fail, and sign nobody out', {}, async (stage) => {
+  const { page, provider } = stage;
+  await signIn(stage);
+  const outcome = await page.run(`async () => {
+    for (const end = Date.now() + 20_000; Date.now() < end;) {
+      const code = await client.refresh().then(() => null, ({ code }) => code);
+      if (code) return code;
+    }
+  }`);
+  assert.equal(outcome, 'network_error');
+  assert.ok(provider.requests.some(({ path, status }) => path === '/oauth/token' && status === 500));
+  assert.equal(await told(stage, 'Promise.resolve(client.session.sub)'), 'alice');
+  await sleep(provider.pause);
+  assert.equal(await call(stage), 200, 'the call renews');
+  await isSignedIn(stage);
+});
+
+storyAt('IDT-13 P0: canaille: an ID Token for nobody signs nobody in', { config: { clientId: 'unaddressed' } }, async (stage) => {
+  const { page } = stage;
+  await stage.visit();
+  await logIn(stage);
+  await stage.provider.consent(page);
+  await page.see('Told: id_token_invalid');
+  await page.see('Signed out');
+});
+
+storyAt('canaille: a user whom it does not send back after signing out is signed out all the same', { config: { idTokenHint: false } }, async (stage) => {
+  const { page, site } = stage;
+  await signIn(stage);
+  await page.run('async () => void client.signOut()');
+  await page.click('button', 'Logout');
+  await page.see('Sign in at Canaille');
+  await page.goto(site.url);
+  await page.see('Signed out');
+});
