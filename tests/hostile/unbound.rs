@@ -201,16 +201,22 @@ fn cb_70_what_stands_in_front_of_a_response_is_compared_and_not_refused() {
 }
 
 #[test]
-fn cb_70_a_redirect_page_whose_own_query_cannot_be_decoded_is_never_recognized() {
+fn cb_70_a_redirect_page_whose_own_query_cannot_be_decoded_is_refused_and_never_recognized() {
+    let page = "https://app.test/cb";
     for own in ["off=100%", "caf%E9=1", "%=1", "off=%zz"] {
         let here = Here::new();
         let client = here.client();
-        let redirect_uri = &format!("https://app.test/cb?{own}");
-        let request = here.finish(client.begin(SignIn { redirect_uri, ..SIGN_IN })).expect("a request");
+        let redirect_uri = &format!("{page}?{own}");
+        let refused = here.finish(client.begin(SignIn { redirect_uri, ..SIGN_IN }));
+        assert_eq!(code(&refused), Some("config_error"), "{redirect_uri}");
+        // A record of such a page is made up.
+        let request = here.finish(client.begin(SignIn { redirect_uri: page, ..SIGN_IN })).expect("a request");
         let query = here.world().provider.authorize(&request.url);
+        let record = request.transaction.to_record().replace(&format!("{page}\""), &format!("{redirect_uri}\""));
         for came_to in [own, "", "off=100%25", "off=100", "off=%zy"] {
-            let address = format!("https://app.test/cb?{came_to}&{query}");
-            let transaction = Transaction::from_record(&request.transaction.to_record());
+            let address = format!("{page}?{came_to}&{query}");
+            let transaction = Transaction::from_record(&record);
+            assert!(transaction.as_ref().is_some_and(|transaction| transaction.redirect_uri == *redirect_uri));
             let outcome = here.finish(client.complete(&address, transaction, false, RedirectPage::OfOneProvider));
             assert_eq!(code(&outcome), Some("iss_mismatch"), "{redirect_uri} {address}");
         }
