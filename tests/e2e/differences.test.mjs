@@ -5,7 +5,7 @@ import { app } from '../support/app.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { story } from '../support/stage.mjs';
 
-const OPEN = { everyEngine: true, scripts: app({ then: 'Object.assign(globalThis, { client, api: config.api[0] });' }) };
+const OPEN = { everyEngine: true, scripts: app({ exposed: true }) };
 
 /** What a promise in the page becomes: its value, or the code of its error. */
 async function told({ page }, expression) {

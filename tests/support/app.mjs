@@ -15,15 +15,17 @@ export const IDLE = {
  * @param {string} [options.client] further options of `createClient`, as source
  * @param {Record<string, string>} [options.buttons] by name: what to do with `client`, as source of an expression
  * @param {string} [options.then] what to do when it is known whether somebody is signed in, with `session`
+ * @param {boolean} [options.exposed] whether every script finds `client` and the address of the `api`, before anything is shown
  * @returns {Record<string, string>} what {@link import('./stage.mjs').story} takes as `scripts`
  */
-export function app({ client = '', buttons = {}, then = '' } = {}) {
+export function app({ client = '', buttons = {}, then = '', exposed = false } = {}) {
   const actions = Object.entries(buttons).map(([name, action]) => `button(${JSON.stringify(name)}, () => ${action});`);
   return {
     '/www/app.js': `
       import { createClient } from '../pkg/index.js';
       const config = await (await fetch('/www/config.json')).json();
       const client = createClient({ ...config, scope: 'openid profile', ${client} });
+      ${exposed ? 'Object.assign(globalThis, { client, api: config.api[0] });' : ''}
       const at = (id) => document.getElementById(id);
       const told = document.createElement('p');
       document.body.prepend(told);
@@ -48,6 +50,7 @@ export function app({ client = '', buttons = {}, then = '' } = {}) {
       const session = started ?? client.session;
       show(session);
       ${then}
+      globalThis.isStarted = true;
     `,
   };
 }

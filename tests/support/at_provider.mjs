@@ -7,7 +7,7 @@ import { story } from './stage.mjs';
 
 const scripts = app({
   client: "scope: config.scope ?? 'openid profile email'",
-  then: 'Object.assign(globalThis, { client, api: config.api[0] });',
+  exposed: true,
 });
 
 const at = (provider, more = {}) => ({ provider, scripts, everyEngine: true, ...more });

@@ -20,7 +20,7 @@ export const attacked = (client = '') => ({
     ...app({
       client,
       buttons: { Popup: "client.signIn({ mode: 'popup' })", Silent: "client.signIn({ mode: 'silent' })" },
-      then: 'Object.assign(globalThis, { client, api: config.api[0] });',
+      exposed: true,
     }),
   },
 });
@@ -36,7 +36,7 @@ export async function visit(stage, clientId = 'demo') {
 export async function thereAndBack({ page }) {
   await page.run('async () => void (globalThis.isLeaving = true)');
   await page.click('button', 'Sign in');
-  await page.until('the page to be back', () => page.run('async () => !globalThis.isLeaving && Boolean(globalThis.client)').catch(() => false));
+  await page.until('the page to be back', () => page.run('async () => !globalThis.isLeaving && globalThis.isStarted === true').catch(() => false));
 }
 
 /** Runs a function in the page as the script would; what {@link ATTACKER} exports is its first argument. */
