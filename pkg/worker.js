@@ -5,8 +5,8 @@
  * What a port may bring about is decided in src/vault.rs; here are ports, streams and start-up.
  */
 
-import { run, start } from './core.js';
 import { VERSION, answering } from './port.js';
+import { fetch as authorized, initSync, isBroken, listen, perform as tellCore, __wbg_reset_state as startAnew } from './wasm/glue.js';
 
 /** @typedef {import('./errors.js').Plain} Plain */
 
@@ -15,6 +15,8 @@ const INTEGRITY = __WASM_INTEGRITY__;
 
 /** @type {Promise<unknown> | undefined} */
 let loading;
+/** Whether the module was started before, and has to start anew after a trap. */
+let wasStarted = false;
 
 /** The name of a lock that is held as long as this runs: a page that waits for it learns when it is gone. */
 const life = `valet-key:${crypto.randomUUID()}`;
@@ -42,8 +44,8 @@ export function connect(port, wasmUrl, inPage) {
   /** The rest of long responses, by the call. @type {Map<number, ReadableStreamDefaultReader<Uint8Array>>} */
   const bodies = new Map();
 
-  /** @param {string} op @param {Record<string, unknown>} [args] @param {Request[]} [requests] */
-  const core = (op, args, requests) => run({ ...args, op, port: number }, requests);
+  /** @param {string} op @param {Record<string, unknown>} [args] */
+  const core = (op, args) => perform({ ...args, op, port: number });
 
   /**
    * An operation that the core does by itself.
@@ -81,10 +83,7 @@ export function connect(port, wasmUrl, inPage) {
         takes: { url: 'string', init: 'object', once: 'boolean' },
         run: async ({ id, url, init, once }, signal) => {
           const make = () => new Request(url, { ...init, redirect: 'error', duplex: 'half', signal });
-          const requests = once ? [make()] : [make(), make()];
-          const [{ headers: own, url: canonical }] = requests;
-          const credentials = own.has('authorization') || own.has('dpop');
-          const response = await core('fetch', { url: canonical, credentials, once }, requests);
+          const response = await authorized(number, make(), once ? undefined : make);
           const { status, statusText, headers, type } = response;
           const content = await contentOf(response);
           if (content === undefined) bodies.set(id, response.body.getReader());
@@ -142,24 +141,32 @@ async function noTokens() {
 /** Bytes up to which a response goes in one piece. */
 const PIECE = 65536;
 
+/** Gives the core a message; `src/vault/messages.rs` has them by name. @param {Record<string, unknown> & { op: string }} message @returns {Promise<string>} */
+const perform = (message) => tellCore(JSON.stringify(message));
+
 /** @param {string} url */
 async function load(url) {
-  const response = await fetch(url, { integrity: INTEGRITY });
-  // Only files that a server calls by their type are compiled while they come.
-  const isWasm = response.headers.get('content-type') === 'application/wasm';
-  start(await (isWasm ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer())), {
-    changed: (port, text) => {
-      const change = JSON.parse(text);
-      ports.get(port)?.postMessage({ event: 'change', ...change });
-      // A session without a refresh token is over with its access token; the core knows, when it is asked.
-      const { expiresAt } = change.session ?? {};
-      if (expiresAt) setTimeout(() => run({ op: 'session', port }).catch(() => {}), Math.min(expiresAt - Date.now() + 1000, LONGEST));
-    },
-    tell: (text) => vaults?.postMessage(text),
-    failed: toPlain,
-  });
-  vaults = new BroadcastChannel('valet-key');
-  vaults.onmessage = ({ data }) => void run({ ...heard(data), op: 'heard' }).catch(() => {});
+  if (wasStarted) startAnew();
+  else {
+    const response = await fetch(url, { integrity: INTEGRITY });
+    // Only files that a server calls by their type are compiled while they come.
+    const isWasm = response.headers.get('content-type') === 'application/wasm';
+    const module = await (isWasm ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+    initSync({ module });
+    wasStarted = true;
+  }
+  const news = (vaults = new BroadcastChannel('valet-key'));
+  listen(changed, (/** @type {string} */ text) => news.postMessage(text));
+  news.onmessage = ({ data }) => void perform({ ...heard(data), op: 'heard' }).catch(() => {});
+}
+
+/** @param {number} port @param {string} text */
+function changed(port, text) {
+  const change = JSON.parse(text);
+  ports.get(port)?.postMessage({ event: 'change', ...change });
+  // A session without a refresh token is over with its access token; the core knows, when it is asked.
+  const { expiresAt } = change.session ?? {};
+  if (expiresAt) setTimeout(() => perform({ op: 'session', port }).catch(() => {}), Math.min(expiresAt - Date.now() + 1000, LONGEST));
 }
 
 /** @param {unknown} data from another vault, or from a page that has put anything there */
@@ -182,7 +189,6 @@ const plain = (code, message, hint, fault = code === 'unexpected' ? 'library' : 
 /** @param {unknown} error @returns {Plain} */
 function toPlain(error) {
   if (typeof error === 'string') return JSON.parse(error);
-  if (error instanceof WebAssembly.RuntimeError) trapped();
   return JSON.parse(plain('unexpected', 'a fault in the vault', 'Please report it.'));
 }
 
@@ -194,14 +200,16 @@ function notLoaded(error) {
     : plain('config_error', 'valet_key.wasm cannot be loaded', 'It must lie where `wasmUrl` says, be of the same version, and allowed by `connect-src`.');
 }
 
-/** A trap ends the instance and with it every session: the page starts another worker. */
-function trapped() {
+/** A trap ends the instance and with it every session: the page starts another worker, or the core anew. */
+function onError() {
+  if (!wasStarted || !isBroken()) return;
   for (const port of ports.values()) port.postMessage({ event: 'trapped', session: null, reason: 'restarted' });
   ports.clear();
   vaults?.close();
   loading = undefined;
   if (isWorker) scope.close();
 }
+addEventListener('error', onError);
 
 const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
@@ -213,9 +221,4 @@ if (isWorker) {
   };
   scope.onmessage = listener;
   scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = listener);
-  for (const type of ['error', 'unhandledrejection']) {
-    scope.addEventListener(type, (/** @type {any} */ event) => {
-      if ((event.error ?? event.reason) instanceof WebAssembly.RuntimeError) trapped();
-    });
-  }
 }

@@ -7,8 +7,8 @@
 //! protocol   decides: pure, synchronous, any target, knows RFCs and no browser
 //! client     drives:  the order of requests, what waits for what; any target, asks a host for all else
 //! vault      guards:  whose clients a worker holds, and what a page may make them do; any target
-//! browser    does:    fetch, clock, entropy, session storage for Rust front ends (wasm32, feature `browser`)
-//! npm        exports: what pkg/worker.js calls, and asks of it (wasm32, feature `npm`)
+//! browser    does:    fetch, Web Cryptography, clock, entropy; session storage for Rust front ends (wasm32, feature `browser`)
+//! npm        exports: what pkg/worker.js calls (wasm32, feature `npm`)
 //! ```
 //!
 //! Data moves one way through [`protocol`]; each step makes a value that only it can make and the next one needs:

@@ -80,15 +80,15 @@ async fn every_sign_in_draws_its_own_secrets() {
 async fn no_call_leaves_without_permission_and_session() {
     let client = client();
     let call = |url: &str| Request::new_with_str(url).expect("a request");
-    assert_eq!(code(client.fetch(call("https://evil.test/v1/x"), None).await), "request_blocked");
-    assert_eq!(code(client.fetch(call("https://api.test/v1/../admin"), None).await), "request_blocked");
-    assert_eq!(code(client.fetch(call("https://api.test/v1/x"), None).await), "login_required");
+    assert_eq!(code(client.call(call("https://evil.test/v1/x"), None).await), "request_blocked");
+    assert_eq!(code(client.call(call("https://api.test/v1/../admin"), None).await), "request_blocked");
+    assert_eq!(code(client.call(call("https://api.test/v1/x"), None).await), "login_required");
     let init = RequestInit::new();
     let headers = web_sys::Headers::new().expect("headers");
     headers.set("aUTHORIZATION", "Bearer mine").expect("a header");
     init.set_headers(&headers);
     let own = Request::new_with_str_and_init("https://api.test/v1/x", &init).expect("a request");
-    assert_eq!(code(client.fetch(own, None).await), "request_blocked");
+    assert_eq!(code(client.call(own, None).await), "request_blocked");
     assert_eq!(code(client.refresh().await), "login_required");
     assert_eq!(client.session(), None);
 }

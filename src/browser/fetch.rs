@@ -1,26 +1,31 @@
 //! Sends what the protocol wants sent, and reads answers to a bounded end.
 
+use core::cell::{Cell, RefCell};
 use core::pin::Pin;
 use std::sync::Arc;
 
 use gloo_net::http::Response;
 use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     AbortSignal, ReadableStreamDefaultReader, ReferrerPolicy, Request, RequestCache, RequestCredentials, RequestInit,
     RequestRedirect,
 };
 
+use crate::client::{ApiRequest, AuthorizedRequest};
 use crate::protocol::error::Error;
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpRequest, HttpResponse, MAX_RESPONSE, Method};
 use crate::protocol::json;
+use crate::protocol::list::cut;
+use crate::protocol::secret::Secret;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Of the page or the worker, whichever this is.
-    fn fetch(request: &Request) -> Promise;
+    /// Of the page or the worker, whichever this is. A page can have put another one in its place, which throws.
+    #[wasm_bindgen(catch)]
+    fn fetch(request: &Request) -> Result<Promise, JsValue>;
 }
 
 /// An answer on its way.
@@ -29,13 +34,11 @@ pub(super) type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Arc<Er
 /// Sends a request to the authorization server, as [`Host::send`](crate::client::host::Host::send) says.
 pub(super) fn send(request: HttpRequest, timeout: u32) -> Answer {
     // Sent before anybody waits.
-    let started = prepare(request, timeout).map(|request| (JsFuture::from(fetch(&request)), request));
+    let started = prepare(request, timeout).map(|request| (fetch(&request), request));
     Box::pin(async move {
-        let (answer, request) = started?;
-        match answer.await {
-            Ok(answer) => read(&request, answer.unchecked_into()).await,
-            Err(_) => Err(lost(&request)),
-        }
+        let (promise, request) = started?;
+        let response = response(promise).await.map_err(|_| lost(&request))?;
+        read(&request, response).await
     })
 }
 
@@ -70,18 +73,74 @@ fn prepare(request: HttpRequest, timeout: u32) -> Result<Request, Arc<Error>> {
     Ok(request)
 }
 
-/// Sends a request of the app. Headers and body of the answer are the app's to read.
-///
-/// # Errors
-///
-/// [`Error::Cancelled`] if the caller aborted it, else [`Error::Network`] with the address, without its query.
-pub(super) async fn pass(request: &Request) -> Result<web_sys::Response, Arc<Error>> {
-    let answer = JsFuture::from(fetch(request)).await.map_err(|_| {
-        let url = request.url();
-        let public = url.split(['?', '#']).next().unwrap_or_default();
-        Arc::new(if request.signal().aborted() { Error::Cancelled } else { Error::Network { url: public.into() } })
-    })?;
-    Ok(answer.unchecked_into())
+/// A request of the app.
+pub(crate) struct AppRequest {
+    request: Request,
+    /// Makes the same request once more, where its body allows that.
+    again: RefCell<Option<Again>>,
+    sent: Cell<bool>,
+}
+
+/// Makes a request that has been sent once more.
+pub(crate) type Again = Box<dyn FnOnce() -> Option<Request>>;
+
+impl AppRequest {
+    pub(crate) fn new(request: Request, again: Option<Again>) -> Self {
+        Self { request, again: RefCell::new(again), sent: Cell::new(false) }
+    }
+}
+
+impl AuthorizedRequest for AppRequest {
+    type Response = web_sys::Response;
+
+    async fn send(&self, authorization: &Secret) -> Result<web_sys::Response, Arc<Error>> {
+        let again = if self.sent.replace(true) { self.again.take().and_then(|make| make()) } else { None };
+        let request = again.as_ref().unwrap_or(&self.request);
+        let attached = request.headers().set("Authorization", authorization.expose());
+        attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
+        response(fetch(request)).await.map_err(|_| {
+            let url = request.url();
+            let (public, _) = cut(cut(&url, b'#').0, b'?');
+            Arc::new(if request.signal().aborted() { Error::Cancelled } else { Error::Network { url: public.into() } })
+        })
+    }
+
+    fn status(response: &web_sys::Response) -> u16 {
+        response.status()
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.again.borrow().is_some()
+    }
+}
+
+impl ApiRequest for AppRequest {
+    fn url(&self) -> String {
+        self.request.url()
+    }
+
+    fn brings_credentials(&self) -> bool {
+        let brings = |name| self.request.headers().has(name).unwrap_or(true);
+        brings("authorization") || brings("dpop")
+    }
+
+    /// The API refuses a `HEAD` request with such a token. The response is not used.
+    fn ask_ahead(&self) {
+        let init = RequestInit::new();
+        init.set_method("HEAD");
+        init.set_credentials(self.request.credentials());
+        init.set_redirect(RequestRedirect::Error);
+        let Ok(request) = Request::new_with_str_and_init(&self.request.url(), &init) else { return };
+        if request.headers().set("Authorization", "Bearer ahead").is_ok() {
+            let unheard = fetch(&request);
+            spawn_local(async move { drop(response(unheard).await) });
+        }
+    }
+}
+
+/// The response that a `fetch` comes to.
+async fn response(promise: Result<Promise, JsValue>) -> Result<web_sys::Response, JsValue> {
+    JsFuture::from(promise?).await?.dyn_into()
 }
 
 /// Why there is no answer.

@@ -2,7 +2,7 @@
 //!
 //! What needs a window is in [`page`].
 
-mod fetch;
+pub(crate) mod fetch;
 pub mod keys;
 pub mod page;
 mod place;
@@ -10,10 +10,11 @@ mod store;
 
 use std::sync::Arc;
 
+use fetch::AppRequest;
 use web_sys::{Request, Response};
 
+use crate::client;
 use crate::client::host::Host;
-use crate::client::{self, Pass};
 use crate::protocol::error::Error;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::jwt::{Signature, Verification};
@@ -21,6 +22,7 @@ use crate::protocol::session::Change;
 use crate::protocol::time::Now;
 
 pub use crate::client::Completion;
+pub(crate) use place::now;
 
 /// One client of one provider. Calls may overlap.
 pub type Client = client::Client<Browser>;
@@ -70,6 +72,13 @@ impl Host for Browser {
     }
 }
 
+impl Browser {
+    /// A place that tells of each change of the session, before the call that brought it about ends.
+    pub fn with_listener(listener: impl Fn(Change, Option<String>) + 'static) -> Self {
+        Self { listener: Some(Box::new(listener)) }
+    }
+}
+
 impl Client {
     /// See [`Client::with_host`](client::Client::with_host).
     ///
@@ -89,32 +98,17 @@ impl Client {
         options: &str,
         listener: impl Fn(Change, Option<String>) + 'static,
     ) -> Result<Self, Arc<Error>> {
-        Self::with_host(Browser { listener: Some(Box::new(listener)) }, options)
+        Self::with_host(Browser::with_listener(listener), options)
     }
 
-    /// Sends a request with the access token, if its URL is on the API list. If the API refuses the token, it is renewed
-    /// and `again` sent, the same request once more; without it, the API's refusal is the answer.
+    /// Sends an app's request as [`Client::fetch`](client::Client::fetch) does. `again` is the same request once more, for an
+    /// API that refuses the first token; without it, the API's refusal is the response.
     ///
     /// # Errors
     ///
-    /// [`Error::RequestBlocked`], [`Error::LoginRequired`], [`Error::Network`], and those of a renewal.
-    pub async fn fetch(&self, request: Request, again: Option<Request>) -> Result<Response, Arc<Error>> {
-        let brings = |name| request.headers().has(name).unwrap_or(true);
-        let pass = self.admit(&request.url(), brings("authorization") || brings("dpop")).await?;
-        let response = send(&request, &pass).await?;
-        if response.status() == 401
-            && self.refused(&pass)
-            && let Some(again) = again
-            && let Some(pass) = self.admit_again(pass).await?
-        {
-            return send(&again, &pass).await;
-        }
-        Ok(response)
+    /// Those of [`Client::fetch`](client::Client::fetch).
+    pub async fn call(&self, request: Request, again: Option<Request>) -> Result<Response, Arc<Error>> {
+        let again = again.map(|again| Box::new(move || Some(again)) as fetch::Again);
+        self.fetch(&AppRequest::new(request, again)).await
     }
-}
-
-async fn send(request: &Request, pass: &Pass) -> Result<Response, Arc<Error>> {
-    let attached = request.headers().set("Authorization", pass.authorization.expose());
-    attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
-    fetch::pass(request).await
 }

@@ -21,7 +21,7 @@ extern "C" {
 
 /// Reads both clocks.
 #[expect(clippy::cast_possible_truncation, reason = "whole milliseconds, far from the end of 64 bits")]
-pub(super) fn now() -> Now {
+pub(crate) fn now() -> Now {
     Now { wall: wall() as i64, monotonic: monotonic() as i64 }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! sign_in   from the authorization request to the session
-//! call      which calls may carry the token, and its renewal
+//! call      requests that carry the token     renewal   of the token     userinfo   what the provider says of the user
 //! end       sign-out, revocation, and the provider's own session
 //! lookup    metadata         proof   signatures         bell   callers that wait for another one
 //! ```
@@ -16,7 +16,9 @@ mod end;
 pub mod host;
 mod lookup;
 mod proof;
+mod renewal;
 mod sign_in;
+mod userinfo;
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -26,7 +28,7 @@ use bell::Bell;
 use host::Host;
 use lookup::Lookup;
 
-pub use call::Pass;
+pub use call::{ApiRequest, AuthorizedRequest};
 pub use end::Ended;
 pub use sign_in::Completion;
 

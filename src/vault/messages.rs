@@ -3,7 +3,6 @@
 //! Whatever a port says, it acts on the one client of its own. `docs/security.md` lists what each message can bring about.
 
 use core::cell::RefCell;
-use core::future::Future;
 use std::sync::Arc;
 
 use super::{Kept, News, SignIns, Vault};
@@ -14,21 +13,18 @@ use crate::protocol::authorization_response::RedirectPage;
 use crate::protocol::config::Tokens;
 use crate::protocol::error::Error;
 use crate::protocol::json::{Value, write_integer, write_member};
-use crate::protocol::secret::Secret;
+use crate::protocol::time::Now;
 
 /// What a vault asks of the worker that it lives in, besides what each client asks of its [`Host`].
-pub trait Worker: Host + Clone {
-    /// The same place, for one client of the vault.
-    #[must_use]
-    fn for_client(&self, client: u32) -> Self;
+pub trait Worker {
+    /// The place of one client.
+    type Host: Host;
 
-    /// Sends the app's own request of a call with the token attached, and gives its status. The response is the page's.
-    ///
-    /// The outcome is [`Error::Cancelled`] if the app aborted it, [`Error::Network`] if there is no response.
-    fn forward(&self, call: u32, url: &str, authorization: &Secret) -> impl Future<Output = Result<i32, Arc<Error>>>;
+    /// The host of a new client, which the vault knows by this number.
+    fn host(&self, client: u32) -> Self::Host;
 
-    /// Asks the API of a call ahead of the token, without a token.
-    fn ask_ahead(&self, call: u32);
+    /// Reads both clocks.
+    fn now(&self) -> Now;
 
     /// Tells the other vaults of the origin.
     fn tell(&self, news: &str);
@@ -97,22 +93,21 @@ impl Message<'_> {
     }
 }
 
-/// Does what a message says. `call` is its number, by which the worker knows the app's own request of a `fetch`.
+/// Does what a message says. The app's own requests are no messages: [`Client::fetch`] sends them.
 ///
 /// The operations share one function, and so the code of its states: each in one of its own costs 360 bytes more.
 ///
 /// # Errors
 ///
 /// Those of the operation.
-#[expect(clippy::too_many_lines, reason = "one arm for each operation, and one function for the states of all")]
-pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32, message: &str) -> Outcome {
+pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &str) -> Outcome {
     let message = Message(Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?);
     let number = message.0.get("port").and_then(Value::as_integer);
     let port = number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
     let operation = message.text("op");
     match operation {
         "configure" => {
-            let make = |number| worker.for_client(number);
+            let make = |number| worker.host(number);
             vault.borrow_mut().configure(port, message.text("options"), make)?;
             return Ok(String::new());
         }
@@ -187,24 +182,6 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, call: u32
             client.completed().await;
             return Ok(client.access_token().await?);
         }
-        // Sends the app's request of this call. An API that refuses the token gets it again with another one, unless it can
-        // be sent only `once`.
-        "fetch" => {
-            let url = message.text("url");
-            if client.is_completing() && client.is_warm(url) {
-                worker.ask_ahead(call);
-            }
-            client.completed().await;
-            let pass = client.admit(url, message.says("credentials")).await?;
-            let status = worker.forward(call, url, &pass.authorization).await?;
-            if status == 401
-                && client.refused(&pass)
-                && !message.says("once")
-                && let Some(pass) = client.admit_again(pass).await?
-            {
-                worker.forward(call, url, &pass.authorization).await?;
-            }
-        }
         // Gives the address at which the provider ends its own session, if it has one and the page may go there.
         "end" => {
             let return_to = message.given("returnTo");
@@ -245,9 +222,9 @@ fn begun(request: &AuthorizationRequest, in_window: bool) -> String {
 
 /// A client has a user now: ends the sessions of the user who was there before, and tells the other vaults.
 fn signed_in<W: Worker>(
-    vault: &RefCell<Vault<W>>,
+    vault: &RefCell<Vault<W::Host>>,
     worker: &W,
-    client: &Client<W>,
+    client: &Client<W::Host>,
     was_signed_in: bool,
     before: Option<&str>,
 ) {
@@ -268,7 +245,13 @@ fn signed_in<W: Worker>(
 }
 
 /// Ends the sessions of a user with the other clients of the same registration, here and in other vaults.
-fn ended<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, client: &Client<W>, sub: Option<&str>, sign_ins: SignIns) {
+fn ended<W: Worker>(
+    vault: &RefCell<Vault<W::Host>>,
+    worker: &W,
+    client: &Client<W::Host>,
+    sub: Option<&str>,
+    sign_ins: SignIns,
+) {
     let config = client.config();
     let (provider, client_id) = (config.provider(), config.client_id.as_str());
     end_others(vault, worker, Some(client), &News::Ended { provider, client_id, sub, sign_ins });
@@ -280,7 +263,7 @@ fn ended<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, client: &Client<W>, s
 
 /// Ends the session that the provider names (Front-Channel Logout §2), and the others of its user. Gives whether there was
 /// one.
-fn front_channel<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, query: &str) -> String {
+fn front_channel<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, query: &str) -> String {
     let named = vault.borrow().clients().into_iter().find(|client| client.is_named_by(query));
     let Some(client) = named else { return String::new() };
     let subject = client.subject();
@@ -290,7 +273,7 @@ fn front_channel<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, query: &str) 
 }
 
 /// Does what another vault's news mean here.
-fn heard<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, message: &Message<'_>) {
+fn heard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &Message<'_>) {
     let (provider, client_id) = (message.text("provider"), message.text("clientId"));
     let news = match message.text("news") {
         "ended" => {
@@ -307,7 +290,7 @@ fn heard<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, message: &Message<'_>
 }
 
 /// Ends the sessions and sign-ins that are over by these news, but for the session of the client which brought them.
-fn end_others<W: Worker>(vault: &RefCell<Vault<W>>, worker: &W, from: Option<&Client<W>>, news: &News<'_>) {
+fn end_others<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, from: Option<&Client<W::Host>>, news: &News<'_>) {
     vault.borrow_mut().abandon_all(news, worker.now());
     // No borrow is held while sessions end: their pages are told, and the host asks the vault which these are.
     let clients = vault.borrow().clients();

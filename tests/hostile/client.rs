@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use valet_key::client::{Client, Completion, Pass};
+use valet_key::client::{Client, Completion};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::RedirectPage;
 use valet_key::protocol::error::Error;
@@ -10,9 +10,12 @@ use valet_key::protocol::session::Change;
 use valet_key::protocol::transaction::Transaction;
 
 use crate::hostile::provider::{Place, change};
-use crate::hostile::world::{Here, Waiting, poll};
+use crate::hostile::world::{Here, TestRequest, Waiting, poll};
 use crate::support::signing::{base64url, honest_keys, set};
 use crate::support::{self, SIGN_IN, code};
+
+/// An address that the token may go to.
+const API: &str = "https://api.test/v1/x";
 
 /// The address that a user comes back to from a sign-in, and what was kept meanwhile.
 fn there_and_back(here: &Here, client: &Client<Here>) -> (String, Box<Transaction>) {
@@ -160,13 +163,15 @@ fn a_hundred_calls_share_one_renewal() {
     let client = here.client();
     sign_in(&here, &client);
     here.wait(700);
-    let calls: Vec<Waiting<'_, Result<Pass, Arc<Error>>>> =
-        (0..100).map(|_| Box::pin(client.admit("https://api.test/v1/x", false)) as Waiting<'_, _>).collect();
-    let passes: Vec<Pass> = here.finish_all(calls).into_iter().map(|pass| pass.expect("a pass")).collect();
+    let request = TestRequest::new(&here, API);
+    let calls: Vec<Waiting<'_, Result<u16, Arc<Error>>>> =
+        (0..100).map(|_| Box::pin(client.fetch(&request)) as Waiting<'_, _>).collect();
+    assert!(here.finish_all(calls).into_iter().all(|status| status.is_ok_and(|status| status == 200)));
     assert_eq!(here.asked(Place::Refresh), 1);
     assert_eq!(here.take_change(), Some(Change::Renewed));
-    let first = passes[0].authorization.expose().to_owned();
-    assert!(passes.iter().all(|pass| pass.authorization.expose() == first), "one token for all");
+    let tokens: Vec<String> = here.world().calls.drain(..).map(|call| call.authorization).collect();
+    assert_eq!(tokens.len(), 100);
+    assert!(tokens.iter().all(|token| *token == tokens[0]), "one token for all");
 }
 
 #[test]
@@ -178,7 +183,7 @@ fn a_renewal_that_fails_leaves_the_token_that_is_good() {
     here.world().provider.instead.push((Place::Refresh, vec![Ok(support::json(500, ""))]));
     for _ in 0..2 {
         assert_eq!(code(&here.finish(client.refresh())), Some("server_unavailable"));
-        assert_eq!(code(&here.finish(client.admit("https://api.test/v1/x", false))), None);
+        assert_eq!(code(&here.finish(client.fetch(&TestRequest::new(&here, API)))), None);
     }
     assert_eq!(here.asked(Place::Refresh), 2, "a call asks for no other token");
     here.world().provider.repair();
@@ -190,25 +195,38 @@ fn a_renewal_that_fails_leaves_the_token_that_is_good() {
     let client = bare.client();
     sign_in(&bare, &client);
     assert_eq!(code(&bare.finish(client.refresh())), Some("login_required"), "nothing to renew with");
-    assert_eq!(code(&bare.finish(client.admit("https://api.test/v1/x", false))), None);
+    assert_eq!(code(&bare.finish(client.fetch(&TestRequest::new(&bare, API)))), None);
 }
 
 #[test]
-fn a_refused_call_is_let_through_once_more() {
+fn a_refused_request_is_sent_once_more() {
     let here = Here::new();
     let client = here.client();
     sign_in(&here, &client);
-    let pass = here.finish(client.admit("https://api.test/v1/x", false)).expect("a pass");
-    assert!(client.refused(&pass));
-    let again = here.finish(client.admit_again(pass.clone())).expect("a renewal").expect("another token");
-    assert_ne!(again.authorization.expose(), pass.authorization.expose());
+    let request = TestRequest::new(&here, API);
+    here.world().statuses.extend([401, 401, 200]);
+    assert_eq!(here.finish(client.fetch(&request)).ok(), Some(401), "and not a third time");
     assert_eq!(here.asked(Place::Refresh), 1);
+    let tokens: Vec<String> = here.world().calls.drain(..).map(|call| call.authorization).collect();
+    assert_eq!(tokens.len(), 2);
+    assert_ne!(tokens[0], tokens[1]);
+}
 
-    // A pass of an earlier session does not get the token of a later one.
+#[test]
+fn a_request_of_an_earlier_session_does_not_get_the_token_of_a_later_one() {
+    let here = Here::new();
+    let client = here.client();
+    sign_in(&here, &client);
+    let request = TestRequest::new(&here, API);
+    here.world().statuses.push_back(401);
+    let mut call: Waiting<'_, Result<u16, Arc<Error>>> = Box::pin(client.fetch(&request));
+    assert!(poll(&mut call).is_pending(), "refused, it waits for a renewal");
+    let held = here.world().wire.pop_front().expect("the renewal");
     assert_eq!(here.finish(client.end(None)).ok(), Some(None));
     sign_in(&here, &client);
-    assert!(!client.refused(&again));
-    assert_eq!(code(&here.finish(client.admit_again(again))), Some("cancelled"));
+    here.world().wire.push_back(held);
+    assert_eq!(code(&here.finish(call)), Some("cancelled"));
+    assert_eq!(here.world().calls.len(), 1, "it is not sent again");
 }
 
 /// RT-38: what a renewal brings that something overtook.
@@ -235,21 +253,23 @@ fn rt_38_a_late_renewal_is_revoked_only_where_no_session_can_share_its_grant() {
         assert_eq!(here.asked(Place::Revocation), revoked, "{user} {signs_out}: with the tokens of the session before");
         assert_eq!((client.session(), here.world().changes.len()), (view, told), "{user} {signs_out}: nothing is told");
         assert_eq!(client.subject().as_deref(), Some(user));
-        assert_eq!(code(&here.finish(client.admit("https://api.test/v1/x", false))), None);
+        assert_eq!(code(&here.finish(client.fetch(&TestRequest::new(&here, API)))), None);
     }
 }
 
 #[test]
-fn what_may_not_have_the_token_gets_no_pass() {
+fn what_may_not_have_the_token_is_not_sent() {
     let here = Here::new();
     let client = here.client();
-    let admitted = |url, credentials| code(&here.finish(client.admit(url, credentials)));
-    assert_eq!(admitted("https://api.test/v1/x", false), Some("login_required"));
-    assert_eq!(admitted("https://evil.test/v1/x", false), Some("request_blocked"), "before anything else");
+    let sent = |request: TestRequest| code(&here.finish(client.fetch(&request)));
+    let to = |url| sent(TestRequest::new(&here, url));
+    assert_eq!(to(API), Some("login_required"));
+    assert_eq!(to("https://evil.test/v1/x"), Some("request_blocked"), "before anything else");
     sign_in(&here, &client);
-    assert_eq!(admitted("https://api.test/v1/x", false), None);
-    assert_eq!(admitted("https://api.test/v1/x", true), Some("request_blocked"));
-    assert_eq!(admitted("https://api.test/v1/../admin", false), Some("request_blocked"));
+    assert_eq!(to(API), None);
+    assert_eq!(sent(TestRequest::new(&here, API).with_credentials()), Some("request_blocked"));
+    assert_eq!(to("https://api.test/v1/../admin"), Some("request_blocked"));
+    assert_eq!(here.world().calls.len(), 1);
 }
 
 #[test]

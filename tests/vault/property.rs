@@ -208,7 +208,7 @@ enum Step {
     Fetch {
         port: usize,
         url: usize,
-        status: i32,
+        status: u16,
         once: bool,
     },
     End {

@@ -1,10 +1,10 @@
 //! From Rust to the files that ship, `pkg/wasm/`.
 //!
 //! ```text
-//! rustc ─▶ traps instead of panics ─▶ wasm-opt ─▶ valet_key.wasm
-//!                                                    │ its hash
-//!                                                 esbuild ◀─ pkg/worker.js, core.js, host.js, port.js
-//!                                                    └─▶ worker.js
+//! rustc ─▶ traps instead of panics ─▶ wasm-bindgen ─▶ wasm-opt ─▶ valet_key.wasm
+//!                                          │ glue.js               │ its hash
+//!                                          └────────────────────▶ esbuild ◀─ pkg/worker.js, port.js
+//!                                                                   └─▶ worker.js
 //! ```
 
 use std::{
@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256, Sha384};
 use walrus::Module;
+use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 use crate::{
     node::Node,
@@ -51,7 +52,7 @@ const FEATURES: [&str; 8] = [
     "--enable-sign-ext",
 ];
 
-/// The module between the compiler and wasm-opt, with the names of its functions.
+/// The module between the binding generator and wasm-opt, with the names of its functions.
 pub fn named_module(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.scratch()?.join(format!("{STEM}.named.wasm")))
 }
@@ -65,15 +66,15 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
     let wasm = scratch.join(WASM);
     let stamp = scratch.join("stamp");
     let recipe = recipe(workspace, &compiled)?;
-    if !wasm.is_file() || fs::read_to_string(&stamp).ok().as_ref() != Some(&recipe) {
-        trim(workspace, &compiled)?;
+    let is_made = wasm.is_file() && glue_file(workspace).is_file();
+    if !is_made || fs::read_to_string(&stamp).ok().as_ref() != Some(&recipe) {
+        process::timed("wasm-bindgen", || bind(workspace, &compiled))?;
         process::timed("wasm-opt", || optimise(node, &named_module(workspace)?, &wasm, &[]))?;
         names_no_folder(workspace, &wasm)?;
         fs::write(stamp, recipe)?;
     }
     let worker = process::timed("esbuild", || bundle(workspace, node, &wasm))?;
     // Last and together, since they name each other.
-    fs::create_dir_all(workspace.shipped())?;
     let mut sizes = Vec::new();
     for file in [&wasm, &worker] {
         let name = file.file_name().context("a file has a name")?;
@@ -114,34 +115,71 @@ fn recipe(workspace: &Workspace, compiled: &Path) -> Result<String> {
     Ok(format!("{} {}", STANDARD.encode(digest.finalize()), xtask.as_nanos()))
 }
 
-/// Takes out what the compiler leaves for debuggers and nobody calls, and puts traps in the place of panics.
-fn trim(workspace: &Workspace, compiled: &Path) -> Result<()> {
+/// Runs the binding generator: the named module, and the glue with its types.
+fn bind(workspace: &Workspace, compiled: &Path) -> Result<()> {
     let mut module = Module::from_file(compiled).context("the compiler's module cannot be read")?;
     trap::instead_of_panics(&mut module);
-    let unused: Vec<_> = module
-        .exports
-        .iter()
-        .filter(|export| !EXPORTS.contains(&export.name.as_str()))
-        .map(walrus::Export::id)
-        .collect();
-    for export in unused {
-        module.exports.delete(export);
-    }
-    ensure!(module.exports.iter().count() == EXPORTS.len(), "the module lacks an export that pkg/core.js calls");
+    let mut generator = Bindgen::new();
+    generator
+        .web(true)?
+        .input_module(STEM, module)
+        .typescript(true)
+        .demangle(false)
+        .remove_producers_section(true)
+        .omit_default_module_path(true)
+        // A page that has its tokens itself starts the core anew after a trap.
+        .reset_state_function(true)
+        .encode_into(EncodeInto::Test);
+    let mut output = generator.generate_output()?;
     ensure!(
-        module.imports.iter().all(|import| import.module == HOST),
-        "the module asks for more than pkg/core.js has: a crate calls JavaScript"
+        output.snippets().values().all(Vec::is_empty) && output.local_modules().is_empty(),
+        "a crate brings JavaScript of its own, which the shipped package has no place for: leave that crate out"
     );
-    walrus::passes::gc::run(&mut module);
-    fs::write(named_module(workspace)?, module.emit_wasm())?;
+    let glue = output.js().to_owned();
+    let types = output.ts().unwrap_or_default().to_owned();
+    let names = short_names(output.wasm_mut(), &glue)?;
+    fs::create_dir_all(workspace.shipped())?;
+    fs::write(glue_file(workspace), glue)?;
+    fs::write(workspace.shipped().join("glue.d.ts"), types)?;
+    fs::write(names_file(workspace)?, names)?;
+    fs::write(named_module(workspace)?, output.wasm_mut().emit_wasm())?;
     Ok(())
 }
 
-/// What `pkg/core.js` calls.
-const EXPORTS: [&str; 4] = ["memory", "room", "call", "answer"];
+/// The glue between the module and `pkg/worker.js`. It does not ship: esbuild puts it into the worker.
+fn glue_file(workspace: &Workspace) -> PathBuf {
+    workspace.shipped().join("glue.js")
+}
 
-/// Where the module finds what it calls.
-const HOST: &str = "host";
+/// Gives short names to what only the glue and the module call each other by, and takes out what the glue does not use. The
+/// long names hold hashes, which do not compress, and stand on both sides.
+///
+/// Gives the list of names in the form that esbuild reads: it renames them in the glue.
+fn short_names(module: &mut Module, glue: &str) -> Result<String> {
+    let unused: Vec<_> =
+        module.exports.iter().filter(|export| !glue.contains(&export.name)).map(walrus::Export::id).collect();
+    for export in unused {
+        module.exports.delete(export);
+    }
+    walrus::passes::gc::run(module);
+    let imports = module.imports.iter_mut().map(|import| &mut import.name);
+    let exports = module.exports.iter_mut().map(|export| &mut export.name);
+    let mut names = serde_json::Map::new();
+    for name in imports.chain(exports).filter(|name| name.starts_with(INTERNAL)) {
+        let short = names
+            .get(name)
+            .map_or_else(|| format!("_{}", names.len()), |short| short.as_str().unwrap_or_default().to_owned());
+        names.insert(std::mem::replace(name, short.clone()), short.into());
+    }
+    Ok(serde_json::Value::Object(names).to_string())
+}
+
+/// How names begin that the binding generator makes.
+const INTERNAL: &str = "__wb";
+
+fn names_file(workspace: &Workspace) -> Result<PathBuf> {
+    Ok(workspace.scratch()?.join("names.json"))
+}
 
 /// Runs wasm-opt, for size. Without further arguments nothing but code and data is left.
 pub fn optimise(node: &Node, from: &Path, to: &Path, further: &[&str]) -> Result<()> {
@@ -184,6 +222,9 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<PathBuf> {
     }
     let hash = STANDARD.encode(Sha384::digest(fs::read(wasm)?));
     let outfile = workspace.scratch()?.join("worker.js");
+    // esbuild writes into the list that it reads.
+    let cache = workspace.scratch()?.join("names.cache.json");
+    fs::copy(names_file(workspace)?, &cache)?;
     let mut command = node.tool("esbuild/bin/esbuild");
     command
         .current_dir(workspace.root())
@@ -197,9 +238,16 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<PathBuf> {
             "--legal-comments=none",
         ])
         .arg(format!("--define:__WASM_INTEGRITY__=\"sha384-{hash}\""))
+        .arg(format!("--mangle-props=^{INTERNAL}"))
+        // The glue also has this one as a string.
+        .arg("--reserve-props=^__wbg_inst$")
+        .arg(format!("--mangle-cache={}", toolchain::utf8(&cache)?))
         .arg(format!("--outfile={}", toolchain::utf8(&outfile)?));
     process::run(&mut command)?;
     let made = fs::read_to_string(&outfile)?;
     ensure!(!made.contains("import\"") && !made.contains("from\""), "the worker must be one file, and imports another");
+    let names: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&fs::read(names_file(workspace)?)?)?;
+    let long = names.keys().find(|name| made.contains(name.as_str()));
+    ensure!(long.is_none(), "the module has a short name for what the glue calls {long:?}");
     Ok(outfile)
 }

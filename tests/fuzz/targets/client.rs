@@ -10,7 +10,7 @@ use std::task::Poll;
 use ::url::form_urlencoded;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use valet_key::client::{Client, Completion, Pass};
+use valet_key::client::{Client, Completion};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::RedirectPage;
 use valet_key::protocol::error::Error;
@@ -21,7 +21,7 @@ use valet_key::protocol::url::{Loopback, Url};
 use super::{printed, seeds as list, text};
 use crate::hostile::provider::Answer;
 use crate::hostile::text::{Spelling, forms, member, string, with_member};
-use crate::hostile::world::{Here, Sending, Waiting, World, poll};
+use crate::hostile::world::{Here, Sending, TestRequest, Waiting, World, poll};
 use crate::support::{SIGN_IN, answer, json};
 
 /// Steps of one program, at most.
@@ -163,7 +163,7 @@ enum Asked {
 enum Done {
     Begun(AuthorizationRequest),
     Completed(Completion),
-    Admitted(Pass),
+    Answered,
     Told(String),
 }
 
@@ -221,11 +221,10 @@ impl Run {
             1 => self.complete(program),
             2 => {
                 let url = program.one_of(&ADDRESSES);
-                self.start(Asked::Call { url }, async move {
-                    let pass = client.admit(url, false).await?;
-                    if client.refused(&pass) { client.admit_again(pass.clone()).await? } else { Some(pass) }
-                        .map_or_else(|| Ok(Done::Told(String::new())), |pass| Ok(Done::Admitted(pass)))
-                });
+                let request = TestRequest::new(&self.here, url);
+                // The first token is refused now and then.
+                self.here.world().statuses.push_back(if program.below(2) == 0 { 401 } else { 200 });
+                self.start(Asked::Call { url }, async move { client.fetch(&request).await.map(|_| Done::Answered) });
             }
             3 => self.start(Asked::Other, async move { client.refresh().await.map(|()| Done::Told(String::new())) }),
             4 => self.start(Asked::Other, async move { client.userinfo(None).await.map(Done::Told) }),
@@ -391,11 +390,13 @@ impl Run {
                 self.had_session = true;
             }
             Ok(Done::Completed(other)) => self.hidden(&format!("{other:?}"), false),
-            Ok(Done::Admitted(pass)) => {
+            Ok(Done::Answered) => {
                 let Asked::Call { url } = asked else { panic!("no call") };
-                assert!(url.starts_with("https://api.test/v1") && !url.contains(".."), "{url}");
-                assert!(pass.authorization.expose().starts_with("Bearer "));
-                self.hidden(&format!("{pass:?}"), false);
+                assert!(ADDRESSES.contains(&url) && url.starts_with("https://api.test/v1"), "{url}");
+                for call in self.here.world().calls.drain(..) {
+                    assert!(call.url.starts_with("https://api.test/v1") && !call.url.contains(".."), "{}", call.url);
+                    assert!(call.authorization.starts_with("Bearer "));
+                }
             }
             // The provider gets its ID Token back.
             Ok(Done::Told(text)) if matches!(asked, Asked::End) => {

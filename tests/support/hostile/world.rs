@@ -9,8 +9,8 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use valet_key::client::Client;
 use valet_key::client::host::Host;
+use valet_key::client::{ApiRequest, AuthorizedRequest, Client};
 use valet_key::protocol::error::Error;
 use valet_key::protocol::form;
 use valet_key::protocol::http::HttpRequest;
@@ -46,7 +46,7 @@ pub(crate) struct World {
     /// Calls whose API was asked ahead of the token.
     pub(crate) asked_ahead: Vec<u32>,
     /// What the API says to the next calls; 200 after that.
-    pub(crate) statuses: VecDeque<i32>,
+    pub(crate) statuses: VecDeque<u16>,
     /// Every client that a vault made.
     pub(crate) made: Vec<Sender>,
     /// What was drawn for states, nonces and verifiers, spelled as those are.
@@ -146,24 +146,72 @@ impl Host for Here {
 }
 
 impl Worker for Here {
-    fn for_client(&self, client: u32) -> Self {
+    type Host = Self;
+
+    fn host(&self, client: u32) -> Self {
         let from = Sender { number: client, ..self.from };
         self.world().made.push(from);
         Self { world: self.world.clone(), from }
     }
 
-    fn forward(&self, call: u32, url: &str, authorization: &Secret) -> impl Future<Output = Result<i32, Arc<Error>>> {
-        let mut world = self.world();
-        world.calls.push(ApiCall { call, url: url.into(), authorization: authorization.expose().into() });
-        ready(Ok(world.statuses.pop_front().unwrap_or(200)))
-    }
-
-    fn ask_ahead(&self, call: u32) {
-        self.world().asked_ahead.push(call);
+    fn now(&self) -> Now {
+        Host::now(self)
     }
 
     fn tell(&self, news: &str) {
         self.world().told.push(news.into());
+    }
+}
+
+/// A request of the app, which the API answers with the next of the world's statuses.
+pub(crate) struct TestRequest {
+    here: Here,
+    call: u32,
+    url: String,
+    brings_credentials: bool,
+    once: bool,
+}
+
+impl TestRequest {
+    pub(crate) fn new(here: &Here, url: &str) -> Self {
+        Self { here: here.clone(), call: 0, url: url.into(), brings_credentials: false, once: false }
+    }
+
+    pub(crate) fn with_credentials(self) -> Self {
+        Self { brings_credentials: true, ..self }
+    }
+}
+
+impl AuthorizedRequest for TestRequest {
+    type Response = u16;
+
+    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<u16, Arc<Error>>> {
+        let mut world = self.here.world();
+        let authorization = authorization.expose().into();
+        world.calls.push(ApiCall { call: self.call, url: self.url.clone(), authorization });
+        ready(Ok(world.statuses.pop_front().unwrap_or(200)))
+    }
+
+    fn status(response: &u16) -> u16 {
+        *response
+    }
+
+    fn is_repeatable(&self) -> bool {
+        !self.once
+    }
+}
+
+impl ApiRequest for TestRequest {
+    fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    fn brings_credentials(&self) -> bool {
+        self.brings_credentials
+    }
+
+    fn ask_ahead(&self) {
+        self.here.world().asked_ahead.push(self.call);
     }
 }
 
@@ -350,11 +398,23 @@ impl SharedWorker {
         port
     }
 
-    /// Hands a message to the vault, as the worker of the package does. It runs when it is polled.
+    /// Hands a message to the vault, as the worker of the package does, or an app's request, which is none. It runs when it is
+    /// polled.
     pub(crate) fn start(&self, message: String) -> Waiting<'static, Outcome> {
         self.calls.set(self.calls.get() + 1);
         let (vault, here, call) = (self.vault.clone(), self.here.clone(), self.calls.get());
-        Box::pin(async move { messages::perform(&vault, &here, call, &message).await })
+        let Some(url) = member(&message, "url").filter(|_| member(&message, "op").as_deref() == Some("fetch")) else {
+            return Box::pin(async move { messages::perform(&vault, &here, &message).await });
+        };
+        let says = |member: &str| message.contains(&format!(r#""{member}":true"#));
+        let (brings_credentials, once) = (says("credentials"), says("once"));
+        let port = message.split(r#""port":"#).nth(1).and_then(|rest| rest.split([',', '}']).next()?.parse().ok());
+        Box::pin(async move {
+            let request = TestRequest { here, call, url, brings_credentials, once };
+            let client = vault.borrow().client(port.unwrap_or_default())?;
+            client.fetch(&request).await?;
+            Ok(String::new())
+        })
     }
 
     /// The number of the last message that was handed over.

@@ -1,0 +1,86 @@
+//! The renewal of tokens: one at a time, and every call waits for it.
+
+use std::sync::Arc;
+
+use super::Client;
+use super::host::Host;
+use crate::protocol::error::Error;
+use crate::protocol::foreign::Secrets;
+use crate::protocol::session::{Action, Call, Change};
+use crate::protocol::token::TokenResponse;
+
+impl<H: Host> Client<H> {
+    /// A valid access token, renewed if need be, for apps that take their tokens into the page and give up the protection of
+    /// the worker.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LoginRequired`], and those of a renewal.
+    pub async fn access_token(&self) -> Result<String, Arc<Error>> {
+        let call = self.core.session.borrow().call();
+        self.ready(call).await?;
+        let session = self.core.session.borrow();
+        session.access_token().map(|token| token.expose().into()).ok_or_else(|| Error::LoginRequired.into())
+    }
+
+    /// Renews the tokens now. If that does not work, the access token is used as long as it is good.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LoginRequired`], and those of a renewal.
+    pub async fn refresh(&self) -> Result<(), Arc<Error>> {
+        let call = {
+            let mut session = self.core.session.borrow_mut();
+            session.renew();
+            session.call()
+        };
+        self.ready(call).await?;
+        self.core.session.borrow().renewed(call)
+    }
+
+    /// Returns when the access token may be attached.
+    pub(super) async fn ready(&self, call: Call) -> Result<(), Arc<Error>> {
+        if !self.is_signed_in() {
+            return Err(Error::LoginRequired.into());
+        }
+        let (host, config) = (&self.core.host, &self.core.config);
+        let metadata = self.metadata().await?;
+        loop {
+            let action = self.core.session.borrow_mut().next(call, &metadata.token_endpoint, config, host.now());
+            match action {
+                Action::Use => return Ok(()),
+                Action::Wait => self.core.ended.rung().await,
+                Action::SignIn => return Err(Error::LoginRequired.into()),
+                Action::Expired => {
+                    self.changed(Change::Expired);
+                    return Err(Error::LoginRequired.into());
+                }
+                Action::Fail(error) => return Err(error),
+                Action::Refresh(request, ticket) => {
+                    let response = self.send(request).response(&Secrets::default()).await;
+                    let tokens = response.and_then(|response| TokenResponse::from_response(&response));
+                    let proof = match &tokens {
+                        Ok(tokens) => self.prove(tokens, &metadata, None).await,
+                        Err(_) => Ok(None),
+                    };
+                    let (result, leftover) =
+                        self.core.session.borrow_mut().refreshed(ticket, tokens, proof, config, host.now());
+                    match &result {
+                        Ok(change) => self.changed(*change),
+                        Err(error) if !leftover.is_empty() && !matches!(**error, Error::Cancelled) => {
+                            self.changed(Change::Ended);
+                        }
+                        Err(_) => {}
+                    }
+                    self.core.ended.ring();
+                    self.revoke(leftover).await;
+                    if let Err(error) = result
+                        && matches!(*error, Error::SessionEnded | Error::IdTokenInvalid { .. } | Error::Cancelled)
+                    {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What the provider says of the user (OpenID Connect Core §5.3).
+
+use core::future::Future;
+use std::sync::Arc;
+
+use super::Client;
+use super::call::AuthorizedRequest;
+use super::host::Host;
+use crate::protocol::config::Userinfo;
+use crate::protocol::error::Error;
+use crate::protocol::foreign::Secrets;
+use crate::protocol::http::{HttpRequest, HttpResponse};
+use crate::protocol::jwt::Algorithms;
+use crate::protocol::secret::Secret;
+use crate::protocol::userinfo;
+
+/// The request to the UserInfo endpoint.
+struct UserinfoRequest<'a, H> {
+    client: &'a Client<H>,
+    request: HttpRequest,
+}
+
+impl<H: Host> AuthorizedRequest for UserinfoRequest<'_, H> {
+    type Response = HttpResponse;
+
+    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<HttpResponse, Arc<Error>>> {
+        let authorization = Some(authorization.clone());
+        let exchange = self.client.send(HttpRequest { authorization, ..self.request.clone() });
+        async { exchange.response(&Secrets::default()).await }
+    }
+
+    fn status(response: &HttpResponse) -> u16 {
+        response.status
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+}
+
+impl<H: Host> Client<H> {
+    /// What the provider says of the user, as a JSON object: the claims as they come, without those that hold a secret. In a
+    /// session without an ID Token the app has to say which user it expects.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if no user is expected, [`Error::LoginRequired`], [`Error::UserinfoInvalid`],
+    /// [`Error::MetadataInvalid`], and what can go wrong on the way. The session is kept.
+    pub async fn userinfo(&self, sub: Option<&str>) -> Result<String, Arc<Error>> {
+        let config = &self.core.config;
+        let subject = self.subject();
+        let expected = [subject.as_deref(), sub];
+        if expected == [None; 2] && self.is_signed_in() {
+            return Err(Error::config("sub", "needed where no ID Token says who this is"));
+        }
+        let metadata = self.metadata().await?;
+        let request = UserinfoRequest { client: self, request: userinfo::request(&metadata)? };
+        let response = self.authorized(&request).await?;
+        let mut claims = String::from(userinfo::text(&response)?);
+        if config.userinfo == Userinfo::Signed {
+            let token = self.verify(&claims, "", Algorithms::ALL, &metadata, None, &response.secrets).await;
+            claims = token.map_err(userinfo::of_userinfo)?.claims;
+        }
+        userinfo::check(&claims, expected, &metadata, config)?;
+        Ok(response.secrets.cleared(&claims))
+    }
+}
