@@ -78,7 +78,7 @@ export function connect(port, wasmUrl, inPage) {
       refresh: plainly('refresh'),
       userinfo: plainly('userinfo', { sub: 'string?' }),
       end: plainly('end', { returnTo: 'string?' }, (url) => url),
-      frontChannel: plainly('frontChannel', { query: 'string' }, Boolean),
+      frontChannel: plainly('frontChannel', { query: 'string' }),
       fetch: {
         takes: { url: 'string', init: 'object', once: 'boolean' },
         run: async ({ id, url, init, once }, signal) => {

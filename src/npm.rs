@@ -13,7 +13,6 @@ use web_sys::Request;
 
 use crate::browser::fetch::{Again, AppRequest};
 use crate::browser::{Browser, now};
-use crate::protocol::json::write_member;
 use crate::protocol::time::Now;
 use crate::vault::Vault;
 use crate::vault::messages::{self, Failed, Worker, to_json};
@@ -86,11 +85,7 @@ impl Worker for Here {
 
     fn host(&self, client: u32) -> Browser {
         Browser::with_listener(move |change, session| {
-            let mut text = String::from("{\"session\":");
-            text.push_str(session.as_deref().unwrap_or("null"));
-            write_member(&mut text, "reason", change.as_str());
-            text.push('}');
-            let text = JsValue::from(text);
+            let text = JsValue::from(messages::changed(change, session.as_deref()));
             for port in VAULT.with(|vault| vault.borrow().ports_of(client)) {
                 call(|listeners| listeners.changed.call2(&JsValue::NULL, &port.into(), &text));
             }

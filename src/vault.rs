@@ -14,6 +14,7 @@
 //! Everything here is synchronous; [`messages`] drives it.
 
 pub mod messages;
+mod wire;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use super::json::Value;
+use super::json::{self, Value};
 use super::secret::Secret;
 
 /// Characters of a server's text that are shown, at most, as JavaScript counts them (UTF-16).
@@ -114,15 +114,13 @@ impl Secrets {
         members.retain(|(name, value)| {
             let mut text = String::from(&**name);
             text.push(' ');
-            value.write(&mut text);
+            text.push_str(&json::to_string(value));
             !self.are_in(&text)
         });
         if members.len() == count {
             return claims.into();
         }
-        let mut cleared = String::new();
-        Value::Object(members).write(&mut cleared);
-        cleared
+        json::to_string(&Value::Object(members))
     }
 }
 

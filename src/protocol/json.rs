@@ -3,9 +3,17 @@
 //! A member that comes twice, nesting deeper than any honest answer, and text that is no Unicode are refused for the
 //! whole document, whether or not anybody asks for that part. Numbers keep their spelling, so none loses precision.
 
+mod de;
+mod ser;
+
 use std::borrow::Cow;
 
+use serde::Deserialize;
+
 use super::list::repetitions;
+
+pub use de::{IfText, Mismatch, OneOrMany};
+pub use ser::{Spelled, Unwritable, to_string};
 
 /// Deeper than any answer of an honest server, far from the end of the stack.
 const MAX_DEPTH: usize = 32;
@@ -80,42 +88,18 @@ impl<'a> Value<'a> {
         if let Self::Number(spelling) = self { integer(spelling) } else { None }
     }
 
-    /// Writes the value as JSON text without white space.
-    pub fn write(&self, out: &mut String) {
-        match self {
-            Self::Null => out.push_str("null"),
-            Self::Bool(true) => out.push_str("true"),
-            Self::Bool(false) => out.push_str("false"),
-            Self::Number(spelling) => out.push_str(spelling),
-            Self::String(text) => write_string(out, text),
-            Self::Array(items) => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    item.write(out);
-                }
-                out.push(']');
-            }
-            Self::Object(members) => {
-                out.push('{');
-                for (index, (name, value)) in members.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    write_string(out, name);
-                    out.push(':');
-                    value.write(out);
-                }
-                out.push('}');
-            }
-        }
+    /// Reads what a type wants of the value.
+    ///
+    /// # Errors
+    ///
+    /// [`Mismatch`] names the member of another type, or the one that is missing.
+    pub fn read<'de, T: Deserialize<'de>>(&'de self) -> Result<T, Mismatch> {
+        T::deserialize(self)
     }
 }
 
 /// Writes a string with its quotes. Everything outside of printable ASCII that JSON demands to be escaped is escaped.
-pub fn write_string(out: &mut String, text: &str) {
+fn write_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -130,16 +114,6 @@ pub fn write_string(out: &mut String, text: &str) {
         }
     }
     out.push('"');
-}
-
-/// Writes a member with a string for its value into an object that is open, after a comma unless it is the first.
-pub fn write_member(out: &mut String, name: &str, value: &str) {
-    if !out.ends_with('{') {
-        out.push(',');
-    }
-    write_string(out, name);
-    out.push(':');
-    write_string(out, value);
 }
 
 /// Writes a whole number. The formatting machinery of `core` would cost more than everything in this file.

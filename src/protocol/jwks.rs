@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::base64url;
 use super::error::Error;
 use super::http::{HttpRequest, HttpResponse};
-use super::json::{Value, write_member};
+use super::json::{self, Value};
 use super::jwt::{Algorithm, Unverified, Verification, invalid};
 use super::metadata::ServerMetadata;
 use super::time::Now;
@@ -81,47 +83,75 @@ impl Keys {
     pub fn select<'a>(&self, token: &'a Unverified<'_>, beside: &'a str) -> Result<Verification<'a>, Arc<Error>> {
         let set = Value::parse(self.set.as_deref().unwrap_or("0")).unwrap_or(Value::Null);
         let keys = set.get("keys").and_then(Value::as_array).unwrap_or_default();
-        let mut fitting = keys.iter().filter(|key| fits(key, token));
-        let key = fitting.next().ok_or_else(|| invalid("key"))?;
+        let readable = keys.iter().filter_map(|key| key.read::<Jwk<'_>>().ok());
+        let mut fitting = readable.filter(|key| key.fits(token));
+        let Jwk { kty, crv, x, y, n, e, .. } = fitting.next().ok_or_else(|| invalid("key"))?;
         if fitting.next().is_some() {
             return Err(invalid("key ambiguous"));
         }
-        let mut jwk = String::from("{");
-        for name in ["kty", "crv", "x", "y", "n", "e"] {
-            let Some(value) = key.get(name).and_then(Value::as_str) else { continue };
-            let least = match name {
-                "n" => 2048,
-                "e" => 2,
-                _ => 0,
-            };
-            let octets = base64url::decode(value).unwrap_or_default();
-            let bits = octets.iter().fold(0, |bits, octet| if bits > 0 { bits + 8 } else { 8 - octet.leading_zeros() });
-            if bits < least || (least > 0 && octets.last().is_none_or(|last| last % 2 == 0)) {
-                return Err(invalid("key weak"));
-            }
+        if let Some(modulus) = n {
+            let bits = odd_number(modulus, 2048)?;
             // Engines differ in whether they take a signature that is shorter or longer than the modulus.
-            if name == "n" && token.signature.len() != bits.div_ceil(8) as usize {
+            if token.signature.len() != bits.div_ceil(8) as usize {
                 return Err(invalid("signature"));
             }
-            write_member(&mut jwk, name, value);
         }
-        jwk.push('}');
+        if let Some(exponent) = e {
+            odd_number(exponent, 2)?;
+        }
+        let key = json::to_string(&PublicKey { kty, crv, x, y, n, e });
         let Unverified { algorithm, signature, signed, .. } = token;
-        Ok(Verification { algorithm: *algorithm, key: jwk, data: signed, beside, signature })
+        Ok(Verification { algorithm: *algorithm, key, data: signed, beside, signature })
     }
 }
 
-fn fits(key: &Value<'_>, token: &Unverified<'_>) -> bool {
-    let algorithm = token.algorithm;
-    let curve = Some(algorithm.curve()).filter(|curve| !curve.is_empty());
-    let purpose = key.get("use").map(|_| "sig");
-    let required = [("kid", token.kid.as_deref()), ("kty", Some(algorithm.kty())), ("crv", curve), ("use", purpose)];
-    let has = |(name, expected): &(&str, Option<&str>)| {
-        expected.is_none() || key.get(name).and_then(Value::as_str) == *expected
-    };
-    required.iter().all(has)
-        && key.get("alg").is_none_or(|alg| alg.as_str().and_then(Algorithm::named) == Some(algorithm))
-        && key.get("key_ops").is_none_or(|operations| {
-            operations.as_array().is_some_and(|all| all.iter().any(|one| one.as_str() == Some("verify")))
-        })
+/// A key of a set (RFC 7517 §4). One with a member of another type fits no token.
+#[derive(Deserialize)]
+struct Jwk<'a> {
+    kid: Option<&'a str>,
+    kty: &'a str,
+    crv: Option<&'a str>,
+    #[serde(rename = "use")]
+    purpose: Option<&'a str>,
+    key_ops: Option<Vec<&'a str>>,
+    alg: Option<&'a str>,
+    x: Option<&'a str>,
+    y: Option<&'a str>,
+    n: Option<&'a str>,
+    e: Option<&'a str>,
+}
+
+impl Jwk<'_> {
+    fn fits(&self, token: &Unverified<'_>) -> bool {
+        let algorithm = token.algorithm;
+        (token.kid.is_none() || token.kid.as_deref() == self.kid)
+            && self.kty == algorithm.kty()
+            && (algorithm.curve().is_empty() || self.crv == Some(algorithm.curve()))
+            && self.purpose.is_none_or(|purpose| purpose == "sig")
+            && self.alg.is_none_or(|alg| Algorithm::named(alg) == Some(algorithm))
+            && self.key_ops.as_ref().is_none_or(|operations| operations.contains(&"verify"))
+    }
+}
+
+/// What makes a public key, and nothing else (RFC 7518 §6).
+#[derive(Serialize)]
+struct PublicKey<'a> {
+    kty: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    e: Option<&'a str>,
+}
+
+/// How many bits a number of an RSA key has (RFC 7518 §6.3.1): at least so many, and the number is odd.
+fn odd_number(number: &str, least: u32) -> Result<u32, Arc<Error>> {
+    let bytes = base64url::decode(number).unwrap_or_default();
+    let bits = bytes.iter().fold(0, |bits, byte| if bits > 0 { bits + 8 } else { 8 - byte.leading_zeros() });
+    if bits < least || bytes.last().is_none_or(|last| last % 2 == 0) { Err(invalid("key weak")) } else { Ok(bits) }
 }

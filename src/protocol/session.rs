@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::config::Config;
 use super::error::Error;
 use super::foreign::Secrets;
 use super::http::HttpRequest;
 use super::id_token::Identity;
-use super::json::{self, Value};
+use super::json::{self, Spelled, Value};
 use super::jwt::Verified;
 use super::logout;
 use super::secret::Secret;
@@ -480,26 +482,29 @@ impl Session {
             let left = lifetime.saturating_sub(now.since(live.received));
             now.wall.saturating_add(left)
         });
-        let mut view = String::from("{");
-        for (name, text) in
-            [("sub", identity.map_or("", |id| &id.sub)), ("issuer", &live.issuer), ("scope", &live.scope)]
-        {
-            json::write_member(&mut view, name, text);
-        }
-        for (name, number) in
-            [(",\"expiresAt\":", expires_at), (",\"authTime\":", identity.and_then(|id| id.auth_time))]
-        {
-            view.push_str(name);
-            match number {
-                Some(number) => json::write_integer(&mut view, number),
-                None => view.push_str("null"),
-            }
-        }
-        view.push_str(",\"claims\":");
-        view.push_str(identity.map_or("{}", |id| &id.shown));
-        view.push('}');
-        Some(view)
+        Some(json::to_string(&View {
+            sub: identity.map_or("", |identity| &identity.sub),
+            issuer: &live.issuer,
+            scope: &live.scope,
+            expires_at,
+            auth_time: identity.and_then(|identity| identity.auth_time),
+            claims: Spelled(identity.map_or("{}", |identity| &identity.shown)),
+        }))
     }
+}
+
+/// What an app may know of a session.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View<'a> {
+    sub: &'a str,
+    issuer: &'a str,
+    scope: &'a str,
+    /// Milliseconds since 1970; `null` if the server did not say.
+    expires_at: Option<i64>,
+    /// Seconds since 1970.
+    auth_time: Option<i64>,
+    claims: Spelled<'a>,
 }
 
 /// Takes new tokens, if the ID Token among them is of the same user (OpenID Connect Core §12.2).

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::config::Config;
 use super::error::Error;
 use super::foreign::Secrets;
@@ -15,22 +17,24 @@ use super::time::Now;
 /// after that belongs to no sign-in. It is the code that has to live short (RFC 6749 §4.1.2), and it is younger.
 pub(crate) const LIFE: i64 = 60 * 60 * 1000;
 
-/// The members of a record that hold text.
-const MEMBERS: [&str; 13] = [
-    "state",
-    "nonce",
-    "code_verifier",
-    "issuer",
-    "client_id",
-    "redirect_uri",
-    "scope",
-    "return_to",
-    "prompt",
-    "restores",
-    "shared",
-    "acr_values",
-    "max_age",
-];
+/// How a transaction is kept over a redirect.
+#[derive(Deserialize, Serialize)]
+struct Record<'a> {
+    started: i64,
+    state: &'a str,
+    nonce: &'a str,
+    code_verifier: &'a str,
+    issuer: &'a str,
+    client_id: &'a str,
+    redirect_uri: &'a str,
+    scope: &'a str,
+    return_to: &'a str,
+    prompt: &'a str,
+    restores: bool,
+    shared: bool,
+    acr_values: &'a str,
+    max_age: &'a str,
+}
 
 /// One sign-in under way. It ends with the first response that carries its state.
 ///
@@ -71,56 +75,44 @@ pub struct Transaction {
 impl Transaction {
     /// The text under which a transaction is kept over a redirect. It holds secrets, and lives for one sign-in.
     pub fn to_record(&self) -> String {
-        let mut record = String::from("{\"started\":");
-        json::write_integer(&mut record, self.started);
-        let values = [
-            self.state.expose(),
-            self.nonce.expose(),
-            self.code_verifier.expose(),
-            &self.provider,
-            &self.client_id,
-            &self.redirect_uri,
-            &self.scope,
-            &self.return_to,
-            &self.prompt,
-            if self.restores { "yes" } else { "no" },
-            if self.shared { "yes" } else { "no" },
-            &self.acr_values,
-            &self.max_age,
-        ];
-        for (name, value) in MEMBERS.into_iter().zip(values) {
-            json::write_member(&mut record, name, value);
-        }
-        record.push('}');
-        record
+        json::to_string(&Record {
+            started: self.started,
+            state: self.state.expose(),
+            nonce: self.nonce.expose(),
+            code_verifier: self.code_verifier.expose(),
+            issuer: &self.provider,
+            client_id: &self.client_id,
+            redirect_uri: &self.redirect_uri,
+            scope: &self.scope,
+            return_to: &self.return_to,
+            prompt: &self.prompt,
+            restores: self.restores,
+            shared: self.shared,
+            acr_values: &self.acr_values,
+            max_age: &self.max_age,
+        })
     }
 
-    /// Reads what was kept. Everybody in the origin can write there, so anything odd is no transaction.
+    /// Reads what was kept. Every script of the origin can write there, so anything odd is no transaction.
     pub fn from_record(record: &str) -> Option<Box<Self>> {
         let value = Value::parse(record).ok()?;
-        let text = |name| value.get(name).and_then(Value::as_str);
-        // Seen to before anything is made: what is left half made has to be taken apart again.
-        let started = value.get("started")?.as_integer()?;
-        if !MEMBERS.iter().all(|name| text(name).is_some()) || return_target(text("return_to")?).is_err() {
-            return None;
-        }
-        let owned = |name| String::from(text(name).unwrap_or_default());
-        let secret = |name| Secret::new(owned(name));
+        let record: Record<'_> = value.read().ok()?;
+        return_target(record.return_to).ok()?;
         Some(Box::new(Self {
-            started,
-            prompt: owned("prompt"),
-            restores: text("restores") == Some("yes"),
-            shared: text("shared") == Some("yes"),
-            return_to: owned("return_to"),
-            state: secret("state"),
-            nonce: secret("nonce"),
-            code_verifier: CodeVerifier::from_kept(secret("code_verifier")),
-            provider: owned("issuer"),
-            client_id: owned("client_id"),
-            redirect_uri: owned("redirect_uri"),
-            scope: owned("scope"),
-            acr_values: owned("acr_values"),
-            max_age: owned("max_age"),
+            started: record.started,
+            state: Secret::new(record.state),
+            nonce: Secret::new(record.nonce),
+            code_verifier: CodeVerifier::from_kept(Secret::new(record.code_verifier)),
+            provider: record.issuer.into(),
+            client_id: record.client_id.into(),
+            redirect_uri: record.redirect_uri.into(),
+            scope: record.scope.into(),
+            return_to: record.return_to.into(),
+            prompt: record.prompt.into(),
+            restores: record.restores,
+            shared: record.shared,
+            acr_values: record.acr_values.into(),
+            max_age: record.max_age.into(),
         }))
     }
 

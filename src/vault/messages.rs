@@ -5,6 +5,9 @@
 use core::cell::RefCell;
 use std::sync::Arc;
 
+use super::wire::{
+    self, Abandon, Addressed, Begin, Begun, Complete, Completed, Configure, End, FrontChannel, Userinfo,
+};
 use super::{Kept, News, SignIns, Vault};
 use crate::client::host::Host;
 use crate::client::{Client, Completion};
@@ -12,7 +15,8 @@ use crate::protocol::authorization_request::{AuthorizationRequest, SignIn, is_in
 use crate::protocol::authorization_response::RedirectPage;
 use crate::protocol::config::Tokens;
 use crate::protocol::error::Error;
-use crate::protocol::json::{Value, write_integer, write_member};
+use crate::protocol::json::{Spelled, Value, to_string};
+use crate::protocol::session::Change;
 use crate::protocol::time::Now;
 
 /// What a vault asks of the worker that it lives in, besides what each client asks of its [`Host`].
@@ -57,9 +61,6 @@ impl From<Arc<Error>> for Failed {
     }
 }
 
-/// The word for what is so; the word for what is not is empty.
-const YES: &str = "yes";
-
 /// Sign-in options that have a name of ours, and their registered spelling.
 const OPTIONS: [(&str, &str); 8] = [
     ("acrValues", "acr_values"),
@@ -72,27 +73,6 @@ const OPTIONS: [(&str, &str); 8] = [
     ("uiLocales", "ui_locales"),
 ];
 
-/// One message, read.
-struct Message<'a>(Value<'a>);
-
-impl Message<'_> {
-    fn given(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(Value::as_str)
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.given(name).unwrap_or_default()
-    }
-
-    fn says(&self, name: &str) -> bool {
-        self.0.get(name) == Some(&Value::Bool(true))
-    }
-
-    fn others(&self) -> RedirectPage {
-        if self.says("shared") { RedirectPage::Shared } else { RedirectPage::OfOneProvider }
-    }
-}
-
 /// Does what a message says. The app's own requests are no messages: [`Client::fetch`] sends them.
 ///
 /// The operations share one function, and so the code of its states: each in one of its own costs 360 bytes more.
@@ -101,14 +81,13 @@ impl Message<'_> {
 ///
 /// Those of the operation.
 pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &str) -> Outcome {
-    let message = Message(Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?);
-    let number = message.0.get("port").and_then(Value::as_integer);
-    let port = number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
-    let operation = message.text("op");
-    match operation {
+    let message = Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?;
+    let Ok(Addressed { op, port }) = message.read() else { return Err(Error::unexpected("no operation").into()) };
+    match op {
         "configure" => {
             let make = |number| worker.host(number);
-            vault.borrow_mut().configure(port, message.text("options"), make)?;
+            let Configure { options } = wire::read(&message)?;
+            vault.borrow_mut().configure(port, options, make)?;
             return Ok(String::new());
         }
         "leave" => {
@@ -122,51 +101,57 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         _ => {}
     }
     let client = vault.borrow().client(port)?;
-    match operation {
+    match op {
         "prepare" => client.prepare().await?,
         "begin" => {
-            let params = &read_options(message.0.get("options"))?;
-            let (redirect_uri, scope) = (message.text("redirectUri"), message.text("scope"));
-            let (return_to, in_window) = (message.text("returnTo"), message.says("inWindow"));
-            let (shared, restores) = (message.says("shared"), message.says("restores"));
+            let Begin { redirect_uri, scope, return_to, in_window, shared, restores } = wire::read(&message)?;
+            let params = &read_options(message.get("options"))?;
             let sign_in = SignIn { redirect_uri, scope, return_to, params, in_window, shared, restores };
-            let request = client.begin(sign_in).await?;
-            let begun = begun(&request, in_window);
-            vault.borrow_mut().keep(&client, *request.transaction, worker.now());
+            let AuthorizationRequest { url, transaction } = client.begin(sign_in).await?;
+            let state = transaction.state.expose();
+            // The record of a sign-in in another window never leaves the vault.
+            let record = (!in_window).then(|| transaction.to_record());
+            let begun = to_string(&Begun { url: &url, state, record: record.as_deref() });
+            vault.borrow_mut().keep(&client, *transaction, worker.now());
             return Ok(begun);
         }
-        "abandon" => drop(vault.borrow_mut().abandon(port, message.text("state"))),
-        // Gives `{ returnTo }`, or `{ returnTo, declined }` with the code of the refusal; `{}` if there was nothing to complete.
-        // A page that waits for another window gets the refusal as an error.
+        "abandon" => {
+            let Abandon { state } = wire::read(&message)?;
+            drop(vault.borrow_mut().abandon(port, state));
+        }
+        // A page that waits for another window gets a refusal as an error.
         "complete" => {
-            let kept = vault.borrow_mut().take(port, message.text("state"), message.given("record"), worker.now());
+            let Complete { address, state, record, pending, shared } = wire::read(&message)?;
+            let kept = vault.borrow_mut().take(port, state, record, worker.now());
             let transaction = match kept {
                 // A page waits for it, and has to be told.
-                Kept::Spent if is_in_window(message.text("state")) => return Err(Arc::new(Error::Cancelled).into()),
-                Kept::Spent => return Ok(object(&[])),
+                Kept::Spent if is_in_window(state) => return Err(Arc::new(Error::Cancelled).into()),
+                Kept::Spent => return Ok(to_string(&Completed::default())),
                 Kept::Nothing => None,
                 Kept::Transaction(transaction) => Some(transaction),
             };
             let path = transaction.as_ref().map(|transaction| transaction.return_to.clone());
             let before = client.subject();
             let was_signed_in = client.is_signed_in();
-            let (address, pending) = (message.text("address"), message.says("pending"));
-            let completion = client.complete(address, transaction, pending, message.others()).await;
+            let others = if shared { RedirectPage::Shared } else { RedirectPage::OfOneProvider };
+            let completion = client.complete(address, transaction, pending, others).await;
             if was_signed_in && !client.is_signed_in() && is_of_another(&completion) {
                 ended(vault, worker, &client, before.as_deref(), SignIns::GoOn);
             }
             let completion = completion.map_err(|error| Failed { error, return_to: path })?;
-            return Ok(match completion {
-                Completion::Ignored => object(&[]),
-                Completion::Declined(_, said) if is_in_window(message.text("state")) => {
-                    return Err(Arc::new(Error::InteractionRequired(said)).into());
+            return Ok(to_string(&match &completion {
+                Completion::Ignored => Completed::default(),
+                Completion::Declined(_, said) if is_in_window(state) => {
+                    return Err(Arc::new(Error::InteractionRequired(said.clone())).into());
                 }
-                Completion::Declined(path, said) => object(&[("returnTo", &path), ("declined", said.error.as_str())]),
+                Completion::Declined(path, said) => {
+                    Completed { return_to: Some(path), declined: Some(said.error.as_str()) }
+                }
                 Completion::ReturnTo(path) => {
                     signed_in(vault, worker, &client, was_signed_in, before.as_deref());
-                    object(&[("returnTo", &path)])
+                    Completed { return_to: Some(path), declined: None }
                 }
-            });
+            }));
         }
         "session" => {
             client.completed().await;
@@ -176,7 +161,10 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             client.refresh().await?;
             return Ok(client.session().unwrap_or_default());
         }
-        "userinfo" => return Ok(client.userinfo(message.given("sub")).await?),
+        "userinfo" => {
+            let Userinfo { sub } = wire::read(&message)?;
+            return Ok(client.userinfo(sub).await?);
+        }
         // No other client gives out a token, wherever its port is.
         "accessToken" if client.config().tokens == Tokens::Page => {
             client.completed().await;
@@ -184,14 +172,18 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         }
         // Gives the address at which the provider ends its own session, if it has one and the page may go there.
         "end" => {
-            let return_to = message.given("returnTo");
+            let End { return_to } = wire::read(&message)?;
             client.check_return(return_to)?;
             let subject = client.subject();
             let session = client.forget();
             ended(vault, worker, &client, subject.as_deref(), SignIns::End);
             return Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default());
         }
-        "frontChannel" => return Ok(front_channel(vault, worker, message.text("query"))),
+        // Gives whether there was a session that it ended.
+        "frontChannel" => {
+            let FrontChannel { query } = wire::read(&message)?;
+            return Ok(to_string(&front_channel(vault, worker, query)));
+        }
         _ => return Err(Error::unexpected("no such operation").into()),
     }
     Ok(String::new())
@@ -205,19 +197,6 @@ fn is_of_another(completion: &Result<Completion, Arc<Error>>) -> bool {
         Ok(_) => false,
         Err(error) => matches!(**error, Error::UserChanged),
     }
-}
-
-/// Gives `{ url, state, record }`, without the record for a sign-in in another window: that one never leaves the vault.
-fn begun(request: &AuthorizationRequest, in_window: bool) -> String {
-    let AuthorizationRequest { url, transaction } = request;
-    let mut begun = String::from("{");
-    write_member(&mut begun, "url", url);
-    write_member(&mut begun, "state", transaction.state.expose());
-    if !in_window {
-        write_member(&mut begun, "record", &transaction.to_record());
-    }
-    begun.push('}');
-    begun
 }
 
 /// A client has a user now: ends the sessions of the user who was there before, and tells the other vaults.
@@ -234,13 +213,8 @@ fn signed_in<W: Worker>(
     }
     if let Some(sub) = &after {
         let config = client.config();
-        worker.tell(&object(&[
-            ("news", "signedIn"),
-            ("provider", config.provider()),
-            ("clientId", &config.client_id),
-            ("account", &config.account),
-            ("sub", sub),
-        ]));
+        let (provider, client_id, account) = (config.provider(), &*config.client_id, &*config.account);
+        worker.tell(&to_string(&wire::News::from(&News::SignedIn { provider, client_id, account, sub })));
     }
 }
 
@@ -254,39 +228,28 @@ fn ended<W: Worker>(
 ) {
     let config = client.config();
     let (provider, client_id) = (config.provider(), config.client_id.as_str());
-    end_others(vault, worker, Some(client), &News::Ended { provider, client_id, sub, sign_ins });
-    let mut news = vec![("news", "ended"), ("provider", provider), ("clientId", client_id)];
-    news.extend(sub.map(|sub| ("sub", sub)));
-    news.extend((sign_ins == SignIns::End).then_some(("signIns", "end")));
-    worker.tell(&object(&news));
+    let news = News::Ended { provider, client_id, sub, sign_ins };
+    end_others(vault, worker, Some(client), &news);
+    worker.tell(&to_string(&wire::News::from(&news)));
 }
 
 /// Ends the session that the provider names (Front-Channel Logout §2), and the others of its user. Gives whether there was
 /// one.
-fn front_channel<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, query: &str) -> String {
+fn front_channel<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, query: &str) -> bool {
     let named = vault.borrow().clients().into_iter().find(|client| client.is_named_by(query));
-    let Some(client) = named else { return String::new() };
+    let Some(client) = named else { return false };
     let subject = client.subject();
     client.end_unheard();
     ended(vault, worker, &client, subject.as_deref(), SignIns::End);
-    YES.into()
+    true
 }
 
 /// Does what another vault's news mean here.
-fn heard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &Message<'_>) {
-    let (provider, client_id) = (message.text("provider"), message.text("clientId"));
-    let news = match message.text("news") {
-        "ended" => {
-            let sign_ins = if message.given("signIns").is_some() { SignIns::End } else { SignIns::GoOn };
-            News::Ended { provider, client_id, sub: message.given("sub"), sign_ins }
-        }
-        "signedIn" => {
-            let (account, sub) = (message.text("account"), message.text("sub"));
-            News::SignedIn { provider, client_id, account, sub }
-        }
-        _ => return,
-    };
-    end_others(vault, worker, None, &news);
+fn heard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &Value<'_>) {
+    let news = message.read::<wire::News<'_>>();
+    if let Some(news) = news.ok().as_ref().and_then(wire::News::read) {
+        end_others(vault, worker, None, &news);
+    }
 }
 
 /// Ends the sessions and sign-ins that are over by these news, but for the session of the client which brought them.
@@ -344,46 +307,17 @@ fn spell(out: &mut String, value: &Value<'_>) {
                 spell(out, item);
             }
         }
-        other => other.write(out),
+        other => out.push_str(&to_string(other)),
     }
-}
-
-fn object(members: &[(&str, &str)]) -> String {
-    let mut json = String::from("{");
-    for (name, value) in members {
-        write_member(&mut json, name, value);
-    }
-    json.push('}');
-    json
 }
 
 /// An error as `pkg/errors.js` makes it again on the other side.
 #[cold]
 pub fn to_json(failed: &Failed) -> String {
-    let Failed { error, return_to } = failed;
-    let mut json = String::from("{");
-    write_member(&mut json, "code", error.code());
-    write_member(&mut json, "fault", error.fault().as_str());
-    write_member(&mut json, "message", &error.message());
-    write_member(&mut json, "hint", error.hint());
-    json.push_str(if error.is_retryable() { ",\"retryable\":true" } else { ",\"retryable\":false" });
-    if let Some(seconds) = error.retry_after() {
-        json.push_str(",\"retryAfter\":");
-        write_integer(&mut json, i64::from(seconds));
-    }
-    if let Some(return_to) = return_to {
-        write_member(&mut json, "returnTo", return_to);
-    }
-    if let Some(said) = error.oauth() {
-        json.push_str(",\"oauth\":{");
-        write_member(&mut json, "error", said.error.as_str());
-        for (name, value) in [("error_description", &said.error_description), ("error_uri", &said.error_uri)] {
-            if let Some(value) = value.as_ref().filter(|value| !value.is_left_out()) {
-                write_member(&mut json, name, value.as_str());
-            }
-        }
-        json.push('}');
-    }
-    json.push('}');
-    json
+    to_string(&wire::Failure::from(failed))
+}
+
+/// What a page hears of a change: `{ session, reason }`. `session` is what the app may know now, as JSON.
+pub fn changed(change: Change, session: Option<&str>) -> String {
+    to_string(&wire::Changed { session: session.map(Spelled), reason: change.as_str() })
 }

@@ -15,7 +15,7 @@ use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::form;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::id_token::Identity;
-use valet_key::protocol::json::{Value, integer};
+use valet_key::protocol::json::{self, Value, integer};
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Signature, Unverified, Verified};
 use valet_key::protocol::logout::names_session;
@@ -276,7 +276,7 @@ const NOW: Now = Now { wall: 1_800_000_000_000, monotonic: 0 };
 const SERVER: &str =
     r#"{"authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token","#;
 const METADATA: &str = r#"{"issuer":"https://as.test","jwks_uri":"https://as.test/jwks","authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token","#;
-const RECORD: &str = r#"{"started":1800000000000,"state":"s","nonce":"n","code_verifier":"v","issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/","scope":"openid","prompt":"","restores":"no","shared":"no","acr_values":"","max_age":"","return_to":"/","#;
+const RECORD: &str = r#"{"started":1800000000000,"state":"s","nonce":"n","code_verifier":"v","issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/","scope":"openid","prompt":"","restores":false,"shared":false,"acr_values":"","max_age":"","return_to":"/","#;
 const TOKENS: &str = r#"{"token_type":"Bearer","access_token":"a","#;
 const CLAIMS: &str =
     r#"{"iss":"https://as.test","sub":"alice","nonce":"n","iat":1800000000,"exp":1800000600,"aud":"spa","#;
@@ -374,11 +374,7 @@ fn secrets() -> Secrets {
 }
 
 fn is_written(text: &str) -> bool {
-    let mut written = String::new();
-    Value::parse(text).is_ok_and(|value| {
-        value.write(&mut written);
-        written == text
-    })
+    Value::parse(text).is_ok_and(|value| json::to_string(&value) == text)
 }
 
 fn is_appended(text: &str) -> bool {

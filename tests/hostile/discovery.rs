@@ -4,7 +4,7 @@ use valet_key::client::Client;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
-use valet_key::protocol::json::Value;
+use valet_key::protocol::json::{Value, to_string};
 use valet_key::protocol::logout::end_session_url;
 use valet_key::protocol::metadata::ServerMetadata;
 use valet_key::protocol::secret::Secret;
@@ -16,9 +16,7 @@ use crate::hostile::world::Here;
 use crate::support::{SIGN_IN, answer, json, options};
 
 fn text(value: &str) -> String {
-    let mut text = String::new();
-    valet_key::protocol::json::write_string(&mut text, value);
-    text
+    to_string(&value)
 }
 
 /// The honest document, rewritten.

@@ -7,7 +7,7 @@ use valet_key::protocol::authorization_response::{AuthorizationResponse, Redirec
 use valet_key::protocol::config::Config;
 use valet_key::protocol::error::Error;
 use valet_key::protocol::form;
-use valet_key::protocol::json::{Flaw, Value};
+use valet_key::protocol::json::{self, Flaw, Value};
 use valet_key::protocol::metadata::Discovery;
 use valet_key::protocol::token::TokenResponse;
 use valet_key::protocol::transaction::Transaction;
@@ -174,8 +174,7 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
                 let text = text(bytes);
                 form::parse(&text);
                 if let Ok(value) = Value::parse(&text) {
-                    let mut written = String::new();
-                    value.write(&mut written);
+                    let written = json::to_string(&value);
                     assert_eq!(Value::parse(&written).as_ref(), Ok(&value), "what was read can be written");
                 }
                 Ok(())

@@ -89,8 +89,7 @@ fn only_paths_of_this_origin_are_returned_to() {
         let (mut app, mut provider) = stage();
         let url = app.begin(&mut provider, SIGN_IN).expect("an address");
         let query = provider.authorize(&url);
-        let mut planted = String::new();
-        valet_key::protocol::json::write_string(&mut planted, return_to);
+        let planted = valet_key::protocol::json::to_string(&return_to);
         for record in app.pending.values_mut() {
             *record = record.replace("\"/here?x=1#y\"", &planted);
         }

@@ -35,8 +35,8 @@ const idle = new Map();
 
 /**
  * A browser that served an earlier story of this process, or a new one: starting takes longer than most stories. No
- * story finds anything of another in it, as each has ports, hence origins, of its own, and its provider knows no older
- * cookie. {@link Browser.leave} gives it back; whoever meets a failure closes it instead.
+ * story finds anything of another in it, as each has ports, hence origins, of its own, and cookies are deleted.
+ * {@link Browser.leave} gives it back; whoever meets a failure closes it instead.
  *
  * @param {string} engine
  */
@@ -93,8 +93,14 @@ export class Browser {
     return this.driver.getAllWindowHandles().then(() => true, () => false);
   }
 
-  /** Leaves it to others, with one empty page. */
-  async leave() {
+  /**
+   * Leaves it to others, with one empty page and without cookies: those know no ports, so the next story has them, too.
+   * @param {string} origin of the story's site
+   */
+  async leave(origin) {
+    const { hostname } = new URL(await this.driver.getCurrentUrl());
+    if (hostname !== new URL(origin).hostname) await this.page.goto(origin);
+    await this.driver.manage().deleteAllCookies();
     await this.clear();
     idle.set(this.engine, this);
   }

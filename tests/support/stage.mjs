@@ -175,7 +175,7 @@ export class Stage {
   /** Leaves the browser to the next story. */
   async leave() {
     if (!this.keepsBrowser) return;
-    await this.browser.leave();
+    await this.browser.leave(this.site.origin);
     this.browser = null;
   }
 

@@ -403,7 +403,7 @@ fn forged_responses_push_no_secret_out_of_an_exchange() {
             let secrets = [("nonce", "n"), ("code_verifier", "v")]
                 .map(|(name, letter)| format!(r#""{name}":"{}""#, letter.repeat(20) + &number.to_string()));
             let forged = format!(
-                r#"{{"started":{},"state":"{state}",{},"issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","prompt":"","restores":"no","shared":"no","acr_values":"","max_age":""}}"#,
+                r#"{{"started":{},"state":"{state}",{},"issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","prompt":"","restores":false,"shared":false,"acr_values":"","max_age":""}}"#,
                 at(0).wall,
                 secrets.join(","),
             );

@@ -739,7 +739,7 @@ impl Run {
             Record::Invented { choice } => {
                 let choice = &self.choices[choice % self.choices.len()];
                 Some(format!(
-                    r#"{{"started":1800000000000,"state":{},"nonce":"n","code_verifier":"invented-verifier","issuer":"{}","client_id":"{}","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","prompt":"","restores":"no","acr_values":"","max_age":"","metadata":{}}}"#,
+                    r#"{{"started":1800000000000,"state":{},"nonce":"n","code_verifier":"invented-verifier","issuer":"{}","client_id":"{}","redirect_uri":"https://app.test/cb","scope":"","return_to":"/","prompt":"","restores":false,"shared":false,"acr_values":"","max_age":"","metadata":{}}}"#,
                     string(&sign_in.begun.state),
                     choice.issuer,
                     choice.client_id,

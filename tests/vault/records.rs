@@ -89,7 +89,7 @@ const NO_RECORDS: [&str; 7] = ["", "null", "[]", "{}", "{", r#"{"state":"a","sta
 fn a_forged_record_leads_to_no_request_or_to_the_honest_provider() {
     use Outcome::{Fails, Nothing, Refused, SignsIn};
     let long = format!("\"{}\"", "x".repeat(5000));
-    let rows: [(&str, &str, Outcome); 38] = [
+    let rows: [(&str, &str, Outcome); 39] = [
         ("state", r#""vk.another""#, Nothing),
         ("state", r#""""#, Nothing),
         ("nonce", r#""another""#, Fails("id_token_invalid")),
@@ -114,8 +114,9 @@ fn a_forged_record_leads_to_no_request_or_to_the_honest_provider() {
         ("return_to", r#""/%5cevil.test""#, Nothing),
         ("prompt", r#""none""#, SignsIn),
         ("prompt", "true", Nothing),
-        ("restores", r#""yes""#, SignsIn),
-        ("restores", "true", Nothing),
+        ("restores", r#""yes""#, Nothing),
+        ("restores", "true", SignsIn),
+        ("shared", "true", SignsIn),
         ("acr_values", r#""strong""#, Fails("id_token_invalid")),
         ("max_age", r#""0""#, Fails("id_token_invalid")),
         ("max_age", r#""-99999999999999999999""#, SignsIn),
@@ -141,6 +142,7 @@ fn a_forged_record_leads_to_no_request_or_to_the_honest_provider() {
         "return_to",
         "prompt",
         "restores",
+        "shared",
         "acr_values",
         "max_age",
     ];

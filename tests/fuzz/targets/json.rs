@@ -1,7 +1,7 @@
 //! JSON: what is read is written the same, and another reader sees no syntax where ours does not.
 
 use serde::de::IgnoredAny;
-use valet_key::protocol::json::{Flaw, Value, integer, write_string};
+use valet_key::protocol::json::{Flaw, Value, integer, to_string};
 
 use super::{seeds as list, text};
 
@@ -12,18 +12,16 @@ pub(super) fn run(bytes: &[u8]) {
     match Value::parse(text) {
         Ok(value) => {
             assert!(is_json, "accepted here alone");
-            let written = write(&value);
+            let written = to_string(&value);
             let again = Value::parse(&written);
             assert_eq!(again.as_ref(), Ok(&value));
-            assert_eq!(again.as_ref().map(write), Ok(written.clone()));
+            assert_eq!(again.as_ref().map(|again| to_string(again)), Ok(written.clone()));
             hold(&value, 0);
         }
         Err(Flaw::Syntax) => assert!(!is_json, "refused here alone"),
         Err(Flaw::Excess | Flaw::Encoding | Flaw::Repeated) => {}
     }
-    let mut string = String::new();
-    write_string(&mut string, text);
-    assert_eq!(Value::parse(&string), Ok(Value::String(text.into())));
+    assert_eq!(Value::parse(&to_string(&text)), Ok(Value::String(text.into())));
     number(text);
 }
 
@@ -40,12 +38,6 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
     ]));
     seeds
-}
-
-fn write(value: &Value<'_>) -> String {
-    let mut written = String::new();
-    value.write(&mut written);
-    written
 }
 
 /// No name comes twice, and nothing is nested deeper than the stack is long.

@@ -1,6 +1,6 @@
 //! Texts: JSON for messages and answers, and what a text lets out.
 
-use valet_key::protocol::json::{Value, write_string};
+use valet_key::protocol::json::{Value, to_string};
 
 /// Whether a text lets a secret out: as it is, percent-encoded, or escaped as in JSON, several times over.
 pub(crate) fn shows(text: &str, secret: &str) -> bool {
@@ -42,9 +42,7 @@ fn decoded(text: &str) -> String {
 
 /// A text as JSON.
 pub(crate) fn string(text: &str) -> String {
-    let mut json = String::new();
-    write_string(&mut json, text);
-    json
+    to_string(&text)
 }
 
 /// A member of an object in JSON, if it is there and holds text.
@@ -57,9 +55,7 @@ pub(crate) fn with_member(object: &str, name: &str, value: &str) -> String {
     let Ok(Value::Object(members)) = Value::parse(object) else { return object.into() };
     let mut edited: Vec<(String, String)> = Vec::new();
     for (key, kept) in members {
-        let mut text = String::new();
-        kept.write(&mut text);
-        edited.push((key.into_owned(), text));
+        edited.push((key.into_owned(), to_string(&kept)));
     }
     match edited.iter_mut().find(|(key, _)| key == name) {
         Some((_, kept)) => value.clone_into(kept),

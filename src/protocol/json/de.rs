@@ -1,0 +1,211 @@
+//! [`Value`] as a format that serde reads: `#[derive(Deserialize)]` says which members a wire format has.
+//!
+//! What is strict about a text was decided when it was parsed. Here, a member that is `null` counts as absent
+//! ([`Value::get`] says why), strings are lent, and a number is read without its fraction.
+
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::{Value, integer};
+
+/// A value of another type than its reader wants, or one that is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The innermost member that it is about; empty for the value itself.
+    pub member: &'static str,
+}
+
+impl Mismatch {
+    /// About no member yet.
+    const HERE: Self = Self { member: "" };
+
+    fn of(self, member: &'static str) -> Self {
+        if self.member.is_empty() { Self { member } } else { self }
+    }
+}
+
+impl core::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.member)
+    }
+}
+
+impl core::error::Error for Mismatch {}
+
+/// What serde would say in words is left out: errors name the member, and formatting costs more than this file.
+impl de::Error for Mismatch {
+    fn custom<T: core::fmt::Display>(_: T) -> Self {
+        Self::HERE
+    }
+
+    fn invalid_type(_: Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Self::HERE
+    }
+
+    fn invalid_value(_: Unexpected<'_>, _: &dyn de::Expected) -> Self {
+        Self::HERE
+    }
+
+    fn invalid_length(_: usize, _: &dyn de::Expected) -> Self {
+        Self::HERE
+    }
+
+    fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
+        Self::HERE
+    }
+
+    fn unknown_field(_: &str, _: &'static [&'static str]) -> Self {
+        Self::HERE
+    }
+
+    fn missing_field(member: &'static str) -> Self {
+        Self { member }
+    }
+
+    fn duplicate_field(member: &'static str) -> Self {
+        Self { member }
+    }
+}
+
+impl<'de> Deserializer<'de> for &'de Value<'de> {
+    type Error = Mismatch;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        match self {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(spelling) => match integer(spelling) {
+                Some(number) => visitor.visit_i64(number),
+                None => Err(Mismatch::HERE),
+            },
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(items) => visitor.visit_seq(Items(items.iter())),
+            Value::Object(_) => self.deserialize_struct("", &[], visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        if *self == Value::Null { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        match self {
+            Value::Object(members) => {
+                visitor.visit_map(Members { rest: members.iter(), fields, value: &Value::Null, field: "" })
+            }
+            _ => Err(Mismatch::HERE),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Mismatch> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map enum identifier
+    }
+}
+
+/// The items of an array.
+struct Items<'de>(core::slice::Iter<'de, Value<'de>>);
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = Mismatch;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Mismatch> {
+        self.0.next().map(|item| seed.deserialize(item)).transpose()
+    }
+}
+
+/// The members of an object, without those that are `null`.
+struct Members<'de> {
+    rest: core::slice::Iter<'de, (std::borrow::Cow<'de, str>, Value<'de>)>,
+    /// The names that the reader knows, for its errors.
+    fields: &'static [&'static str],
+    value: &'de Value<'de>,
+    field: &'static str,
+}
+
+impl<'de> MapAccess<'de> for Members<'de> {
+    type Error = Mismatch;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mismatch> {
+        let Some((name, value)) = self.rest.find(|(_, value)| *value != Value::Null) else { return Ok(None) };
+        self.value = value;
+        self.field = self.fields.iter().find(|field| **field == name).copied().unwrap_or_default();
+        seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mismatch> {
+        seed.deserialize(self.value).map_err(|mismatch| mismatch.of(self.field))
+    }
+}
+
+/// A text, where there is one: a value of another type counts as none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IfText<'a>(pub Option<&'a str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for IfText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The one error that the string's own reader can have is that there is no string.
+        Ok(Self(<&'a str>::deserialize(deserializer).ok()))
+    }
+}
+
+/// One text or a list of them, as in `aud` (RFC 7519 §4.1.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OneOrMany<'a> {
+    /// A text that is no list.
+    One(&'a str),
+    /// What is in a list.
+    Many(Vec<IfText<'a>>),
+}
+
+impl OneOrMany<'_> {
+    /// Whether a text is the one, or one of them.
+    pub fn contains(&self, text: &str) -> bool {
+        match self {
+            Self::One(one) => *one == text,
+            Self::Many(all) => all.contains(&IfText(Some(text))),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for OneOrMany<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor)
+    }
+}
+
+struct OneOrManyVisitor;
+
+impl<'de> Visitor<'de> for OneOrManyVisitor {
+    type Value = OneOrMany<'de>;
+
+    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("a text or a list of texts")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<OneOrMany<'de>, E> {
+        Ok(OneOrMany::One(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<OneOrMany<'de>, A::Error> {
+        let mut all = Vec::new();
+        while let Some(item) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(OneOrMany::Many(all))
+    }
+}

@@ -1,0 +1,199 @@
+//! What the messages of a vault look like: one JSON object each, in both directions.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::SignIns;
+use super::messages::Failed;
+use crate::protocol::error::Error;
+use crate::protocol::foreign::ForeignText;
+use crate::protocol::json::{Spelled, Value};
+
+/// Reads what an operation takes of a message.
+///
+/// # Errors
+///
+/// [`Error::Config`] names what is missing or of another type. The worker of the package sends no such message.
+pub(super) fn read<'a, T: Deserialize<'a>>(message: &'a Value<'a>) -> Result<T, Arc<Error>> {
+    message.read().map_err(|mismatch| Error::config(mismatch.member, "missing, or of another type"))
+}
+
+/// Who says a message, and what is to be done.
+#[derive(Deserialize)]
+pub(super) struct Addressed<'a> {
+    #[serde(default)]
+    pub(super) op: &'a str,
+    /// The number of the port; other vaults have none.
+    #[serde(default)]
+    pub(super) port: u32,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Configure<'a> {
+    /// In JSON.
+    pub(super) options: &'a str,
+}
+
+/// What is missing is empty, and refused by its name.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Begin<'a> {
+    pub(super) redirect_uri: &'a str,
+    pub(super) scope: &'a str,
+    pub(super) return_to: &'a str,
+    pub(super) in_window: bool,
+    pub(super) shared: bool,
+    pub(super) restores: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Begun<'a> {
+    pub(super) url: &'a str,
+    pub(super) state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) record: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Abandon<'a> {
+    pub(super) state: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Complete<'a> {
+    pub(super) address: &'a str,
+    pub(super) state: &'a str,
+    pub(super) record: Option<&'a str>,
+    #[serde(default)]
+    pub(super) pending: bool,
+    #[serde(default)]
+    pub(super) shared: bool,
+}
+
+/// Without a path there was nothing to complete.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Completed<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) return_to: Option<&'a str>,
+    /// The code of the refusal that a silent attempt ended with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) declined: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Userinfo<'a> {
+    pub(super) sub: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct End<'a> {
+    pub(super) return_to: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FrontChannel<'a> {
+    pub(super) query: &'a str,
+}
+
+/// [`super::News`] on their way.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct News<'a> {
+    news: &'a str,
+    provider: &'a str,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_ins: Option<&'a str>,
+}
+
+impl<'a> News<'a> {
+    pub(super) fn from(news: &super::News<'a>) -> Self {
+        match *news {
+            super::News::Ended { provider, client_id, sub, sign_ins } => {
+                let sign_ins = (sign_ins == SignIns::End).then_some("end");
+                Self { news: "ended", provider, client_id, account: None, sub, sign_ins }
+            }
+            super::News::SignedIn { provider, client_id, account, sub } => {
+                let (account, sub) = (Some(account), Some(sub));
+                Self { news: "signedIn", provider, client_id, account, sub, sign_ins: None }
+            }
+        }
+    }
+
+    /// What they say; nothing, if they are not known here.
+    pub(super) fn read(&self) -> Option<super::News<'a>> {
+        let Self { news, provider, client_id, account, sub, sign_ins } = *self;
+        match news {
+            "ended" => {
+                let sign_ins = if sign_ins.is_some() { SignIns::End } else { SignIns::GoOn };
+                Some(super::News::Ended { provider, client_id, sub, sign_ins })
+            }
+            "signedIn" => {
+                let (account, sub) = (account.unwrap_or_default(), sub.unwrap_or_default());
+                Some(super::News::SignedIn { provider, client_id, account, sub })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Changed<'a> {
+    pub(super) session: Option<Spelled<'a>>,
+    pub(super) reason: &'a str,
+}
+
+/// An error.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Failure<'a> {
+    code: &'a str,
+    fault: &'a str,
+    message: String,
+    hint: &'a str,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    return_to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oauth: Option<OAuth<'a>>,
+}
+
+/// What the server said (RFC 6749 §4.1.2.1 and §5.2), in its spelling.
+#[derive(Serialize)]
+struct OAuth<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_uri: Option<&'a str>,
+}
+
+impl<'a> From<&'a Failed> for Failure<'a> {
+    fn from(Failed { error, return_to }: &'a Failed) -> Self {
+        let shown =
+            |text: &'a Option<ForeignText>| text.as_ref().filter(|text| !text.is_left_out()).map(ForeignText::as_str);
+        Self {
+            code: error.code(),
+            fault: error.fault().as_str(),
+            message: error.message(),
+            hint: error.hint(),
+            retryable: error.is_retryable(),
+            retry_after: error.retry_after(),
+            return_to: return_to.as_deref(),
+            oauth: error.oauth().map(|said| OAuth {
+                error: said.error.as_str(),
+                error_description: shown(&said.error_description),
+                error_uri: shown(&said.error_uri),
+            }),
+        }
+    }
+}
