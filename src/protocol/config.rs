@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::error::Error;
 use super::foreign::Secrets;
-use super::json::Value;
+use super::json::{Mismatch, Value};
 use super::list::{cut, items, repetitions};
 use super::metadata::ServerMetadata;
-use super::resource::ApiList;
+use super::resource::{ApiEntry, ApiList};
 use super::url::{Loopback, Url};
 
 /// The options of one page, checked.
@@ -61,7 +63,8 @@ pub struct PageOptions {
 }
 
 /// How UserInfo answers (OpenID Connect Core §5.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Userinfo {
     /// As plain JSON.
     Json,
@@ -70,7 +73,8 @@ pub enum Userinfo {
 }
 
 /// Where tokens live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Tokens {
     /// In a worker, out of reach of the page's scripts.
     Worker,
@@ -108,21 +112,48 @@ impl Options {
             return Err(Error::config(name, unknown(name)));
         }
         let options = Value::Object(members);
-        let client = read_client(&options)?;
-        let timeout = match options.get("timeout") {
-            None => 10_000,
-            Some(value) => value
-                .as_integer()
-                .and_then(|timeout| u32::try_from(timeout).ok())
-                .filter(|timeout| *timeout > 0)
-                .ok_or_else(|| Error::config("timeout", "not a positive number of milliseconds"))?,
-        };
+        let members: Members<'_> =
+            options.read().map_err(|Mismatch { member }| Error::config(member, wanted(member)))?;
+        let client = read_client(&members, options.get("server"))?;
+        if members.timeout == Some(0) {
+            return Err(Error::config("timeout", wanted("timeout")));
+        }
+        let warm = members.api.iter().flatten().filter(|entry| entry.is_warm);
         let page = PageOptions {
-            timeout,
-            id_token_hint: flag(&options, "idTokenHint")? != Some(false),
-            warm: ApiList::parse_warm(options.get("api"), client.loopback)?,
+            timeout: members.timeout.unwrap_or(10_000),
+            id_token_hint: members.id_token_hint.unwrap_or(true),
+            warm: ApiList::of(warm, client.loopback)?,
         };
         Ok(Self { client, page })
+    }
+}
+
+/// The members of [`OPTIONS`] that are read as they are.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Members<'a> {
+    account: Option<&'a str>,
+    allow_loopback_http: Option<bool>,
+    #[serde(borrow)]
+    api: Option<Vec<ApiEntry<'a>>>,
+    client_id: Option<&'a str>,
+    id_token_hint: Option<bool>,
+    issuer: Option<&'a str>,
+    openid: Option<bool>,
+    timeout: Option<u32>,
+    tokens: Option<Tokens>,
+    userinfo: Option<Userinfo>,
+}
+
+/// What an option must be.
+fn wanted(option: &str) -> &'static str {
+    match option {
+        "allowLoopbackHttp" | "idTokenHint" | "openid" => "neither true nor false",
+        "api" => "not an array of addresses and of `{ url, warm }`",
+        "timeout" => "not a positive number of milliseconds",
+        "tokens" => "neither `worker` nor `page`",
+        "userinfo" => "neither `json` nor `signed`",
+        _ => "not a string",
     }
 }
 
@@ -143,38 +174,28 @@ impl Config {
     }
 }
 
-fn read_client(options: &Value<'_>) -> Result<Config, Arc<Error>> {
-    let loopback =
-        if flag(options, "allowLoopbackHttp")? == Some(true) { Loopback::Allowed } else { Loopback::Refused };
-    let server = options.get("server");
-    let issuer = text(options, "issuer")?.unwrap_or_default();
+fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Config, Arc<Error>> {
+    let loopback = if options.allow_loopback_http == Some(true) { Loopback::Allowed } else { Loopback::Refused };
+    let issuer = options.issuer.unwrap_or_default();
     if !issuer.is_empty() || server.is_none() {
         check_issuer(issuer, loopback)?;
     }
-    let openid = flag(options, "openid")?.unwrap_or(!issuer.is_empty());
+    let openid = options.openid.unwrap_or(!issuer.is_empty());
     if openid && issuer.is_empty() {
         return Err(Error::config("issuer", "needed for OpenID Connect"));
     }
-    let client_id = text(options, "clientId")?.unwrap_or_default();
+    let client_id = options.client_id.unwrap_or_default();
     if client_id.is_empty() {
         return Err(Error::config("clientId", "missing"));
     }
     let mut config = Config {
-        api: ApiList::parse(options.get("api"), loopback)?,
+        api: ApiList::of(options.api.iter().flatten(), loopback)?,
         server: None,
         client_id: client_id.into(),
         openid,
-        userinfo: match text(options, "userinfo")? {
-            None | Some("json") => Userinfo::Json,
-            Some("signed") => Userinfo::Signed,
-            Some(_) => return Err(Error::config("userinfo", "neither `json` nor `signed`")),
-        },
-        tokens: match text(options, "tokens")? {
-            None | Some("worker") => Tokens::Worker,
-            Some("page") => Tokens::Page,
-            Some(_) => return Err(Error::config("tokens", "neither `worker` nor `page`")),
-        },
-        account: text(options, "account")?.unwrap_or_default().into(),
+        userinfo: options.userinfo.unwrap_or(Userinfo::Json),
+        tokens: options.tokens.unwrap_or(Tokens::Worker),
+        account: options.account.unwrap_or_default().into(),
         loopback,
         issuer: issuer.into(),
     };
@@ -192,22 +213,6 @@ fn unknown(option: &str) -> &'static str {
         "a page cannot keep a secret; register this app as a public client"
     } else {
         "not an option; index.d.ts lists them"
-    }
-}
-
-fn text<'a>(options: &'a Value<'_>, name: &str) -> Result<Option<&'a str>, Arc<Error>> {
-    match options.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Error::config(name, "not a string")),
-    }
-}
-
-fn flag(options: &Value<'_>, name: &str) -> Result<Option<bool>, Arc<Error>> {
-    match options.get(name) {
-        None => Ok(None),
-        Some(Value::Bool(flag)) => Ok(Some(*flag)),
-        Some(_) => Err(Error::config(name, "neither true nor false")),
     }
 }
 

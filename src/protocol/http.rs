@@ -3,9 +3,11 @@
 use core::fmt;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::error::{Error, OAuthError};
 use super::foreign::{Secrets, is_plain};
-use super::json::{Flaw, Value};
+use super::json::{Flaw, IfText, Value};
 use super::list::cut;
 use super::secret::Secret;
 use super::url::{Loopback, Url};
@@ -172,17 +174,24 @@ pub(super) fn oauth_error_of(
     response: &Value<'_>,
     secrets: &Secrets,
 ) -> Result<Option<OAuthError>, Arc<Error>> {
-    match response.get("error") {
+    let invalid = || Error::ResponseInvalid { part: "`error`".into() };
+    let Refusal { error, error_description, error_uri } = response.read().map_err(|_| invalid())?;
+    match error {
         None if is_ok => Ok(None),
-        Some(error) => match error.as_str() {
-            Some(code) if is_plain(code) => {
-                let said = |name| response.get(name).and_then(Value::as_str);
-                Ok(Some(oauth_error(secrets, code, said("error_description"), said("error_uri"))))
-            }
-            _ => Err(Error::ResponseInvalid { part: "`error`".into() }.into()),
-        },
-        None => Err(Error::ResponseInvalid { part: "`error`".into() }.into()),
+        Some(IfText(Some(code))) if is_plain(code) => {
+            Ok(Some(oauth_error(secrets, code, error_description.0, error_uri.0)))
+        }
+        _ => Err(invalid().into()),
     }
+}
+
+/// An error response (RFC 6749 §5.2).
+#[derive(Deserialize)]
+struct Refusal<'a> {
+    #[serde(borrow)]
+    error: Option<IfText<'a>>,
+    error_description: IfText<'a>,
+    error_uri: IfText<'a>,
 }
 
 /// Puts together what a server said; a URI that a page should not link to is left out.

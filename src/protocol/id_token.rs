@@ -4,12 +4,15 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
 use super::base64url;
 use super::config::Config;
 use super::error::Error;
 use super::foreign::Secrets;
-use super::json::{self, Value};
-use super::jwt::{Verified, invalid, member as text, object};
+use super::json::{self, Mismatch, OneOrMany, Value};
+use super::jwt::{Verified, invalid, object};
 use super::list::items;
 use super::time::Now;
 use super::transaction::Transaction;
@@ -54,18 +57,17 @@ impl Identity {
     ) -> Result<Self, Arc<Error>> {
         let value = object(&token.claims)?;
         check_parties(&value, config)?;
-        check(&value, &token.hash, now)?;
-        if transaction.nonce.expose().is_empty() || text(&value, "nonce")? != Some(transaction.nonce.expose()) {
+        let claims: Claims<'_> = value.read().map_err(mismatched)?;
+        claims.check(&token.hash, now)?;
+        if transaction.nonce.expose().is_empty() || claims.nonce != Some(transaction.nonce.expose()) {
             return Err(invalid("nonce"));
         }
-        // Some servers (Glewlwyd) write 0 for a time that they do not know.
-        let auth_time = time(&value, "auth_time")?.filter(|time| *time > 0);
-        check_authentication(&value, auth_time, transaction, now)?;
-        let (acr, asked) = (text(&value, "acr")?, &transaction.acr_values);
-        if !asked.is_empty() && !items(asked, b' ').any(|one| acr == Some(one)) {
+        claims.check_authentication(transaction, now)?;
+        let asked = &transaction.acr_values;
+        if !asked.is_empty() && !items(asked, b' ').any(|one| claims.acr == Some(one)) {
             return Err(invalid("acr"));
         }
-        let sub = text(&value, "sub")?.unwrap_or_default().into();
+        let (sub, auth_time) = (claims.sub.unwrap_or_default().into(), claims.auth_time());
         Ok(Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims })
     }
 
@@ -91,11 +93,11 @@ impl Identity {
         }
         let is_same = |name: &&str| value.get(name) == before.get(name);
         let is_same_if_there = |name: &&str| value.get(name).is_none() || is_same(name);
-        let issued = |claims| time(claims, "iat").ok().flatten();
-        let is_news = check(&value, &token.hash, now).is_ok()
-            && ["aud", "azp"].iter().all(is_same)
-            && ["auth_time", "nonce"].iter().all(is_same_if_there)
-            && issued(&value) >= issued(&before);
+        let issued = before.read().ok().and_then(|claims: Claims<'_>| claims.iat);
+        let is_news =
+            value.read().is_ok_and(|claims: Claims<'_>| claims.check(&token.hash, now).is_ok() && claims.iat >= issued)
+                && ["aud", "azp"].iter().all(is_same)
+                && ["auth_time", "nonce"].iter().all(is_same_if_there);
         let (sub, auth_time) = (earlier.sub.clone(), earlier.auth_time);
         Ok(is_news.then(|| Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims }))
     }
@@ -114,88 +116,106 @@ impl Identity {
     }
 }
 
-/// Whether the user proved who they are as lately as was asked. `max_age` demands `auth_time` (OpenID Connect Core §2); after
-/// `prompt=login` it is checked where it comes, since not every server sends it, and whatever `max_age` is besides.
-///
-/// All is reckoned by the server's clock, which `iat` shows. What the user did since the sign-in began is young enough.
-fn check_authentication(
-    claims: &Value<'_>,
-    auth_time: Option<i64>,
-    transaction: &Transaction,
-    now: Now,
-) -> Result<(), Arc<Error>> {
-    let max_age = json::integer(&transaction.max_age);
-    let anew = transaction.asks_to("login");
-    if max_age.is_none() && !anew {
-        return Ok(());
-    }
-    let since_began = now.wall.saturating_sub(transaction.started).div_euclid(1000);
-    let age = max_age.filter(|_| !anew).unwrap_or(0).max(since_began).saturating_add(AUTHENTICATION_LEEWAY);
-    let earliest = time(claims, "iat")?.unwrap_or_default().saturating_sub(age);
-    match auth_time {
-        Some(time) if time >= earliest => Ok(()),
-        None if max_age.is_none() => Ok(()),
-        _ => Err(invalid("auth_time")),
-    }
+/// The claims that say whose token it is, and for whom.
+#[derive(Deserialize)]
+struct Parties<'a> {
+    iss: Option<&'a str>,
+    aud: Option<OneOrMany<'a>>,
+    azp: Option<&'a str>,
 }
 
-/// Whose token it is, and for whom: the rules by which a flaw can mean another user or another party.
+/// The other claims that are checked.
+#[derive(Deserialize)]
+struct Claims<'a> {
+    sub: Option<&'a str>,
+    aud: Option<OneOrMany<'a>>,
+    azp: Option<IgnoredAny>,
+    exp: Option<i64>,
+    iat: Option<i64>,
+    nbf: Option<i64>,
+    auth_time: Option<i64>,
+    nonce: Option<&'a str>,
+    acr: Option<&'a str>,
+    at_hash: Option<&'a str>,
+    events: Option<IgnoredAny>,
+}
+
+fn mismatched(mismatch: Mismatch) -> Arc<Error> {
+    invalid(mismatch.member)
+}
+
+/// The rules by which a flaw can mean another user or another party.
 fn check_parties(claims: &Value<'_>, config: &Config) -> Result<(), Arc<Error>> {
-    if text(claims, "iss")? != Some(&config.issuer) {
+    let Parties { iss, aud, azp } = claims.read().map_err(mismatched)?;
+    if iss != Some(&config.issuer) {
         return Err(invalid("iss"));
     }
-    let ours = |audience: &Value<'_>| audience.as_str() == Some(&config.client_id);
-    let named = match claims.get("aud") {
-        Some(Value::Array(all)) => all.iter().any(ours),
-        Some(one) => ours(one),
-        None => false,
-    };
-    if !named {
+    if !aud.is_some_and(|aud| aud.contains(&config.client_id)) {
         return Err(invalid("aud"));
     }
-    if text(claims, "azp")?.is_some_and(|azp| azp != config.client_id) {
+    if azp.is_some_and(|azp| azp != config.client_id) {
         return Err(invalid("azp"));
     }
     Ok(())
 }
 
-/// The other rules that hold for every ID Token.
-fn check(claims: &Value<'_>, hash: &[u8], now: Now) -> Result<(), Arc<Error>> {
-    // With several audiences, `azp` has to say that we are the one that asked.
-    if let Some(Value::Array(all)) = claims.get("aud")
-        && !(all.iter().all(|one| one.as_str().is_some()) && (all.len() == 1 || claims.get("azp").is_some()))
-    {
-        return Err(invalid("aud"));
+impl Claims<'_> {
+    /// The other rules that hold for every ID Token.
+    fn check(&self, hash: &[u8], now: Now) -> Result<(), Arc<Error>> {
+        // With several audiences, `azp` has to say that we are the one that asked.
+        if let Some(OneOrMany::Many(all)) = &self.aud
+            && !(all.iter().all(|one| one.0.is_some()) && (all.len() == 1 || self.azp.is_some()))
+        {
+            return Err(invalid("aud"));
+        }
+        let unix = now.unix();
+        if self.exp.is_none_or(|exp| exp <= unix.saturating_sub(CLOCK_LEEWAY)) {
+            return Err(invalid("exp"));
+        }
+        let issued = unix.saturating_sub(ISSUED_BEFORE)..=unix.saturating_add(ISSUED_AFTER);
+        if self.iat.is_none_or(|iat| !issued.contains(&iat)) {
+            return Err(invalid("iat"));
+        }
+        if self.nbf.is_some_and(|nbf| nbf > unix.saturating_add(CLOCK_LEEWAY)) {
+            return Err(invalid("nbf"));
+        }
+        if self.sub.is_none_or(|sub| !(1..=255).contains(&sub.len())) {
+            return Err(invalid("sub"));
+        }
+        // A logout token (Back-Channel Logout §2.4) is no ID Token.
+        if self.events.is_some() {
+            return Err(invalid("events"));
+        }
+        // The left half (OpenID Connect Core §3.1.3.6).
+        let (half, _) = hash.split_at_checked(hash.len() / 2).unwrap_or_default();
+        if self.at_hash.is_some_and(|at_hash| at_hash != base64url::encode(half)) {
+            return Err(invalid("at_hash"));
+        }
+        Ok(())
     }
-    let unix = now.unix();
-    if time(claims, "exp")?.is_none_or(|exp| exp <= unix.saturating_sub(CLOCK_LEEWAY)) {
-        return Err(invalid("exp"));
-    }
-    let issued = unix.saturating_sub(ISSUED_BEFORE)..=unix.saturating_add(ISSUED_AFTER);
-    if time(claims, "iat")?.is_none_or(|iat| !issued.contains(&iat)) {
-        return Err(invalid("iat"));
-    }
-    if time(claims, "nbf")?.is_some_and(|nbf| nbf > unix.saturating_add(CLOCK_LEEWAY)) {
-        return Err(invalid("nbf"));
-    }
-    if text(claims, "sub")?.is_none_or(|sub| !(1..=255).contains(&sub.len())) {
-        return Err(invalid("sub"));
-    }
-    // A logout token (Back-Channel Logout §2.4) is no ID Token.
-    if claims.get("events").is_some() {
-        return Err(invalid("events"));
-    }
-    // The left half (OpenID Connect Core §3.1.3.6).
-    let (half, _) = hash.split_at_checked(hash.len() / 2).unwrap_or_default();
-    if text(claims, "at_hash")?.is_some_and(|at_hash| at_hash != base64url::encode(half)) {
-        return Err(invalid("at_hash"));
-    }
-    time(claims, "auth_time").map(drop)
-}
 
-fn time(claims: &Value<'_>, name: &'static str) -> Result<Option<i64>, Arc<Error>> {
-    match claims.get(name) {
-        None => Ok(None),
-        Some(value) => value.as_integer().map(Some).ok_or_else(|| invalid(name)),
+    /// When the user last proved who they are. Some servers (Glewlwyd) write 0 for a time that they do not know.
+    fn auth_time(&self) -> Option<i64> {
+        self.auth_time.filter(|time| *time > 0)
+    }
+
+    /// Whether the user proved who they are as lately as was asked. `max_age` demands `auth_time` (OpenID Connect Core §2); after
+    /// `prompt=login` it is checked where it comes, since not every server sends it, and whatever `max_age` is besides.
+    ///
+    /// All is reckoned by the server's clock, which `iat` shows. What the user did since the sign-in began is young enough.
+    fn check_authentication(&self, transaction: &Transaction, now: Now) -> Result<(), Arc<Error>> {
+        let max_age = json::integer(&transaction.max_age);
+        let anew = transaction.asks_to("login");
+        if max_age.is_none() && !anew {
+            return Ok(());
+        }
+        let since_began = now.wall.saturating_sub(transaction.started).div_euclid(1000);
+        let age = max_age.filter(|_| !anew).unwrap_or(0).max(since_began).saturating_add(AUTHENTICATION_LEEWAY);
+        let earliest = self.iat.unwrap_or_default().saturating_sub(age);
+        match self.auth_time() {
+            Some(time) if time >= earliest => Ok(()),
+            None if max_age.is_none() => Ok(()),
+            _ => Err(invalid("auth_time")),
+        }
     }
 }

@@ -6,20 +6,32 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
 use super::base64url;
 use super::error::Error;
-use super::json::{Flaw, Value};
+use super::json::{Flaw, IfText, Value};
 
 /// Larger than any honest token.
 pub const MAX_JWT: usize = 256 * 1024;
 
-/// Registered names of five letters each (RFC 7518 §3.1, RFC 8037 §3.1). `none` and HMAC are not among them: they prove
-/// nothing to a public client.
-const NAMES: &[u8] = b"RS256RS384RS512PS256PS384PS512ES256ES384ES512EdDSA";
-
-/// A signature algorithm of a key pair.
+/// A signature algorithm of a key pair (RFC 7518 §3.1, RFC 8037 §3.1). `none` and HMAC are not among them: they prove nothing to
+/// a public client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Algorithm(u8);
+#[expect(missing_docs, reason = "the registered names")]
+pub enum Algorithm {
+    Rs256,
+    Rs384,
+    Rs512,
+    Ps256,
+    Ps384,
+    Ps512,
+    Es256,
+    Es384,
+    Es512,
+    EdDsa,
+}
 
 /// A set of [`Algorithm`]s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,53 +40,63 @@ pub struct Algorithms(u16);
 impl Algorithm {
     /// By its registered name; `Ed25519` (RFC 9864 §2.2) is the one curve that `EdDSA` stands for here.
     pub fn named(alg: &str) -> Option<Self> {
-        let alg = if alg == "Ed25519" { "EdDSA" } else { alg };
-        let place = NAMES.chunks_exact(5).position(|name| name == alg.as_bytes())?;
-        u8::try_from(place).ok().map(Self)
+        Some(match alg {
+            "RS256" => Self::Rs256,
+            "RS384" => Self::Rs384,
+            "RS512" => Self::Rs512,
+            "PS256" => Self::Ps256,
+            "PS384" => Self::Ps384,
+            "PS512" => Self::Ps512,
+            "ES256" => Self::Es256,
+            "ES384" => Self::Es384,
+            "ES512" => Self::Es512,
+            "EdDSA" | "Ed25519" => Self::EdDsa,
+            _ => return None,
+        })
     }
 
     /// `kty` of its keys (RFC 7518 §6.1).
     pub fn kty(self) -> &'static str {
-        match self.0 {
-            0..=5 => "RSA",
-            6..=8 => "EC",
-            _ => "OKP",
+        match self {
+            Self::Es256 | Self::Es384 | Self::Es512 => "EC",
+            Self::EdDsa => "OKP",
+            _ => "RSA",
         }
     }
 
     /// `crv` of its keys; empty for RSA.
     pub fn curve(self) -> &'static str {
-        match self.0 {
-            6 => "P-256",
-            7 => "P-384",
-            8 => "P-521",
-            9 => "Ed25519",
+        match self {
+            Self::Es256 => "P-256",
+            Self::Es384 => "P-384",
+            Self::Es512 => "P-521",
+            Self::EdDsa => "Ed25519",
             _ => "",
         }
     }
 
     /// The description that Web Cryptography wants for keys and signatures, as JSON.
     pub fn description(self) -> &'static str {
-        match self.0 {
-            0 => r#"{"name":"RSASSA-PKCS1-v1_5","hash":"SHA-256"}"#,
-            1 => r#"{"name":"RSASSA-PKCS1-v1_5","hash":"SHA-384"}"#,
-            2 => r#"{"name":"RSASSA-PKCS1-v1_5","hash":"SHA-512"}"#,
-            3 => r#"{"name":"RSA-PSS","hash":"SHA-256","saltLength":32}"#,
-            4 => r#"{"name":"RSA-PSS","hash":"SHA-384","saltLength":48}"#,
-            5 => r#"{"name":"RSA-PSS","hash":"SHA-512","saltLength":64}"#,
-            6 => r#"{"name":"ECDSA","hash":"SHA-256","namedCurve":"P-256"}"#,
-            7 => r#"{"name":"ECDSA","hash":"SHA-384","namedCurve":"P-384"}"#,
-            8 => r#"{"name":"ECDSA","hash":"SHA-512","namedCurve":"P-521"}"#,
-            _ => r#"{"name":"Ed25519"}"#,
+        match self {
+            Self::Rs256 => r#"{"name":"RSASSA-PKCS1-v1_5","hash":"SHA-256"}"#,
+            Self::Rs384 => r#"{"name":"RSASSA-PKCS1-v1_5","hash":"SHA-384"}"#,
+            Self::Rs512 => r#"{"name":"RSASSA-PKCS1-v1_5","hash":"SHA-512"}"#,
+            Self::Ps256 => r#"{"name":"RSA-PSS","hash":"SHA-256","saltLength":32}"#,
+            Self::Ps384 => r#"{"name":"RSA-PSS","hash":"SHA-384","saltLength":48}"#,
+            Self::Ps512 => r#"{"name":"RSA-PSS","hash":"SHA-512","saltLength":64}"#,
+            Self::Es256 => r#"{"name":"ECDSA","hash":"SHA-256","namedCurve":"P-256"}"#,
+            Self::Es384 => r#"{"name":"ECDSA","hash":"SHA-384","namedCurve":"P-384"}"#,
+            Self::Es512 => r#"{"name":"ECDSA","hash":"SHA-512","namedCurve":"P-521"}"#,
+            Self::EdDsa => r#"{"name":"Ed25519"}"#,
         }
     }
 
-    /// Octets of a signature (RFC 7518 §3.4, RFC 8037 §3.1); `None` where the key decides.
+    /// Bytes of a signature (RFC 7518 §3.4, RFC 8037 §3.1); `None` where the key decides.
     fn length(self) -> Option<usize> {
-        match self.0 {
-            6 | 9 => Some(64),
-            7 => Some(96),
-            8 => Some(132),
+        match self {
+            Self::Es256 | Self::EdDsa => Some(64),
+            Self::Es384 => Some(96),
+            Self::Es512 => Some(132),
             _ => None,
         }
     }
@@ -85,15 +107,24 @@ impl Algorithms {
     pub const ALL: Self = Self(u16::MAX);
 
     /// Those of a list (OpenID Connect Discovery §3) that this client knows. `None` if there are none.
-    pub fn of(list: &[Value<'_>]) -> Option<Self> {
-        let known = list.iter().filter_map(|alg| Algorithm::named(alg.as_str()?));
-        let bits = known.fold(0, |bits, algorithm| bits | 1 << algorithm.0);
+    pub fn of(list: &[IfText<'_>]) -> Option<Self> {
+        let known = list.iter().filter_map(|alg| Algorithm::named(alg.0?));
+        let bits = known.fold(0, |bits, algorithm| bits | 1 << algorithm as u16);
         (bits != 0).then_some(Self(bits))
     }
 
     fn contain(self, algorithm: Algorithm) -> bool {
-        self.0 >> algorithm.0 & 1 == 1
+        self.0 >> algorithm as u16 & 1 == 1
     }
+}
+
+/// The members of a header that are looked at (RFC 7515 §4.1).
+#[derive(Deserialize)]
+struct Header<'a> {
+    alg: Option<&'a str>,
+    kid: Option<&'a str>,
+    typ: Option<&'a str>,
+    crit: Option<IgnoredAny>,
 }
 
 /// A well-formed token. Nothing in it is trusted yet.
@@ -176,26 +207,31 @@ impl<'a> Unverified<'a> {
         let parts = || Some((text(0, first)?, text(first + 1, last)?, octets(last + 1, token.len())?));
         let (header, payload, signature) = parts().ok_or_else(|| invalid("format"))?;
         let header = object(&header)?;
-        let alg = member(&header, "alg")?.and_then(Algorithm::named);
+        let Header { alg, kid, typ, crit } = header.read().map_err(|mismatch| match mismatch.member {
+            "kid" => invalid("key"),
+            member => invalid(member),
+        })?;
+        let alg = alg.and_then(Algorithm::named);
         let algorithm = alg.filter(|alg| allowed.contain(*alg)).ok_or_else(|| invalid("alg"))?;
-        if header.get("crit").is_some() {
+        if crit.is_some() {
             return Err(invalid("crit"));
         }
-        if member(&header, "typ")?.is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
+        if typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
             return Err(invalid("typ"));
         }
-        let kid = match header.get("kid") {
-            Some(Value::String(kid)) => Some(String::from(&**kid)),
-            Some(_) => return Err(invalid("key")),
-            None => None,
-        };
         if signature.is_empty() {
             return Err(invalid("format"));
         }
         if algorithm.length().is_some_and(|length| signature.len() != length) {
             return Err(invalid("signature"));
         }
-        Ok(Self { algorithm, kid, signature, signed: token.get(..last).unwrap_or_default(), payload })
+        Ok(Self {
+            algorithm,
+            kid: kid.map(Into::into),
+            signature,
+            signed: token.get(..last).unwrap_or_default(),
+            payload,
+        })
     }
 
     /// Trusts the claims, or not, by the answer to a [`Verification`]: what the signature is, and the hash that was asked for.
@@ -224,13 +260,4 @@ pub(super) fn object(part: &str) -> Result<Value<'_>, Arc<Error>> {
 #[cold]
 pub(super) fn invalid(reason: &'static str) -> Arc<Error> {
     Error::IdTokenInvalid { reason }.into()
-}
-
-/// A member with text; one of the wrong type is not the same as an absent one.
-pub(super) fn member<'a>(object: &'a Value<'_>, name: &'static str) -> Result<Option<&'a str>, Arc<Error>> {
-    match object.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(invalid(name)),
-    }
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::config::Config;
 use super::error::Error;
 use super::foreign::Secrets;
 use super::http::{Cache, HttpRequest, HttpResponse, REPEATED};
-use super::json::Value;
+use super::json::{IfText, Value};
 use super::jwt::Algorithms;
 use super::list::cut;
 use super::url::Url;
@@ -148,7 +150,8 @@ impl ServerMetadata {
     /// that is not `https`, [`Error::Unsupported`] for a server that does without S256, the code flow, or
     /// signatures of key pairs.
     pub fn parse(value: &Value<'_>, config: &Config, secrets: &Secrets) -> Result<Self, Arc<Error>> {
-        let issuer = match text(value, "issuer")? {
+        let members: Members<'_> = value.read().map_err(|mismatch| missing(mismatch.member))?;
+        let issuer = match members.issuer {
             Some(issuer) if issuer == config.issuer || config.issuer.is_empty() => issuer,
             Some(issuer) => {
                 let (expected, received) = (config.issuer.clone(), secrets.quote(issuer));
@@ -157,38 +160,55 @@ impl ServerMetadata {
             None if config.issuer.is_empty() => "",
             None => return Err(missing("issuer")),
         };
-        requires(value, "response_types_supported", &["code"], "a server without the authorization code flow")?;
-        requires(value, "code_challenge_methods_supported", &["S256"], "a server without PKCE by S256")?;
-        let listed = list(value, "id_token_signing_alg_values_supported")?;
-        let algorithms = match listed.filter(|_| config.openid) {
-            Some(list) => Algorithms::of(list).ok_or(Error::Unsupported { feature: "its ID Tokens' algorithms" })?,
+        requires(members.response_types_supported, &["code"], "a server without the authorization code flow")?;
+        requires(members.code_challenge_methods_supported, &["S256"], "a server without PKCE by S256")?;
+        let algorithms = match members.id_token_signing_alg_values_supported.filter(|_| config.openid) {
+            Some(list) => Algorithms::of(&list).ok_or(Error::Unsupported { feature: "its ID Tokens' algorithms" })?,
             None => Algorithms::ALL,
         };
-        let revocation_endpoint = address(value, "revocation_endpoint")?;
-        let end_session_endpoint = address(value, "end_session_endpoint")?;
-        let jwks_uri = if config.openid { Some(endpoint(value, "jwks_uri", config)?) } else { None };
-        let userinfo_endpoint = match address(value, "userinfo_endpoint")? {
-            Some(_) => Some(endpoint(value, "userinfo_endpoint", config)?),
-            None => None,
+        let endpoint = |member, text: Option<&str>| {
+            let text = text.filter(is_there).ok_or_else(|| missing(member))?;
+            acceptable(text, config).ok_or_else(|| Arc::new(Error::UrlRejected { member: member.into() }))
         };
-        let authorization_endpoint = endpoint(value, "authorization_endpoint", config)?;
-        let token_endpoint = endpoint(value, "token_endpoint", config)?;
+        let jwks_uri = config.openid.then(|| endpoint("jwks_uri", members.jwks_uri)).transpose()?;
+        let userinfo_endpoint = members.userinfo_endpoint.filter(is_there);
+        let userinfo_endpoint = userinfo_endpoint.map(|text| endpoint("userinfo_endpoint", Some(text))).transpose()?;
         Ok(Self {
             issuer: issuer.into(),
-            authorization_endpoint,
-            token_endpoint,
+            authorization_endpoint: endpoint("authorization_endpoint", members.authorization_endpoint)?,
+            token_endpoint: endpoint("token_endpoint", members.token_endpoint)?,
             jwks_uri,
             userinfo_endpoint,
             algorithms,
-            revocation_endpoint: revocation_endpoint.map(Into::into),
-            end_session_endpoint: end_session_endpoint.map(Into::into),
-            authorization_response_iss_parameter_supported: flag(
-                value,
-                "authorization_response_iss_parameter_supported",
-            )?,
-            require_pushed_authorization_requests: flag(value, "require_pushed_authorization_requests")?,
+            revocation_endpoint: members.revocation_endpoint.filter(is_there).map(Into::into),
+            end_session_endpoint: members.end_session_endpoint.filter(is_there).map(Into::into),
+            authorization_response_iss_parameter_supported: members.authorization_response_iss_parameter_supported
+                == Some(true),
+            require_pushed_authorization_requests: members.require_pushed_authorization_requests == Some(true),
         })
     }
+}
+
+/// The members that are read.
+#[derive(Deserialize)]
+struct Members<'a> {
+    issuer: Option<&'a str>,
+    authorization_endpoint: Option<&'a str>,
+    token_endpoint: Option<&'a str>,
+    jwks_uri: Option<&'a str>,
+    userinfo_endpoint: Option<&'a str>,
+    revocation_endpoint: Option<&'a str>,
+    end_session_endpoint: Option<&'a str>,
+    response_types_supported: Option<Vec<IfText<'a>>>,
+    code_challenge_methods_supported: Option<Vec<IfText<'a>>>,
+    id_token_signing_alg_values_supported: Option<Vec<IfText<'a>>>,
+    authorization_response_iss_parameter_supported: Option<bool>,
+    require_pushed_authorization_requests: Option<bool>,
+}
+
+/// Some servers write `""` for an address that they do not have.
+fn is_there(address: &&str) -> bool {
+    !address.is_empty()
 }
 
 #[cold]
@@ -196,47 +216,14 @@ fn missing(member: &str) -> Arc<Error> {
     Error::MetadataInvalid { member: member.into() }.into()
 }
 
-fn text<'a>(value: &'a Value<'_>, member: &str) -> Result<Option<&'a str>, Arc<Error>> {
-    match value.get(member) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(missing(member)),
-    }
-}
-
-fn flag(value: &Value<'_>, member: &str) -> Result<bool, Arc<Error>> {
-    match value.get(member) {
-        None => Ok(false),
-        Some(Value::Bool(flag)) => Ok(*flag),
-        Some(_) => Err(missing(member)),
-    }
-}
-
-/// An address. Some servers write `""` for one that they do not have.
-fn address<'a>(value: &'a Value<'_>, member: &str) -> Result<Option<&'a str>, Arc<Error>> {
-    text(value, member).map(|address| address.filter(|address| !address.is_empty()))
-}
-
-fn endpoint(value: &Value<'_>, member: &str, config: &Config) -> Result<Url, Arc<Error>> {
-    let text = address(value, member)?.ok_or_else(|| missing(member))?;
-    acceptable(text, config).ok_or_else(|| Error::UrlRejected { member: member.into() }.into())
-}
-
 /// An endpoint: `https`, no user information, no fragment (RFC 6749 §3.1 and §3.2).
 pub(super) fn acceptable(text: &str, config: &Config) -> Option<Url> {
     Url::parse(text, config.loopback).filter(|url| cut(url.rest(), b'#').1.is_none())
 }
 
-fn list<'a>(value: &'a Value<'_>, member: &str) -> Result<Option<&'a [Value<'a>]>, Arc<Error>> {
-    match value.get(member) {
-        None => Ok(None),
-        Some(list) => list.as_array().map(Some).ok_or_else(|| missing(member)),
-    }
-}
-
 /// A list that is there must hold one of the values; a list that is absent says nothing.
-fn requires(value: &Value<'_>, member: &str, any: &[&str], feature: &'static str) -> Result<(), Arc<Error>> {
-    let Some(items) = list(value, member)? else { return Ok(()) };
-    let found = items.iter().any(|item| item.as_str().is_some_and(|text| any.contains(&text)));
+fn requires(list: Option<Vec<IfText<'_>>>, any: &[&str], feature: &'static str) -> Result<(), Arc<Error>> {
+    let Some(items) = list else { return Ok(()) };
+    let found = items.iter().any(|item| item.0.is_some_and(|text| any.contains(&text)));
     if found { Ok(()) } else { Err(Error::Unsupported { feature }.into()) }
 }

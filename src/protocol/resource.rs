@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
 use super::error::Error;
-use super::json::Value;
 use super::url::{Loopback, Url};
 
 /// More entries than any honest app lists; bounds the search for equal ones.
@@ -16,6 +18,41 @@ pub struct ApiList {
     entries: Vec<Url>,
 }
 
+/// An entry of the app's list: an address, or `{ url, warm }`.
+#[derive(Debug)]
+pub struct ApiEntry<'a> {
+    /// An origin with a path.
+    pub url: &'a str,
+    /// Whether the API is asked ahead of the token.
+    pub is_warm: bool,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for ApiEntry<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_struct("ApiEntry", &["url", "warm"], EntryVisitor)
+    }
+}
+
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = ApiEntry<'de>;
+
+    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("an address or `{ url, warm }`")
+    }
+
+    fn visit_borrowed_str<E>(self, url: &'de str) -> Result<ApiEntry<'de>, E> {
+        Ok(ApiEntry { url, is_warm: false })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<ApiEntry<'de>, A::Error> {
+        let (url, warm) = (members.next_element()?, members.next_element::<Option<bool>>()?);
+        let url = url.ok_or_else(|| de::Error::missing_field("api"))?;
+        Ok(ApiEntry { url, is_warm: warm == Some(Some(true)) })
+    }
+}
+
 impl PartialEq for ApiList {
     /// Lists of the same entries are equal, whatever their order.
     fn eq(&self, other: &Self) -> bool {
@@ -26,38 +63,17 @@ impl PartialEq for ApiList {
 impl Eq for ApiList {}
 
 impl ApiList {
-    /// Reads the app's list, an array of strings and of `{ url, warm }`; an absent one is an empty list.
+    /// The list of these entries.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] for an entry that is no canonical URL, has a query or a fragment, or tries to be a pattern.
-    pub fn parse(entries: Option<&Value<'_>>, loopback: Loopback) -> Result<Self, Arc<Error>> {
-        Self::parse_some(entries, loopback, |_| true)
-    }
-
-    /// Reads the entries of the app's list that say `warm: true`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`ApiList::parse`].
-    pub fn parse_warm(entries: Option<&Value<'_>>, loopback: Loopback) -> Result<Self, Arc<Error>> {
-        Self::parse_some(entries, loopback, |entry| matches!(entry.get("warm"), Some(Value::Bool(true))))
-    }
-
-    fn parse_some(
-        entries: Option<&Value<'_>>,
-        loopback: Loopback,
-        is_wanted: fn(&Value<'_>) -> bool,
-    ) -> Result<Self, Arc<Error>> {
+    pub fn of<'a>(entries: impl Iterator<Item = &'a ApiEntry<'a>>, loopback: Loopback) -> Result<Self, Arc<Error>> {
         let mut list = Self::default();
-        let Some(entries) = entries else { return Ok(list) };
-        let entries = entries.as_array().ok_or_else(|| Error::config("api", "not an array"))?;
-        if entries.len() > MAX_ENTRIES {
-            return Err(Error::config("api", "more than 100 entries; list the path that they have in common"));
-        }
-        for entry in entries.iter().filter(|entry| is_wanted(entry)) {
-            let entry = entry.get("url").unwrap_or(entry);
-            let entry = entry.as_str().ok_or_else(|| Error::config("api", "an entry is not a string"))?;
+        for (index, ApiEntry { url: entry, .. }) in entries.enumerate() {
+            if index == MAX_ENTRIES {
+                return Err(Error::config("api", "more than 100 entries; list the path that they have in common"));
+            }
             let slash = if entry.ends_with('/') { "" } else { "/" };
             let url = Url::parse(&[entry, slash].concat(), loopback)
                 .ok_or_else(|| Error::config("api", "an entry is not an https URL"))?;

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
+
 use super::authorization_response::Grant;
 use super::config::{Config, scope_set};
 use super::error::Error;
 use super::foreign::Secrets;
 use super::form;
 use super::http::{HttpRequest, HttpResponse, oauth_error_of};
-use super::json::{self, Value};
+use super::json::{self, Mismatch, Value};
 use super::secret::Secret;
 use super::session::Leftover;
 use super::transaction::Transaction;
@@ -104,20 +107,16 @@ impl TokenResponse {
         if let Some(said) = oauth_error_of(response.is_ok(), &value, &secrets)? {
             return Err(Error::TokenRefused(said).into());
         }
-        let text = |name: &str| match value.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(&**text)),
-            Some(_) => Err(Arc::new(Error::ResponseInvalid { part: name.into() })),
-        };
+        let of_another_type = |mismatch: Mismatch| Error::ResponseInvalid { part: mismatch.member.into() };
+        let Members { access_token, token_type, expires_in, refresh_token, scope, id_token } =
+            value.read().map_err(of_another_type)?;
         let missing = |part: &str| Error::ResponseInvalid { part: part.into() };
-        let (refresh_token, scope, id_token) = (text("refresh_token")?, text("scope")?, text("id_token")?);
         let there = |token: &&str| !token.is_empty();
         let alone = id_token.as_ref().is_some_and(there);
-        let access_token = text("access_token")?
-            .filter(there)
-            .ok_or_else(|| missing(if alone { ID_TOKEN_ALONE } else { "`access_token`" }))?;
-        let token_type = text("token_type")?.ok_or_else(|| missing("`token_type`"))?;
-        let expires_in = lifetime(&value)?;
+        let access_token =
+            access_token.filter(there).ok_or_else(|| missing(if alone { ID_TOKEN_ALONE } else { "`access_token`" }))?;
+        let token_type = token_type.ok_or_else(|| missing("`token_type`"))?;
+        let expires_in = expires_in.map(|Seconds(seconds)| seconds);
         if !token_type.eq_ignore_ascii_case("bearer") {
             return Err(Error::Unsupported { feature: "a token type other than Bearer" }.into());
         }
@@ -148,15 +147,41 @@ fn status(status: u16) -> String {
     part
 }
 
-/// A lifetime in seconds: a number that is not negative, or digits in a string, as a few servers send them.
-fn lifetime(answer: &Value<'_>) -> Result<Option<i64>, Arc<Error>> {
-    let seconds = match answer.get("expires_in") {
-        None => return Ok(None),
-        Some(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => json::integer(text),
-        Some(value) => value.as_integer(),
-    };
-    match seconds {
-        Some(0..) => Ok(seconds),
-        _ => Err(Error::ResponseInvalid { part: "expires_in".into() }.into()),
+/// The members that are read.
+#[derive(Deserialize)]
+struct Members<'a> {
+    access_token: Option<&'a str>,
+    token_type: Option<&'a str>,
+    expires_in: Option<Seconds>,
+    refresh_token: Option<&'a str>,
+    scope: Option<&'a str>,
+    id_token: Option<&'a str>,
+}
+
+/// A lifetime: a number that is not negative, or digits in a string, as a few servers send them.
+struct Seconds(i64);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SecondsVisitor)
+    }
+}
+
+struct SecondsVisitor;
+
+impl Visitor<'_> for SecondsVisitor {
+    type Value = Seconds;
+
+    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("seconds")
+    }
+
+    fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Seconds, E> {
+        if seconds < 0 { Err(E::custom("negative")) } else { Ok(Seconds(seconds)) }
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Seconds, E> {
+        let seconds = json::integer(text).filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        seconds.map(Seconds).ok_or_else(|| E::custom("no digits"))
     }
 }

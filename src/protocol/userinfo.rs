@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::config::{Config, Userinfo};
 use super::error::{Error, OAuthError};
 use super::foreign::Secrets;
 use super::http::{HttpRequest, HttpResponse};
-use super::json::Value;
+use super::json::{Mismatch, OneOrMany};
 use super::jwt::object;
 use super::metadata::ServerMetadata;
 
@@ -49,18 +51,35 @@ pub fn check(
     config: &Config,
 ) -> Result<(), Arc<Error>> {
     let value = object(claims).map_err(of_userinfo)?;
-    let sub = value.get("sub").and_then(Value::as_str);
+    let Subject { sub } = value.read().map_err(mismatched)?;
     if sub.is_none() || expected.iter().any(|expected| expected.is_some() && *expected != sub) {
         return Err(invalid("sub"));
     }
-    let names = |name, expected: &str| match value.get(name) {
-        Some(Value::Array(all)) => all.iter().any(|one| one.as_str() == Some(expected)),
-        one => one.and_then(Value::as_str) == Some(expected),
-    };
-    if config.userinfo == Userinfo::Signed && !(names("iss", &metadata.issuer) && names("aud", &config.client_id)) {
-        return Err(invalid("aud"));
+    if config.userinfo == Userinfo::Signed {
+        let Parties { iss, aud } = value.read().map_err(mismatched)?;
+        if !(iss.contains(&metadata.issuer) && aud.contains(&config.client_id)) {
+            return Err(invalid("aud"));
+        }
     }
     Ok(())
+}
+
+/// Whom the claims are of.
+#[derive(Deserialize)]
+struct Subject<'a> {
+    sub: Option<&'a str>,
+}
+
+/// Who signed them, and for whom.
+#[derive(Deserialize)]
+struct Parties<'a> {
+    #[serde(borrow)]
+    iss: OneOrMany<'a>,
+    aud: OneOrMany<'a>,
+}
+
+fn mismatched(mismatch: Mismatch) -> Arc<Error> {
+    invalid(mismatch.member)
 }
 
 #[cold]

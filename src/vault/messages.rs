@@ -75,14 +75,13 @@ const OPTIONS: [(&str, &str); 8] = [
 
 /// Does what a message says. The app's own requests are no messages: [`Client::fetch`] sends them.
 ///
-/// The operations share one function, and so the code of its states: each in one of its own costs 360 bytes more.
-///
 /// # Errors
 ///
 /// Those of the operation.
 pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &str) -> Outcome {
     let message = Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?;
     let Ok(Addressed { op, port }) = message.read() else { return Err(Error::unexpected("no operation").into()) };
+    let port = port.unwrap_or_default();
     match op {
         "configure" => {
             let make = |number| worker.host(number);
@@ -103,56 +102,12 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
     let client = vault.borrow().client(port)?;
     match op {
         "prepare" => client.prepare().await?,
-        "begin" => {
-            let Begin { redirect_uri, scope, return_to, in_window, shared, restores } = wire::read(&message)?;
-            let params = &read_options(message.get("options"))?;
-            let sign_in = SignIn { redirect_uri, scope, return_to, params, in_window, shared, restores };
-            let AuthorizationRequest { url, transaction } = client.begin(sign_in).await?;
-            let state = transaction.state.expose();
-            // The record of a sign-in in another window never leaves the vault.
-            let record = (!in_window).then(|| transaction.to_record());
-            let begun = to_string(&Begun { url: &url, state, record: record.as_deref() });
-            vault.borrow_mut().keep(&client, *transaction, worker.now());
-            return Ok(begun);
-        }
+        "begin" => return begin(vault, worker, &client, &message).await,
         "abandon" => {
             let Abandon { state } = wire::read(&message)?;
             drop(vault.borrow_mut().abandon(port, state));
         }
-        // A page that waits for another window gets a refusal as an error.
-        "complete" => {
-            let Complete { address, state, record, pending, shared } = wire::read(&message)?;
-            let kept = vault.borrow_mut().take(port, state, record, worker.now());
-            let transaction = match kept {
-                // A page waits for it, and has to be told.
-                Kept::Spent if is_in_window(state) => return Err(Arc::new(Error::Cancelled).into()),
-                Kept::Spent => return Ok(to_string(&Completed::default())),
-                Kept::Nothing => None,
-                Kept::Transaction(transaction) => Some(transaction),
-            };
-            let path = transaction.as_ref().map(|transaction| transaction.return_to.clone());
-            let before = client.subject();
-            let was_signed_in = client.is_signed_in();
-            let others = if shared { RedirectPage::Shared } else { RedirectPage::OfOneProvider };
-            let completion = client.complete(address, transaction, pending, others).await;
-            if was_signed_in && !client.is_signed_in() && is_of_another(&completion) {
-                ended(vault, worker, &client, before.as_deref(), SignIns::GoOn);
-            }
-            let completion = completion.map_err(|error| Failed { error, return_to: path })?;
-            return Ok(to_string(&match &completion {
-                Completion::Ignored => Completed::default(),
-                Completion::Declined(_, said) if is_in_window(state) => {
-                    return Err(Arc::new(Error::InteractionRequired(said.clone())).into());
-                }
-                Completion::Declined(path, said) => {
-                    Completed { return_to: Some(path), declined: Some(said.error.as_str()) }
-                }
-                Completion::ReturnTo(path) => {
-                    signed_in(vault, worker, &client, was_signed_in, before.as_deref());
-                    Completed { return_to: Some(path), declined: None }
-                }
-            }));
-        }
+        "complete" => return complete(vault, worker, port, &client, &message).await,
         "session" => {
             client.completed().await;
             return Ok(client.session().unwrap_or_default());
@@ -187,6 +142,73 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         _ => return Err(Error::unexpected("no such operation").into()),
     }
     Ok(String::new())
+}
+
+/// Begins a sign-in. Gives `{ url, state, record }`, without the record for a sign-in in another window: that one never leaves the
+/// vault.
+async fn begin<W: Worker>(
+    vault: &RefCell<Vault<W::Host>>,
+    worker: &W,
+    client: &Client<W::Host>,
+    message: &Value<'_>,
+) -> Outcome {
+    let Begin { redirect_uri, scope, return_to, in_window, shared, restores } = wire::read(message)?;
+    let params = &read_options(message.get("options"))?;
+    let in_window = in_window == Some(true);
+    let sign_in = SignIn {
+        redirect_uri: redirect_uri.unwrap_or_default(),
+        scope: scope.unwrap_or_default(),
+        return_to: return_to.unwrap_or_default(),
+        params,
+        in_window,
+        shared: shared == Some(true),
+        restores: restores == Some(true),
+    };
+    let AuthorizationRequest { url, transaction } = client.begin(sign_in).await?;
+    let state = transaction.state.expose();
+    let record = (!in_window).then(|| transaction.to_record());
+    let begun = to_string(&Begun { url: &url, state, record: record.as_deref() });
+    vault.borrow_mut().keep(client, *transaction, worker.now());
+    Ok(begun)
+}
+
+/// Completes a sign-in. Gives `{ returnTo, declined }`. A page that waits for another window gets a refusal as an error.
+async fn complete<W: Worker>(
+    vault: &RefCell<Vault<W::Host>>,
+    worker: &W,
+    port: u32,
+    client: &Client<W::Host>,
+    message: &Value<'_>,
+) -> Outcome {
+    let Complete { address, state, record, pending, shared } = wire::read(message)?;
+    let kept = vault.borrow_mut().take(port, state, record, worker.now());
+    let transaction = match kept {
+        // A page waits for it, and has to be told.
+        Kept::Spent if is_in_window(state) => return Err(Arc::new(Error::Cancelled).into()),
+        Kept::Spent => return Ok(to_string(&Completed::default())),
+        Kept::Nothing => None,
+        Kept::Transaction(transaction) => Some(transaction),
+    };
+    let path = transaction.as_ref().map(|transaction| transaction.return_to.clone());
+    let before = client.subject();
+    let was_signed_in = client.is_signed_in();
+    let others = if shared == Some(true) { RedirectPage::Shared } else { RedirectPage::OfOneProvider };
+    let completion = client.complete(address, transaction, pending == Some(true), others).await;
+    if was_signed_in && !client.is_signed_in() && is_of_another(&completion) {
+        ended(vault, worker, client, before.as_deref(), SignIns::GoOn);
+    }
+    let completion = completion.map_err(|error| Failed { error, return_to: path })?;
+    Ok(to_string(&match &completion {
+        Completion::Ignored => Completed::default(),
+        Completion::Declined(_, said) if is_in_window(state) => {
+            return Err(Arc::new(Error::InteractionRequired(said.clone())).into());
+        }
+        Completion::Declined(path, said) => Completed { return_to: Some(path), declined: Some(said.error.as_str()) },
+        Completion::ReturnTo(path) => {
+            signed_in(vault, worker, client, was_signed_in, before.as_deref());
+            Completed { return_to: Some(path), declined: None }
+        }
+    }))
 }
 
 /// Whether the provider signed in another user than the one who was there, without a question. A session can also end by

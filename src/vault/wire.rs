@@ -22,11 +22,9 @@ pub(super) fn read<'a, T: Deserialize<'a>>(message: &'a Value<'a>) -> Result<T, 
 /// Who says a message, and what is to be done.
 #[derive(Deserialize)]
 pub(super) struct Addressed<'a> {
-    #[serde(default)]
     pub(super) op: &'a str,
     /// The number of the port; other vaults have none.
-    #[serde(default)]
-    pub(super) port: u32,
+    pub(super) port: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -35,16 +33,16 @@ pub(super) struct Configure<'a> {
     pub(super) options: &'a str,
 }
 
-/// What is missing is empty, and refused by its name.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+/// What is missing is refused by its name where it is used.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Begin<'a> {
-    pub(super) redirect_uri: &'a str,
-    pub(super) scope: &'a str,
-    pub(super) return_to: &'a str,
-    pub(super) in_window: bool,
-    pub(super) shared: bool,
-    pub(super) restores: bool,
+    pub(super) redirect_uri: Option<&'a str>,
+    pub(super) scope: Option<&'a str>,
+    pub(super) return_to: Option<&'a str>,
+    pub(super) in_window: Option<bool>,
+    pub(super) shared: Option<bool>,
+    pub(super) restores: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -65,10 +63,8 @@ pub(super) struct Complete<'a> {
     pub(super) address: &'a str,
     pub(super) state: &'a str,
     pub(super) record: Option<&'a str>,
-    #[serde(default)]
-    pub(super) pending: bool,
-    #[serde(default)]
-    pub(super) shared: bool,
+    pub(super) pending: Option<bool>,
+    pub(super) shared: Option<bool>,
 }
 
 /// Without a path there was nothing to complete.
@@ -102,7 +98,8 @@ pub(super) struct FrontChannel<'a> {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct News<'a> {
-    news: &'a str,
+    #[serde(rename = "news")]
+    kind: &'a str,
     provider: &'a str,
     client_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,19 +115,19 @@ impl<'a> News<'a> {
         match *news {
             super::News::Ended { provider, client_id, sub, sign_ins } => {
                 let sign_ins = (sign_ins == SignIns::End).then_some("end");
-                Self { news: "ended", provider, client_id, account: None, sub, sign_ins }
+                Self { kind: "ended", provider, client_id, account: None, sub, sign_ins }
             }
             super::News::SignedIn { provider, client_id, account, sub } => {
                 let (account, sub) = (Some(account), Some(sub));
-                Self { news: "signedIn", provider, client_id, account, sub, sign_ins: None }
+                Self { kind: "signedIn", provider, client_id, account, sub, sign_ins: None }
             }
         }
     }
 
     /// What they say; nothing, if they are not known here.
     pub(super) fn read(&self) -> Option<super::News<'a>> {
-        let Self { news, provider, client_id, account, sub, sign_ins } = *self;
-        match news {
+        let Self { kind, provider, client_id, account, sub, sign_ins } = *self;
+        match kind {
             "ended" => {
                 let sign_ins = if sign_ins.is_some() { SignIns::End } else { SignIns::GoOn };
                 Some(super::News::Ended { provider, client_id, sub, sign_ins })

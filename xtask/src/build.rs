@@ -137,7 +137,7 @@ fn bind(workspace: &Workspace, compiled: &Path) -> Result<()> {
     );
     let glue = output.js().to_owned();
     let types = output.ts().unwrap_or_default().to_owned();
-    let names = short_names(output.wasm_mut(), &glue)?;
+    let names = short_names(output.wasm_mut(), &glue);
     fs::create_dir_all(workspace.shipped())?;
     fs::write(glue_file(workspace), glue)?;
     fs::write(workspace.shipped().join("glue.d.ts"), types)?;
@@ -155,7 +155,7 @@ fn glue_file(workspace: &Workspace) -> PathBuf {
 /// long names hold hashes, which do not compress, and stand on both sides.
 ///
 /// Gives the list of names in the form that esbuild reads: it renames them in the glue.
-fn short_names(module: &mut Module, glue: &str) -> Result<String> {
+fn short_names(module: &mut Module, glue: &str) -> String {
     let unused: Vec<_> =
         module.exports.iter().filter(|export| !glue.contains(&export.name)).map(walrus::Export::id).collect();
     for export in unused {
@@ -171,7 +171,7 @@ fn short_names(module: &mut Module, glue: &str) -> Result<String> {
             .map_or_else(|| format!("_{}", names.len()), |short| short.as_str().unwrap_or_default().to_owned());
         names.insert(std::mem::replace(name, short.clone()), short.into());
     }
-    Ok(serde_json::Value::Object(names).to_string())
+    serde_json::Value::Object(names).to_string()
 }
 
 /// How names begin that the binding generator makes.

@@ -3,8 +3,10 @@
 //! What is strict about a text was decided when it was parsed. Here, a member that is `null` counts as absent
 //! ([`Value::get`] says why), strings are lent, and a number is read without its fraction.
 
+use std::borrow::Cow;
+
 use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, SeqAccess, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::{Value, integer};
@@ -81,7 +83,7 @@ impl<'de> Deserializer<'de> for &'de Value<'de> {
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => visitor.visit_seq(Items(items.iter())),
-            Value::Object(_) => self.deserialize_struct("", &[], visitor),
+            Value::Object(_) => Err(Mismatch::HERE),
         }
     }
 
@@ -95,16 +97,26 @@ impl<'de> Deserializer<'de> for &'de Value<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        match self {
-            Value::Object(members) => {
-                visitor.visit_map(Members { rest: members.iter(), fields, value: &Value::Null, field: "" })
-            }
-            _ => Err(Mismatch::HERE),
-        }
+        let Value::Object(members) = self else { return self.deserialize_any(visitor) };
+        let mut fields = Fields { rest: fields.iter(), last: "", members };
+        let outcome = visitor.visit_seq(&mut fields);
+        outcome.map_err(|mismatch| mismatch.of(fields.last))
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Mismatch> {
         visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        match self {
+            Value::String(text) => visitor.visit_enum(BorrowedStrDeserializer::new(text)),
+            _ => Err(Mismatch::HERE),
+        }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
@@ -113,7 +125,7 @@ impl<'de> Deserializer<'de> for &'de Value<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map enum identifier
+        tuple_struct map identifier
     }
 }
 
@@ -128,27 +140,28 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     }
 }
 
-/// The members of an object, without those that are `null`.
-struct Members<'de> {
-    rest: core::slice::Iter<'de, (std::borrow::Cow<'de, str>, Value<'de>)>,
-    /// The names that the reader knows, for its errors.
-    fields: &'static [&'static str],
-    value: &'de Value<'de>,
-    field: &'static str,
+/// The members of an object that a type has fields for, in the order of the fields: derived code is shorter when it need not match
+/// names. A member that is absent is read as `null`, which is what an `Option` can do with.
+struct Fields<'de> {
+    rest: core::slice::Iter<'static, &'static str>,
+    last: &'static str,
+    members: &'de [(Cow<'de, str>, Value<'de>)],
 }
 
-impl<'de> MapAccess<'de> for Members<'de> {
+impl<'de> Fields<'de> {
+    #[inline(never)] // or it would be there for each field
+    fn next(&mut self) -> &'de Value<'de> {
+        self.last = self.rest.next().copied().unwrap_or_default();
+        let found = self.members.iter().find(|(name, _)| name == self.last);
+        found.map_or(&Value::Null, |(_, value)| value)
+    }
+}
+
+impl<'de> SeqAccess<'de> for &mut Fields<'de> {
     type Error = Mismatch;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mismatch> {
-        let Some((name, value)) = self.rest.find(|(_, value)| *value != Value::Null) else { return Ok(None) };
-        self.value = value;
-        self.field = self.fields.iter().find(|field| **field == name).copied().unwrap_or_default();
-        seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mismatch> {
-        seed.deserialize(self.value).map_err(|mismatch| mismatch.of(self.field))
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Mismatch> {
+        seed.deserialize(self.next()).map(Some)
     }
 }
 

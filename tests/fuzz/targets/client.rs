@@ -392,7 +392,7 @@ impl Run {
             Ok(Done::Completed(other)) => self.hidden(&format!("{other:?}"), false),
             Ok(Done::Answered) => {
                 let Asked::Call { url } = asked else { panic!("no call") };
-                assert!(ADDRESSES.contains(&url) && url.starts_with("https://api.test/v1"), "{url}");
+                assert!(ADDRESSES.contains(url) && url.starts_with("https://api.test/v1"), "{url}");
                 for call in self.here.world().calls.drain(..) {
                     assert!(call.url.starts_with("https://api.test/v1") && !call.url.contains(".."), "{}", call.url);
                     assert!(call.authorization.starts_with("Bearer "));

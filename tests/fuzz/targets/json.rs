@@ -15,7 +15,7 @@ pub(super) fn run(bytes: &[u8]) {
             let written = to_string(&value);
             let again = Value::parse(&written);
             assert_eq!(again.as_ref(), Ok(&value));
-            assert_eq!(again.as_ref().map(|again| to_string(again)), Ok(written.clone()));
+            assert_eq!(again.as_ref().map(to_string), Ok(written.clone()));
             hold(&value, 0);
         }
         Err(Flaw::Syntax) => assert!(!is_json, "refused here alone"),
