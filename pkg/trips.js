@@ -15,7 +15,7 @@ const TAKEN = 2000;
 const FRAME = 10;
 const LOADED = 3;
 
-/** Milliseconds that a user has for a popup; the core holds the same. */
+/** Milliseconds that a user has for a popup. */
 const LIFE = 10 * 60 * 1000;
 
 /** Milliseconds between looks at a popup. */

@@ -17,7 +17,9 @@
 //! config ─▶ metadata ─▶ authorization_request ─▶ (redirect) ─▶ authorization_response ─▶ token ─▶ session ─▶ resource
 //! ```
 
-// A panic is a trap, and a trap ends everybody's session.
+// What wasm-bindgen's macros write is theirs to answer for; nothing else is unsafe.
+#![deny(unsafe_code)]
+// A panic is a trap, and a trap ends every session.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod client;

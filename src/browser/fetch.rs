@@ -2,11 +2,12 @@
 
 use core::cell::{Cell, RefCell};
 use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
 
 use gloo_net::http::Response;
-use js_sys::{Promise, Reflect, Uint8Array};
-use wasm_bindgen::prelude::*;
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     AbortSignal, ReadableStreamDefaultReader, ReferrerPolicy, Request, RequestCache, RequestCredentials, RequestInit,
@@ -21,25 +22,30 @@ use crate::protocol::json;
 use crate::protocol::list::cut;
 use crate::protocol::secret::Secret;
 
-#[wasm_bindgen]
-extern "C" {
-    /// Of the page or the worker, whichever this is. A page can have put another one in its place, which throws.
-    #[wasm_bindgen(catch)]
-    fn fetch(request: &Request) -> Result<Promise, JsValue>;
-}
-
-/// An answer on its way.
+/// A response on its way.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Arc<Error>>>>>;
 
 /// Sends a request to the authorization server, as [`Host::send`](crate::client::host::Host::send) says.
 pub(super) fn send(request: HttpRequest, timeout: u32) -> Answer {
-    // Sent before anybody waits.
-    let started = prepare(request, timeout).map(|request| (fetch(&request), request));
+    let started = prepare(request, timeout).map(|request| (start(&request), request));
     Box::pin(async move {
-        let (promise, request) = started?;
-        let response = response(promise).await.map_err(|_| lost(&request))?;
+        let (response, request) = started?;
+        let response = response.await.map_err(|_| lost(&request))?;
         read(&request, response).await
     })
+}
+
+/// Sends a request at once, and not when its future is first polled as gloo-net does it. `pkg/fetch.js` sees to it that it rejects
+/// with an error, whatever the page makes of `fetch`.
+fn start(request: &Request) -> impl Future<Output = Result<Response, gloo_net::Error>> + use<> {
+    let mut response = Box::pin(gloo_net::http::Request::from(Clone::clone(request)).send());
+    let first = response.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    async move {
+        match first {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => response.await,
+        }
+    }
 }
 
 /// The browser's request of one of the protocol's.
@@ -98,11 +104,12 @@ impl AuthorizedRequest for AppRequest {
         let request = again.as_ref().unwrap_or(&self.request);
         let attached = request.headers().set("Authorization", authorization.expose());
         attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
-        response(fetch(request)).await.map_err(|_| {
+        let response = start(request).await.map_err(|_| {
             let url = request.url();
             let (public, _) = cut(cut(&url, b'#').0, b'?');
             Arc::new(if request.signal().aborted() { Error::Cancelled } else { Error::Network { url: public.into() } })
-        })
+        })?;
+        Ok(response.into())
     }
 
     fn status(response: &web_sys::Response) -> u16 {
@@ -132,15 +139,10 @@ impl ApiRequest for AppRequest {
         init.set_redirect(RequestRedirect::Error);
         let Ok(request) = Request::new_with_str_and_init(&self.request.url(), &init) else { return };
         if request.headers().set("Authorization", "Bearer ahead").is_ok() {
-            let unheard = fetch(&request);
-            spawn_local(async move { drop(response(unheard).await) });
+            let unheard = start(&request);
+            spawn_local(async move { drop(unheard.await) });
         }
     }
-}
-
-/// The response that a `fetch` comes to.
-async fn response(promise: Result<Promise, JsValue>) -> Result<web_sys::Response, JsValue> {
-    JsFuture::from(promise?).await?.dyn_into()
 }
 
 /// Why there is no answer.
@@ -154,8 +156,7 @@ fn lost(request: &Request) -> Arc<Error> {
 /// # Errors
 ///
 /// [`Error::Network`], [`Error::Timeout`], [`Error::TooLarge`].
-async fn read(request: &Request, answer: web_sys::Response) -> Result<HttpResponse, Arc<Error>> {
-    let response = Response::from(answer);
+async fn read(request: &Request, response: Response) -> Result<HttpResponse, Arc<Error>> {
     let mut body = Vec::new();
     if let Some(stream) = response.body() {
         let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();

@@ -22,6 +22,7 @@ use crate::protocol::session::Change;
 use crate::protocol::time::Now;
 
 pub use crate::client::Completion;
+#[cfg(feature = "npm")]
 pub(crate) use place::now;
 
 /// One client of one provider. Calls may overlap.

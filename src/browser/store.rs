@@ -28,7 +28,8 @@ impl Store {
         let storage = web_sys::window().and_then(|window| window.session_storage().ok().flatten());
         let storage =
             storage.ok_or_else(|| Error::config("redirectUri", "a sign-in by redirect needs session storage"))?;
-        Ok(Self { storage, prefix: [PREFIX, config.provider(), " ", &config.client_id, ":"].concat() })
+        let account = if config.account.is_empty() { String::new() } else { [" ", &config.account].concat() };
+        Ok(Self { storage, prefix: [PREFIX, config.provider(), " ", &config.client_id, &account, ":"].concat() })
     }
 
     /// Keeps a transaction until its response comes.
@@ -47,7 +48,7 @@ impl Store {
         let key = [&self.prefix, state].concat();
         let record = self.storage.get_item(&key).ok().flatten();
         if record.is_some() {
-            // A record that cannot be removed is expired in ten minutes.
+            // A record that cannot be removed is expired in an hour.
             drop(self.storage.remove_item(&key));
         }
         let count = self.storage.length().unwrap_or(0);

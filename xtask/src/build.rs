@@ -3,13 +3,14 @@
 //! ```text
 //! rustc ─▶ traps instead of panics ─▶ wasm-bindgen ─▶ wasm-opt ─▶ valet_key.wasm
 //!                                          │ glue.js               │ its hash
-//!                                          └────────────────────▶ esbuild ◀─ pkg/worker.js, port.js
+//!                                          └────────────────────▶ esbuild ◀─ pkg/worker.js, fetch.js, port.js
 //!                                                                   └─▶ worker.js
 //! ```
 
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    process::Command,
     time::UNIX_EPOCH,
 };
 
@@ -28,7 +29,8 @@ use crate::{
     workspace::Workspace,
 };
 
-const PACKAGE: &str = "valet-key";
+/// The name of the package.
+pub const PACKAGE: &str = "valet-key";
 
 /// The name of the crate, and so of the files.
 pub const STEM: &str = "valet_key";
@@ -53,7 +55,7 @@ const FEATURES: [&str; 8] = [
 ];
 
 /// The module between the binding generator and wasm-opt, with the names of its functions.
-pub fn named_module(workspace: &Workspace) -> Result<PathBuf> {
+fn named_module(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.scratch()?.join(format!("{STEM}.named.wasm")))
 }
 
@@ -95,13 +97,31 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
 /// The module as the compiler leaves it.
 fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     let folder = workspace.target().join("xtask/cargo");
+    process::run(&mut compiler(workspace, toolchain, &folder)?)?;
+    Ok(compiled(&folder))
+}
+
+fn compiler(workspace: &Workspace, toolchain: &Toolchain, folder: &Path) -> Result<Command> {
     let mut command = toolchain.cargo(workspace, "rustc", &[])?;
     command
         .args(["--package", PACKAGE, "--lib", "--crate-type", "cdylib", "--features", "npm"])
         .args(["--profile", "wasm", "--target", TARGET, "--target-dir"])
-        .arg(&folder);
+        .arg(folder);
+    Ok(command)
+}
+
+fn compiled(folder: &Path) -> PathBuf {
+    folder.join(TARGET).join("wasm").join(format!("{STEM}.wasm"))
+}
+
+/// The module before wasm-opt, with line tables.
+pub fn with_lines(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<u8>> {
+    let folder = workspace.target().join("xtask/shares");
+    let mut command = compiler(workspace, toolchain, &folder)?;
+    command.env("CARGO_PROFILE_WASM_DEBUG", "line-tables-only").env("CARGO_PROFILE_WASM_STRIP", "none");
     process::run(&mut command)?;
-    Ok(folder.join(TARGET).join("wasm").join(format!("{STEM}.wasm")))
+    let mut output = generator()?.input_path(compiled(&folder)).keep_debug(true).generate_output()?;
+    Ok(output.wasm_mut().emit_wasm())
 }
 
 /// Everything that the module is made from after the compiler, as one line.
@@ -119,23 +139,12 @@ fn recipe(workspace: &Workspace, compiled: &Path) -> Result<String> {
 fn bind(workspace: &Workspace, compiled: &Path) -> Result<()> {
     let mut module = Module::from_file(compiled).context("the compiler's module cannot be read")?;
     trap::instead_of_panics(&mut module);
-    let mut generator = Bindgen::new();
-    generator
-        .web(true)?
-        .input_module(STEM, module)
-        .typescript(true)
-        .demangle(false)
-        .remove_producers_section(true)
-        .omit_default_module_path(true)
-        // A page that has its tokens itself starts the core anew after a trap.
-        .reset_state_function(true)
-        .encode_into(EncodeInto::Test);
-    let mut output = generator.generate_output()?;
+    let mut output = generator()?.input_module(STEM, module).generate_output()?;
     ensure!(
         output.snippets().values().all(Vec::is_empty) && output.local_modules().is_empty(),
         "a crate brings JavaScript of its own, which the shipped package has no place for: leave that crate out"
     );
-    let glue = output.js().to_owned();
+    let glue = [FETCH, output.js()].concat();
     let types = output.ts().unwrap_or_default().to_owned();
     let names = short_names(output.wasm_mut(), &glue);
     fs::create_dir_all(workspace.shipped())?;
@@ -145,6 +154,23 @@ fn bind(workspace: &Workspace, compiled: &Path) -> Result<()> {
     fs::write(named_module(workspace)?, output.wasm_mut().emit_wasm())?;
     Ok(())
 }
+
+fn generator() -> Result<Bindgen> {
+    let mut generator = Bindgen::new();
+    generator
+        .web(true)?
+        .typescript(true)
+        .demangle(false)
+        .remove_producers_section(true)
+        .omit_default_module_path(true)
+        // A page that has its tokens itself starts the core anew after a trap.
+        .reset_state_function(true)
+        .encode_into(EncodeInto::Test);
+    Ok(generator)
+}
+
+/// What the glue is to call instead of the browser's own.
+const FETCH: &str = "import { fetch } from '../fetch.js';\n";
 
 /// The glue between the module and `pkg/worker.js`. It does not ship: esbuild puts it into the worker.
 fn glue_file(workspace: &Workspace) -> PathBuf {
@@ -182,7 +208,7 @@ fn names_file(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// Runs wasm-opt, for size. Without further arguments nothing but code and data is left.
-pub fn optimise(node: &Node, from: &Path, to: &Path, further: &[&str]) -> Result<()> {
+fn optimise(node: &Node, from: &Path, to: &Path, further: &[&str]) -> Result<()> {
     let strip: &[&str] = if further.contains(&"-g") { &[] } else { &["--strip-debug", "--strip-producers"] };
     let mut command = node.tool("binaryen/bin/wasm-opt");
     // A fresh memory is zero, and its first kilobyte is the far end of the stack, from which no address is computed.

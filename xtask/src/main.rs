@@ -11,6 +11,7 @@ mod deny;
 mod fuzz;
 mod git;
 mod hostile;
+mod in_browser;
 mod mutants;
 mod node;
 mod process;

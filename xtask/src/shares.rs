@@ -1,55 +1,163 @@
 //! Which crate the bytes of the module belong to.
 //!
-//! wasm-opt runs once more and keeps the functions' names. Each function then counts for the crate whose path its name
-//! begins with: the crate that wrote the code, whoever asked for it. So a generic function counts for its author and
-//! not for the type it was made for, what the optimiser moved into a caller counts for the caller, and code that a
-//! derive wrote counts for the derive. Static data has no names and stays in one row.
+//! The module is compiled once more, with line tables. They say for each instruction which function it was written in, also where
+//! that was inlined into another one. A byte counts for the crate of that function: the crate that wrote the code, whoever asked
+//! for it, and code that a derive wrote counts for the derive. Static data has no names and stays in one row.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+};
 
-use anyhow::{Context, Result};
+use addr2line::{Context as Lines, LookupResult};
+use anyhow::{Context as _, Result};
+use gimli::{EndianSlice, LittleEndian};
 use rustc_demangle::demangle;
-use walrus::{FunctionKind, Module, ModuleConfig};
+use wasmparser::{Name, NameSectionReader, Parser, Payload};
 
 use crate::{
-    build::{self, STEM},
-    node::Node,
+    build::{self, WASM},
+    toolchain::Toolchain,
     workspace::Workspace,
 };
 
-/// Prints a row for each crate, the largest first.
-pub fn shares(workspace: &Workspace, node: &Node) -> Result<()> {
-    let named = workspace.scratch()?.join(format!("{STEM}.shares.wasm"));
-    build::optimise(node, &build::named_module(workspace)?, &named, &["-g"])?;
-    let bytes = fs::read(&named)?;
-    let module: Module = ModuleConfig::new().parse(&bytes).context("wasm-opt's module cannot be read")?;
-    let shipped = fs::metadata(workspace.shipped().join(build::WASM))?.len();
-    let shipped = usize::try_from(shipped)?;
+/// How many of its functions are named for each crate.
+const NAMED: usize = 4;
 
-    let mut rows: BTreeMap<String, usize> = BTreeMap::new();
-    for function in module.funcs.iter() {
-        let FunctionKind::Local(local) = &function.kind else { continue };
-        let length = local.original_range.as_ref().map_or(0, |range| range.end - range.start);
-        *rows.entry(owner(function.name.as_deref().unwrap_or_default())).or_default() += length;
-    }
-    let data = module.data.iter().map(|segment| segment.value.len()).sum();
-    rows.insert("static data (text and tables)".into(), data);
-    let counted: usize = rows.values().sum();
-    rows.insert("the module's own tables".into(), shipped.saturating_sub(counted));
-    let mut rows: Vec<_> = rows.into_iter().collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.1));
+/// What a crate has in the module.
+#[derive(Default)]
+struct Share {
+    bytes: usize,
+    functions: HashMap<String, usize>,
+}
 
-    println!("{:36}  {:>8}  {:>6}", "raw bytes in the module", "bytes", "share");
-    for (name, length) in &rows {
-        println!("{name:36}  {length:>8}  {:>5.1}%", percent(*length, shipped));
+/// Prints a row for each crate, the largest first, with its largest functions.
+pub fn shares(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    let module = build::with_lines(workspace, toolchain)?;
+    let shares = attributed(&module)?;
+    let total: usize = shares.values().map(|share| share.bytes).sum();
+    let mut rows: Vec<_> = shares.into_iter().collect();
+    rows.sort_by_key(|(_, share)| std::cmp::Reverse(share.bytes));
+
+    println!("{:28}  {:>7}  {:>6}  its largest functions", "raw bytes before wasm-opt", "bytes", "share");
+    for (name, Share { bytes, functions }) in &rows {
+        let mut functions: Vec<_> = functions.iter().collect();
+        functions.sort_by_key(|(name, bytes)| (std::cmp::Reverse(**bytes), *name));
+        let named: Vec<_> = functions.iter().take(NAMED).map(|(name, bytes)| format!("{name} {bytes}")).collect();
+        println!("{name:28}  {bytes:>7}  {:>5.1}%  {}", percent(*bytes, total), named.join(", "));
     }
-    println!("{:36}  {shipped:>8}  100.0%", "together");
-    let worker = fs::metadata(workspace.shipped().join("worker.js"))?.len();
-    println!("{:36}  {worker:>8}", "beside it: the worker");
-    println!(
-        "\nA function counts for the crate that wrote it; what was inlined counts for the function it ended up in."
-    );
+    let shipped = fs::metadata(workspace.shipped().join(WASM))?.len();
+    println!("{:28}  {total:>7}  100.0%  {shipped} after wasm-opt, which makes all of them smaller", "together");
     Ok(())
+}
+
+fn attributed(module: &[u8]) -> Result<BTreeMap<String, Share>> {
+    let mut sections: HashMap<&str, &[u8]> = HashMap::new();
+    let (mut names, mut imported, mut bodies, mut start, mut data) = (HashMap::new(), 0, Vec::new(), 0, 0);
+    for payload in Parser::new(0).parse_all(module) {
+        match payload.context("the module cannot be read")? {
+            Payload::ImportSection(imports) => imported = function_imports(imports)?,
+            Payload::CodeSectionStart { range, .. } => start = range.start,
+            Payload::CodeSectionEntry(body) => bodies.push(body),
+            Payload::DataSection(segments) => {
+                for segment in segments {
+                    data += segment?.data.len();
+                }
+            }
+            Payload::CustomSection(section) if section.name() == "name" => {
+                names = function_names(NameSectionReader::new(wasmparser::BinaryReader::new(section.data(), 0)))?;
+            }
+            Payload::CustomSection(section) => drop(sections.insert(section.name(), section.data())),
+            _ => {}
+        }
+    }
+    let dwarf = gimli::Dwarf::load(|id| {
+        let data = sections.get(id.name()).copied().unwrap_or_default();
+        Ok::<_, gimli::Error>(EndianSlice::new(data, LittleEndian))
+    })?;
+    let lines = Lines::from_dwarf(dwarf)?;
+
+    let mut shares: BTreeMap<String, Share> = BTreeMap::new();
+    shares.entry("static data (text and tables)".into()).or_default().bytes = data;
+    for (index, body) in bodies.iter().enumerate() {
+        let symbol =
+            u32::try_from(imported + index).ok().and_then(|index| names.get(&index)).copied().unwrap_or_default();
+        let mut reader = body.get_operators_reader()?;
+        let mut at = body.range().start;
+        while !reader.eof() {
+            let instruction = reader.original_position();
+            reader.read()?;
+            let end = reader.original_position();
+            // The locals count for the first instruction.
+            let (krate, function) = match written_at(&lines, (instruction - start) as u64)? {
+                Some((file, function)) => (author(&file, &function), function),
+                None => (owner(symbol), format!("{:#}", demangle(symbol))),
+            };
+            let share = shares.entry(krate).or_default();
+            share.bytes += end - at;
+            *share.functions.entry(function).or_default() += end - at;
+            at = end;
+        }
+    }
+    Ok(shares)
+}
+
+/// The file and the function that the instruction at an address was written in.
+fn written_at(lines: &Lines<EndianSlice<'_, LittleEndian>>, address: u64) -> Result<Option<(String, String)>> {
+    let mut lookup = lines.find_frames(address);
+    let mut frames = loop {
+        match lookup {
+            LookupResult::Output(frames) => break frames?,
+            // There are no further files to load.
+            LookupResult::Load { continuation, .. } => {
+                lookup = addr2line::LookupContinuation::resume(continuation, None);
+            }
+        }
+    };
+    let Some(frame) = frames.next()? else { return Ok(None) };
+    let file = frame.location.and_then(|location| location.file).unwrap_or_default().to_owned();
+    let name = frame.function.and_then(|function| function.name.to_string().ok()).unwrap_or_default();
+    // Without what it was made for.
+    let name = name.split('<').next().unwrap_or_default();
+    Ok((!file.is_empty()).then(|| (file, name.to_owned())))
+}
+
+/// The crate that a file belongs to, by its path: `…/base64-0.23.1/src/engine/mod.rs`.
+fn author(file: &str, function: &str) -> String {
+    let derives = function.starts_with("visit_") || matches!(function, "deserialize" | "serialize");
+    if file.contains("/library/") || file.starts_with("library/") {
+        return "core, alloc and std".into();
+    }
+    // The sources of the registry lie in a folder of that name, too, and crates have folders below theirs.
+    let folders = file.split('/').rev();
+    let folder = folders.skip_while(|folder| *folder != "src").nth(1).unwrap_or_default();
+    match folder.rsplit_once('-') {
+        Some((name, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => name.replace('-', "_"),
+        // What a derive wrote lies where the type is.
+        _ if derives && !file.contains("/json/") => "serde, derived code".into(),
+        _ => "valet_key".into(),
+    }
+}
+
+fn function_imports(imports: wasmparser::ImportSectionReader<'_>) -> Result<usize> {
+    let mut count = 0;
+    for import in imports.into_imports() {
+        count += usize::from(matches!(import?.ty, wasmparser::TypeRef::Func(_)));
+    }
+    Ok(count)
+}
+
+fn function_names(reader: NameSectionReader<'_>) -> Result<HashMap<u32, &str>> {
+    let mut names = HashMap::new();
+    for part in reader {
+        if let Name::Function(functions) = part? {
+            for naming in functions {
+                let naming = naming?;
+                names.insert(naming.index, naming.name);
+            }
+        }
+    }
+    Ok(names)
 }
 
 fn percent(part: usize, whole: usize) -> f32 {
@@ -105,7 +213,22 @@ fn first_name(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::owner;
+    use super::{author, owner};
+
+    #[test]
+    fn a_file_belongs_to_a_crate() {
+        let rows = [
+            ("cargo/registry/src/index/base64-0.23.1/src/engine/mod.rs", "decode", "base64"),
+            ("cargo/registry/src/index/wasm-bindgen-futures-0.4.80/src/lib.rs", "poll", "wasm_bindgen_futures"),
+            ("/rustc/59807616e1/library/core/src/str/mod.rs", "get", "core, alloc and std"),
+            ("src/protocol/metadata.rs", "visit_seq", "serde, derived code"),
+            ("src/protocol/json/de.rs", "deserialize", "valet_key"),
+            ("src/protocol/metadata.rs", "parse", "valet_key"),
+        ];
+        for (file, function, expected) in rows {
+            assert_eq!(author(file, function), expected, "{file}");
+        }
+    }
 
     #[test]
     fn a_function_belongs_to_the_crate_that_wrote_it() {

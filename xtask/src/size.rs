@@ -49,7 +49,7 @@ fn size(workspace: &Workspace, node: &Node, toolchain: &Toolchain, arguments: &[
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => weigh(workspace, node, toolchain, false),
         ["--json"] => weigh(workspace, node, toolchain, true),
-        ["--crates"] => shares::shares(workspace, node),
+        ["--crates"] => shares::shares(workspace, toolchain),
         _ => bail!("usage: cargo xtask size [--json | --crates]"),
     }
 }

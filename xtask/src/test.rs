@@ -1,7 +1,6 @@
 //! Everything that has to hold before a change goes in, in the order of what it costs.
 
 use std::{
-    env, fs,
     io::{BufRead as _, BufReader, Write as _, stdout},
     path::PathBuf,
     process::{Command, Stdio},
@@ -9,12 +8,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
 
 use crate::{
     browsers, build,
     debian::{self, Package},
-    deny, fuzz, hostile,
+    deny, fuzz, hostile, in_browser,
     node::Node,
     process, size,
     stories::{self, Reach},
@@ -58,7 +56,7 @@ pub const STEPS: [Step; 13] = [
     Step { name: "costs", what: "twice the text costs little more than twice the steps", run: costs },
     Step { name: "fuzz", what: "nothing that reads foreign bytes breaks over damaged ones", run: fuzz },
     Step { name: "deny", what: "licences, sources and advisories of what the project depends on", run: deny },
-    Step { name: "browser", what: "tests of the Rust client in a browser", run: browser },
+    Step { name: "browser", what: "tests of the one host, in pages and workers", run: in_browser::test },
     Step { name: "e2e", what: "whole stories, in a browser with real providers", run: e2e },
     Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
 ];
@@ -133,57 +131,6 @@ fn deny(workspace: &Workspace) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn browser(workspace: &Workspace) -> Result<Outcome> {
-    if !workspace.tests().join("browser.rs").is_file() {
-        return Ok(Outcome::Skipped("there is no tests/browser.rs"));
-    }
-    let programs = browsers::programs(workspace, &[browsers::CHROMIUM])?;
-    let [(_, chromium), (_, driver)] = &programs[..] else { bail!("Chromium and its driver are two programs") };
-    let toolchain = found(workspace, Panics::Tell)?;
-    let mut runner = toolchain::cargo("build");
-    runner.current_dir(workspace.root());
-    runner.args(["--package", "xtask", "--features", "test-runner", "--bin", "wasm-test-runner", "--target-dir"]);
-    process::run(runner.arg(workspace.target().join("xtask/runner")))?;
-    let runner = workspace.target().join(format!("xtask/runner/debug/wasm-test-runner{}", env::consts::EXE_SUFFIX));
-
-    let capabilities = workspace.scratch()?.join("webdriver.json");
-    let mut arguments = vec![
-        "--headless=new",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-quic",
-        "--no-first-run",
-    ];
-    if debian::is_root() {
-        // Chromium's sandbox does not start for root.
-        arguments.push("--no-sandbox");
-    }
-    let value = json!({ "goog:chromeOptions": { "binary": chromium, "args": arguments } });
-    fs::write(&capabilities, value.to_string())?;
-
-    let mut command = toolchain.cargo(workspace, "test", &[])?;
-    command
-        .args([
-            "--package",
-            "valet-key",
-            "--features",
-            "browser",
-            "--test",
-            "browser",
-            "--target",
-            TARGET,
-            "--target-dir",
-        ])
-        .arg(workspace.target().join("xtask/cargo"))
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
-        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities)
-        .env("CHROMEDRIVER", driver);
-    counted(&mut command)
-}
-
 fn e2e(workspace: &Workspace) -> Result<Outcome> {
     stories::play(workspace, Reach::Gravest)
 }
@@ -198,7 +145,7 @@ fn consumers(workspace: &Workspace) -> Result<Outcome> {
 }
 
 /// The compiler, while no other xtask looks for it or compiles its library.
-fn found(workspace: &Workspace, panics: Panics) -> Result<Toolchain> {
+pub fn found(workspace: &Workspace, panics: Panics) -> Result<Toolchain> {
     let _lock = workspace.lock()?;
     Toolchain::find(workspace, panics)
 }

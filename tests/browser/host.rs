@@ -1,9 +1,5 @@
-//! The Rust client in a real page: what only a browser can show. Run by `cargo xtask test browser`.
-
-#![cfg(all(feature = "browser", target_arch = "wasm32"))]
-
-#[path = "support/known.rs"]
-mod known;
+//! The one host of the browser, as the npm package and Rust front ends use it: what only a browser can show. The same tests run in a
+//! page, in a worker and in a shared worker, by `cargo xtask test browser`.
 
 use valet_key::browser::{Client, Completion, keys};
 use valet_key::protocol::authorization_request::SignIn;
@@ -12,14 +8,14 @@ use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Signature, Unverified};
-use wasm_bindgen::JsValue;
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{Request, RequestInit};
 
-wasm_bindgen_test_configure!(run_in_browser);
+use crate::known;
 
 /// A client whose provider's metadata are at hand, so that no request is needed before the redirect.
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     let options = r#"{
         "issuer": "https://as.test", "clientId": "spa", "api": ["https://api.test/v1/"],
         "server": {
@@ -32,9 +28,15 @@ fn client() -> Client {
     Client::new(options).expect("well formed")
 }
 
-/// The redirect page, which is of the page's own origin.
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(thread_local_v2, js_namespace = location, js_name = origin)]
+    static HERE: String;
+}
+
+/// The redirect page, which is of the origin of this page or worker.
 fn redirect_page() -> String {
-    web_sys::window().expect("a page").location().origin().expect("an origin") + "/cb"
+    HERE.with(Clone::clone) + "/cb"
 }
 
 /// An honest sign-in.
@@ -52,16 +54,6 @@ fn sign_in(redirect_uri: &str) -> SignIn<'_> {
 
 fn code<T>(result: Result<T, std::sync::Arc<valet_key::protocol::error::Error>>) -> &'static str {
     result.err().map_or("no error", |error| error.code())
-}
-
-fn show(path: &str) {
-    let history = web_sys::window().expect("a page").history().expect("a history");
-    history.replace_state_with_url(&JsValue::NULL, "", Some(path)).expect("a path of this origin");
-}
-
-fn address() -> String {
-    let location = web_sys::window().expect("a page").location();
-    [location.search(), location.hash()].map(|part| part.expect("a part")).concat()
 }
 
 #[wasm_bindgen_test]
@@ -103,7 +95,7 @@ async fn an_unreachable_provider_is_a_network_error_each_time() {
 }
 
 #[wasm_bindgen_test]
-async fn a_response_that_nobody_waits_for_is_ignored() {
+async fn a_response_without_a_sign_in_is_ignored() {
     let client = client();
     let page = redirect_page();
     let others = RedirectPage::OfOneProvider;
@@ -123,21 +115,6 @@ async fn a_silent_attempt_does_not_leave_for_a_provider_that_does_not_answer() {
     let page = redirect_page();
     let silent = SignIn { params: &params, ..sign_in(&page) };
     assert_eq!(code(client.begin(silent).await), "network_error");
-}
-
-#[wasm_bindgen_test]
-async fn coming_back_cleans_the_address_and_keeps_the_rest() {
-    let before = {
-        let location = web_sys::window().expect("a page").location();
-        location.pathname().expect("a path")
-    };
-    show("?tab=2&code=c&state=vk.s&iss=https%3A%2F%2Fas.test&x=a+b#/route");
-    client().start().await.expect("ignored: nothing is pending");
-    assert_eq!(address(), "?tab=2&x=a+b#/route");
-    show("?tab=2&code=c&state=s#/route");
-    client().start().await.expect("of another flow of the app");
-    assert_eq!(address(), "?tab=2&code=c&state=s#/route");
-    show(&before);
 }
 
 /// What the browser says of a token's signature.
@@ -176,7 +153,9 @@ async fn idt_72_signatures_outside_of_the_curve_are_wrong() {
 }
 
 #[wasm_bindgen_test]
-async fn a_point_that_is_not_on_its_curve_is_no_key() {
+async fn a_point_that_is_not_on_its_curve_proves_nothing() {
     let (_, key, token) = known::SIGNED[1];
-    assert_eq!(signature(token, &key.replacen("\"y\":\"x", "\"y\":\"y", 1)).await, Signature::Unusable);
+    // WebKitGTK takes it for a key, of which no signature is right.
+    let signature = signature(token, &key.replacen("\"y\":\"x", "\"y\":\"y", 1)).await;
+    assert!(matches!(signature, Signature::Unusable | Signature::Wrong), "{signature:?}");
 }

@@ -1,0 +1,100 @@
+//! Where a script of the page needs a rule of the core before the core is there, it has a copy. Each copy is held against the rule.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
+}
+
+/// What stands between two texts.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before}"));
+    rest.split_once(after).unwrap_or_else(|| panic!("no {after} after {before}")).0
+}
+
+/// The texts in quotes.
+fn quoted(text: &str, quote: char) -> BTreeSet<&str> {
+    text.split(quote).skip(1).step_by(2).collect()
+}
+
+/// Every text that a pattern of names, groups and `?` matches.
+fn expanded(pattern: &str) -> BTreeSet<String> {
+    let (mut depth, mut alternatives, mut start) = (0, Vec::new(), 0);
+    for (at, c) in pattern.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            '|' if depth == 0 => {
+                alternatives.push(&pattern[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    alternatives.push(&pattern[start..]);
+    alternatives.into_iter().flat_map(sequence).collect()
+}
+
+/// The same without alternatives outside of groups.
+fn sequence(pattern: &str) -> BTreeSet<String> {
+    let Some((before, rest)) = pattern.split_once('(') else { return BTreeSet::from([pattern.to_owned()]) };
+    let (group, after) = rest.split_once(')').expect("the end of a group");
+    let (mut middle, after) = match after.strip_prefix('?') {
+        Some(after) => (BTreeSet::from([String::new()]), after),
+        None => (BTreeSet::new(), after),
+    };
+    middle.extend(expanded(group));
+    let ends = sequence(after);
+    middle.iter().flat_map(|part| ends.iter().map(move |end| [before, part, end].concat())).collect()
+}
+
+#[test]
+fn the_page_takes_the_same_parameters_out_of_its_address() {
+    let script = read("pkg/index.js");
+    let page = expanded(between(&script, "const RESPONSE = /^(", ")(=|$)/;"));
+    let source = read("src/protocol/authorization_response.rs");
+    let core = quoted(between(&source, "const RESPONSE: [&str; 11] = [", "];"), '"');
+    assert_eq!(page.iter().map(String::as_str).collect::<BTreeSet<_>>(), core);
+
+    let page = expanded(between(&script, "const ANSWER = /(^|&)(", ")=/;"));
+    let core = quoted(between(&source, "const IN_FRAGMENT: [&str; 5] = [", "];"), '"');
+    assert_eq!(page.iter().map(String::as_str).collect::<BTreeSet<_>>(), core);
+}
+
+#[test]
+fn the_page_knows_a_state_by_the_same_ends() {
+    let (script, source) = (read("pkg/index.js"), read("src/protocol/authorization_request.rs"));
+    for name in ["OURS", "IN_WINDOW"] {
+        let page = between(&script, &format!("const {name} = '"), "';");
+        assert_eq!(page, between(&source, &format!("const {name}: &str = \""), "\";"), "{name}");
+    }
+}
+
+#[test]
+fn the_page_keeps_a_record_as_long_and_under_the_same_name() {
+    let script = read("pkg/pending.js");
+    let record = read("src/protocol/transaction.rs");
+    assert_eq!(between(&script, "const LIFE = ", ";"), between(&record, "const LIFE: i64 = ", ";"));
+    let store = read("src/browser/store.rs");
+    assert_eq!(between(&script, "const TX = '", "';"), between(&store, "const PREFIX: &str = \"", "\";"));
+}
+
+#[test]
+fn every_option_of_a_sign_in_that_the_types_promise_is_read() {
+    /// Read by the page, or spelled by the app.
+    const OTHERS: [&str; 4] = ["features", "mode", "params", "returnTo"];
+    let types = read("pkg/index.d.ts");
+    let members = between(&types, "export interface SignInOptions {", "\n}\n");
+    let promised: BTreeSet<&str> = members
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split_once("?: "))
+        .map(|(name, _)| name)
+        .filter(|name| !OTHERS.contains(name))
+        .collect();
+    let source = read("src/vault/messages.rs");
+    let options = between(&source, "const OPTIONS: [(&str, &str); 8] = [", "];");
+    let core: BTreeSet<&str> =
+        options.lines().filter_map(|line| Some(line.trim().strip_prefix("(\"")?.split_once('"')?.0)).collect();
+    assert_eq!(promised, core);
+}
