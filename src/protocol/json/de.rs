@@ -222,3 +222,127 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
         Ok(OneOrMany::Many(all))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde::de::IgnoredAny;
+
+    use super::{IfText, Mismatch, OneOrMany};
+    use crate::protocol::json::Value;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Everything<'a> {
+        required: &'a str,
+        text: Option<&'a str>,
+        number: Option<i64>,
+        small: Option<u32>,
+        flag: Option<bool>,
+        #[serde(borrow)]
+        lenient: IfText<'a>,
+        audience: Option<OneOrMany<'a>>,
+        list: Option<Vec<&'a str>>,
+        kind: Option<Kind>,
+        presence: Option<Presence>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Kind {
+        One,
+        Other,
+    }
+
+    #[derive(Debug, PartialEq)]
+    struct Presence;
+
+    impl<'de> Deserialize<'de> for Presence {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            IgnoredAny::deserialize(deserializer).map(|_| Self)
+        }
+    }
+
+    const NOTHING: Everything<'_> = Everything {
+        required: "r",
+        text: None,
+        number: None,
+        small: None,
+        flag: None,
+        lenient: IfText(None),
+        audience: None,
+        list: None,
+        kind: None,
+        presence: None,
+    };
+
+    fn read<T>(text: &str, then: impl Fn(Result<Everything<'_>, Mismatch>) -> T) -> T {
+        then(Value::parse(text).expect("JSON").read())
+    }
+
+    #[test]
+    fn members_are_read_by_name_in_any_order() {
+        let text = r#"{"presence":{"x":[]},"kind":"other","list":["a","\u0062"],"audience":["a",7],"lenient":"l","flag":true,
+            "small":7,"number":-1800000000.9,"text":"\ud83d\udd11","required":"r","unknown":{}}"#;
+        read(text, |everything| {
+            let expected = Everything {
+                required: "r",
+                text: Some("🔑"),
+                number: Some(-1_800_000_000),
+                small: Some(7),
+                flag: Some(true),
+                lenient: IfText(Some("l")),
+                audience: Some(OneOrMany::Many(vec![IfText(Some("a")), IfText(None)])),
+                list: Some(vec!["a", "b"]),
+                kind: Some(Kind::Other),
+                presence: Some(Presence),
+            };
+            assert_eq!(everything, Ok(expected));
+        });
+        read(r#"{"required":"r","audience":"a"}"#, |everything| {
+            assert_eq!(everything, Ok(Everything { audience: Some(OneOrMany::One("a")), ..NOTHING }));
+        });
+    }
+
+    #[test]
+    fn a_member_that_is_null_counts_as_absent() {
+        let all = ["text", "number", "small", "flag", "lenient", "audience", "list", "kind", "presence"];
+        let null: String = all.iter().map(|name| format!(r#""{name}":null,"#)).collect();
+        for text in [r#"{"required":"r"}"#.to_owned(), format!(r#"{{{null}"required":"r"}}"#)] {
+            read(&text, |everything| assert_eq!(everything, Ok(NOTHING), "{text}"));
+        }
+        for text in ["{}", r#"{"required":null}"#] {
+            read(text, |everything| assert_eq!(everything, Err(Mismatch { member: "required" }), "{text}"));
+        }
+    }
+
+    #[test]
+    fn a_member_of_another_type_is_named() {
+        let rows = [
+            ("required", "7"),
+            ("text", "7"),
+            ("text", "[]"),
+            ("number", "\"7\""),
+            ("number", "1e400"),
+            ("small", "-1"),
+            ("small", "4294967296"),
+            ("flag", "\"true\""),
+            ("flag", "1"),
+            ("audience", "7"),
+            ("audience", "{}"),
+            ("list", "\"a\""),
+            ("list", "[7]"),
+            ("list", "[null]"),
+            ("kind", "\"third\""),
+            ("kind", "{\"One\":null}"),
+        ];
+        for (name, value) in rows {
+            let text = format!(r#"{{"{name}":{value}{}}}"#, if name == "required" { "" } else { r#","required":"r""# });
+            read(&text, |everything| assert_eq!(everything, Err(Mismatch { member: name }), "{text}"));
+        }
+        read(r#"{"required":"r","lenient":[]}"#, |everything| assert_eq!(everything, Ok(NOTHING)));
+        for text in ["[]", "\"r\"", "7", "null", "true"] {
+            read(text, |everything| assert_eq!(everything, Err(Mismatch { member: "" }), "{text}"));
+        }
+    }
+}

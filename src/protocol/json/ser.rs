@@ -293,3 +293,50 @@ impl SerializeStruct for List<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+
+    use super::{Spelled, to_string};
+    use crate::protocol::json::Value;
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Everything<'a> {
+        the_text: &'a str,
+        number: i64,
+        small: u16,
+        flag: bool,
+        absent: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        skipped: Option<&'a str>,
+        list: Vec<&'a str>,
+        spelled: Spelled<'a>,
+        value: Value<'a>,
+    }
+
+    #[test]
+    fn members_are_written_in_the_order_of_the_fields() {
+        let value = Value::parse(r#" { "a" : [ 1.50 , -0 , "\u00e4\"\n" , true , null ] , "" : { } } "#).expect("JSON");
+        let everything = Everything {
+            the_text: "\"\\\u{1}\u{1f}é",
+            number: i64::MIN,
+            small: 401,
+            flag: true,
+            absent: None,
+            skipped: None,
+            list: vec!["x", ""],
+            spelled: Spelled(r#"{"as": "it is"}"#),
+            value,
+        };
+        assert_eq!(
+            to_string(&everything),
+            concat!(
+                r#"{"theText":"\"\\\u0001\u001fé","number":-9223372036854775808,"small":401,"flag":true,"absent":null,"#,
+                r#""list":["x",""],"spelled":{"as": "it is"},"#,
+                r#""value":{"a":[1.50,-0,"ä\"\u000a",true,null],"":{}}}"#
+            )
+        );
+    }
+}
