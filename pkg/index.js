@@ -361,7 +361,7 @@ async function loaded(part) {
   try {
     return await pinned(part);
   } catch (cause) {
-    throw failure('network_error', 'network', 'the package is incomplete', 'Reload the page.', true, cause);
+    throw failure('network_error', 'browser', 'the package is incomplete', 'Reload the page.', true, cause);
   }
 }
 
@@ -375,7 +375,7 @@ async function quietly(promise) {
 /** The page's address; a server has none. */
 function page() {
   if (!MessageChannel || !window.isSecureContext) {
-    throw configError('this needs a browser and a secure context', 'Use https or localhost. On a server, call nothing.');
+    throw configError('this needs a secure context in a browser', 'Use https or localhost. On a server, call nothing.');
   }
   return location;
 }

@@ -26,7 +26,7 @@ export function pendingOf(provider, client) {
       try {
         sessionStorage.setItem(prefix + state, record);
       } catch (cause) {
-        throw configError('no session storage', 'Allow site data for it.', cause);
+        throw configError('no session storage', 'Allow site data.', cause);
       }
     },
     /**

@@ -6,8 +6,8 @@ use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
 
 use gloo_net::http::Response;
-use js_sys::{Reflect, Uint8Array};
-use wasm_bindgen::JsCast as _;
+use js_sys::{Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     AbortSignal, ReadableStreamDefaultReader, ReferrerPolicy, Request, RequestCache, RequestCredentials, RequestInit,
@@ -21,6 +21,13 @@ use crate::protocol::http::{Cache, HttpRequest, HttpResponse, MAX_RESPONSE, Meth
 use crate::protocol::json;
 use crate::protocol::list::cut;
 use crate::protocol::secret::Secret;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Of the page or the worker, whichever this is.
+    #[wasm_bindgen(catch)]
+    fn fetch(request: &Request) -> Result<Promise, JsValue>;
+}
 
 /// A response on its way.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Arc<Error>>>>>;
@@ -96,20 +103,33 @@ impl AppRequest {
     }
 }
 
+/// The same request, which fails at a redirect: the token would go along to wherever that leads.
+///
+/// # Errors
+///
+/// [`Error::RequestBlocked`] for a request whose body has been read.
+pub(super) fn without_redirects(request: &Request) -> Result<Request, Arc<Error>> {
+    let init = RequestInit::new();
+    init.set_redirect(RequestRedirect::Error);
+    let used = |_| Error::RequestBlocked { reason: "its body has been read" };
+    Request::new_with_request_and_init(request, &init).map_err(|error| used(error).into())
+}
+
 impl AuthorizedRequest for AppRequest {
     type Response = web_sys::Response;
 
     async fn send(&self, authorization: &Secret) -> Result<web_sys::Response, Arc<Error>> {
         let again = if self.sent.replace(true) { self.again.take().and_then(|make| make()) } else { None };
+        // Permitted is the address of the first request.
+        let again = again.filter(|again| again.url() == self.request.url());
         let request = again.as_ref().unwrap_or(&self.request);
         let attached = request.headers().set("Authorization", authorization.expose());
         attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
-        let response = start(request).await.map_err(|_| {
+        response_to(fetch(request)).await.map_err(|_| {
             let url = request.url();
             let (public, _) = cut(cut(&url, b'#').0, b'?');
             Arc::new(if request.signal().aborted() { Error::Cancelled } else { Error::Network { url: public.into() } })
-        })?;
-        Ok(response.into())
+        })
     }
 
     fn status(response: &web_sys::Response) -> u16 {
@@ -139,10 +159,16 @@ impl ApiRequest for AppRequest {
         init.set_redirect(RequestRedirect::Error);
         let Ok(request) = Request::new_with_str_and_init(&self.request.url(), &init) else { return };
         if request.headers().set("Authorization", "Bearer ahead").is_ok() {
-            let unheard = start(&request);
-            spawn_local(async move { drop(unheard.await) });
+            let unheard = fetch(&request);
+            spawn_local(async move { drop(response_to(unheard).await) });
         }
     }
+}
+
+/// The response to an app's request. gloo-net takes no rejection that is not an error, and an app may abort its request with any
+/// reason.
+async fn response_to(sent: Result<Promise, JsValue>) -> Result<web_sys::Response, JsValue> {
+    JsFuture::from(sent?).await?.dyn_into()
 }
 
 /// Why there is no answer.

@@ -45,18 +45,6 @@ pub enum Cache {
     Reload,
 }
 
-impl Cache {
-    /// The spelling in JavaScript.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoStore => "no-store",
-            Self::NoCache => "no-cache",
-            Self::ForceCache => "force-cache",
-            Self::Reload => "reload",
-        }
-    }
-}
-
 /// A request to the authorization server. It is sent without cookies, and no redirect is followed.
 #[derive(Clone, Debug)]
 pub struct HttpRequest {

@@ -11,7 +11,7 @@ const WORKER = readFileSync(new URL('../../pkg/wasm/worker.js', import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL('../../pkg/package.json', import.meta.url), 'utf8'));
 
 /** What a promise in the page becomes: its value, or what is known of its error. */
-const outcome = ({ page }, expression) => page.run(`async () => (${expression}).then((value) => ({ value }), ({ code, message, hint, retryable, returnTo }) => ({ code, message, hint, retryable, returnTo }))`);
+const outcome = ({ page }, expression) => page.run(`async () => (${expression}).then((value) => ({ value }), ({ code, fault, message, hint, retryable, returnTo }) => ({ code, fault, message, hint, retryable, returnTo }))`);
 
 /** An app that shows each change, and keeps what it was told and why `start()` failed. */
 const CHANGES = {
@@ -133,8 +133,8 @@ story('OUT-38 P0: a sign-out ends the session here even where the rest of the pa
 story('CORE-13 P1: calls and sign-ins say that a file of the package is missing', { ...CHANGES, scripts: { ...CHANGES.scripts, '/pkg/call.js': null, '/pkg/trips.js': null } }, async (stage) => {
   await stage.signIn();
   for (const action of ["client.fetch(api + 'me')", "client.signIn({ mode: 'silent' })", 'client.signOut()']) {
-    const { code, hint, retryable } = await outcome(stage, action);
-    assert.deepEqual([code, hint, retryable], ['network_error', 'Reload the page.', true], action);
+    const { code, fault, hint, retryable } = await outcome(stage, action);
+    assert.deepEqual([code, fault, hint, retryable], ['network_error', 'browser', 'Reload the page.', true], action);
   }
 });
 
