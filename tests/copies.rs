@@ -13,6 +13,11 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     rest.split_once(after).unwrap_or_else(|| panic!("no {after} after {before}")).0
 }
 
+/// The items of a constant list.
+fn items<'a>(source: &'a str, name: &str) -> &'a str {
+    between(source, &format!("const {name}: ["), "];").split_once(" = [").expect("a list").1
+}
+
 /// The texts in quotes.
 fn quoted(text: &str, quote: char) -> BTreeSet<&str> {
     text.split(quote).skip(1).step_by(2).collect()
@@ -54,11 +59,11 @@ fn the_page_takes_the_same_parameters_out_of_its_address() {
     let script = read("pkg/index.js");
     let page = expanded(between(&script, "const RESPONSE = /^(", ")(=|$)/;"));
     let source = read("src/protocol/authorization_response.rs");
-    let core = quoted(between(&source, "const RESPONSE: [&str; 11] = [", "];"), '"');
+    let core = quoted(items(&source, "RESPONSE"), '"');
     assert_eq!(page.iter().map(String::as_str).collect::<BTreeSet<_>>(), core);
 
     let page = expanded(between(&script, "const ANSWER = /(^|&)(", ")=/;"));
-    let core = quoted(between(&source, "const IN_FRAGMENT: [&str; 5] = [", "];"), '"');
+    let core = quoted(items(&source, "IN_FRAGMENT"), '"');
     assert_eq!(page.iter().map(String::as_str).collect::<BTreeSet<_>>(), core);
 }
 
@@ -93,7 +98,7 @@ fn every_option_of_a_sign_in_that_the_types_promise_is_read() {
         .filter(|name| !OTHERS.contains(name))
         .collect();
     let source = read("src/vault/messages.rs");
-    let options = between(&source, "const OPTIONS: [(&str, &str); 8] = [", "];");
+    let options = items(&source, "OPTIONS");
     let core: BTreeSet<&str> =
         options.lines().filter_map(|line| Some(line.trim().strip_prefix("(\"")?.split_once('"')?.0)).collect();
     assert_eq!(promised, core);
