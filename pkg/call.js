@@ -1,10 +1,11 @@
 /**
- * An authorised call: the request goes to the vault as a message, and the response comes back as a `Response`. It imports
- * nothing, since bundlers would make a further file of what two files import.
+ * An authorized call: turns the request into a message to the vault, and the message that comes back into a `Response`. This
+ * file imports nothing, because bundlers would move anything that two files import into a further file.
  */
 
 /**
- * What the vault does for a call: it sends it, and reads or drops the rest of its response. `of` is the number of the call.
+ * The operations of the vault that serve a call: send it, and read or drop the rest of its response. `of` is the number of the
+ * call.
  * @typedef {object} Calls
  * @property {(args: object, options: object) => Promise<{ value: any }>} send
  * @property {(of: number) => Promise<{ value: any }>} read
@@ -13,7 +14,7 @@
 
 /**
  * @param {typeof import('./errors.js').failure} failure
- * @param {(use: (calls: Calls) => void) => Promise<void>} reach opens the vault, if need be
+ * @param {(use: (calls: Calls) => void) => Promise<void>} reach opens the vault if it is not open
  * @param {RequestInfo | URL} input @param {RequestInit} [init]
  * @returns {Promise<Response>}
  */
@@ -27,7 +28,7 @@ export async function callThrough(failure, reach, input, init) {
   }
   const request = readRequest(failure, input, init);
   const { url, method, mode, cache, credentials, integrity, keepalive, referrer, referrerPolicy, signal } = request;
-  // What an app says without a thought, as some libraries do, is the default that `fetch` has. No redirect is followed.
+  // Some libraries set `redirect: 'follow'` because it is the default of `fetch`, so it is accepted. No redirect is followed.
   const refused = redirect === 'manual' ? 'redirect' : mode === 'no-cors' && 'mode';
   if (refused) throw failure('config_error', 'app', `option \`${refused}\`: no token goes that way`, 'Leave it out.');
   const hasBody = request.body !== null && !/^(GET|HEAD)$/.test(method);
@@ -53,8 +54,8 @@ function readRequest(failure, input, init) {
 }
 
 /**
- * A form in octets (RFC 7578), where the engine cannot read one with files back from a request (WebKit).
- * @param {unknown} form @param {Request} request made of it @param {unknown} error of who tried
+ * Encodes a form as bytes (RFC 7578), for WebKit, which cannot read a form with files back from a request.
+ * @param {unknown} form @param {Request} request made from the form @param {unknown} error of the attempt to read it back
  */
 function multipart(form, request, error) {
   if (!(form instanceof FormData)) throw error;
@@ -70,7 +71,7 @@ function multipart(form, request, error) {
   return new Blob([...parts, `--${boundary}--\r\n`]);
 }
 
-/** Whether this engine passes a stream to another thread and sends it from there: one that sends none knows no `duplex`. */
+/** Whether this engine can transfer a stream to a worker and send it from there. Without `duplex`, an engine cannot send it. */
 function sendsStreams() {
   const stream = new ReadableStream();
   try {
@@ -82,8 +83,8 @@ function sendsStreams() {
 }
 
 /**
- * The octets of a long answer, asked for piece by piece: who does not read, holds up the API.
- * @param {Calls} calls @param {number} of the call that they answer @param {AbortSignal} signal
+ * The body of a long response, requested from the vault chunk by chunk. A page that does not read makes the API wait.
+ * @param {Calls} calls @param {number} of the number of the call @param {AbortSignal} signal
  */
 function rest(calls, of, signal) {
   const cancel = async () => void (await calls.cancel(of));
@@ -106,7 +107,8 @@ function rest(calls, of, signal) {
 }
 
 /**
- * Gives a response of ours what the browser gives only to its own.
+ * Gives a response the properties that its constructor cannot set, such as `url` and `type`, and makes its methods reject with
+ * the reason of an abort.
  * @param {any} response @param {any} answer @param {AbortSignal} signal
  * @returns {Response}
  */

@@ -1,4 +1,4 @@
-/** Everything that this package throws. Errors of the core cross the port as plain objects and are made again here. */
+/** The class of every error that this package throws. Errors of the core cross the port as plain objects and are made here. */
 
 import { own } from './platform.js';
 
@@ -7,7 +7,7 @@ import { own } from './platform.js';
 
 /** @implements {Shape} */
 export class ValetKeyError extends Error {
-  // Each is a member of the error itself, whatever setters `Object.prototype` has.
+  // Declared as fields, so that setters on `Object.prototype` do not receive the values.
   name = /** @type {const} */ ('ValetKeyError');
   /** @type {any} */ code;
   /** @type {any} */ fault;
@@ -29,7 +29,7 @@ export const failure = (code, fault, message, hint, retryable = false, cause) =>
   new ValetKeyError({ code, fault, message, hint, retryable }, { cause });
 
 /**
- * What the app can put right: an option, a header, a file.
+ * An error that the app's developer can correct: an option, a header, a file.
  * @param {string} message @param {string} hint @param {unknown} [cause]
  */
 export const configError = (message, hint, cause) => failure('config_error', 'app', message, hint, false, cause);

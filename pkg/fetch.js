@@ -1,7 +1,7 @@
 /**
- * The browser's `fetch` as the core relies on it: it rejects with an error and gives a response, also where an app aborts with a
- * reason that is no error, or where a page that has its tokens itself has put another function in its place. The build puts it
- * into the glue.
+ * The `fetch` function that the core calls. It always rejects with an `Error` and resolves with a `Response`, even if the app
+ * aborts with a reason that is not an `Error`, or if the page of an app with `tokens: 'page'` has replaced `fetch`. The build
+ * adds this file to the glue.
  */
 
 /** @param {Request} request @returns {Promise<Response>} */

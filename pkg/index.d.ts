@@ -1,5 +1,5 @@
 /**
- * Valet Key: OAuth 2 and OpenID Connect for pages without a backend of their own.
+ * The public API of Valet Key, an OAuth 2 and OpenID Connect client for pages that have no backend.
  *
  * ```js
  * import { createClient } from 'valet-key';
@@ -18,98 +18,115 @@
  */
 
 /**
- * Makes a client. Synchronous, touches no global and opens nothing: safe to call while rendering on a server. The options
- * are copied at once.
+ * Creates a client. The function is synchronous, touches no global and opens nothing, so it is safe to call while rendering
+ * on a server. It copies the options immediately.
  */
 export function createClient(options: Options): Client;
 
 export interface Options {
-  /** The provider, spelled exactly as the provider spells it (RFC 8414 §2). Its metadata is found from it. */
+  /**
+   * The provider's issuer identifier, spelled exactly as the provider spells it (RFC 8414 §2). The client derives the address
+   * of the provider's metadata from it.
+   */
   issuer?: string;
   /**
-   * The provider's metadata, for providers that publish none or do not let pages read it. With `issuer` as well, the
-   * two must agree. Without `issuer` this is plain OAuth 2: no `openid` scope, no ID Token.
+   * The provider's metadata, for providers that publish no metadata or do not let pages read it. If `issuer` is set as well,
+   * `server.issuer` must be equal to it. Without `issuer`, the client uses plain OAuth 2: no `openid` scope, no ID Token.
    */
   server?: ServerMetadata;
-  /** The identifier that the provider gave this app. Not a secret. */
+  /** The client identifier that the provider gave this app. Not a secret. */
   clientId: string;
   /**
-   * A label of the app's own for one of several accounts at the provider. Clients with different labels have a session each.
-   * Two clients of one page with the same provider and `clientId` need different labels. A sign-out ends the sessions of the
-   * same user under all labels. Default: empty.
+   * A label that the app chooses for one of several accounts at the provider. Clients with different labels have separate
+   * sessions. Two clients of one page with the same provider and `clientId` need different labels. A sign-out ends the
+   * sessions of the same user under all labels. Default: empty.
    */
   account?: string;
   /**
-   * Where the provider sends the user back: a page of this origin, relative to the page. Default: this page without query and
-   * fragment. A response counts only at the page that its request named, path and query included. Clients of several
-   * providers need a redirect page each, unless all of the providers name themselves in their responses (RFC 9207).
+   * The page to which the provider sends the user back: a URL of this origin, relative to the current page. Default: the
+   * current page without query and fragment. The client accepts an authorization response only at the page that its request
+   * named, path and query included. Clients of several providers need a separate redirect page each, unless all of the
+   * providers send `iss` in their responses (RFC 9207).
    */
   redirectUri?: string;
-  /** Where the provider sends the user after sign-out: a page of this origin, relative to the page. Default: `redirectUri`. */
+  /**
+   * The page to which the provider sends the user after a sign-out: a URL of this origin, relative to the current page.
+   * Default: `redirectUri`.
+   */
   postLogoutRedirectUri?: string;
-  /** What to ask for, separated by spaces (RFC 6749 §3.3). Default: `openid`, or nothing for plain OAuth 2. */
+  /** The scope to request, separated by spaces (RFC 6749 §3.3). Default: `openid`, or nothing for plain OAuth 2. */
   scope?: string;
   /**
-   * The only URLs that may ever receive the access token: exact origin, path prefix that ends at a slash. Relative
-   * entries are relative to the page. No wildcards. Two clients may list the same API: each call goes with the token of the
-   * client that it was made on. A client with another list is another client, with a session of its own.
+   * The only URLs that may ever receive the access token. Each entry is an exact origin with a path prefix that ends at a
+   * slash. Relative entries are relative to the current page. Wildcards are not supported. Two clients may list the same API:
+   * each call carries the token of the client on which it was made. A client with another list is a different client, with a
+   * separate session.
    */
   api?: (string | ApiEntry)[];
-  /** `false` for plain OAuth 2 at an `issuer`: no `openid` scope, no ID Token. Default: `true` where there is an `issuer`. */
+  /** `false` for plain OAuth 2 with an `issuer`: no `openid` scope, no ID Token. Default: `true` if `issuer` is set. */
   openid?: boolean;
   /**
-   * What `start()` may take up. `silent`: a session that is still alive in the vault; where its tokens are gone, as after a
-   * restart or a release that changed `api`, one that the provider brings back without a question (`prompt=none`), in a
-   * hidden frame if the provider is of the page's own site, else by one redirect. That needs OpenID Connect, and a provider
-   * that answers. One that declines, or does not send the user back, is not asked again in this browser before the next
-   * sign-in. `vault`: only what is alive. `none`: what other tabs keep alive; a reload of the only tab ends the session.
-   * Default: `silent`.
+   * Which session `start()` may restore. Default: `silent`.
+   *
+   * - `silent`: a session that is still alive in the vault, which is the place where tokens are kept, see `tokens`. If the
+   *   tokens are gone, for example after a restart of the browser or a release that changed `api`, the client requests a new
+   *   session from the provider without user interaction (`prompt=none`): in a hidden frame if the provider is same-site with
+   *   the page, otherwise by one redirect. This needs OpenID Connect and a provider that responds. If the provider
+   *   declines, or does not send the user back, the client does not try again in this browser before the next sign-in.
+   * - `vault`: only a session that is still alive in the vault.
+   * - `none`: only a session that another tab keeps alive. A reload of the only tab ends the session.
    */
   restore?: 'silent' | 'vault' | 'none';
   /**
-   * Where tokens live. `worker`: out of reach of the page's scripts, in a worker that all tabs share where there is one.
-   * `page`: in reach of every script in the page, for what cannot go through `fetch`; adds `accessToken()`. Default: `worker`.
+   * Where tokens are kept. `worker`: in a worker, out of reach of the page's scripts; all tabs share it if the browser has
+   * shared workers. `page`: in the page, in reach of every script in it, for requests that cannot go through `fetch`; this
+   * makes `accessToken()` available. Default: `worker`.
    */
   tokens?: 'worker' | 'page';
   /**
-   * The form of the provider's UserInfo response, as registered there (`userinfo_signed_response_alg`). The other form
-   * is refused. Default: `json`.
+   * The form of the provider's UserInfo response, as registered at the provider (`userinfo_signed_response_alg`). The client
+   * refuses a response of the other form. Default: `json`.
    */
   userinfo?: 'json' | 'signed';
   /**
-   * Sends the ID Token of the session that has ended along at sign-out (RP-Initiated Logout §2, `id_token_hint`). Without it,
-   * some providers ask the user, and some do not send the user back. It passes through the page in the address of the
-   * provider, where a script of the page can read it, and shows in the provider's logs; the tokens for the API do not. With
-   * `false`, none of that. Default: `true`.
+   * Whether a sign-out sends the ID Token of the ended session to the provider (RP-Initiated Logout §2, `id_token_hint`).
+   * Without it, some providers ask the user to confirm, and some do not send the user back. The ID Token is part of the URL
+   * to which the page navigates, so a script of the page can read it, and it appears in the provider's logs. The tokens for
+   * the API do not. With `false`, the ID Token does not appear in these places either. Default: `true`.
    */
   idTokenHint?: boolean;
   /**
-   * Allows `http` for `localhost` and names below it, 127.0.0.0/8 and `[::1]`, as issuer, endpoints and API. For development.
+   * Allows `http` for `localhost` and its subdomains, 127.0.0.0/8 and `[::1]`, in the URLs of issuer, endpoints and APIs. For
+   * development.
    */
   allowLoopbackHttp?: boolean;
   /** Milliseconds after which a request to the provider counts as failed. Default: 10000. */
   timeout?: number;
-  /** Where the worker's file is, if not beside this module. Must be of the page's own origin. */
+  /** The URL of the worker's file. Must be of the page's own origin. Default: the file `wasm/worker.js` of this package. */
   workerUrl?: string | URL;
-  /** Where the WebAssembly file is, if not beside the worker's file. */
+  /**
+   * The URL of the WebAssembly file. Default: `valet_key.wasm` next to `workerUrl`, or the file of this package if `workerUrl`
+   * is not set.
+   */
   wasmUrl?: string | URL;
 }
 
-/** An API, when there is more to say than its URL. */
+/** An API with further settings. */
 export interface ApiEntry {
   url: string;
   /**
-   * Whether calls that wait for a sign-in ask this API ahead of the token: one `HEAD` with a worthless one, which the
-   * API refuses, so that the browser's CORS preflight is over when the token comes. Saves a round trip. Default: `false`.
+   * Whether a call that waits for a sign-in sends this API a `HEAD` request with an invalid token in the meantime. The API
+   * refuses it, but the browser has then finished the CORS preflight when the access token arrives. This saves a round trip.
+   * Default: `false`.
    */
   warm?: boolean;
 }
 
-/** Members of RFC 8414 §2 and OpenID Connect Discovery §3 that the client reads, in their registered spelling. */
+/** The metadata members of RFC 8414 §2 and OpenID Connect Discovery §3 that the client reads, in their registered spelling. */
 export interface ServerMetadata {
   authorization_endpoint: string;
   token_endpoint: string;
-  /** Needed for OpenID Connect. */
+  /** Required for OpenID Connect. */
   jwks_uri?: string;
   userinfo_endpoint?: string;
   revocation_endpoint?: string;
@@ -118,55 +135,59 @@ export interface ServerMetadata {
   [member: string]: unknown;
 }
 
-/** Who is signed in. Frozen, and never holds a token. */
+/** A session: who is signed in, and with which scope. The object is frozen and never contains a token. */
 export interface Session {
-  /** The user, unique at this issuer. Empty for plain OAuth 2, which does not say who the user is. */
+  /** The user's identifier, unique at this issuer. Empty for plain OAuth 2, which does not identify the user. */
   readonly sub: string;
-  /** What the provider says of the user: the claims of the ID Token. Empty for plain OAuth 2. */
+  /** The claims of the ID Token, which describe the user. Empty for plain OAuth 2. */
   readonly claims: Readonly<Record<string, unknown>>;
-  /** What was granted, which may be less than was asked for. */
+  /** The granted scope, which may be less than the requested scope. */
   readonly scope: string;
   /** When the access token expires, in milliseconds since 1970 by this device's clock; `null` if the provider did not say. */
   readonly expiresAt: number | null;
-  /** When the user last proved who they are, in seconds since 1970; `null` if the provider did not say. */
+  /** When the user last authenticated, in seconds since 1970; `null` if the provider did not say. */
   readonly authTime: number | null;
-  /** The provider; empty where only `server` was given. */
+  /** The issuer identifier of the provider; empty if the options name no issuer, neither as `issuer` nor in `server`. */
   readonly issuer: string;
 }
 
 export interface SignInOptions {
   /**
-   * How to get there. `redirect`: the whole page leaves. `popup`: a window of its own, to be opened first thing in a
-   * click; the page stays, and even the code verifier never leaves the vault. `silent`: a hidden frame, without a
-   * question (`prompt=none`), where the provider is of the page's own site. Default: `redirect`.
+   * How the user gets to the provider. `redirect`: the whole page navigates there. `popup`: a separate window; call `signIn`
+   * in the click handler, before anything is awaited. The page stays, and not even the code verifier leaves the vault.
+   * `silent`: a hidden frame, without user interaction (`prompt=none`), for a provider that is same-site with the page.
+   * Default: `redirect`.
    */
   mode?: 'redirect' | 'popup' | 'silent';
-  /** With `popup`: size and place, as `window.open` takes them. Default: `popup,width=500,height=700`. */
+  /** With `popup`: size and position, in the format of `window.open`. Default: `popup,width=500,height=700`. */
   features?: string;
-  /** With `redirect`: where to be afterwards, a path of this origin with query and fragment. Default: the current one. */
+  /**
+   * With `redirect`: where the user is to be after the sign-in, as a path of this origin with query and fragment. Default: the
+   * current page.
+   */
   returnTo?: string;
   /**
-   * What the provider may show (OpenID Connect Core §3.1.2.1). `login` asks for a new sign-in: where the provider says when it
-   * was, it is checked. To insist on a proof, ask for `maxAge: 0` as well.
+   * What the provider may show (OpenID Connect Core §3.1.2.1). `login` requests a new authentication: the client checks its
+   * time if the provider sends `auth_time`. To require `auth_time`, also set `maxAge: 0`.
    */
   prompt?: Prompt | Prompt[];
-  /** Who is expected: a name to fill in. */
+  /** A hint about the user who is expected, such as an e-mail address that the provider fills in. */
   loginHint?: string;
-  /** Seconds since the user last proved who they are, at most. Checked: the provider has to say when that was. */
+  /** The maximum number of seconds since the user last authenticated. Checked: the ID Token must contain `auth_time`. */
   maxAge?: number;
-  /** Authentication contexts, the best first. Checked: the ID Token must name one of them. */
+  /** Authentication context classes, in order of preference. Checked: the ID Token must name one of them. */
   acrValues?: string | string[];
-  /** Languages, the best first (BCP 47). */
+  /** Languages for the provider's pages, in order of preference (BCP 47). */
   uiLocales?: string | string[];
-  /** Languages for the claims, the best first (BCP 47). */
+  /** Languages for the claims, in order of preference (BCP 47). */
   claimsLocales?: string | string[];
-  /** How the provider should show itself. */
+  /** How the provider should display its pages. */
   display?: 'page' | 'popup' | 'touch' | 'wap';
-  /** Which claims to ask for (OpenID Connect Core §5.5), in their registered spelling. */
+  /** The claims to request (OpenID Connect Core §5.5), in their registered spelling. */
   claims?: { userinfo?: Record<string, unknown>; id_token?: Record<string, unknown> };
   /**
-   * Further parameters of the authorization request, in their registered spelling. What the client sets itself cannot
-   * be overridden.
+   * Further parameters of the authorization request, in their registered spelling. Parameters that the client sets itself
+   * cannot be overridden.
    */
   params?: Record<string, string>;
 }
@@ -176,26 +197,26 @@ export type Prompt = 'none' | 'login' | 'consent' | 'select_account' | 'create';
 /** Why a `change` event happened. */
 export type ChangeReason =
   | 'signed_in'
-  /** By the app, here or in another tab. */
+  /** The app signed the user out, in this tab or in another one. */
   | 'signed_out'
   | 'renewed'
-  /** Another user has signed in. After a silent sign-in of another user, nobody is signed in. */
+  /** Another user signed in. If this happened in a silent sign-in, no user is signed in now. */
   | 'user_changed'
-  /** The provider has ended the session. */
+  /** The provider ended the session. */
   | 'ended'
-  /** The access token is over or was refused, and the provider gave no refresh token. */
+  /** The access token expired or was refused, and there is no refresh token. */
   | 'expired'
-  /** The vault failed and started anew. */
+  /** The vault failed and lost its sessions. The next call starts a new one. */
   | 'restarted';
 
 export interface ChangeEvent extends Event {
   readonly session: Session | null;
   readonly reason: ChangeReason;
-  /** Only after the way back from signing out at the provider: whether the provider sent the user, by `state`. */
+  /** Only when the user comes back from a sign-out at the provider: whether the `state` shows that the provider sent them. */
   readonly confirmed?: boolean;
 }
 
-/** A step of the client, for logs and tests. Never holds a secret. */
+/** A step of the client, for logs and tests. The event never contains a secret. */
 export type TraceEvent = Event &
   (
     | { readonly step: 'vault'; readonly home: 'shared' | 'dedicated' | 'page' }
@@ -208,64 +229,70 @@ export interface Client {
   readonly session: Session | null;
 
   /**
-   * Finishes a pending sign-in if the page was loaded by the provider's redirect, or takes up the live session. The response
-   * is taken out of the address first. Call it once after each page load; a second call gives the same session.
+   * Completes a pending sign-in if the provider's redirect loaded this page; otherwise resumes the session if there is one.
+   * The client first removes the authorization response from the address. Call `start()` once after each page load. A second
+   * call returns the same session.
    *
-   * Where a sign-in fails, an earlier session lives on, and the error's `returnTo` says where the page belongs. A page that is
-   * loaded ahead (`document.prerendering`) waits until it is shown.
+   * If a sign-in fails, an earlier session stays, and `returnTo` of the error says where the sign-in began. A prerendered page
+   * (`document.prerendering`) waits until it is shown.
    *
-   * @returns the session, or `null` when signed out; then the provider's metadata are fetched already, for a click.
+   * @returns the session, or `null` if no user is signed in. In the latter case, the client fetches the provider's metadata in
+   * advance, so that a later sign-in can start at once.
    */
   start(): Promise<Session | null>;
 
-  /** Leaves the page for the provider. The promise is pending until the page is gone, and rejects if it cannot go. */
+  /** Navigates to the provider. The promise stays pending until the page is gone, and rejects if the page cannot leave. */
   signIn(options?: SignInOptions & { mode?: 'redirect' }): Promise<never>;
   /**
-   * Signs in in another window. A session that was there before stays if that fails, but for `user_changed`: a silent sign-in
-   * of another user than the session's ends that session. A silent sign-in names the user of the session to the provider.
+   * Signs the user in in another window. If that fails, an earlier session stays, with one exception: if a silent sign-in finds
+   * another user than the session's, that session ends (`user_changed`). A silent sign-in sends the session's user to the
+   * provider (`login_hint`).
    */
   signIn(options: SignInOptions & { mode: 'popup' | 'silent' }): Promise<Session>;
 
   /**
-   * `fetch` with the access token, for URLs on the `api` list. Arguments and response are those of `fetch`.
-   * Redirects are not followed, whatever `redirect` says; `manual` is refused. It needs no `this`, so that other libraries can
-   * take it as their `fetch`.
+   * Sends a request with the access token to a URL on the `api` list. Arguments and response are those of the browser's
+   * `fetch`. The client follows no redirects, whatever `redirect` says, and refuses `manual`. The function does not use `this`,
+   * so other libraries can take it as their `fetch`.
    *
-   * If the API refuses the token, the request is sent once more with a new one. A stream is sent only once: as it comes
-   * in Chromium (over HTTP/2 or later, as with `fetch`), read first elsewhere.
+   * If the API refuses the token with a 401, the client sends the request once more with another token. A body that is a
+   * stream is sent only once. Chromium sends it while it is read (over HTTP/2 or later, as with `fetch`). In other browsers,
+   * the client reads the whole stream before it sends the request.
    */
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
 
-  /** Gets a new access token now. Rarely needed: `fetch` does so by itself. */
+  /** Requests a new access token now. Rarely needed, because `fetch` renews the token by itself. */
   refresh(): Promise<Session>;
 
   /**
-   * Asks the provider about the user (OpenID Connect Core §5.3). The claims come as they are, checked only for whom they
-   * are of: `sub` must be that of the session. Without an ID Token in the session, name the expected user yourself.
+   * Requests the user's claims from the provider's UserInfo endpoint (OpenID Connect Core §5.3). Of the claims, the client
+   * checks `sub`, which must be that of the session, and in a signed response also `iss` and `aud`. It leaves out claims that
+   * contain a token of the session. If the session has no ID Token, pass the expected user as `sub`.
    */
   userinfo(options?: { sub?: string }): Promise<{ sub: string } & Record<string, unknown>>;
 
   /**
-   * Forgets the session, revokes its tokens (RFC 7009) and, where the provider offers it, leaves the page to end the
-   * provider's own session (RP-Initiated Logout). The user is signed out here whatever the provider does. Where the
-   * promise resolves, the page stays: the provider offers no more, or `everywhere` is `false`. Where the page leaves, the
-   * promise stays pending.
+   * Forgets the session, revokes its tokens (RFC 7009) and, if the provider supports it, navigates to the provider to end the
+   * provider's own session (RP-Initiated Logout). The user is signed out of this app whatever the provider does. The promise
+   * resolves if the page stays, because the provider does not support RP-Initiated Logout or `everywhere` is `false`. It stays
+   * pending if the page leaves.
    *
-   * After the way back, `start()` tells it by a `change` event whose `confirmed` says whether the provider sent the user.
+   * When the user comes back, `start()` dispatches a `change` event. Its `confirmed` says whether the provider sent the user.
    */
   signOut(options?: { everywhere?: boolean }): Promise<void>;
 
   /**
-   * For the page that the provider loads in a hidden frame when the user signs out elsewhere (Front-Channel Logout), the
-   * client's `frontchannel_logout_uri`: ends the sessions that the page's `iss` and `sid` name. Gives whether there was
-   * one; browsers that keep storage of frames apart show none to a provider of another site.
+   * Ends the sessions that `iss` and `sid` in the query of the current page name. It is for the page that the provider loads in
+   * a hidden frame when the user signs out elsewhere (Front-Channel Logout), registered as `frontchannel_logout_uri`. The
+   * promise resolves with whether there was such a session. Browsers that partition the storage of frames show no session to
+   * a provider of another site.
    */
   frontChannelLogout(): Promise<boolean>;
 
-  /** Starts the worker before it is needed. */
+  /** Starts the worker and fetches the provider's metadata before they are needed. */
   preload(): Promise<void>;
 
-  /** Only with `tokens: 'page'`: a valid access token, renewed if need be. */
+  /** Only with `tokens: 'page'`: returns a valid access token, and renews it first if necessary. */
   accessToken(): Promise<string>;
 
   addEventListener(type: 'change', listener: (event: ChangeEvent) => void, options?: AddEventListenerOptions): void;
@@ -274,25 +301,25 @@ export interface Client {
   removeEventListener(type: 'trace', listener: (event: TraceEvent) => void): void;
 }
 
-/** Everything that this package throws. */
+/** The class of every error that this package throws. */
 export class ValetKeyError extends Error {
   readonly name: 'ValetKeyError';
   /** What happened. Stable. */
   readonly code: ErrorCode;
-  /** Whose turn it is. */
+  /** Who has to act. */
   readonly fault: Fault;
   /** What to do about it. */
   readonly hint: string;
   /** Whether the same call may succeed later. */
   readonly retryable: boolean;
-  /** Seconds to wait before trying again, if the server said so. */
+  /** Seconds to wait before the next attempt, if the server said so. */
   readonly retryAfter?: number;
-  /** Where the page belongs after a sign-in that failed: path, query and fragment at which it began. */
+  /** After a failed sign-in: path, query and fragment of the page where the sign-in began. */
   readonly returnTo?: string;
   /**
-   * What the server said, at most 1,000 characters of each text. Texts of others: never write them into a page as markup. A
-   * text that held a secret of the exchange, such as the code, is left out: a member is missing then, `error` is empty, and
-   * `message` says so.
+   * The OAuth error that the server sent, at most 1,000 characters of each text. The texts are not trusted: never insert them
+   * into a page as markup. The client omits a text that contains a secret of the exchange, such as the code: `error` is then
+   * empty, another member is missing, and `message` says so.
    */
   readonly oauth?: { readonly error: string; readonly error_description?: string; readonly error_uri?: string };
 }
@@ -301,70 +328,82 @@ export type Fault = 'app' | 'server' | 'user' | 'browser' | 'library';
 
 export type ErrorCode =
   /**
-   * The server refused the authorization request; `oauth` says why (RFC 6749 §4.1.2.1). Without `returnTo`, its response had
-   * no `state`, and may be of another request.
+   * The server refused the authorization request; `oauth` says why (RFC 6749 §4.1.2.1). If `returnTo` is missing, the response
+   * had no `state` and may belong to another request.
    */
   | 'authorization_error'
-  /** The call was aborted, or overtaken by a sign-out or another sign-in. */
+  /** The call was aborted, or a sign-out or another sign-in overtook it. */
   | 'cancelled'
   /** An option is wrong, or the environment lacks something. */
   | 'config_error'
-  /** The provider's metadata could not be had. */
+  /** The provider's metadata could not be found. */
   | 'discovery_failed'
-  /** A parameter came twice in the authorization response (RFC 6749 §3.1). */
+  /** The authorization response contains a parameter twice (RFC 6749 §3.1). */
   | 'duplicate_parameter'
-  /** The ID Token was refused (OpenID Connect Core §3.1.3.7). */
+  /** The client refused the ID Token (OpenID Connect Core §3.1.3.7). */
   | 'id_token_invalid'
-  /** The authorization response is from another server than the one asked (RFC 9207 §2.4). */
+  /**
+   * The authorization response is from another server (RFC 9207 §2.4), lacks a required `iss`, or came to another page than
+   * `redirectUri`.
+   */
   | 'iss_mismatch'
   /** The metadata belong to another issuer than the one configured (RFC 8414 §3.3). */
   | 'issuer_mismatch'
-  /** The user has to sign in; `oauth` says why if a provider that was to ask no question declined. */
+  /** The user has to sign in. If the provider declined a silent sign-in, `oauth` says why. */
   | 'login_required'
   /** The metadata are malformed or lack something. */
   | 'metadata_invalid'
-  /** No response: offline, CORS, TLS, or a redirect that was not followed. */
+  /**
+   * There is no response: the browser is offline, or CORS, TLS or a redirect that the client does not follow prevented it.
+   * Also used if a file of this package cannot be loaded.
+   */
   | 'network_error'
   /** The response is not JSON. */
   | 'not_json'
-  /** The browser did not open the popup: `signIn` must be called in a click, before anything is awaited. */
+  /** The browser blocked the popup. Call `signIn` in the click handler, before anything is awaited. */
   | 'popup_blocked'
   /**
-   * The user closed the popup, as far as a page can know: one that the provider cuts off from the page looks closed, too, so
-   * the page must have got the focus back then, or have it for ten seconds.
+   * The user closed the popup, as far as the page can know. A popup that the provider cuts off from the page looks closed, too,
+   * so the page must also regain the focus at that moment, or have it for ten seconds, or open another popup.
    */
   | 'popup_closed'
-  /** The user did not sign in in the popup within ten minutes. */
+  /** The user did not complete the sign-in in the popup within ten minutes. */
   | 'popup_timeout'
-  /** `signIn()` was called too often without a click of the user; `cause` is why the last one failed, if it did. */
+  /** The app called `signIn()` too often without a click of the user. If the last sign-in failed, `cause` is its error. */
   | 'redirect_loop'
-  /** The call is not for an address on the `api` list, or sets what only the client may set. */
+  /**
+   * The client did not send the call: its address is not on the `api` list, it has an `Authorization` or `DPoP` header already,
+   * or the browser rejects its arguments.
+   */
   | 'request_blocked'
   /** The response has the wrong shape. */
   | 'response_invalid'
-  /** The server responded with 429 or 5xx. */
+  /** The server responded with status 429 or 5xx. */
   | 'server_unavailable'
   /** The session is over: the refresh token is no longer accepted. */
   | 'session_ended'
   /**
-   * The authorization response is not the one that this page waits for, or comes after an hour (RFC 6749 §10.12). Where no
-   * sign-in is pending at all, such a response is taken out of the address and ignored. An address whose `state` is not of
-   * this library belongs to another flow of the app, and is left alone.
+   * The authorization response is not the one for which this page waits, or it came after more than an hour (RFC 6749 §10.12).
+   * If no sign-in is pending at all, the client removes such a response from the address and ignores it. An address whose
+   * `state` is not from this library belongs to another flow of the app, and the client does not touch it.
    */
   | 'state_mismatch'
   /** The server did not respond in time. */
   | 'timeout'
-  /** The server refused the token request, or UserInfo the token; `oauth` says why (RFC 6749 §5.2, RFC 6750 §3.1). */
+  /**
+   * The token endpoint refused the request, or the UserInfo endpoint refused the token; `oauth` says why (RFC 6749 §5.2,
+   * RFC 6750 §3.1).
+   */
   | 'token_error'
-  /** The response is larger than any honest one. */
+  /** The response is larger than this client accepts. */
   | 'too_large'
-  /** A fault of this library, contained. */
+  /** An internal error of this library. */
   | 'unexpected'
-  /** The server wants something that this client does not do. */
+  /** The server requires something that this client does not support. */
   | 'unsupported'
   /** An endpoint is not an acceptable URL. */
   | 'url_rejected'
-  /** A silent sign-in found another user at the provider than the session's, which is over. */
+  /** A silent sign-in found another user at the provider than the session's. The session is over. */
   | 'user_changed'
-  /** UserInfo is of another user, or not in the agreed form (OpenID Connect Core §5.3). */
+  /** The UserInfo response is about another user, or does not have the agreed form (OpenID Connect Core §5.3). */
   | 'userinfo_invalid';

@@ -1,3 +1,8 @@
+/**
+ * The entry point of the package: `createClient`, and everything that needs a window, such as the page's address, redirects
+ * and events. `index.d.ts` documents its public API.
+ */
+
 import { ValetKeyError, configError, failure } from './errors.js';
 import { pendingOf } from './pending.js';
 import { MessageChannel, Promise, defineProperty, freeze, listen, open, own, pinned, resolve } from './platform.js';
@@ -8,20 +13,20 @@ export { ValetKeyError };
 
 /** @typedef {import('./index.d.ts').Session} Session */
 
-/** What an authorization response adds to the page's query, whatever its flow. */
+/** The parameters that an authorization response of any flow adds to the page's query. */
 const RESPONSE = /^(code|error(_description|_uri)?|response|(access|id)_token|token_type|(session_)?state|iss)(=|$)/;
 
-/** A query or a fragment that is a response: of whatever flow, and a fragment of one that this client does not do. */
+/** Recognize a query or a fragment that is a response: of any flow, or of a flow that this client does not support. */
 const ANSWER = /(^|&)(code|error|response|(access|id)_token)=/;
 const FOREIGN = /(^|&)(access|id)_token=/;
 
-/** How a `state` of ours begins, and how one ends that another window waits for; the core says so, too. */
+/** The prefix of every `state` of this library, and the suffix of one whose response another window awaits. As in the core. */
 const OURS = 'vk.';
 const IN_WINDOW = '.w';
 
 /** @type {import('./index.d.ts').createClient} */
 export function createClient(options) {
-  return new Client(options); // touches nothing yet: importing and creating are safe on a server
+  return new Client(options); // touches no global, so that importing and creating are safe on a server
 }
 
 /** @implements {import('./index.d.ts').Client} */
@@ -30,7 +35,10 @@ class Client extends EventTarget {
   #provider;
   /** @type {ReturnType<typeof pendingOf>} */
   #pending;
-  /** How to ask the vault. It is kept here alone, and never is the value of a promise: a script could take it there. @type {import('./port.js').Call | undefined} */
+  /**
+   * Sends a call to the vault. Only this field has it. It is never the value of a promise, where a script could intercept it.
+   * @type {import('./port.js').Call | undefined}
+   */
   #vault;
   /** @type {Promise<void> | undefined} */
   #opening;
@@ -38,14 +46,14 @@ class Client extends EventTarget {
   #started;
   /** @type {Session | null} */
   #session = null;
-  /** How to end the sign-ins in popups and frames. @type {Record<number, import('./windows.js').GiveUp>} */
+  /** Functions that end the pending sign-ins in popups and frames. @type {Record<number, import('./windows.js').GiveUp>} */
   #waits = own();
-  /** Why `start()` failed. @type {unknown} */
+  /** The error with which `start()` failed. @type {unknown} */
   #failure;
-  /** An attempt to bring the session back in a frame, which calls wait for. @type {Promise<unknown> | undefined} */
+  /** A running attempt to restore the session. Calls wait for it. @type {Promise<unknown> | undefined} */
   #restoring;
 
-  /** @param {import('./index.d.ts').Options} options copied at once: what a script does to them later changes nothing */
+  /** @param {import('./index.d.ts').Options} options copied immediately: later changes by a script have no effect */
   constructor(options) {
     super();
     const { issuer, server, clientId, account = '', api, redirectUri, restore = 'silent', scope = '' } = own(options);
@@ -75,15 +83,20 @@ class Client extends EventTarget {
         location.assign(url);
       });
     }
-    return this.#signInBeside(asked, mode === 'popup' ? open('', '_blank', features) : undefined); // in the click's own task: later, browsers block it
+    // The popup opens in the task of the click: browsers block it later.
+    return this.#signInBeside(asked, mode === 'popup' ? open('', '_blank', features) : undefined);
   }
 
-  /** It is a function that needs no `this`: other libraries take it as their `fetch`. @param {RequestInfo | URL} input @param {RequestInit} [init] */
+  /**
+   * A function that does not use `this`, so that other libraries can take it as their `fetch`.
+   * @param {RequestInfo | URL} input @param {RequestInit} [init]
+   */
   fetch = async (input, init) => {
     page();
     await quietly(this.#restoring);
     const { callThrough } = calls ?? (await loadCalls());
-    // That file came later, and may be a script's by now: it can send such calls, as every script can, and nothing else.
+    // A script may have replaced that file, which is loaded later. So it only gets the means to send such calls, which every
+    // script of the page has anyway.
     return callThrough(
       failure,
       (use) =>
@@ -113,7 +126,7 @@ class Client extends EventTarget {
     const { everywhere = true } = own(options);
     const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#options;
     const returnTo = everywhere ? absolute(postLogoutRedirectUri) : undefined;
-    // At once, whatever becomes of the rest: a page that is loaded meanwhile is not to bring the session back.
+    // Before everything else, even if the rest fails: a page that is loaded meanwhile must not restore the session.
     this.#pending.mark(false);
     const ended = this.#call('end', { returnTo });
     quietly(ended);
@@ -153,7 +166,7 @@ class Client extends EventTarget {
     const clean = without();
     const redirectPage = location.origin + clean;
     const popup = this.#pending.popup(redirectPage);
-    // A provider that fails early may not know the `state`. Whether it means a sign-in of this client, the core says.
+    // A provider that fails early may not know the `state`. The core decides whether the response belongs to this client.
     if (!state && answers) state = popup || (this.#pending.awaits(redirectPage, true) ? OURS : '');
     if (state.startsWith(OURS)) {
       response = { state, address };
@@ -166,7 +179,7 @@ class Client extends EventTarget {
       this.#tell('change', { session: this.#session, reason: 'signed_out', confirmed });
     }
     const came = response;
-    if (came || this.#pending.had()) quietly(loadCalls()); // beside what comes first
+    if (came || this.#pending.had()) quietly(loadCalls()); // in parallel with the next steps
     const inWindow = came?.state.endsWith(IN_WINDOW);
     if (came && inWindow) {
       const { handOver, putAway } = await loadTrips();
@@ -185,27 +198,30 @@ class Client extends EventTarget {
           return this.#settled();
         }
       } catch (error) {
-        await quietly(this.#look()); // an earlier session lives on
+        await quietly(this.#look()); // an earlier session stays
         throw error;
       }
     }
     const session = await this.#look();
-    const { restore, issuer, openid = issuer } = this.#options; // without OpenID, no provider knows `prompt=none`
+    const { restore, issuer, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
     if (session) this.#pending.mark(true);
     else if (!inWindow && restore === 'silent' && openid && this.#pending.had()) return this.#restore();
-    else quietly(this.#call('prepare')); // a click needs no request then
+    else quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
     return session;
   }
 
-  /** Brings a session back without a question: in a hidden frame, or by a trip of the whole page. @returns {Promise<Session | null>} */
+  /**
+   * Restores the session without user interaction: in a hidden frame, or by a redirect of the whole page.
+   * @returns {Promise<Session | null>}
+   */
   async #restore() {
     const { restore } = await loadTrips();
-    // Nobody asked for this trip, so it is made once: it may end at a form.
+    // The user did not ask for this redirect, and it may end at a form. So the mark is removed first: it happens only once.
     const go = (/** @type {string} */ url) => (this.#pending.mark(false), location.replace(url));
     return pinned(
       (this.#restoring = restore(this.#provider, this.#pending, {
         beside: () => this.#signInBeside({}, undefined, true),
-        leave: () => this.#leave({ prompt: 'none' }, here(response?.address), go, true), // with what another client waits for
+        leave: () => this.#leave({ prompt: 'none' }, here(response?.address), go, true), // keeps a response for another client
         declined: (reason) => this.#tell('trace', { step: 'restore', outcome: 'declined', reason }),
       })),
     );
@@ -216,14 +232,14 @@ class Client extends EventTarget {
   }
 
   /**
-   * Signs in in a popup, which is open and empty, or `null` if the browser blocked it; without one, in a hidden frame and
-   * without a question.
-   * @param {object} options @param {Window | null} [popup] @param {boolean} [restores] whether nobody asked for it
+   * Signs the user in in a popup, or without one in a hidden frame and without user interaction.
+   * @param {object} options @param {Window | null} [popup] open and empty; `null` if the browser blocked it
+   * @param {boolean} [restores] whether this is an attempt to restore the session, which the user did not ask for
    */
   async #signInBeside(options, popup, restores) {
     let state = '';
     try {
-      if (popup) popup.opener = null; // the pages that it shows get no hand on this one
+      if (popup) popup.opener = null; // the pages that the popup shows get no reference to this page
       const trips = await loadTrips();
       if (popup === null || popup?.closed) trips.blocked(failure);
       const asked = await this.#request(popup ? options : { ...options, prompt: 'none' }, here(), true, restores);
@@ -248,17 +264,21 @@ class Client extends EventTarget {
   }
 
   /**
-   * Leaves the page for the provider.
-   * @param {object} options @param {string} returnTo @param {(url: string) => unknown} go @param {boolean} [restores] @returns {Promise<never>}
+   * Navigates to the provider.
+   * @param {object} options @param {string} returnTo @param {(url: string) => unknown} go @param {boolean} [restores]
+   * @returns {Promise<never>}
    */
   async #leave(options, returnTo, go, restores) {
     const { url, state, record } = await this.#request(options, returnTo, false, restores);
     this.#pending.keep(state, record);
-    await go(url); // only a page can go there
+    await go(url); // only a page can navigate
     return new Promise(() => {});
   }
 
-  /** The core decides where to go. @param {object} options @param {string} returnTo @param {boolean} inWindow */
+  /**
+   * Begins a sign-in in the core, which decides where the browser goes.
+   * @param {object} options @param {string} returnTo @param {boolean} inWindow
+   */
   #request(options, returnTo, inWindow, restores = false) {
     return this.#call('begin', { ...this.#redirect(), scope: this.#options.scope, returnTo, options, inWindow, restores });
   }
@@ -270,7 +290,7 @@ class Client extends EventTarget {
     return returnTo;
   }
 
-  /** The redirect page; `shared`: responses of another provider come there, too, as far as this page can know. */
+  /** The redirect page. `shared`: as far as this page can know, responses of another provider come to it, too. */
   #redirect() {
     const redirectUri = absolute(this.#options.redirectUri);
     let shared = this.#pending.awaits(redirectUri, false);
@@ -286,7 +306,7 @@ class Client extends EventTarget {
     return session;
   }
 
-  /** Asks the vault. @param {string} op @param {object} [args] */
+  /** Sends a call to the vault and returns the value of the response. @param {string} op @param {object} [args] */
   #call(op, args) {
     return pinned(this.#ask(op, args));
   }
@@ -300,7 +320,7 @@ class Client extends EventTarget {
     return value && typeof value === 'object' ? own(value) : value;
   }
 
-  /** Opens the vault for the first that asks, and hands it over. @param {(call: import('./port.js').Call) => void} use */
+  /** Opens the vault on first use, and passes it to a function. @param {(call: import('./port.js').Call) => void} use */
   async #reach(use) {
     const opening = (this.#opening ??= this.#open());
     try {
@@ -314,12 +334,12 @@ class Client extends EventTarget {
 
   async #open() {
     page();
-    // A page that is loaded ahead starts nothing before it is shown: until then, browsers hold back its workers.
+    // A prerendered page starts nothing before it is shown, since browsers do not start its workers until then.
     if (/** @type {any} */ (document).prerendering) await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
-    // What follows concerns the page or a sign-in; the rest is what makes the client of the vault what it is.
+    // The named options concern the page or a sign-in. The rest define the client in the vault.
     const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
     const place = { workerUrl, wasmUrl, tokens: this.#options.tokens, lasting: restore !== 'none' };
-    // Addresses are the browser's to read: it knows the page.
+    // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
     const { call, opened } = openVault(place, { ...options, api }, ({ event, session, reason }) => {
       if (event === 'trapped') this.#opening = undefined;
@@ -341,22 +361,28 @@ class Client extends EventTarget {
   }
 }
 
-/** The redirect pages of this page's clients, by provider. @type {Record<string, string | undefined>} */
+/** The redirect pages of this page's clients; each key begins with the provider. @type {Record<string, string | undefined>} */
 const redirects = own();
 
-/** The authorization response that this page was loaded with, until the client that waits for it has started. @type {{ state: string, address: string } | undefined} */
+/**
+ * The authorization response with which this page was loaded, until the client that waits for it has started.
+ * @type {{ state: string, address: string } | undefined}
+ */
 let response;
 
 /**
- * What calls need, and no page that is signed out. Webpack keeps it in one piece: its own way to load a further one breaks
- * Trusted Types.
+ * The part of the package that calls need; a page without a signed-in user does not load it. In bundles by webpack it stays in
+ * the main chunk, because webpack's loader of further chunks violates Trusted Types.
  * @type {typeof import('./call.js') | undefined}
  */
 let calls;
 const loadCalls = async () => (calls ??= await loaded(import(/* webpackMode: "eager" */ './call.js')));
 const loadTrips = () => loaded(import(/* webpackMode: "eager" */ './trips.js'));
 
-/** A file of this package that is loaded later, and may be gone by then. @template T @param {Promise<T>} part @returns {Promise<T>} */
+/**
+ * Waits for a file of this package that is loaded later. The server may have removed the file by then.
+ * @template T @param {Promise<T>} part @returns {Promise<T>}
+ */
 async function loaded(part) {
   try {
     return await pinned(part);
@@ -365,14 +391,14 @@ async function loaded(part) {
   }
 }
 
-/** Lets something fail that is of no further consequence. @param {Promise<unknown>} [promise] */
+/** Waits for a promise and ignores its failure. @param {Promise<unknown>} [promise] */
 async function quietly(promise) {
   try {
     await promise;
   } catch {}
 }
 
-/** The page's address; a server has none. */
+/** Returns the page's location, or throws on a server and in an insecure context. */
 function page() {
   if (!MessageChannel || !window.isSecureContext) {
     throw configError('this needs a secure context in a browser', 'Use https or localhost. On a server, call nothing.');
@@ -380,15 +406,15 @@ function page() {
   return location;
 }
 
-/** An address of this origin as a path, which leads there even if it begins with two slashes. */
+/** An address of this origin as a path. The prefix keeps a path that begins with two slashes on this origin. */
 const here = (address = page().href) => `/.${address.slice(location.origin.length)}`;
 
-/** The address as a path, without an authorization response and without the `state` of a sign-out. */
+/** The page's address as a path, without the authorization response and without the `state` of a sign-out. */
 function without() {
   const { search, pathname, hash } = page();
   const rest = search.slice(1).split('&').filter((part) => !RESPONSE.test(part)).join('&');
   const path = pathname + (rest && `?${rest}`) + (ANSWER.test(hash.slice(1)) ? '' : hash);
-  /^/.test(''); // `RegExp.input` keeps the last text that matched: let it not be the code
+  /^/.test(''); // `RegExp.input` keeps the last matched text, which would be the code
   return path;
 }
 
@@ -396,10 +422,14 @@ function without() {
 function show(path) {
   try {
     history.replaceState(history.state, '', location.origin + path);
-  } catch {} // WebKit takes a hundred in half a minute: a response counts all the same
+  } catch {} // WebKit allows a hundred calls in half a minute; the response is valid even if this fails
 }
 
-/** An address as the browser reads it; what it cannot read goes to the core as it is, which names the option. @param {string} [url] */
+/**
+ * Resolves an address as the browser does. An address that cannot be parsed goes unchanged to the core, whose error names the
+ * option.
+ * @param {string} [url]
+ */
 function absolute(url) {
   const { href, origin, pathname } = page();
   try {

@@ -1,19 +1,19 @@
 /**
- * Sign-ins that wait for the provider's redirect, in session storage, and the mark that this browser had a session, in
- * local storage. `docs/storage.md` lists the keys. Every script of the origin can read and write there, so the vault takes
- * none of it on trust.
+ * Web storage: the sign-ins that wait for the provider's redirect in session storage, and the mark that this browser had a
+ * session in local storage. `docs/storage.md` lists the keys. Every script of the origin can read and write web storage, so the
+ * vault does not trust its content.
  */
 
 import { configError } from './errors.js';
 
-/** How long a user has to sign in, in milliseconds; the core holds the same. */
+/** The time that a user has to sign in, in milliseconds. The core has the same limit. */
 const LIFE = 60 * 60 * 1000;
 
-/** The records of all clients begin like this. After it come the provider, a space, and what else names the client. */
+/** The prefix of the keys of all records. After it come the provider, a space, the client id and the account label. */
 const TX = 'valet-key:tx:';
 const POPUP = 'valet-key:popup:';
 
-/** @param {string} provider @param {string} client tells the client from others of this provider */
+/** @param {string} provider @param {string} client distinguishes the client from others of this provider */
 export function pendingOf(provider, client) {
   const name = `${provider} ${client}`;
   const prefix = `${TX}${name}:`;
@@ -30,9 +30,9 @@ export function pendingOf(provider, client) {
       }
     },
     /**
-     * Takes a record out, which can be used once, and removes those of all clients whose time is over. `pending`: other
-     * sign-ins of this client are under way. `others`: the record is another client's.
-     * @param {string} state empty for none
+     * Takes out the record of a `state`, which can be used only once, and removes the expired records of all clients.
+     * `pending`: other sign-ins of this client are pending. `others`: another client has a record for this `state`.
+     * @param {string} state empty if there is no response
      * @returns {{ record?: string, pending: boolean, others: boolean }}
      */
     take(state) {
@@ -48,24 +48,29 @@ export function pendingOf(provider, client) {
         others: keys.some((key) => key.endsWith(`:${state}`)),
       };
     },
-    /** Whether a sign-in waits to come back to a page: one of this client, or one at another provider. @param {string} redirectUri @param {boolean} here */
+    /**
+     * Whether a sign-in waits for a response at this page: one of this client if `here` is true, otherwise one at another
+     * provider.
+     * @param {string} redirectUri @param {boolean} here
+     */
     awaits: (redirectUri, here) => waiting().some((key) => key.startsWith(here ? prefix : `${TX}${provider} `) === here && recordAt(key).redirect_uri === redirectUri),
     /**
-     * The state of the sign-in that this window is a popup for, if it is one and shows the redirect page; with a window and a
-     * state, notes that there: it is still empty, and of this origin.
+     * With one argument, returns the `state` of the sign-in for which this window was opened as a popup, if this window is a
+     * popup and shows the redirect page. With a popup and a `state`, stores the `state` in that popup, which is still empty and
+     * of this origin.
      * @param {string} redirectUri @param {Window} [popup] @param {string} [state]
      */
     popup: (redirectUri, popup, state = '') => softly(() => (popup ? popup.sessionStorage.setItem(POPUP + redirectUri, state) : sessionStorage.getItem(POPUP + redirectUri))),
-    /** Notes that the page leaves to sign out at the provider. @param {string} state comes back with the user */
+    /** Stores that the page leaves to sign out at the provider. @param {string} state comes back with the user */
     signingOut: (state) => softly(() => sessionStorage.setItem(out, state)),
-    /** The `state` with which this page left, once; `null` if it did not. */
+    /** Takes out the `state` with which this page left to sign out; `null` if it did not leave. */
     signedOut: () => taken(out),
     /** @param {boolean} signedIn */
     mark: (signedIn) => softly(() => (signedIn ? localStorage.setItem(had, '1') : localStorage.removeItem(had))),
-    /** Where it is counted how often the app leaves for the provider without a click of the user. */
+    /** The key of the times at which the app left for the provider without a click of the user. */
     left,
     clicked: () => taken(left),
-    /** Whether this browser had a session, which was not sought in vain since. */
+    /** Whether this browser had a session, and no attempt to restore it has failed since. */
     had: () => Boolean(softly(() => localStorage.getItem(had))),
   };
 }
@@ -73,10 +78,10 @@ export function pendingOf(provider, client) {
 /** The keys of all records. */
 const waiting = () => (softly(() => Object.keys(sessionStorage)) ?? []).filter((key) => key.startsWith(TX));
 
-/** What a record says; nothing, if it is none. @param {string} key @returns {any} */
+/** The members of a record; none if it cannot be read. @param {string} key @returns {any} */
 const recordAt = (key) => softly(() => JSON.parse(sessionStorage.getItem(key) ?? '')) ?? {};
 
-/** What was kept in session storage, where it is no longer. @param {string} key */
+/** Removes an item from session storage and returns its value. @param {string} key */
 const taken = (key) =>
   softly(() => {
     const value = sessionStorage.getItem(key);
@@ -84,7 +89,7 @@ const taken = (key) =>
     return value;
   });
 
-/** @template T @param {() => T} use @returns {T | null} storage can be switched off */
+/** @template T @param {() => T} use @returns {T | null} `null` if storage is disabled */
 function softly(use) {
   try {
     return use();

@@ -1,33 +1,36 @@
 /**
- * The platform's functions as they were when this library loaded. A script that replaces one of them later sees no message
- * of ours and gets no port, worker or window of ours. `docs/security.md` says what a script that was there earlier can do.
+ * The platform's functions as they were when this library loaded. A script that replaces one of them later sees no message of
+ * this library and gets none of its ports, workers or windows. `docs/security.md` says what a script that ran earlier can do.
  *
- * The rules for every file of the page, where messages, ports and options pass:
+ * Rules for every file of the page that handles messages, ports or options:
  *
- * - Functions of the platform come from here. Lists are read by index, and objects have no prototype: iterators, `map`, `Map`
- *   and the members of `Object.prototype` may be a script's by now.
- * - A promise that is awaited is {@link pinned}, and what it resolves with is a primitive or has no prototype.
- * - An event counts only if the browser itself made it, see {@link listen}.
+ * - It takes the platform's functions from this file. It reads lists by index and makes objects without a prototype, because a
+ *   script may have replaced iterators, `map`, `Map` and the members of `Object.prototype`.
+ * - Every awaited promise is {@link pinned}, and resolves with a primitive or with an object without a prototype.
+ * - An event counts only if the browser itself dispatched it, see {@link listen}.
  */
 
-/** The page's globals. A server has none, and this file touches nothing there. @type {any} */
+/** The page's globals. On a server, where they do not exist, this file touches nothing. @type {any} */
 const scope = typeof Window === 'undefined' ? {} : globalThis;
 
 const { apply } = Reflect;
 const { iterator } = Symbol;
 
-/** The engine's own, which `await` compares with: some libraries put another one in its place. @type {PromiseConstructor} */
+/** The native `Promise`, with which `await` compares. Some libraries replace the global one. @type {PromiseConstructor} */
 export const Promise = /** @type {any} */ ((async () => {})().constructor);
 export const { defineProperty, freeze } = Object;
 export const { BroadcastChannel, MessageChannel, SharedWorker, Worker, open, setTimeout } = scope;
 
 /**
- * A method as a function that takes its object first. @param {string} type @param {string} name
+ * A method as a function that takes the object as its first argument. @param {string} type @param {string} name
  * @returns {(self: any, ...args: any[]) => any}
  */
 const method = (type, name) => held(scope[type]?.prototype[name]);
 
-/** An attribute as a function that takes its object. @param {string} type @param {string} name @returns {(self: any) => any} */
+/**
+ * The getter of an attribute as a function that takes the object.
+ * @param {string} type @param {string} name @returns {(self: any) => any}
+ */
 const getter = (type, name) => held(scope[type]?.prototype.__lookupGetter__(name));
 
 /** @param {any} f @returns {(self: any, ...args: any[]) => any} */
@@ -41,7 +44,10 @@ export const startPort = method('MessagePort', 'start');
 export const closeChannel = method('BroadcastChannel', 'close');
 export const endWorker = method('Worker', 'terminate');
 
-/** A `postMessage`, with one object to transfer. @param {string} type @returns {(to: any, message: object | string, one?: any) => void} */
+/**
+ * A `postMessage` method that transfers at most one object.
+ * @param {string} type @returns {(to: any, message: object | string, one?: any) => void}
+ */
 const posting = (type) => {
   const post = method(type, 'postMessage');
   return (to, message, one) => post(to, message, listOf(one));
@@ -50,7 +56,7 @@ export const postToPort = posting('MessagePort');
 export const postToWorker = posting('Worker');
 export const postToChannel = posting('BroadcastChannel');
 
-/** `postMessage` walks a list by its iterator, and a script may have replaced that of arrays. @param {any} one */
+/** `postMessage` reads its transfer list with the iterator, and a script may have replaced that of arrays. @param {any} one */
 const listOf = (one) => ({
   [iterator]: () => ({
     next() {
@@ -64,7 +70,7 @@ const listOf = (one) => ({
 const addListener = method('EventTarget', 'addEventListener');
 
 /**
- * Hears what the browser itself tells: an event that a script dispatches does not count.
+ * Listens to events that the browser itself dispatches, and ignores those that a script dispatches.
  * @param {EventTarget} target @param {string} type @param {(event: any) => unknown} heard
  */
 export const listen = (target, type, heard) => addListener(target, type, (/** @type {Event} */ event) => event.isTrusted && heard(event));
@@ -72,13 +78,13 @@ export const listen = (target, type, heard) => addListener(target, type, (/** @t
 const locks = scope.navigator?.locks;
 const requestLock = held(locks?.request);
 
-/** Calls when a lock is free, where there are locks. @param {string} name @param {() => Promise<void>} then */
+/** Calls a function when a lock is free, if there are Web Locks. @param {string} name @param {() => Promise<void>} then */
 export const whenFree = (name, then) => locks && requestLock(locks, name, then);
 
 const { trustedTypes } = scope;
 const createPolicy = held(trustedTypes?.createPolicy);
 const createScriptURL = method('TrustedTypePolicy', 'createScriptURL');
-/** The one address that may become a worker right now. */
+/** The only URL that the Trusted Types policy lets through at the moment. */
 let permitted = '';
 /** @type {any} */
 let policy;
@@ -97,12 +103,12 @@ const hrefOf = held(/** @type {any} */ (URL.prototype).__lookupGetter__('href'))
 /** @param {string | URL} url @param {string} base @returns {string} */
 export const resolve = (url, base) => hrefOf(new URL(typeof url === 'string' ? url : hrefOf(url), base));
 
-/** What is said, without what `Object.prototype` says. @template {object} T @param {T} [said] @returns {T} */
+/** A copy with the own properties of an object and without a prototype. @template {object} T @param {T} [said] @returns {T} */
 export const own = (said) => /** @type {any} */ ({ __proto__: null, ...said });
 
 /**
- * `await` reads the `constructor` of a promise, and a script may have made that of `Promise.prototype` a getter, which is
- * handed the promise and so its value. One of its own keeps this promise to those who have it.
+ * Gives a promise an own property `constructor`. `await` reads the `constructor` of a promise, and a script may have replaced
+ * that of `Promise.prototype` with a getter, which then receives the promise and so its value.
  * @template T @param {Promise<T>} promise @returns {Promise<T>}
  */
 export const pinned = (promise) => defineProperty(promise, 'constructor', own({ value: Promise }));

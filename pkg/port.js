@@ -1,24 +1,26 @@
 /**
- * Calls over a `MessagePort`: `{ id, op, …arguments }` one way, `{ id, value }` or `{ id, error }` the other, and
- * `{ event, … }` unasked. Page, worker and shared worker speak it alike. No response carries a token.
+ * Calls over a `MessagePort`. A call is `{ id, op, …arguments }`, its result `{ id, value }` or `{ id, error }`, and an event
+ * `{ event, … }`. The messages are the same for page, worker and shared worker. No result of a worker contains an access token
+ * or a refresh token.
  */
 
 import { Promise, dataOf, listen, own, pinned, postToPort, startPort } from './platform.js';
 
-/** Of the package: page and worker of different versions may not understand each other. */
+/** The version of the package. Page and worker of different versions may not understand each other. */
 export const VERSION = '0.1.0';
 
 /** @typedef {import('./errors.js').Plain} Plain */
 /** @typedef {{ event: string, session: unknown, reason: string }} Event */
 /**
- * It gives the message that comes back, which has no prototype: a promise looks for a `then` in its value.
+ * Sends a call and resolves with the message that comes back. The message has no prototype, because a promise looks up `then`
+ * in its value.
  * @typedef {(op: string, args?: object, options?: { transfer?: unknown, signal?: AbortSignal }) => Promise<{ value: any }>} Call
  */
 
 /**
- * The asking end.
+ * The calling end of a port.
  * @param {MessagePort} port @param {(event: Event) => void} onEvent @param {(error: Plain) => Error} toError
- * @returns {{ call: Call, fail: (error: Error) => void }} `fail` rejects the calls that wait, and all later ones.
+ * @returns {{ call: Call, fail: (error: Error) => void }} `fail` rejects all pending and all later calls.
  */
 export function asking(port, onEvent, toError) {
   /** @type {Record<number, { resolve: (value: any) => void, reject: (error: unknown) => void }>} */
@@ -65,8 +67,8 @@ export function asking(port, onEvent, toError) {
 }
 
 /**
- * The answering end. Each operation has a fixed schema: the arguments it takes, and what `typeof` says of them. A
- * message that does not fit to the last property is dropped without an answer.
+ * The serving end of a port. Each operation has a fixed schema: the names of its arguments and their `typeof`. A message with
+ * a missing, unknown or mistyped property is dropped without a result.
  * @template Args
  * @param {MessagePort} port
  * @param {Record<string, { takes: Record<string, string>, run: (args: any, signal: AbortSignal) => Promise<{ value?: unknown, transfer?: Transferable[] }> }>} operations

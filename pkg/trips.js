@@ -1,38 +1,39 @@
 /**
- * What only some trips to the provider need, loaded then: a popup is watched, a hidden frame opened, a response in another
- * window passed on, and redirects that go in circles are counted. A script of the page could put something in the place of
- * this file. So nothing passes here that it does not find in the document, in the address or in storage as well; events
- * count only if the browser itself made them. It imports nothing, since bundlers would make a further file of what two files
- * import.
+ * The parts of a sign-in or sign-out that not every page needs, loaded when needed: it watches popups, opens hidden frames,
+ * passes on the response that comes to another window, restores sessions, and detects redirect loops. A script of the page
+ * could replace this file, since it is loaded later. So this file only gets data that a script also finds in the document, in
+ * the address or in storage, and events count only if the browser itself dispatched them. This file imports nothing, because
+ * bundlers would move anything that two files import into a further file.
  */
 
 /** @typedef {typeof import('./errors.js').failure} Failure */
 
-/** Milliseconds until the page that waits must have taken a response. */
+/** Milliseconds within which the waiting page must accept a response. */
 const TAKEN = 2000;
 
-/** Seconds that a page in a frame has to hand over its response: from the start, and once it is loaded. */
+/** Seconds that a page in a frame has to hand over its response: from the start, and from its `load` event. */
 const FRAME = 10;
 const LOADED = 3;
 
-/** Milliseconds that a user has for a popup. */
+/** Milliseconds that a user has to sign in in a popup. */
 const LIFE = 10 * 60 * 1000;
 
-/** Milliseconds between looks at a popup. */
+/** Milliseconds between checks of a popup. */
 const LOOK = 50;
 
-/** Milliseconds between the loss of a popup and the user's coming back to this page by which it was the user who closed it. */
+/** If at most so many milliseconds lie between the loss of a popup and the focus of this page, the user closed the popup. */
 const TOGETHER = 1000;
 
-/** Milliseconds that a page has the user's attention, and not only for a moment. */
+/** Milliseconds of focus after which the user has returned to this page for good. */
 const STAYS = 10_000;
 
-/** No user signs in this many times in so many milliseconds. */
+/** More redirects than a user makes: so many times within so many milliseconds. */
 const CIRCLE = { times: 5, within: 30_000 };
 
 /**
- * Gives a response to the page that waits for it.
- * @param {string} state @param {string} address of the page that it came to @returns {Promise<boolean>} whether it was taken
+ * Hands a response over to the page that waits for it.
+ * @param {string} state @param {string} address of the page to which the response came
+ * @returns {Promise<boolean>} whether the waiting page accepted it
  */
 export function handOver(state, address) {
   const channel = new BroadcastChannel(`valet-key:${state}`);
@@ -45,16 +46,17 @@ export function handOver(state, address) {
   ).finally(() => channel.close());
 }
 
-/** Closes this window, which has nothing left to show. Not every browser lets a page close itself. */
+/** Closes this window. Not every browser lets a page close itself, so the page also says that the user can close it. */
 export function putAway() {
   close();
   (document.body ?? document.documentElement).textContent = 'You can close this window.';
 }
 
 /**
- * Goes on after the session here has ended, and leaves the page for the provider if it has a session of its own to end.
- * @param {ReturnType<typeof import('./pending.js').pendingOf>} pending @param {Record<number, import('./windows.js').GiveUp>} waits
- * @param {Failure} failure @param {Promise<string>} ended gives the address @param {unknown} session that of the page until then
+ * The second half of a sign-out: navigates to the provider if the vault gives an address where the provider's own session ends.
+ * @param {ReturnType<typeof import('./pending.js').pendingOf>} pending
+ * @param {Record<number, import('./windows.js').GiveUp>} waits
+ * @param {Failure} failure @param {Promise<string>} ended resolves with the address @param {unknown} session the earlier one
  * @returns {Promise<void>}
  */
 export async function signOut(pending, waits, failure, ended, session) {
@@ -65,7 +67,7 @@ export async function signOut(pending, waits, failure, ended, session) {
     pending.signingOut(new URL(url).searchParams.get('state') ?? '');
     location.assign(url);
   } catch (error) {
-    if (session && /** @type {import('./errors.js').Plain} */ (error).code === 'config_error') pending.mark(true); // nobody was signed out
+    if (session && /** @type {import('./errors.js').Plain} */ (error).code === 'config_error') pending.mark(true); // the session was not ended
     throw error;
   }
   return new Promise(() => {}); // the page is leaving
@@ -76,15 +78,16 @@ export function blocked(failure) {
   throw failure('popup_blocked', 'browser', 'the browser blocked the popup', 'Call `signIn` first thing in a click.');
 }
 
-/** Popups that may be closed: another one takes their place. @type {Set<() => void>} */
+/** Functions that end the wait for popups which look closed. The next popup calls them. @type {Set<() => void>} */
 const lost = new Set();
 
 /**
- * Looks whether a popup is still there. To this page, one that the user closes and one that a page of the provider cuts off from
- * it (COOP) look alike: its handle says `closed`. So that alone says nothing, and the response is waited for. The user has closed
- * it if this page gets the focus back at that moment, or has it for a while.
+ * Watches a popup. If a page of the provider cuts the popup off from this page (COOP), its handle says `closed`, just as after
+ * the user has closed it. So `closed` alone is not enough, and the page continues to wait for the response. The user has closed
+ * the popup if this page regains the focus at that moment, or has the focus for a while.
  * @param {() => boolean} isClosed
- * @param {Failure} failure @param {import('./windows.js').GiveUp} giveUp @returns {(() => void) | undefined} ends it
+ * @param {Failure} failure @param {import('./windows.js').GiveUp} giveUp
+ * @returns {(() => void) | undefined} ends the watch
  */
 export function watch(isClosed, failure, giveUp) {
   /** @param {import('./errors.js').Plain['code']} code @param {string} message */
@@ -114,22 +117,22 @@ export function watch(isClosed, failure, giveUp) {
 }
 
 /**
- * Opens a hidden frame at the provider.
+ * Opens a hidden frame with the provider's page.
  * @param {string} url @param {Failure} failure @param {import('./windows.js').GiveUp} giveUp @returns {() => void} closes it
  */
 export function openFrame(url, failure, giveUp) {
   const frame = document.createElement('iframe');
   const over = new AbortController();
   const silent = () => giveUp(failure('timeout', 'server', 'the provider did not respond in a hidden frame', 'Call `signIn()`.', true));
-  // Seconds are counted one by one: while this page is frozen, neither they nor the frame go on.
+  // The seconds are counted one by one, because neither timers nor the frame advance while this page is frozen.
   let left = FRAME;
   const clock = setInterval(() => --left > 0 || silent(), 1000);
   frame.onload = ({ isTrusted }) => void (isTrusted && (left = LOADED));
-  // A policy of this page that does not let the frame go there says so at once.
+  // If this page's policy blocks the frame, the browser reports it immediately.
   const forbidden = () => giveUp(failure('config_error', 'app', 'a policy of this page forbids the hidden frame', 'Allow the provider in `frame-src`, or use another `mode`.'));
   addEventListener('securitypolicyviolation', ({ isTrusted, effectiveDirective }) => isTrusted && effectiveDirective === 'frame-src' && forbidden(), over);
   frame.hidden = true;
-  frame.setAttribute('sandbox', 'allow-forms allow-same-origin allow-scripts'); // and not to navigate this page
+  frame.setAttribute('sandbox', 'allow-forms allow-same-origin allow-scripts'); // but not to navigate this page
   frame.src = url;
   document.documentElement.append(frame);
   return () => {
@@ -140,16 +143,17 @@ export function openFrame(url, failure, giveUp) {
 }
 
 /**
- * How to bring a session back: in a hidden frame, or by leaving the page; and what hears of it when the provider declines.
+ * The ways to restore a session, in a hidden frame or by a redirect of the page; and what to call if the provider declines.
  * @template T
  * @typedef {{ beside: () => Promise<T>, leave: () => Promise<T>, declined: (reason: string) => void }} Ways
  */
 
 /**
- * Brings a session back without a question: in a hidden frame if the provider's cookies go along there, else by a trip of the
- * page. Whoever is declined is signed out, and it is not tried again before the next sign-in. So is who gets no response in a
- * frame: it may show a form, and nobody asked to see that.
- * @template T @param {string} provider @param {ReturnType<typeof import('./pending.js').pendingOf>} pending @param {Ways<T>} ways
+ * Restores a session without user interaction: in a hidden frame if the provider receives its cookies there, otherwise by a
+ * redirect of the page. If the provider declines, the user is signed out, and the client does not try again before the next
+ * sign-in. A frame without a response counts as declined, too: it may show a form, which the user did not ask for.
+ * @template T
+ * @param {string} provider @param {ReturnType<typeof import('./pending.js').pendingOf>} pending @param {Ways<T>} ways
  * @returns {Promise<T | null>}
  */
 export async function restore(provider, pending, { beside, leave, declined }) {
@@ -167,9 +171,9 @@ export async function restore(provider, pending, { beside, leave, declined }) {
 }
 
 /**
- * Counts the times that the app leaves for the provider without a click of the user.
- * @param {string} key in session storage, which can be switched off
- * @param {Failure} failure @param {unknown} cause why it came to this, if that is known
+ * Counts how often the app leaves for the provider without a click of the user, and throws if that is too often.
+ * @param {string} key in session storage, which may be disabled
+ * @param {Failure} failure @param {unknown} cause the error of the last sign-in, if there is one
  */
 export function leaveAgain(key, failure, cause) {
   /** @type {number[]} */
@@ -186,8 +190,8 @@ export function leaveAgain(key, failure, cause) {
 }
 
 /**
- * Whether the provider is of the page's site, so that its cookies go along in a frame. Under which names sites begin is known
- * to browsers alone (`github.io`, `co.uk`): they take no cookie for all sites below such a name.
+ * Whether the provider is same-site with the page, so that it receives its cookies in a frame. Only browsers know the public
+ * suffixes (`github.io`, `co.uk`), and they refuse a cookie for one. So this tries to set a cookie for the common domain.
  * @param {string} url
  */
 function isSameSite(url) {

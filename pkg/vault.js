@@ -1,4 +1,4 @@
-/** Finds and starts the place where tokens live: a worker, or the page itself where the app asked for that. */
+/** Opens the vault, where tokens are kept: starts or finds its worker, or loads it into the page if the app asked for that. */
 
 import { ValetKeyError, configError, failure } from './errors.js';
 import {
@@ -7,18 +7,21 @@ import {
 } from './platform.js';
 import { VERSION, asking } from './port.js';
 
-/** A vault that does not respond in so many steps of so many milliseconds is not coming, or gone. */
+/** A vault that does not respond within so many steps of so many milliseconds did not start, or is gone. */
 const SILENT = 20;
 const STEP = 250;
 
-/** Where the package has its files, as bundlers find them. Worked out now: later, a script may have another `URL`. */
+/** The URLs of the package's files, in the form that bundlers recognize. Computed now: a script may replace `URL` later. */
 let [workerFile, wasmFile] = ['', ''];
 try {
   workerFile = new URL('./wasm/worker.js', import.meta.url).href;
   wasmFile = new URL('./wasm/valet_key.wasm', import.meta.url).href;
-} catch {} // a bundle that is no module has no address: its app names `workerUrl`
+} catch {} // a bundle that is not a module has no URL; its app sets `workerUrl`
 
-/** One worker serves all clients that name the same file: of all tabs, where there are shared workers. @type {Record<string, Worker | SharedWorker>} */
+/**
+ * The workers by file. One worker serves all clients that use the same file, in all tabs if the browser has shared workers.
+ * @type {Record<string, Worker | SharedWorker>}
+ */
 const workers = own();
 
 /**
@@ -26,14 +29,14 @@ const workers = own();
  * @property {string | URL} [workerUrl]
  * @property {string | URL} [wasmUrl]
  * @property {'worker' | 'page'} [tokens]
- * @property {boolean} lasting whether the vault may outlive the last page by a moment, such as a reload
+ * @property {boolean} lasting whether the vault may outlive the last page for a moment, such as a reload
  */
 
 /**
- * Opens a vault for one client and hands it the options.
+ * Opens a vault for one client and sends it the options.
  * @param {Place} place @param {object} options @param {(event: import('./port.js').Event) => void} onEvent
- * @returns {{ call: import('./port.js').Call, opened: Promise<'shared' | 'dedicated' | 'page'> }} `call` may be used at once,
- *   and is not the value of a promise: a script could take it there.
+ * @returns {{ call: import('./port.js').Call, opened: Promise<'shared' | 'dedicated' | 'page'> }} `call` can be used
+ *   immediately. It is not the value of a promise, where a script could intercept it.
  */
 export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEvent) {
   const script = resolve(workerUrl ?? workerFile, location.href);
@@ -44,7 +47,7 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
   /** @type {Worker | SharedWorker | undefined} */
   let worker;
   let over = false;
-  /** The calls that wait are told, and the next one starts another worker. @param {Error} error */
+  /** Rejects the pending calls. The next call starts another worker. @param {Error} error */
   const lost = (error) => {
     if (workers[key] === worker) delete workers[key];
     if (worker && !SharedWorker) endWorker(worker);
@@ -74,8 +77,8 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
     try {
       if (tokens === 'page') (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(theirs, wasm, true);
       else {
-        // `extendedLifetime` keeps the worker over a reload of the only tab, where the engine knows it.
-        // Another release is another worker: the two need not understand each other.
+        // In engines that support it, `extendedLifetime` keeps the worker during a reload of the only tab.
+        // The name has the version: releases use separate workers, because they may not understand each other.
         const named = own({ type: 'module', name: `valet-key ${VERSION} ${lasting}`, extendedLifetime: lasting });
         const started = (worker = workers[key] ??= new (SharedWorker ?? Worker)(scriptUrl(script), named));
         listen(started, 'error', notStarted);
@@ -87,18 +90,18 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
       notStarted(cause);
     }
     try {
-      // No event says that a worker is gone; but the lock that it holds for its life is then free. Some engines keep the
-      // locks of each process apart, so the worker is asked, too.
+      // No event tells a page that a worker is gone, but the lock that the worker holds for its lifetime is free then. Some
+      // engines keep separate locks for each process, so the page also sends the worker a call.
       const { value: life } = await configured;
       const ask = async () => {
         const enough = after(() => heard({ event: 'trapped', session: null, reason: 'restarted' }));
         try {
           await call('here');
-        } catch {} // it is known to be gone
+        } catch {} // rejected: this page knows already that the worker is gone
         enough();
       };
       if (worker) whenFree(life, ask);
-      // Nor does any engine tell a shared worker that a page is gone.
+      // No event tells a shared worker that a page is gone, so the page tells it.
       listen(window, 'pagehide', ({ persisted }) => persisted || call('leave'));
       return worker ? (SharedWorker ? 'shared' : 'dedicated') : 'page';
     } finally {
@@ -110,9 +113,9 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
 }
 
 /**
- * Calls when a vault has been silent for long, by a clock that stands still while the page does: a page that was frozen
- * would hear of the end of the time before it hears the vault.
- * @param {() => any} then @returns {() => void} ends it
+ * Calls a function if the vault does not respond in time. The time is counted in steps, so that it does not pass while the page
+ * is frozen: otherwise the time of a page that resumes would be over before it receives the vault's response.
+ * @param {() => any} then @returns {() => void} cancels the call
  */
 function after(then) {
   let left = SILENT;

@@ -1,25 +1,25 @@
 /**
- * Sign-ins in another window: a popup or a hidden frame goes to the provider, which sends it back to the redirect page.
- * That page hands the response over on a channel whose name holds the `state`, so that no other page can find it; unlike
- * `opener` and `parent`, a channel survives a Cross-Origin-Opener-Policy. Nothing is stored, and the verifier stays in
- * the vault.
+ * Sign-ins in another window: a popup or a hidden frame navigates to the provider, which sends it back to the redirect page.
+ * That page hands the response over on a channel that has the `state` in its name, so that no other page can find it. Unlike
+ * `opener` and `parent`, a channel works across a Cross-Origin-Opener-Policy. Nothing is stored, and the verifier stays in the
+ * vault.
  *
- * A script in this page finds neither the popup nor its `state` or address. So all three stay in this file and in index.js,
- * which are there before it. It could put something in the place of a file that is loaded later, see {@link ./trips.js}.
+ * A script in this page must not find the popup, its `state` or its address. So all three stay in this file and in index.js,
+ * which are loaded before the script runs. The script could replace a file that is loaded later, see {@link ./trips.js}.
  */
 
 import { BroadcastChannel, Promise, closeChannel, dataOf, listen, pinned, postToChannel } from './platform.js';
 
-/** @typedef {(reason: Error) => void} GiveUp ends the wait for a response */
+/** @typedef {(reason: Error) => void} GiveUp ends the wait for a response with an error */
 
-/** How many waits there were. */
+/** The number of the last wait. */
 let last = 0;
 
 /**
- * Waits for the response in another window, and acknowledges it.
- * @param {string} state @param {Record<number, GiveUp>} waits those that a sign-out ends
- * @param {(giveUp: GiveUp) => (() => void) | undefined} show sends the window to the provider; gives how to put it away
- * @returns {Promise<string>} the address of the page that it came to
+ * Waits for the response that comes to another window, and acknowledges it.
+ * @param {string} state @param {Record<number, GiveUp>} waits the pending waits, which a sign-out ends
+ * @param {(giveUp: GiveUp) => (() => void) | undefined} show sends the window to the provider; returns how to close it
+ * @returns {Promise<string>} the address of the page to which the response came
  */
 export async function responseTo(state, waits, show) {
   const channel = new BroadcastChannel(`valet-key:${state}`);

@@ -1,8 +1,8 @@
 /**
- * The vault: loads the core and serves ports. The same file runs as a worker and, where tokens may be in the page,
- * imported by the page. It is shipped as one file without imports, `wasm/worker.js`.
+ * The vault: loads the core and serves ports. This file runs as a worker; with `tokens: 'page'`, the page imports it. The build
+ * bundles it into one file without imports, `wasm/worker.js`.
  *
- * What a port may bring about is decided in src/vault.rs; here are ports, streams and start-up.
+ * `src/vault.rs` decides what a port may do. This file has the ports, the streams and the start-up.
  */
 
 import { VERSION, answering } from './port.js';
@@ -10,46 +10,47 @@ import { fetch as authorized, initSync, isBroken, listen, perform as tellCore, _
 
 /** @typedef {import('./errors.js').Plain} Plain */
 
-/** The hash of the module that this file was built with: another one is not run. */
+/** The hash of the WebAssembly module that was built with this file. No other module is run. */
 const INTEGRITY = __WASM_INTEGRITY__;
 
 /** @type {Promise<unknown> | undefined} */
 let loading;
-/** Whether the module was started before, and has to start anew after a trap. */
+/** Whether the module was started before, and has to be reset after a trap. */
 let wasStarted = false;
 
-/** The name of a lock that is held as long as this runs: a page that waits for it learns when it is gone. */
+/** The name of a lock that this worker holds for its lifetime. A page that waits for it notices when the worker is gone. */
 const life = `valet-key:${crypto.randomUUID()}`;
-/** A page that requests the lock earlier would be granted it at once, and learn nothing. @type {Promise<void> | undefined} */
+/** Resolves when the lock is held: a page that asks earlier would be granted it at once. @type {Promise<void> | undefined} */
 let held;
 
-/** By number, which is how the core knows them. @type {Map<number, MessagePort>} */
+/** The ports by the number under which the core knows them. @type {Map<number, MessagePort>} */
 const ports = new Map();
 let lastPort = 0;
 
 /**
- * Tells the vaults of the origin in other workers, and hears of them, whose session has ended. Pages can speak here, too:
- * what is heard can do no more than end sessions.
+ * The channel on which the vaults of the origin tell each other whose session has ended and who has signed in. Pages can send
+ * on this channel, too, so its messages can only end sessions and pending sign-ins.
  * @type {BroadcastChannel | undefined}
  */
 let vaults;
 
 /**
- * Serves one page's client.
- * @param {MessagePort} port @param {string} wasmUrl @param {boolean} inPage whether the page may have tokens
+ * Serves one client of one page.
+ * @param {MessagePort} port @param {string} wasmUrl @param {boolean} inPage whether this file runs in the page
  */
 export function connect(port, wasmUrl, inPage) {
   const number = ++lastPort;
   ports.set(number, port);
-  /** The rest of long responses, by the call. @type {Map<number, ReadableStreamDefaultReader<Uint8Array>>} */
+  /** Bodies of long responses, by the number of the call. @type {Map<number, ReadableStreamDefaultReader<Uint8Array>>} */
   const bodies = new Map();
 
   /** @param {string} op @param {Record<string, unknown>} [args] */
   const core = (op, args) => perform({ ...args, op, port: number });
 
   /**
-   * An operation that the core does by itself.
-   * @param {string} op @param {Record<string, string>} [takes] @param {(text: string) => unknown} [read] the core's text
+   * An operation that is passed on to the core.
+   * @param {string} op @param {Record<string, string>} [takes]
+   * @param {(text: string) => unknown} [read] reads the text that the core returns
    */
   const plainly = (op, takes = {}, read = parsed) => ({
     takes,
@@ -110,7 +111,7 @@ export function connect(port, wasmUrl, inPage) {
           ports.delete(number);
           bodies.forEach((body) => body.cancel());
           await core('leave');
-          port.close(); // a port has one client for its life
+          port.close(); // a port is never used for another client
           return {};
         },
       },
@@ -121,16 +122,16 @@ export function connect(port, wasmUrl, inPage) {
 }
 
 /**
- * The bytes of a short response, which is faster in one piece; `undefined` for a long one, or one of unknown length: the
- * page asks for it piece by piece.
+ * The body of a short response, which is faster in one message; `null` for a response without a body. `undefined` for a body
+ * that is long or of unknown length, which the page requests chunk by chunk.
  * @param {Response} response @returns {Promise<ArrayBuffer | null | undefined>}
  */
 async function contentOf(response) {
-  if (!response.body || [204, 205, 304].includes(response.status)) return null; // whatever the engine says
+  if (!response.body || [204, 205, 304].includes(response.status)) return null; // whatever `body` is in this engine
   if (Number(response.headers.get('content-length') ?? Infinity) <= PIECE) return response.arrayBuffer();
 }
 
-/** Milliseconds that a timer can wait. */
+/** The longest delay of a timer, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 
 /** @returns {Promise<{ value?: unknown }>} */
@@ -138,10 +139,13 @@ async function noTokens() {
   throw plain('config_error', 'option `tokens`: a worker gives out no token', "Use `client.fetch`, or `tokens: 'page'` and what it means.");
 }
 
-/** Bytes up to which a response goes in one piece. */
+/** The largest body, in bytes, that is sent in one message. */
 const PIECE = 65536;
 
-/** Gives the core a message; `src/vault/messages.rs` has them by name. @param {Record<string, unknown> & { op: string }} message @returns {Promise<string>} */
+/**
+ * Sends a message to the core; `src/vault/messages.rs` handles each `op`.
+ * @param {Record<string, unknown> & { op: string }} message @returns {Promise<string>}
+ */
 const perform = (message) => tellCore(JSON.stringify(message));
 
 /** @param {string} url */
@@ -149,7 +153,7 @@ async function load(url) {
   if (wasStarted) startAnew();
   else {
     const response = await fetch(url, { integrity: INTEGRITY });
-    // Only files that a server calls by their type are compiled while they come.
+    // Streaming compilation needs the right media type.
     const isWasm = response.headers.get('content-type') === 'application/wasm';
     const module = await (isWasm ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
     initSync({ module });
@@ -164,12 +168,12 @@ async function load(url) {
 function changed(port, text) {
   const change = JSON.parse(text);
   ports.get(port)?.postMessage({ event: 'change', ...change });
-  // A session without a refresh token is over with its access token; the core knows, when it is asked.
+  // A session without a refresh token ends with its access token. The core notices when it is asked for the session.
   const { expiresAt } = change.session ?? {};
   if (expiresAt) setTimeout(() => perform({ op: 'session', port }).catch(() => {}), Math.min(expiresAt - Date.now() + 1000, LONGEST));
 }
 
-/** @param {unknown} data from another vault, or from a page that has put anything there */
+/** @param {unknown} data from another vault, or anything that a page sent */
 function heard(data) {
   try {
     return JSON.parse(/** @type {string} */ (data));
@@ -181,11 +185,11 @@ function heard(data) {
 /** @param {string} json */
 const parsed = (json) => (json ? JSON.parse(json) : null);
 
-/** @param {Plain['code']} code @param {string} message @param {string} hint @returns {string} as the core throws it */
+/** @param {Plain['code']} code @param {string} message @param {string} hint @returns {string} as the core throws errors */
 const plain = (code, message, hint, fault = code === 'unexpected' ? 'library' : 'app') =>
   JSON.stringify({ code, fault, message, hint, retryable: fault === 'browser' });
 
-/** The core throws texts; anything else is a fault of this library, and its words may hold more than they should. */
+/** The core throws texts. Any other error is a fault of this library; its message may contain a secret and is not passed on. */
 /** @param {unknown} error @returns {Plain} */
 function toPlain(error) {
   if (typeof error === 'string') return JSON.parse(error);
@@ -200,7 +204,7 @@ function notLoaded(error) {
     : plain('config_error', 'valet_key.wasm cannot be loaded', 'It must lie where `wasmUrl` says, be of the same version, and allowed by `connect-src`.');
 }
 
-/** A trap ends the instance and with it every session: the page starts another worker, or the core anew. */
+/** Handles a trap, which ends the instance and its sessions: tells the pages, which start a new worker or reset the core. */
 function onError() {
   if (!wasStarted || !isBroken()) return;
   for (const port of ports.values()) port.postMessage({ event: 'trapped', session: null, reason: 'restarted' });
