@@ -32,13 +32,32 @@ export async function callThrough(failure, reach, input, init) {
   const refused = redirect === 'manual' ? 'redirect' : mode === 'no-cors' && 'mode';
   if (refused) throw failure('config_error', 'app', `option \`${refused}\`: no token goes that way`, 'Leave it out.');
   const hasBody = request.body !== null && !/^(GET|HEAD)$/.test(method);
-  const body = streamed ? given : hasBody ? await request.blob().catch((error) => multipart(given, request, error)) : undefined;
+  const body = streamed
+    ? given
+    : hasBody
+      ? await request.blob().catch((error) => multipart(given, request, error))
+      : undefined;
   const headers = [...request.headers];
-  const told = { method, mode, cache, credentials, integrity, keepalive, referrer, referrerPolicy, priority, headers, body };
+  const told = {
+    method,
+    mode,
+    cache,
+    credentials,
+    integrity,
+    keepalive,
+    referrer,
+    referrerPolicy,
+    priority,
+    headers,
+    body,
+  };
   /** @type {any} */
   let calls;
   await reach((opened) => (calls = opened));
-  const { value: answer } = await calls.send({ url, once, init: told }, { transfer: streamed ? given : undefined, signal });
+  const { value: answer } = await calls.send(
+    { url, once, init: told },
+    { transfer: streamed ? given : undefined, signal },
+  );
   const { id, content = rest(calls, id, signal) } = answer;
   return dressed(new Response(content, answer.init), answer, signal);
 }
@@ -63,7 +82,10 @@ function multipart(form, request, error) {
   const lines = (/** @type {string} */ text, to = '%0D%0A') => text.replace(/\r\n?|\n/g, to);
   const quoted = (/** @type {string} */ text) => `"${lines(text).replace(/"/g, '%22')}"`;
   const parts = [...form].flatMap(([name, value]) => {
-    const file = typeof value === 'string' ? '' : `; filename=${quoted(value.name)}\r\nContent-Type: ${value.type || 'application/octet-stream'}`;
+    const file =
+      typeof value === 'string'
+        ? ''
+        : `; filename=${quoted(value.name)}\r\nContent-Type: ${value.type || 'application/octet-stream'}`;
     const head = `--${boundary}\r\nContent-Disposition: form-data; name=${quoted(name)}${file}\r\n\r\n`;
     return [head, typeof value === 'string' ? lines(value, '\r\n') : value, '\r\n'];
   });

@@ -280,13 +280,24 @@ class Client extends EventTarget {
    * @param {object} options @param {string} returnTo @param {boolean} inWindow
    */
   #request(options, returnTo, inWindow, restores = false) {
-    return this.#call('begin', { ...this.#redirect(), scope: this.#options.scope, returnTo, options, inWindow, restores });
+    return this.#call('begin', {
+      ...this.#redirect(),
+      scope: this.#options.scope,
+      returnTo,
+      options,
+      inWindow,
+      restores,
+    });
   }
 
   /** @param {{ address: string, state: string, record?: string, pending: boolean }} response */
   async #complete(response) {
     const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirect().shared });
-    this.#tell('trace', { step: 'callback', outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored', reason: declined });
+    this.#tell('trace', {
+      step: 'callback',
+      outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored',
+      reason: declined,
+    });
     return returnTo;
   }
 
@@ -335,7 +346,8 @@ class Client extends EventTarget {
   async #open() {
     page();
     // A prerendered page starts nothing before it is shown, since browsers do not start its workers until then.
-    if (/** @type {any} */ (document).prerendering) await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
+    if (/** @type {any} */ (document).prerendering)
+      await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
     // The named options concern the page or a sign-in. The rest define the client in the vault.
     const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
     const place = { workerUrl, wasmUrl, tokens: this.#options.tokens, lasting: restore !== 'none' };
@@ -412,7 +424,11 @@ const here = (address = page().href) => `/.${address.slice(location.origin.lengt
 /** The page's address as a path, without the authorization response and without the `state` of a sign-out. */
 function without() {
   const { search, pathname, hash } = page();
-  const rest = search.slice(1).split('&').filter((part) => !RESPONSE.test(part)).join('&');
+  const rest = search
+    .slice(1)
+    .split('&')
+    .filter((part) => !RESPONSE.test(part))
+    .join('&');
   const path = pathname + (rest && `?${rest}`) + (ANSWER.test(hash.slice(1)) ? '' : hash);
   /^/.test(''); // `RegExp.input` keeps the last matched text, which would be the code
   return path;
@@ -443,7 +459,8 @@ function absolute(url) {
 function mapped(list, change) {
   /** @type {U[]} */
   const made = [];
-  for (let index = 0; index < list.length; index += 1) defineProperty(made, index, own({ value: change(list[index]), enumerable: true }));
+  for (let index = 0; index < list.length; index += 1)
+    defineProperty(made, index, own({ value: change(list[index]), enumerable: true }));
   return made;
 }
 

@@ -53,14 +53,21 @@ export function pendingOf(provider, client) {
      * provider.
      * @param {string} redirectUri @param {boolean} here
      */
-    awaits: (redirectUri, here) => waiting().some((key) => key.startsWith(here ? prefix : `${TX}${provider} `) === here && recordAt(key).redirect_uri === redirectUri),
+    awaits: (redirectUri, here) =>
+      waiting().some(
+        (key) =>
+          key.startsWith(here ? prefix : `${TX}${provider} `) === here && recordAt(key).redirect_uri === redirectUri,
+      ),
     /**
      * With one argument, returns the `state` of the sign-in for which this window was opened as a popup, if this window is a
      * popup and shows the redirect page. With a popup and a `state`, stores the `state` in that popup, which is still empty and
      * of this origin.
      * @param {string} redirectUri @param {Window} [popup] @param {string} [state]
      */
-    popup: (redirectUri, popup, state = '') => softly(() => (popup ? popup.sessionStorage.setItem(POPUP + redirectUri, state) : sessionStorage.getItem(POPUP + redirectUri))),
+    popup: (redirectUri, popup, state = '') =>
+      softly(() =>
+        popup ? popup.sessionStorage.setItem(POPUP + redirectUri, state) : sessionStorage.getItem(POPUP + redirectUri),
+      ),
     /** Stores that the page leaves to sign out at the provider. @param {string} state comes back with the user */
     signingOut: (state) => softly(() => sessionStorage.setItem(out, state)),
     /** Takes out the `state` with which this page left to sign out; `null` if it did not leave. */

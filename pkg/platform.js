@@ -34,7 +34,10 @@ const method = (type, name) => held(scope[type]?.prototype[name]);
 const getter = (type, name) => held(scope[type]?.prototype.__lookupGetter__(name));
 
 /** @param {any} f @returns {(self: any, ...args: any[]) => any} */
-const held = (f) => (self, ...args) => apply(f, self, args);
+const held =
+  (f) =>
+  (self, ...args) =>
+    apply(f, self, args);
 
 export const dataOf = getter('MessageEvent', 'data');
 export const portOf = getter('SharedWorker', 'port');
@@ -73,7 +76,8 @@ const addListener = method('EventTarget', 'addEventListener');
  * Listens to events that the browser itself dispatches, and ignores those that a script dispatches.
  * @param {EventTarget} target @param {string} type @param {(event: any) => unknown} heard
  */
-export const listen = (target, type, heard) => addListener(target, type, (/** @type {Event} */ event) => event.isTrusted && heard(event));
+export const listen = (target, type, heard) =>
+  addListener(target, type, (/** @type {Event} */ event) => event.isTrusted && heard(event));
 
 const locks = scope.navigator?.locks;
 const requestLock = held(locks?.request);
@@ -92,7 +96,9 @@ let policy;
 /** An address of a worker, where Trusted Types are demanded. @param {string} url @returns {string} */
 export function scriptUrl(url) {
   if (!trustedTypes) return url;
-  policy ??= createPolicy(trustedTypes, 'valet-key', { createScriptURL: (/** @type {string} */ asked) => (asked === permitted ? asked : '') });
+  policy ??= createPolicy(trustedTypes, 'valet-key', {
+    createScriptURL: (/** @type {string} */ asked) => (asked === permitted ? asked : ''),
+  });
   permitted = url;
   return createScriptURL(policy, url);
 }

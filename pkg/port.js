@@ -99,6 +99,11 @@ function fits(data, takes) {
   const names = Object.keys(data).filter((name) => name !== 'id' && name !== 'op');
   return (
     names.every((name) => Object.hasOwn(takes, name)) &&
-    Object.entries(takes).every(([name, type]) => typeof data[name] === type || (type.endsWith('?') && data[name] === undefined) || `${typeof data[name]}?` === type)
+    Object.entries(takes).every(
+      ([name, type]) =>
+        typeof data[name] === type ||
+        (type.endsWith('?') && data[name] === undefined) ||
+        `${typeof data[name]}?` === type,
+    )
   );
 }

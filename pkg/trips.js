@@ -60,7 +60,8 @@ export function putAway() {
  * @returns {Promise<void>}
  */
 export async function signOut(pending, waits, failure, ended, session) {
-  for (const wait in waits) waits[wait](failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
+  for (const wait in waits)
+    waits[wait](failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
   try {
     const url = await ended;
     if (!url) return;
@@ -123,14 +124,27 @@ export function watch(isClosed, failure, giveUp) {
 export function openFrame(url, failure, giveUp) {
   const frame = document.createElement('iframe');
   const over = new AbortController();
-  const silent = () => giveUp(failure('timeout', 'server', 'the provider did not respond in a hidden frame', 'Call `signIn()`.', true));
+  const silent = () =>
+    giveUp(failure('timeout', 'server', 'the provider did not respond in a hidden frame', 'Call `signIn()`.', true));
   // The seconds are counted one by one, because neither timers nor the frame advance while this page is frozen.
   let left = FRAME;
   const clock = setInterval(() => --left > 0 || silent(), 1000);
   frame.onload = ({ isTrusted }) => void (isTrusted && (left = LOADED));
   // If this page's policy blocks the frame, the browser reports it immediately.
-  const forbidden = () => giveUp(failure('config_error', 'app', 'a policy of this page forbids the hidden frame', 'Allow the provider in `frame-src`, or use another `mode`.'));
-  addEventListener('securitypolicyviolation', ({ isTrusted, effectiveDirective }) => isTrusted && effectiveDirective === 'frame-src' && forbidden(), over);
+  const forbidden = () =>
+    giveUp(
+      failure(
+        'config_error',
+        'app',
+        'a policy of this page forbids the hidden frame',
+        'Allow the provider in `frame-src`, or use another `mode`.',
+      ),
+    );
+  addEventListener(
+    'securitypolicyviolation',
+    ({ isTrusted, effectiveDirective }) => isTrusted && effectiveDirective === 'frame-src' && forbidden(),
+    over,
+  );
   frame.hidden = true;
   frame.setAttribute('sandbox', 'allow-forms allow-same-origin allow-scripts'); // but not to navigate this page
   frame.src = url;
@@ -179,10 +193,19 @@ export function leaveAgain(key, failure, cause) {
   /** @type {number[]} */
   let times = [];
   try {
-    times = JSON.parse(sessionStorage.getItem(key) ?? '[]').filter((/** @type {number} */ time) => Date.now() - time < CIRCLE.within);
+    times = JSON.parse(sessionStorage.getItem(key) ?? '[]').filter(
+      (/** @type {number} */ time) => Date.now() - time < CIRCLE.within,
+    );
   } catch {}
   if (times.push(Date.now()) > CIRCLE.times) {
-    throw failure('redirect_loop', 'app', 'the page and the provider send the user round in circles', '`cause` says why the last sign-in failed, if it did.', false, cause);
+    throw failure(
+      'redirect_loop',
+      'app',
+      'the page and the provider send the user round in circles',
+      '`cause` says why the last sign-in failed, if it did.',
+      false,
+      cause,
+    );
   }
   try {
     sessionStorage.setItem(key, JSON.stringify(times));
@@ -200,9 +223,13 @@ function isSameSite(url) {
   if (hostname === location.hostname) return true;
   const [here, there] = [location.hostname, hostname].map((name) => name.split('.').reverse());
   const different = here.findIndex((label, place) => label !== there[place]);
-  const domain = here.slice(0, different < 0 ? undefined : different).reverse().join('.');
+  const domain = here
+    .slice(0, different < 0 ? undefined : different)
+    .reverse()
+    .join('.');
   if (!domain) return false;
-  const cookie = (/** @type {number} */ seconds) => `valet-key-site=${domain}; domain=${domain}; max-age=${seconds}; samesite=strict`;
+  const cookie = (/** @type {number} */ seconds) =>
+    `valet-key-site=${domain}; domain=${domain}; max-age=${seconds}; samesite=strict`;
   try {
     document.cookie = cookie(60);
     const isTaken = document.cookie.includes(`valet-key-site=${domain}`);

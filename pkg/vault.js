@@ -2,8 +2,21 @@
 
 import { ValetKeyError, configError, failure } from './errors.js';
 import {
-  MessageChannel, SharedWorker, Worker, endWorker, listen, own, port1Of, port2Of, portOf, postToPort, postToWorker,
-  resolve, scriptUrl, setTimeout, whenFree,
+  MessageChannel,
+  SharedWorker,
+  Worker,
+  endWorker,
+  listen,
+  own,
+  port1Of,
+  port2Of,
+  portOf,
+  postToPort,
+  postToWorker,
+  resolve,
+  scriptUrl,
+  setTimeout,
+  whenFree,
 } from './platform.js';
 import { VERSION, asking } from './port.js';
 
@@ -75,7 +88,8 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
     const enough = after(notStarted);
     const configured = call('configure', { options, version: VERSION });
     try {
-      if (tokens === 'page') (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(theirs, wasm, true);
+      if (tokens === 'page')
+        (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(theirs, wasm, true);
       else {
         // In engines that support it, `extendedLifetime` keeps the worker during a reload of the only tab.
         // The name has the version: releases use separate workers, because they may not understand each other.

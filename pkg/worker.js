@@ -6,7 +6,14 @@
  */
 
 import { VERSION, answering } from './port.js';
-import { fetch as authorized, initSync, isBroken, listen, perform as tellCore, __wbg_reset_state as startAnew } from './wasm/glue.js';
+import {
+  fetch as authorized,
+  initSync,
+  isBroken,
+  listen,
+  perform as tellCore,
+  __wbg_reset_state as startAnew,
+} from './wasm/glue.js';
 
 /** @typedef {import('./errors.js').Plain} Plain */
 
@@ -63,7 +70,12 @@ export function connect(port, wasmUrl, inPage) {
       configure: {
         takes: { options: 'object', version: 'string?' },
         run: async ({ options, version }) => {
-          if ((version ?? VERSION) !== VERSION) throw plain('config_error', `worker.js is of version ${VERSION}, the page's part of ${version}`, 'Copy worker.js and valet_key.wasm anew, and let no cache keep older ones.');
+          if ((version ?? VERSION) !== VERSION)
+            throw plain(
+              'config_error',
+              `worker.js is of version ${VERSION}, the page's part of ${version}`,
+              'Copy worker.js and valet_key.wasm anew, and let no cache keep older ones.',
+            );
           await (loading ??= load(wasmUrl).catch(notLoaded));
           await held;
           await core('configure', { options: JSON.stringify(options) });
@@ -72,9 +84,23 @@ export function connect(port, wasmUrl, inPage) {
       },
       here: { takes: {}, run: async () => ({}) },
       prepare: plainly('prepare'),
-      begin: plainly('begin', { redirectUri: 'string', scope: 'string', returnTo: 'string', options: 'object', inWindow: 'boolean', shared: 'boolean', restores: 'boolean?' }),
+      begin: plainly('begin', {
+        redirectUri: 'string',
+        scope: 'string',
+        returnTo: 'string',
+        options: 'object',
+        inWindow: 'boolean',
+        shared: 'boolean',
+        restores: 'boolean?',
+      }),
       abandon: plainly('abandon', { state: 'string' }),
-      complete: plainly('complete', { address: 'string', state: 'string', record: 'string?', pending: 'boolean', shared: 'boolean' }),
+      complete: plainly('complete', {
+        address: 'string',
+        state: 'string',
+        record: 'string?',
+        pending: 'boolean',
+        shared: 'boolean',
+      }),
       session: plainly('session'),
       refresh: plainly('refresh'),
       userinfo: plainly('userinfo', { sub: 'string?' }),
@@ -104,7 +130,10 @@ export function connect(port, wasmUrl, inPage) {
           return { value, transfer: value ? [value.buffer] : [] };
         },
       },
-      cancel: { takes: { of: 'number' }, run: async ({ of }) => ({ value: bodies.get(of)?.cancel() && bodies.delete(of) }) },
+      cancel: {
+        takes: { of: 'number' },
+        run: async ({ of }) => ({ value: bodies.get(of)?.cancel() && bodies.delete(of) }),
+      },
       leave: {
         takes: {},
         run: async () => {
@@ -136,7 +165,11 @@ const LONGEST = 2 ** 31 - 1;
 
 /** @returns {Promise<{ value?: unknown }>} */
 async function noTokens() {
-  throw plain('config_error', 'option `tokens`: a worker gives out no token', "Use `client.fetch`, or `tokens: 'page'` and what it means.");
+  throw plain(
+    'config_error',
+    'option `tokens`: a worker gives out no token',
+    "Use `client.fetch`, or `tokens: 'page'` and what it means.",
+  );
 }
 
 /** The largest body, in bytes, that is sent in one message. */
@@ -155,7 +188,9 @@ async function load(url) {
     const response = await fetch(url, { integrity: INTEGRITY });
     // Streaming compilation needs the right media type.
     const isWasm = response.headers.get('content-type') === 'application/wasm';
-    const module = await (isWasm ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+    const module = await (isWasm
+      ? WebAssembly.compileStreaming(response)
+      : WebAssembly.compile(await response.arrayBuffer()));
     initSync({ module });
     wasStarted = true;
   }
@@ -170,7 +205,11 @@ function changed(port, text) {
   ports.get(port)?.postMessage({ event: 'change', ...change });
   // A session without a refresh token ends with its access token. The core notices when it is asked for the session.
   const { expiresAt } = change.session ?? {};
-  if (expiresAt) setTimeout(() => perform({ op: 'session', port }).catch(() => {}), Math.min(expiresAt - Date.now() + 1000, LONGEST));
+  if (expiresAt)
+    setTimeout(
+      () => perform({ op: 'session', port }).catch(() => {}),
+      Math.min(expiresAt - Date.now() + 1000, LONGEST),
+    );
 }
 
 /** @param {unknown} data from another vault, or anything that a page sent */
@@ -200,8 +239,16 @@ function toPlain(error) {
 function notLoaded(error) {
   loading = undefined;
   throw error instanceof WebAssembly.CompileError
-    ? plain('config_error', 'the browser does not compile WebAssembly here', "The Content-Security-Policy of worker.js needs `script-src 'wasm-unsafe-eval'`.")
-    : plain('config_error', 'valet_key.wasm cannot be loaded', 'It must lie where `wasmUrl` says, be of the same version, and allowed by `connect-src`.');
+    ? plain(
+        'config_error',
+        'the browser does not compile WebAssembly here',
+        "The Content-Security-Policy of worker.js needs `script-src 'wasm-unsafe-eval'`.",
+      )
+    : plain(
+        'config_error',
+        'valet_key.wasm cannot be loaded',
+        'It must lie where `wasmUrl` says, be of the same version, and allowed by `connect-src`.',
+      );
 }
 
 /** Handles a trap, which ends the instance and its sessions: tells the pages, which start a new worker or reset the core. */
@@ -219,7 +266,9 @@ const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
 if (isWorker) {
   const { locks } = navigator;
-  held = locks && new Promise((resolve) => void locks.request(life, () => (resolve(), new Promise(() => {}))).catch(() => resolve()));
+  held =
+    locks &&
+    new Promise((resolve) => void locks.request(life, () => (resolve(), new Promise(() => {}))).catch(() => resolve()));
   const listener = (/** @type {MessageEvent} */ { data }) => {
     if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false);
   };

@@ -50,9 +50,16 @@ function gallery(photos) {
       element(
         'li',
         {},
-        element('figure', {},
+        element(
+          'figure',
+          {},
           // As an image, an SVG runs no script and loads nothing.
-          element('img', { src: `data:image/svg+xml,${encodeURIComponent(svg)}`, alt: '', width: '240', height: '160' }),
+          element('img', {
+            src: `data:image/svg+xml,${encodeURIComponent(svg)}`,
+            alt: '',
+            width: '240',
+            height: '160',
+          }),
           element('figcaption', {}, String(title)),
         ),
       ),

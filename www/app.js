@@ -105,7 +105,10 @@ async function call(method, path, init = {}) {
     const start = performance.now();
     try {
       const response = await client.fetch(new URL(path, base), { method, ...init });
-      note(`${request} answered ${response.status}`, { took: performance.now() - start, kind: response.ok ? 'good' : 'bad' });
+      note(`${request} answered ${response.status}`, {
+        took: performance.now() - start,
+        kind: response.ok ? 'good' : 'bad',
+      });
       await showAnswer(request, response, { onScope });
     } catch (error) {
       byId('answer').replaceChildren(element('p', { class: 'quiet' }, `${request}: no answer.`));

@@ -8,7 +8,8 @@ export function showProblem(error) {
     element('h2', {}, element('code', {}, code)),
     element('p', {}, sentence(message)),
     hint && element('p', { class: 'hint' }, hint),
-    oauth && element('p', {}, 'The provider says: ', element('code', {}, oauth.error), ` ${oauth.error_description ?? ''}`),
+    oauth &&
+      element('p', {}, 'The provider says: ', element('code', {}, oauth.error), ` ${oauth.error_description ?? ''}`),
     retryable && element('p', { class: 'quiet' }, 'Trying again may help.'),
   ];
   byId('problem').replaceChildren(...lines.filter(Boolean));

@@ -21,7 +21,14 @@ export function showSession(session, asked) {
   const refused = asked.split(' ').filter((one) => one && !granted.includes(one));
   byId('granted').replaceChildren(
     ...granted.map((one) => element('li', {}, one)),
-    ...refused.map((one) => element('li', { class: 'refused' }, element('del', {}, one), element('span', { class: 'unseen' }, ' (not granted)'))),
+    ...refused.map((one) =>
+      element(
+        'li',
+        { class: 'refused' },
+        element('del', {}, one),
+        element('span', { class: 'unseen' }, ' (not granted)'),
+      ),
+    ),
   );
 
   if (session.expiresAt !== expiresAt) lifetime = session.expiresAt - Date.now();

@@ -25,12 +25,16 @@ export const calls = () =>
   onGround({}, async (stage) => {
     await stage.signIn();
     const measure = (count, atOnce) =>
-      stage.page.run(`async (count, atOnce) => {
+      stage.page.run(
+        `async (count, atOnce) => {
         ${CALLS}
         const many = (call) => () => Promise.all(Array.from({ length: atOnce }, call));
         await turns(Math.ceil(count / 5), many(ours), many(native));
         return turns(count, many(ours), many(native));
-      }`, count, atOnce);
+      }`,
+        count,
+        atOnce,
+      );
     const single = await measure(500, 1);
     const many = await measure(20, 200);
     const of = (pairs, read) => median(pairs.map(read));

@@ -9,7 +9,12 @@ export const expiry = () =>
     await stage.signIn();
     const { refreshes, answers, alive } = await crowd(stage, { tabs: 4, calls: 100, next: 20 });
     return [
-      figure({ figure: '4 tabs × 100 calls at an expired token: refreshes', unit: '', ours: refreshes, promise: { most: 1 } }),
+      figure({
+        figure: '4 tabs × 100 calls at an expired token: refreshes',
+        unit: '',
+        ours: refreshes,
+        promise: { most: 1 },
+      }),
       figure({ figure: '… calls answered', unit: '', ours: answers, promise: { least: 400 } }),
       figure({ figure: '… tabs alive at the next expiry', unit: '', ours: alive, promise: { least: 4 } }),
     ];

@@ -33,7 +33,11 @@ export function table(figures) {
     figure,
     number(ours, unit),
     native === undefined ? '–' : number(native, unit),
-    by === 'ratio' ? `× ${number(compared)}` : by ? `${compared < 0 ? '−' : '+'}${number(Math.abs(compared), unit)}` : '–',
+    by === 'ratio'
+      ? `× ${number(compared)}`
+      : by
+        ? `${compared < 0 ? '−' : '+'}${number(Math.abs(compared), unit)}`
+        : '–',
     promise ? wanted(promise, by, unit) : '–',
     kept === undefined ? '–' : kept ? 'kept' : 'MISSED',
   ]);

@@ -15,7 +15,9 @@ export async function onGround(options, play) {
     await replaceApi(stage);
     const { settings } = stage.site;
     settings.before = ''; // the tests' spy wraps what is measured here
-    settings.policies = { page: `default-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self' ${settings.connect.join(' ')}` };
+    settings.policies = {
+      page: `default-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self' ${settings.connect.join(' ')}`,
+    };
     await stage.page.driver.manage().setTimeouts({ script: 300_000 });
     return await play(stage);
   } finally {

@@ -81,13 +81,34 @@ const shown = ({ bytes, times, milliseconds, ratios }) => [
 const missed = rows.filter((row) => Object.keys(places).some((place) => !row[place].kept));
 if (asJson) console.log(JSON.stringify({ cores: cpus().length, load: loadavg()[0], most: MOST, rows }, null, 2));
 else {
-  const head = ['reader: text', 'longest, bytes', 'native, ms', 'ns a byte', 'per doubling, ×', 'wasm, ms', 'ns a byte', 'per doubling, ×'];
-  const body = rows.map((row) => [row.reading, row.native.bytes.toLocaleString('en'), ...shown(row.native), ...shown(row.wasm)]);
+  const head = [
+    'reader: text',
+    'longest, bytes',
+    'native, ms',
+    'ns a byte',
+    'per doubling, ×',
+    'wasm, ms',
+    'ns a byte',
+    'per doubling, ×',
+  ];
+  const body = rows.map((row) => [
+    row.reading,
+    row.native.bytes.toLocaleString('en'),
+    ...shown(row.native),
+    ...shown(row.wasm),
+  ]);
   const widths = head.map((_, column) => Math.max(...[head, ...body].map((row) => row[column].length)));
-  const line = (row) => `| ${row.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join(' | ')} |`;
+  const line = (row) =>
+    `| ${row.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join(' | ')} |`;
   const rule = `|${widths.map((width, column) => '-'.repeat(width + 1) + (column ? ':' : '-')).join('|')}|`;
   console.log([line(head), rule, ...body.map(line)].join('\n'));
-  console.log(`\n${cpus().length} cores, load ${loadavg()[0].toFixed(1)} at the end: what a doubling costs counts, not milliseconds.`);
-  console.log(missed.length ? `More than × ${MOST} for a doubling: ${missed.map(({ reading }) => reading).join('; ')}` : `No doubling costs more than × ${MOST}.`);
+  console.log(
+    `\n${cpus().length} cores, load ${loadavg()[0].toFixed(1)} at the end: what a doubling costs counts, not milliseconds.`,
+  );
+  console.log(
+    missed.length
+      ? `More than × ${MOST} for a doubling: ${missed.map(({ reading }) => reading).join('; ')}`
+      : `No doubling costs more than × ${MOST}.`,
+  );
 }
 if (missed.length) process.exitCode = 1;

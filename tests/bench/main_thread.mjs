@@ -21,7 +21,9 @@ export const mainThread = () =>
     const longest = async (action) => longestOf(await traced(page.driver, action));
     const load = await longest(() => stage.visit());
     // The app calls as it loads, and what a call takes is loaded for it.
-    const asked = site.requests.map(({ path }) => path).filter((path) => OURS.test(path) && !/^\/pkg\/(wasm\/|call\.js)/.test(path));
+    const asked = site.requests
+      .map(({ path }) => path)
+      .filter((path) => OURS.test(path) && !/^\/pkg\/(wasm\/|call\.js)/.test(path));
 
     const click = await longest(async () => {
       await press(stage, 'Sign in');
@@ -36,10 +38,16 @@ export const mainThread = () =>
     const many = await longest(() =>
       page.run(`async () => {
         for (let turn = 0; turn < 5; turn += 1) await Promise.all(Array.from({ length: 200 }, async () => (await client.fetch(api + 'me')).text()));
-      }`));
+      }`),
+    );
     const most = { unit: 'ms', promise: { most: 10 } };
     return [
-      figure({ figure: 'script of the page before a sign-in, brotli', unit: 'bytes', ours: await weight(asked), promise: { most: 4608 } }),
+      figure({
+        figure: 'script of the page before a sign-in, brotli',
+        unit: 'bytes',
+        ours: await weight(asked),
+        promise: { most: 4608 },
+      }),
       figure({ figure: 'longest task of ours on the main thread: loading', ours: load, ...most }),
       figure({ figure: '… a click on “Sign in”', ours: click, ...most }),
       figure({ figure: '… the callback and a call', ours: callback, ...most }),
@@ -62,7 +70,9 @@ async function weight(asked) {
       {
         name: 'nothing that was not asked for',
         setup: ({ onResolve }) =>
-          onResolve({ filter: /^\.\// }, ({ path }) => (asked.includes(`/pkg/${path.slice(2)}`) ? undefined : { path, external: true })),
+          onResolve({ filter: /^\.\// }, ({ path }) =>
+            asked.includes(`/pkg/${path.slice(2)}`) ? undefined : { path, external: true },
+          ),
       },
     ],
   });
@@ -76,7 +86,9 @@ async function weight(asked) {
  */
 function longestOf(events) {
   const thread = ({ pid, tid }) => `${pid} ${tid}`;
-  const main = new Set(events.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(thread));
+  const main = new Set(
+    events.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(thread),
+  );
   const spans = [...samples(events), ...compilations(events)].filter((span) => main.has(span.thread));
   const tasks = events.filter((event) => event.name === 'RunTask' && event.ph === 'X' && main.has(thread(event)));
   const shares = tasks.map((task) => {
@@ -100,7 +112,9 @@ function samples(events) {
     };
     let now = profile.args.data.startTime;
     let last;
-    const chunks = events.filter(({ name, id, pid }) => name === 'ProfileChunk' && id === profile.id && pid === profile.pid);
+    const chunks = events.filter(
+      ({ name, id, pid }) => name === 'ProfileChunk' && id === profile.id && pid === profile.pid,
+    );
     for (const { cpuProfile = {}, timeDeltas = [] } of chunks.map(({ args }) => args.data)) {
       for (const node of cpuProfile.nodes ?? []) nodes.set(node.id, node);
       for (const [index, id] of (cpuProfile.samples ?? []).entries()) {
@@ -117,6 +131,9 @@ function samples(events) {
 /** When a script of ours was compiled. */
 function compilations(events) {
   return events
-    .filter(({ name, ph, args }) => name === 'v8.compileModule' && ph === 'X' && OURS.test(args.fileName ?? args.data?.url ?? ''))
+    .filter(
+      ({ name, ph, args }) =>
+        name === 'v8.compileModule' && ph === 'X' && OURS.test(args.fileName ?? args.data?.url ?? ''),
+    )
     .map(({ pid, tid, ts, dur }) => ({ thread: `${pid} ${tid}`, from: ts, to: ts + dur }));
 }

@@ -7,5 +7,11 @@ console.log(list);
 for await (const line of createInterface({ input: process.stdin })) {
   const [, ...numbers] = line.split(' ').map(Number);
   if (numbers.length === 2) console.log(await make(...numbers));
-  else console.log(await read(...numbers).then((cost) => `${cost} true`, (error) => `0 ${error}`));
+  else
+    console.log(
+      await read(...numbers).then(
+        (cost) => `${cost} true`,
+        (error) => `0 ${error}`,
+      ),
+    );
 }

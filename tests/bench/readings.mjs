@@ -28,10 +28,13 @@ function expected(isAsExpected) {
 
 /** @param {string} list a line for each reading @returns {Reading[]} */
 const parsed = (list) =>
-  list.split('\n').filter(Boolean).map((line) => {
-    const [, least, name] = /** @type {RegExpExecArray} */ (/^(\d+) (.*)$/.exec(line));
-    return { name, least: Number(least) };
-  });
+  list
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const [, least, name] = /** @type {RegExpExecArray} */ (/^(\d+) (.*)$/.exec(line));
+      return { name, least: Number(least) };
+    });
 
 /**
  * A module. A cost is in milliseconds, or in steps where the module counts them.
@@ -42,7 +45,8 @@ export async function inModule(file) {
   // The core comes along, with what it imports, and is not called.
   /** @type {Record<string, Record<string, () => void>>} */
   const host = {};
-  for (const { module: from, name } of WebAssembly.Module.imports(module)) (host[from] ??= {})[name] = () => expected(false);
+  for (const { module: from, name } of WebAssembly.Module.imports(module))
+    (host[from] ??= {})[name] = () => expected(false);
   const { exports } = new WebAssembly.Instance(module, host);
   const { memory, list: makeList, text, make, read, steps } = /** @type {any} */ (exports);
   const now = () => (steps ? Number(steps.value) : performance.now());

@@ -35,6 +35,10 @@ if (asJson) console.log(JSON.stringify(result, null, 2));
 else {
   console.log(table(result.figures));
   const load = Math.max(...result.load).toFixed(1);
-  console.log(`\n${result.cores} cores, load ${load} at most as a benchmark began: ratios and differences count, not milliseconds.`);
-  console.log(missed.length ? `${missed.length} missed: ${missed.map(({ figure }) => figure).join('; ')}` : 'All promises kept.');
+  console.log(
+    `\n${result.cores} cores, load ${load} at most as a benchmark began: ratios and differences count, not milliseconds.`,
+  );
+  console.log(
+    missed.length ? `${missed.length} missed: ${missed.map(({ figure }) => figure).join('; ')}` : 'All promises kept.',
+  );
 }

@@ -20,7 +20,12 @@ for (const [reading, { name, least }] of readings.entries()) {
       steps.push(await place.read(1));
       assert.ok(steps[0] > 1000, `${steps[0]} steps: what reads the text is not counted`);
       // At once: the square of the longest would take minutes.
-      assert.ok(Math.max(0, ...ratios(steps)) <= MOST, `${steps.join(', ')} steps, × ${ratios(steps).map((ratio) => ratio.toFixed(2)).join(', × ')}`);
+      assert.ok(
+        Math.max(0, ...ratios(steps)) <= MOST,
+        `${steps.join(', ')} steps, × ${ratios(steps)
+          .map((ratio) => ratio.toFixed(2))
+          .join(', × ')}`,
+      );
     }
   });
 }

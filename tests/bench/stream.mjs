@@ -9,7 +9,8 @@ const TURNS = 6;
 export const stream = () =>
   onGround({}, async (stage) => {
     await stage.signIn();
-    const pairs = await stage.page.run(`async (octets, turns) => {
+    const pairs = await stage.page.run(
+      `async (octets, turns) => {
       const url = api + 'octets/' + octets;
       const native = () => fetch(url, { headers: { authorization: 'Bearer fixed' } });
       const ours = () => client.fetch(url);
@@ -26,7 +27,10 @@ export const stream = () =>
         pairs.push(turn % 2 ? [await rate(ours), await rate(native)] : [await rate(native), await rate(ours)].reverse());
       }
       return pairs;
-    }`, OCTETS, TURNS);
+    }`,
+      OCTETS,
+      TURNS,
+    );
     return [
       figure({
         figure: 'an answer of 100 MB, read as it comes',

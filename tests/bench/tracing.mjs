@@ -1,6 +1,15 @@
 /** What the threads of Chromium did, by its own trace. */
 
-const CATEGORIES = ['disabled-by-default-devtools.timeline', 'devtools.timeline', 'toplevel', 'v8', 'v8.execute', 'disabled-by-default-v8.cpu_profiler', 'disabled-by-default-v8.cpu_profiler.hires', '__metadata'];
+const CATEGORIES = [
+  'disabled-by-default-devtools.timeline',
+  'devtools.timeline',
+  'toplevel',
+  'v8',
+  'v8.execute',
+  'disabled-by-default-v8.cpu_profiler',
+  'disabled-by-default-v8.cpu_profiler.hires',
+  '__metadata',
+];
 
 /**
  * Traces all of a browser while something is done in it.
@@ -26,7 +35,10 @@ export async function traced(driver, action) {
       socket.send(JSON.stringify({ id, method, params }));
     });
   try {
-    await send(1, 'Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: CATEGORIES, excludedCategories: ['*'] } });
+    await send(1, 'Tracing.start', {
+      transferMode: 'ReportEvents',
+      traceConfig: { includedCategories: CATEGORIES, excludedCategories: ['*'] },
+    });
     await action();
     await send(2, 'Tracing.end', {}, 'Tracing.tracingComplete');
     return events;

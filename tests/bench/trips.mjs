@@ -48,7 +48,11 @@ export async function trips() {
       const there = await callbackTrips(stage);
       await stage.page.see('Signed in as alice');
       const again = reload ? await reloadTrips(stage) : [];
-      return { there: there.length, again: again.length, provider: again.flat().filter((name) => name.startsWith('provider')).length };
+      return {
+        there: there.length,
+        again: again.length,
+        provider: again.flat().filter((name) => name.startsWith('provider')).length,
+      };
     });
   const native = await counted({ ...caller(), scripts: { '/www/app.js': LEAST } });
   const plain = await counted(caller(), { reload: true });
@@ -56,19 +60,45 @@ export async function trips() {
   const took = await timed();
   const against = { unit: 'ms', native: took.native, by: 'ratio' };
   return [
-    figure({ figure: 'requests between a click and the way to the provider', unit: '', ours: before, promise: { most: 0 } }),
-    figure({ figure: 'trips from the callback to an answer of the API', unit: '', ours: plain.there, native: native.there, promise: { most: 4 } }),
-    figure({ figure: '… where the API is warm', unit: '', ours: warm.there, native: native.there, promise: { most: 3 } }),
+    figure({
+      figure: 'requests between a click and the way to the provider',
+      unit: '',
+      ours: before,
+      promise: { most: 0 },
+    }),
+    figure({
+      figure: 'trips from the callback to an answer of the API',
+      unit: '',
+      ours: plain.there,
+      native: native.there,
+      promise: { most: 4 },
+    }),
+    figure({
+      figure: '… where the API is warm',
+      unit: '',
+      ours: warm.there,
+      native: native.there,
+      promise: { most: 3 },
+    }),
     figure({ figure: `… in time, with trips of ${TRIP} ms`, ours: took.plain, ...against }),
     figure({ figure: '… in time, where the API is warm', ours: took.warm, ...against }),
-    figure({ figure: 'trips from a reload of the only tab to an answer', unit: '', ours: plain.again, promise: { most: 2 } }),
+    figure({
+      figure: 'trips from a reload of the only tab to an answer',
+      unit: '',
+      ours: plain.again,
+      promise: { most: 2 },
+    }),
     figure({ figure: '… of them to the provider', unit: '', ours: plain.provider, promise: { most: 0 } }),
   ];
 }
 
 /** Milliseconds from the callback's page to the API's answer, as the servers see it, in turns. The first one is for practice. */
 async function timed() {
-  const kinds = Object.entries({ native: { ...caller(), scripts: { '/www/app.js': LEAST } }, plain: caller(), warm: caller({ warm: true }) });
+  const kinds = Object.entries({
+    native: { ...caller(), scripts: { '/www/app.js': LEAST } },
+    plain: caller(),
+    warm: caller({ warm: true }),
+  });
   const found = { native: [], plain: [], warm: [] };
   for (let turn = 0; turn <= TURNS; turn += 1) {
     for (const [kind, options] of turn % 2 ? kinds : kinds.toReversed()) {
@@ -87,7 +117,8 @@ async function callbackTime(stage) {
   for (const name of ['site', 'provider', 'api']) {
     between(stage[name].server, (request, response) => {
       if (pathOf(request) === '/www/') from = performance.now();
-      if (pathOf(request) === '/me' && request.method === 'GET' && name === 'api') response.once('finish', () => (to = performance.now()));
+      if (pathOf(request) === '/me' && request.method === 'GET' && name === 'api')
+        response.once('finish', () => (to = performance.now()));
       return sleep(TRIP);
     });
   }

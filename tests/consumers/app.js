@@ -3,7 +3,14 @@
 /** @param {import('valet-key')['createClient']} createClient @param {object} [more] options of one consumer */
 export async function run(createClient, more) {
   const { issuer, api } = document.body.dataset;
-  const client = createClient({ issuer, clientId: 'demo', scope: 'openid profile', api: [api], allowLoopbackHttp: true, ...more });
+  const client = createClient({
+    issuer,
+    clientId: 'demo',
+    scope: 'openid profile',
+    api: [api],
+    allowLoopbackHttp: true,
+    ...more,
+  });
   const show = (text) => (document.querySelector('[role=status]').textContent = text);
 
   button('Sign in', () => client.signIn());

@@ -48,7 +48,8 @@ const CONSUMERS = {
   },
   'esbuild-plain': {
     sources: 'esbuild',
-    build: (folder) => bundled(folder, { entryPoints: { main: 'plain.js' }, logOverride: { 'empty-import-meta': 'silent' } }),
+    build: (folder) =>
+      bundled(folder, { entryPoints: { main: 'plain.js' }, logOverride: { 'empty-import-meta': 'silent' } }),
   },
   static: {
     sources: 'static',
@@ -60,8 +61,16 @@ const CONSUMERS = {
 };
 
 async function bundled(folder, options) {
-  await esbuild.build({ absWorkingDir: folder, bundle: true, minify: true, outdir: 'site', logLevel: 'warning', ...options });
-  for (const file of ['worker.js', 'valet_key.wasm']) await cp(join(folder, 'node_modules/valet-key/wasm', file), join(folder, 'site', file));
+  await esbuild.build({
+    absWorkingDir: folder,
+    bundle: true,
+    minify: true,
+    outdir: 'site',
+    logLevel: 'warning',
+    ...options,
+  });
+  for (const file of ['worker.js', 'valet_key.wasm'])
+    await cp(join(folder, 'node_modules/valet-key/wasm', file), join(folder, 'site', file));
   await cp(join(folder, 'index.html'), join(folder, 'site/index.html'));
 }
 
@@ -121,11 +130,16 @@ async function startReports() {
 }
 
 async function startNginx() {
-  const servers = Object.keys(CONSUMERS).map((name) => `server { listen 127.0.0.1:${ports[name]}; root ${name}/site; }`);
+  const servers = Object.keys(CONSUMERS).map(
+    (name) => `server { listen 127.0.0.1:${ports[name]}; root ${name}/site; }`,
+  );
   const words = { REPORTS: reports.url, ISSUER: provider.issuer, API: api.url, SERVERS: servers.join('\n  ') };
   const template = await readFile(join(HERE, 'nginx.conf'), 'utf8');
   const file = join(APPS, 'nginx.conf');
-  await writeFile(file, template.replace(/REPORTS|ISSUER|API|SERVERS/g, (word) => words[word]));
+  await writeFile(
+    file,
+    template.replace(/REPORTS|ISSUER|API|SERVERS/g, (word) => words[word]),
+  );
   return spawn(process.env.WEB_SERVER ?? 'nginx', ['-p', APPS, '-c', file, '-e', 'stderr'], { stdio: 'inherit' });
 }
 
@@ -135,10 +149,13 @@ test('the package holds what it needs and nothing else', async () => {
   const modules = (await readdir(join(ROOT, 'pkg'))).filter((file) => file.endsWith('.js') && !inWorker.includes(file));
   const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   const names = files.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
-  assert.deepEqual(names.sort(), [
-    ...['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'index.d.ts', 'package.json'],
-    ...['wasm/valet_key.wasm', 'wasm/worker.js', ...modules],
-  ].sort());
+  assert.deepEqual(
+    names.sort(),
+    [
+      ...['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'index.d.ts', 'package.json'],
+      ...['wasm/valet_key.wasm', 'wasm/worker.js', ...modules],
+    ].sort(),
+  );
   for (const name of names) {
     const text = await readFile(join(folder, name), 'latin1');
     for (const word of [ROOT, `${homedir()}/`, '.cargo/registry', 'sourceMappingURL', 'file://']) {
@@ -150,9 +167,23 @@ test('the package holds what it needs and nothing else', async () => {
 for (const module of ['bundler', 'nodenext']) {
   test(`its types are found with the module resolution ${module}`, async () => {
     const folder = await install(`types-${module}`, 'types');
-    const resolution = module === 'bundler' ? ['--module', 'esnext', '--moduleResolution', module] : ['--module', module];
-    const told = ['--strict', '--noEmit', '--target', 'es2022', '--lib', 'es2022,dom', '--types', '', '--skipLibCheck', 'false'];
-    await run(process.execPath, [TSC, ...told, ...resolution, 'app.ts'], { cwd: folder }).catch(({ stdout }) => assert.fail(stdout));
+    const resolution =
+      module === 'bundler' ? ['--module', 'esnext', '--moduleResolution', module] : ['--module', module];
+    const told = [
+      '--strict',
+      '--noEmit',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2022,dom',
+      '--types',
+      '',
+      '--skipLibCheck',
+      'false',
+    ];
+    await run(process.execPath, [TSC, ...told, ...resolution, 'app.ts'], { cwd: folder }).catch(({ stdout }) =>
+      assert.fail(stdout),
+    );
   });
 }
 
@@ -165,7 +196,11 @@ for (const [name, { sources, build }] of Object.entries(CONSUMERS)) {
 
 test(`${DEVELOPING}: so does one that is being developed`, { timeout: 60_000 }, async () => {
   const root = await makeApp(DEVELOPING, 'vite');
-  const server = await vite.createServer({ root, logLevel: 'warn', server: { host: '127.0.0.1', port: ports[DEVELOPING], strictPort: true } });
+  const server = await vite.createServer({
+    root,
+    logLevel: 'warn',
+    server: { host: '127.0.0.1', port: ports[DEVELOPING], strictPort: true },
+  });
   try {
     await server.listen();
     await play(DEVELOPING);
@@ -187,7 +222,10 @@ async function play(name) {
     await stage.page.see('Signed in as alice');
     await stage.page.click('button', 'Me');
     await stage.page.see('"user":"alice"');
-    assert.deepEqual((await browser.console()).filter((line) => /^(SEVERE|WARNING)/.test(line)), []);
+    assert.deepEqual(
+      (await browser.console()).filter((line) => /^(SEVERE|WARNING)/.test(line)),
+      [],
+    );
     assert.deepEqual(reports.heard.slice(before), []);
   } finally {
     await browser.close();

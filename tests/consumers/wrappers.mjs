@@ -9,14 +9,16 @@ import { story } from '../support/stage.mjs';
 
 /** What each library does with the client's `fetch`, as source, and what comes back. `url` is the API's. */
 const WRAPPERS = {
-  axios: "axios.create({ adapter: 'fetch', env: { fetch, Request, Response } }).get(url + 'json').then(({ data }) => data.said)",
+  axios:
+    "axios.create({ adapter: 'fetch', env: { fetch, Request, Response } }).get(url + 'json').then(({ data }) => data.said)",
   ky: "ky.create({ fetch }).get(url + 'json').json().then(({ said }) => said)",
   'openapi-fetch': "openapi({ baseUrl: url, fetch }).GET('/json').then(({ data }) => data.said)",
   'graphql-request': "new GraphQLClient(url + 'graphql', { fetch }).request('{ said }').then(({ said }) => said)",
   ofetch: "createFetch({ fetch, Headers, AbortController })(url + 'json').then(({ said }) => said)",
   wretch: "wretch(url + 'json').polyfills({ fetch }).get().json(({ said }) => said)",
   tRPC: "createTRPCClient({ links: [httpLink({ url: url + 'trpc', fetch })] }).said.query()",
-  'fetch-event-source': "new Promise((done, fail) => fetchEventSource(url + 'events', { fetch, onmessage: ({ data }) => done(data), onerror: (error) => { fail(error); throw error; } }))",
+  'fetch-event-source':
+    "new Promise((done, fail) => fetchEventSource(url + 'events', { fetch, onmessage: ({ data }) => done(data), onerror: (error) => { fail(error); throw error; } }))",
 };
 
 const IMPORTS = `
@@ -34,7 +36,10 @@ const IMPORTS = `
 async function bundled() {
   const calls = Object.entries(WRAPPERS).map(([name, call]) => `${JSON.stringify(name)}: (fetch, url) => ${call},`);
   const { outputFiles } = await esbuild.build({
-    stdin: { contents: `${IMPORTS} export const wrappers = { ${calls.join('\n')} };`, resolveDir: fileURLToPath(new URL('.', import.meta.url)) },
+    stdin: {
+      contents: `${IMPORTS} export const wrappers = { ${calls.join('\n')} };`,
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+    },
     bundle: true,
     format: 'esm',
     platform: 'browser',
@@ -55,11 +60,15 @@ async function startTalker(origin) {
   const server = createServer(async (request, response) => {
     const [path] = request.url.split('?');
     response.setHeader('access-control-allow-origin', origin);
-    response.setHeader('access-control-allow-headers', 'authorization, content-type, accept, last-event-id, trpc-accept');
+    response.setHeader(
+      'access-control-allow-headers',
+      'authorization, content-type, accept, last-event-id, trpc-accept',
+    );
     if (request.method === 'OPTIONS') return response.writeHead(204).end();
     await bodyOf(request, 100_000);
     if (!request.headers.authorization?.startsWith('Bearer ')) return response.writeHead(401).end();
-    if (path === '/v1/events') return response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: yes\n\n');
+    if (path === '/v1/events')
+      return response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: yes\n\n');
     response.writeHead(200, { 'content-type': 'application/json' });
     return response.end(JSON.stringify(answers[path] ?? {}));
   });
@@ -69,16 +78,24 @@ async function startTalker(origin) {
 
 const libraries = await bundled();
 
-story('FETCH-53 P1: libraries around `fetch` take a client’s', { ...OPEN, scripts: { ...OPEN.scripts, '/libraries.js': libraries } }, async (stage) => {
-  const talker = await startTalker(stage.site.origin);
-  try {
-    list(stage, talker.url);
-    await stage.signIn();
-    for (const name in WRAPPERS) {
-      const said = await stage.page.run("async (name, url) => (await import('/libraries.js')).wrappers[name](client.fetch, url).then(String, String)", name, talker.url);
-      assert.equal(said, 'yes', name);
+story(
+  'FETCH-53 P1: libraries around `fetch` take a client’s',
+  { ...OPEN, scripts: { ...OPEN.scripts, '/libraries.js': libraries } },
+  async (stage) => {
+    const talker = await startTalker(stage.site.origin);
+    try {
+      list(stage, talker.url);
+      await stage.signIn();
+      for (const name in WRAPPERS) {
+        const said = await stage.page.run(
+          "async (name, url) => (await import('/libraries.js')).wrappers[name](client.fetch, url).then(String, String)",
+          name,
+          talker.url,
+        );
+        assert.equal(said, 'yes', name);
+      }
+    } finally {
+      await talker.close();
     }
-  } finally {
-    await talker.close();
-  }
-});
+  },
+);

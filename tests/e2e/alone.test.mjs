@@ -5,7 +5,8 @@ import { story } from '../support/stage.mjs';
 
 const ALONE = { homes: ['dedicated', 'page'], scripts: app({ buttons: { Leave: 'client.signOut()' } }) };
 
-const told = (page) => page.run("async () => events.map(([reason]) => reason).filter((reason) => reason === 'signed_out')");
+const told = (page) =>
+  page.run("async () => events.map(([reason]) => reason).filter((reason) => reason === 'signed_out')");
 
 async function twoTabs(stage) {
   await stage.signIn();
@@ -44,10 +45,13 @@ story('another user in one tab signs the others out', ALONE, async (stage) => {
 story('OUT-22 P1: what a stranger says on the channel of the tabs signs nobody in', ALONE, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
-  await page.run(`async (name) => {
+  await page.run(
+    `async (name) => {
     const channel = new BroadcastChannel(name);
     for (const message of ['alice', { event: 'signed_in', sub: 'alice' }, null, { session: { sub: 'alice' } }]) channel.postMessage(message);
-  }`, `valet-key:${provider.issuer} demo`);
+  }`,
+    `valet-key:${provider.issuer} demo`,
+  );
   await page.see('Signed out');
   assert.equal(await page.url(), site.url);
   assert.equal(provider.count('token'), 0);

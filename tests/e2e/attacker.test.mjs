@@ -4,7 +4,17 @@
  * The worker's policy lets the attacker's server through, so that what holds is the client alone.
  */
 import assert from 'node:assert/strict';
-import { attack, attacked, call, outcome, strayed, thereAndBack, userinfo, visit, withStranger } from '../support/attacker.mjs';
+import {
+  attack,
+  attacked,
+  call,
+  outcome,
+  strayed,
+  thereAndBack,
+  userinfo,
+  visit,
+  withStranger,
+} from '../support/attacker.mjs';
 import { story } from '../support/stage.mjs';
 
 /** The page comes back to a vault, or to none: it does not bring a session back by itself. */
@@ -36,7 +46,9 @@ function forge(stage, stranger, endpoints, { sameState = false } = {}) {
     { issuer, client_id, ...endpoints },
     { issuer: stranger.url, client_id, redirect_uri: stranger.url },
   ];
-  return attack(stage, `async ({ openAs, honest, forged, kept }, config, members, sameState) => {
+  return attack(
+    stage,
+    `async ({ openAs, honest, forged, kept }, config, members, sameState) => {
     const port = (kept.port = await openAs(honest(config)));
     for (const [index, one] of members.entries()) {
       const state = 'vk.forged-' + index;
@@ -46,7 +58,11 @@ function forge(stage, stranger, endpoints, { sameState = false } = {}) {
       await port.complete({ address, state, record });
     }
     return port.refused ?? null;
-  }`, stage.site.settings.config, members, sameState);
+  }`,
+    stage.site.settings.config,
+    members,
+    sameState,
+  );
 }
 
 const WAYS = {
@@ -80,9 +96,15 @@ for (const [way, signIn] of Object.entries(WAYS)) {
         const asked = await userinfo(stage);
         assert.deepEqual(strayed(stage, stranger), [], what);
         assert.deepEqual([asked, await call(stage)], ['alice', 200], what);
-        if (STAYS.includes(way)) assert.equal(await attack(stage, 'async ({ kept }) => kept.port.session()'), 'alice', 'the script talked to the page’s own client');
+        if (STAYS.includes(way))
+          assert.equal(
+            await attack(stage, 'async ({ kept }) => kept.port.session()'),
+            'alice',
+            'the script talked to the page’s own client',
+          );
       }
-    }));
+    }),
+  );
 }
 
 story('XSS-30 P0: a forged record whose state comes back leads nothing astray', QUIET, (stage) =>
@@ -93,15 +115,23 @@ story('XSS-30 P0: a forged record whose state comes back leads nothing astray', 
       await userinfo(stage);
       assert.deepEqual(strayed(stage, stranger), [], what);
     }
-  }));
+  }),
+);
 
 /** What the script makes of a record that waits in session storage. */
 const edits = (stage, stranger) => {
   const { provider, site } = stage;
-  const evil = { token_endpoint: `${stranger.url}token`, jwks_uri: `${stranger.url}jwks`, userinfo_endpoint: `${site.origin}/trap/userinfo` };
+  const evil = {
+    token_endpoint: `${stranger.url}token`,
+    jwks_uri: `${stranger.url}jwks`,
+    userinfo_endpoint: `${site.origin}/trap/userinfo`,
+  };
   return [
     ['metadata', { metadata: JSON.stringify(metadata(provider, evil)) }],
-    ['metadata of another issuer', { issuer: stranger.url, metadata: JSON.stringify(metadata(provider, { issuer: stranger.url, ...evil })) }],
+    [
+      'metadata of another issuer',
+      { issuer: stranger.url, metadata: JSON.stringify(metadata(provider, { issuer: stranger.url, ...evil })) },
+    ],
     ['endpoints', { ...evil, server: evil }],
     ['the issuer', { issuer: stranger.url }],
     ['the redirect page', { redirect_uri: stranger.url }],
@@ -109,30 +139,46 @@ const edits = (stage, stranger) => {
   ];
 };
 
-story('XSS-31 P0: a record edited before the page leaves sends the code to the token endpoint of the issuer or nowhere', { ...QUIET, homes: ['shared', 'dedicated'] }, (stage) =>
-  withStranger(stage, async (stranger) => {
-    const { page, provider, site } = stage;
-    for (const [index, [what, members]] of edits(stage, stranger).entries()) {
-      await visit(stage, `demo-${index}`);
-      await attack(stage, `async ({ onLeaving, edit }, members) => onLeaving((key) => {
+story(
+  'XSS-31 P0: a record edited before the page leaves sends the code to the token endpoint of the issuer or nowhere',
+  { ...QUIET, homes: ['shared', 'dedicated'] },
+  (stage) =>
+    withStranger(stage, async (stranger) => {
+      const { page, provider, site } = stage;
+      for (const [index, [what, members]] of edits(stage, stranger).entries()) {
+        await visit(stage, `demo-${index}`);
+        await attack(
+          stage,
+          `async ({ onLeaving, edit }, members) => onLeaving((key) => {
         edit(key, members);
         localStorage.setItem('edited', Number(localStorage.getItem('edited')) + 1);
-      })`, members);
-      const asked = provider.requests.length;
-      await thereAndBack(stage);
-      if ((await page.text()).includes('Signed in')) await userinfo(stage);
-      assert.deepEqual(strayed(stage, stranger), [], what);
-      for (const { form } of provider.requests.slice(asked).filter(({ place }) => place === '/token')) {
-        assert.deepEqual([form.client_id, form.redirect_uri], [`demo-${index}`, site.url], what);
+      })`,
+          members,
+        );
+        const asked = provider.requests.length;
+        await thereAndBack(stage);
+        if ((await page.text()).includes('Signed in')) await userinfo(stage);
+        assert.deepEqual(strayed(stage, stranger), [], what);
+        for (const { form } of provider.requests.slice(asked).filter(({ place }) => place === '/token')) {
+          assert.deepEqual([form.client_id, form.redirect_uri], [`demo-${index}`, site.url], what);
+        }
+        assert.equal(await page.url(), site.url, `${what}: the address bar is clean`);
+        assert.equal(
+          Number(
+            await page.run(
+              "async () => { const edited = localStorage.getItem('edited'); localStorage.clear(); return edited; }",
+            ),
+          ),
+          1,
+          `${what}: edited`,
+        );
+        // The next sign-in is as if nothing had been.
+        await thereAndBack(stage);
+        assert.deepEqual([await userinfo(stage), await call(stage)], ['alice', 200], what);
+        assert.deepEqual(strayed(stage, stranger), [], what);
       }
-      assert.equal(await page.url(), site.url, `${what}: the address bar is clean`);
-      assert.equal(Number(await page.run("async () => { const edited = localStorage.getItem('edited'); localStorage.clear(); return edited; }")), 1, `${what}: edited`);
-      // The next sign-in is as if nothing had been.
-      await thereAndBack(stage);
-      assert.deepEqual([await userinfo(stage), await call(stage)], ['alice', 200], what);
-      assert.deepEqual(strayed(stage, stranger), [], what);
-    }
-  }));
+    }),
+);
 
 const LIVE = attacked();
 
@@ -166,7 +212,9 @@ story('XSS-32 P0: clients configured at once with longer lists take the place of
     await signedIn(stage);
     const [first] = await stage.openBeside(); // the script is in the second tab
     const asked = provider.count('/token');
-    const said = await attack(stage, `async ({ open, honest, kept }, config, stranger, urls) => {
+    const said = await attack(
+      stage,
+      `async ({ open, honest, kept }, config, stranger, urls) => {
       const ports = Array.from({ length: 4 }, () => open());
       await Promise.all(ports.map((port) => port.ask('session'))); // all are there
       const options = honest(config);
@@ -174,7 +222,11 @@ story('XSS-32 P0: clients configured at once with longer lists take the place of
       await Promise.all(ports.map((port, index) => port.ask('configure', { options: { ...options, api: lists[index] } })));
       kept.ports = ports;
       return Promise.all(ports.map((port) => (${askAll})(port, urls)));
-    }`, site.settings.config, stranger.url, wanted(stage, stranger));
+    }`,
+      site.settings.config,
+      stranger.url,
+      wanted(stage, stranger),
+    );
     await checkHonest(stage, stranger, 'in the tab of the script');
     await page.driver.switchTo().window(first);
     await checkHonest(stage, stranger, 'in another tab');
@@ -184,59 +236,89 @@ story('XSS-32 P0: clients configured at once with longer lists take the place of
     await page.reload();
     await page.see('Signed in as alice');
     await checkHonest(stage, stranger, 'after a reload');
-  }));
+  }),
+);
 
-story('XSS-33 P0: a client with a longer list, configured while its own tab is busy, takes the place of none', LIVE, (stage) =>
-  withStranger(stage, async (stranger) => {
-    const { page, site } = stage;
-    await signedIn(stage);
-    const said = await attack(stage, `async ({ open, honest }, config, stranger, urls) => {
+story(
+  'XSS-33 P0: a client with a longer list, configured while its own tab is busy, takes the place of none',
+  LIVE,
+  (stage) =>
+    withStranger(stage, async (stranger) => {
+      const { page, site } = stage;
+      await signedIn(stage);
+      const said = await attack(
+        stage,
+        `async ({ open, honest }, config, stranger, urls) => {
       const port = open();
       await port.ask('session'); // it is there
       const configured = port.ask('configure', { options: { ...honest(config), api: [...config.api, stranger] } });
       for (const end = performance.now() + 900; performance.now() < end; );
       await configured;
       return (${askAll})(port, urls);
-    }`, site.settings.config, stranger.url, wanted(stage, stranger));
-    await checkHonest(stage, stranger, 'after it was busy');
-    assert.deepEqual(said, NOTHING, 'the script’s client has no session');
+    }`,
+        site.settings.config,
+        stranger.url,
+        wanted(stage, stranger),
+      );
+      await checkHonest(stage, stranger, 'after it was busy');
+      assert.deepEqual(said, NOTHING, 'the script’s client has no session');
 
-    await page.reload();
-    await page.see('Signed in as alice');
-    await checkHonest(stage, stranger, 'after a reload');
-  }));
+      await page.reload();
+      await page.see('Signed in as alice');
+      await checkHonest(stage, stranger, 'after a reload');
+    }),
+);
 
-story('XSS-33 P0: a client with a longer list, configured while the app’s tab is busy, takes the place of none', LIVE, (stage) =>
-  withStranger(stage, async (stranger) => {
-    const { browser, page, site } = stage;
-    await signedIn(stage);
-    const app = await page.driver.getWindowHandle();
-    const other = await browser.newTab();
-    await page.goto(`${site.origin}/www/style.css`); // where no app runs
-    await attack(stage, "async ({ open, kept }) => { kept.port = open(); await kept.port.ask('session'); }");
-    const busy = Date.now() + 1500;
-    await page.driver.switchTo().window(app);
-    await page.run('async (busy) => void setTimeout(() => { while (Date.now() < busy + 2500); }, busy - Date.now())', busy);
-    await page.driver.switchTo().window(other);
-    const said = await attack(stage, `async ({ kept: { port }, honest }, busy, config, stranger, urls) => {
+story(
+  'XSS-33 P0: a client with a longer list, configured while the app’s tab is busy, takes the place of none',
+  LIVE,
+  (stage) =>
+    withStranger(stage, async (stranger) => {
+      const { browser, page, site } = stage;
+      await signedIn(stage);
+      const app = await page.driver.getWindowHandle();
+      const other = await browser.newTab();
+      await page.goto(`${site.origin}/www/style.css`); // where no app runs
+      await attack(stage, "async ({ open, kept }) => { kept.port = open(); await kept.port.ask('session'); }");
+      const busy = Date.now() + 1500;
+      await page.driver.switchTo().window(app);
+      await page.run(
+        'async (busy) => void setTimeout(() => { while (Date.now() < busy + 2500); }, busy - Date.now())',
+        busy,
+      );
+      await page.driver.switchTo().window(other);
+      const said = await attack(
+        stage,
+        `async ({ kept: { port }, honest }, busy, config, stranger, urls) => {
       await new Promise((next) => setTimeout(next, busy + 500 - Date.now()));
       await port.ask('configure', { options: { ...honest(config), api: [...config.api, stranger] } });
       return (${askAll})(port, urls);
-    }`, busy, site.settings.config, stranger.url, wanted(stage, stranger));
-    await page.driver.switchTo().window(app);
-    await checkHonest(stage, stranger, 'after it was busy');
-    assert.deepEqual(said, NOTHING, 'the script’s client has no session');
+    }`,
+        busy,
+        site.settings.config,
+        stranger.url,
+        wanted(stage, stranger),
+      );
+      await page.driver.switchTo().window(app);
+      await checkHonest(stage, stranger, 'after it was busy');
+      assert.deepEqual(said, NOTHING, 'the script’s client has no session');
 
-    await page.reload();
-    await page.see('Signed in as alice');
-    await checkHonest(stage, stranger, 'after a reload');
-  }));
+      await page.reload();
+      await page.see('Signed in as alice');
+      await checkHonest(stage, stranger, 'after a reload');
+    }),
+);
 
-story('XSS-34 P0: a longer list is another client without a session, and a port keeps the client that it has', LIVE, (stage) =>
-  withStranger(stage, async (stranger) => {
-    const { site } = stage;
-    await signedIn(stage);
-    const said = await attack(stage, `async ({ openAs, honest }, config, stranger, urls) => {
+story(
+  'XSS-34 P0: a longer list is another client without a session, and a port keeps the client that it has',
+  LIVE,
+  (stage) =>
+    withStranger(stage, async (stranger) => {
+      const { site } = stage;
+      await signedIn(stage);
+      const said = await attack(
+        stage,
+        `async ({ openAs, honest }, config, stranger, urls) => {
       const same = honest(config);
       const longer = { ...same, api: [...same.api, stranger] };
       const ask = ${askAll};
@@ -246,20 +328,27 @@ story('XSS-34 P0: a longer list is another client without a session, and a port 
       outcomes.afterwards = await ask(two, urls);
       outcomes.back = [(await one.ask('configure', { options: same })).error, ...(await ask(one, urls))];
       return outcomes;
-    }`, site.settings.config, stranger.url, wanted(stage, stranger));
-    await checkHonest(stage, stranger, 'afterwards');
-    assert.deepEqual(said.longer, [null, ...NOTHING], 'another client');
-    // The documented limit: a script of this origin can act as the user.
-    assert.deepEqual(said.same, ['alice', 200, 'request_blocked'], 'the page’s own client');
-    assert.equal(said.renamed, 'config_error');
-    assert.deepEqual(said.afterwards, said.same, 'the port has the client that it had');
-    assert.deepEqual(said.back, ['config_error', ...NOTHING]);
-  }));
+    }`,
+        site.settings.config,
+        stranger.url,
+        wanted(stage, stranger),
+      );
+      await checkHonest(stage, stranger, 'afterwards');
+      assert.deepEqual(said.longer, [null, ...NOTHING], 'another client');
+      // The documented limit: a script of this origin can act as the user.
+      assert.deepEqual(said.same, ['alice', 200, 'request_blocked'], 'the page’s own client');
+      assert.equal(said.renamed, 'config_error');
+      assert.deepEqual(said.afterwards, said.same, 'the port has the client that it had');
+      assert.deepEqual(said.back, ['config_error', ...NOTHING]);
+    }),
+);
 
 story('XSS-35 P0: the state of a sign-in in a window takes no record, whoever made it', QUIET, async (stage) => {
   const { provider, site } = stage;
   await visit(stage);
-  const outcomes = await attack(stage, `async ({ openAs, honest, forged }, config) => {
+  const outcomes = await attack(
+    stage,
+    `async ({ openAs, honest, forged }, config) => {
     const port = await openAs(honest(config));
     const said = [];
     for (const [state, record] of [['vk.forged.w'], ['vk.forged.w', 'vk.forged.w'], ['forged.w', 'forged.w']].map(([state, own = state]) => [state, own])) {
@@ -268,7 +357,9 @@ story('XSS-35 P0: the state of a sign-in in a window takes no record, whoever ma
       said.push(await port.session());
     }
     return said;
-  }`, site.settings.config);
+  }`,
+    site.settings.config,
+  );
   assert.equal(provider.count('/token'), 0);
   assert.deepEqual([...new Set(outcomes)], [null]);
 });

@@ -26,22 +26,29 @@ function echoStory(name, options, play) {
 /** Waits until a number stays as it is. */
 async function settled(stage, what, number) {
   let before;
-  await stage.page.until(what, async () => {
-    before = number();
-    await sleep(400);
-    return number() === before;
-  }, 30_000);
+  await stage.page.until(
+    what,
+    async () => {
+      before = number();
+      await sleep(400);
+      return number() === before;
+    },
+    30_000,
+  );
   return before;
 }
 
 echoStory('FETCH-38 P1: who cancels a long answer stops it', {}, async (stage, echo) => {
-  const read = await stage.page.run(`async (url) => {
+  const read = await stage.page.run(
+    `async (url) => {
     const reader = (await client.fetch(url)).body.getReader();
     let octets = 0;
     while (octets < 1_000_000) octets += (await reader.read()).value.length;
     await reader.cancel();
     return octets;
-  }`, `${echo.url}bytes/200000000`);
+  }`,
+    `${echo.url}bytes/200000000`,
+  );
   assert.ok(read < 3_000_000, `${read} octets read`);
   await stage.page.until('the API to stop', () => echo.sent.stopped);
   assert.ok(echo.sent.octets < 30_000_000, `${echo.sent.octets} octets sent`);
@@ -54,7 +61,8 @@ echoStory('FETCH-38 P1: 200 MB pass through, and are not kept', {}, async (stage
   stage.site.settings.before = '';
   await stage.visit();
   const before = await heldInHeaps(browser);
-  const read = await page.run(`async (url, length) => {
+  const read = await page.run(
+    `async (url, length) => {
     const reader = (globalThis.reader = (await client.fetch(url)).body.getReader());
     let octets = 0;
     let wrong = 0;
@@ -64,13 +72,19 @@ echoStory('FETCH-38 P1: 200 MB pass through, and are not kept', {}, async (stage
       octets += value.length;
     }
     return { octets, wrong };
-  }`, `${echo.url}held/${length}`, length);
+  }`,
+    `${echo.url}held/${length}`,
+    length,
+  );
   assert.deepEqual(read, { octets: length, wrong: 0 });
   // The answer goes on, so whatever keeps its parts still does.
   const passed = (await heldInHeaps(browser)) - before;
   assert.equal(echo.sent.stopped, false);
   await page.run('async () => reader.cancel()');
-  await page.run('async (url) => { globalThis.kept = await (await client.fetch(url)).arrayBuffer(); }', `${echo.url}bytes/${length}`);
+  await page.run(
+    'async (url) => { globalThis.kept = await (await client.fetch(url)).arrayBuffer(); }',
+    `${echo.url}bytes/${length}`,
+  );
   const kept = (await heldInHeaps(browser)) - before;
   const figures = `${passed} MB are held after 200 MB passed, ${kept} MB where all of it is kept`;
   assert.ok(passed < 20, figures);
@@ -104,15 +118,25 @@ echoStory('a tab that is closed takes its calls along', {}, async (stage, echo) 
 
 echoStory('FETCH-39 P1: a form with a file of 50 MB arrives as it was', {}, async (stage, echo) => {
   const length = 50_000_000;
-  await stage.page.run(`async (length) => {
+  await stage.page.run(
+    `async (length) => {
     const part = Uint8Array.from({ length: 1 << 20 }, (_, at) => at % 249);
     const parts = Array.from({ length: Math.ceil(length / part.length) }, () => part);
     const file = new Blob(parts).slice(0, length);
     globalThis.form = new FormData();
     form.append('text', 'ü');
     form.append('file', new File([file], 'large.bin'));
-  }`, length);
-  const send = async (call) => assert.equal(await stage.page.run(`async (url) => (await ${call}(url, { method: 'POST', body: form })).status`, `${echo.url}x`), 200);
+  }`,
+    length,
+  );
+  const send = async (call) =>
+    assert.equal(
+      await stage.page.run(
+        `async (url) => (await ${call}(url, { method: 'POST', body: form })).status`,
+        `${echo.url}x`,
+      ),
+      200,
+    );
   const grown = (happening) => (isTold ? growthDuring(stage.browser, happening) : happening().then(() => 0));
   const native = await grown(() => send('fetch'));
   echo.seen.length = 0;
@@ -145,11 +169,14 @@ const SOURCE = `
 `;
 
 echoStory('a stream goes up as it comes', { scheme: 'https' }, async (stage, echo) => {
-  const { seen } = await stage.page.run(`async (url) => {
+  const { seen } = await stage.page.run(
+    `async (url) => {
     ${SOURCE}
     const seen = await (await client.fetch(url, { method: 'POST', body: source(100), duplex: 'half' })).json();
     return { seen };
-  }`, `${echo.url}x`);
+  }`,
+    `${echo.url}x`,
+  );
   const whole = Buffer.concat(Array.from({ length: 100 }, (_, at) => Buffer.alloc(65536, at + 1)));
   assert.equal(seen.length, whole.length);
   assert.equal(seen.sha256, createHash('sha256').update(whole).digest('hex'));
@@ -158,49 +185,77 @@ echoStory('a stream goes up as it comes', { scheme: 'https' }, async (stage, ech
 
 echoStory('FETCH-31 P1: a stream is sent once, whatever the answer', { scheme: 'https' }, async (stage, echo) => {
   echo.distrust(stage.provider.issued.accessToken);
-  const status = await stage.page.run(`async (url) => {
+  const status = await stage.page.run(
+    `async (url) => {
     ${SOURCE}
     return (await client.fetch(url, { method: 'POST', body: source(2), duplex: 'half' })).status;
-  }`, `${echo.url}x`);
+  }`,
+    `${echo.url}x`,
+  );
   assert.equal(status, 401);
   assert.equal(echo.seen.length, 1);
-  assert.equal(await stage.page.run('async (url) => (await client.fetch(url)).status', `${echo.url}x`), 200, 'with a new token');
+  assert.equal(
+    await stage.page.run('async (url) => (await client.fetch(url)).status', `${echo.url}x`),
+    200,
+    'with a new token',
+  );
   assert.equal(echo.seen.length, 2);
 });
 
-echoStory('who does not take a stream holds up the page, and an abort ends it', { scheme: 'https' }, async (stage, echo) => {
-  await stage.page.run(`async (url) => {
+echoStory(
+  'who does not take a stream holds up the page, and an abort ends it',
+  { scheme: 'https' },
+  async (stage, echo) => {
+    await stage.page.run(
+      `async (url) => {
     ${SOURCE}
     globalThis.abort = new AbortController();
     globalThis.outcome = client.fetch(url, { method: 'POST', body: source(5000), duplex: 'half', signal: abort.signal })
       .then(() => 'answered', (error) => error.name);
-  }`, `${echo.url}unread`);
-  let pulled = 0;
-  await stage.page.until('the page to wait', async () => {
-    const before = pulled;
-    await sleep(400);
-    pulled = await stage.page.run('async () => told.pulled');
-    return pulled > 0 && pulled === before;
-  });
-  assert.ok(pulled < 500, `${pulled} pieces of 64 KB are on the way`);
-  const name = await stage.page.run('async () => { abort.abort(); return outcome; }');
-  assert.equal(name, 'AbortError');
-  assert.match(await stage.page.until('the stream to end', () => stage.page.run('async () => told.cancelled')), /abort/i);
-});
+  }`,
+      `${echo.url}unread`,
+    );
+    let pulled = 0;
+    await stage.page.until('the page to wait', async () => {
+      const before = pulled;
+      await sleep(400);
+      pulled = await stage.page.run('async () => told.pulled');
+      return pulled > 0 && pulled === before;
+    });
+    assert.ok(pulled < 500, `${pulled} pieces of 64 KB are on the way`);
+    const name = await stage.page.run('async () => { abort.abort(); return outcome; }');
+    assert.equal(name, 'AbortError');
+    assert.match(
+      await stage.page.until('the stream to end', () => stage.page.run('async () => told.cancelled')),
+      /abort/i,
+    );
+  },
+);
 
-echoStory('a stream that HTTP/1.1 cannot take fails as with fetch, and is not sent otherwise', {}, async (stage, echo) => {
-  const outcomes = await stage.page.run(`async (url) => {
+echoStory(
+  'a stream that HTTP/1.1 cannot take fails as with fetch, and is not sent otherwise',
+  {},
+  async (stage, echo) => {
+    const outcomes = await stage.page.run(
+      `async (url) => {
     ${SOURCE}
     const outcome = (call) => call(url, { method: 'POST', body: source(2), duplex: 'half' }).then(() => 'answered', (error) => error.code ?? error.name);
     return [await outcome(fetch), await outcome((...args) => client.fetch(...args))];
-  }`, `${echo.url}x`);
-  assert.deepEqual(outcomes, ['TypeError', 'network_error']);
-  assert.deepEqual(echo.seen, []);
-});
+  }`,
+      `${echo.url}x`,
+    );
+    assert.deepEqual(outcomes, ['TypeError', 'network_error']);
+    assert.deepEqual(echo.seen, []);
+  },
+);
 
-echoStory('FETCH-31 P1: where the engine sends no streams, they are read first, and sent once', {}, async (stage, echo) => {
-  echo.distrust(stage.provider.issued.accessToken);
-  const { status, name, cancelled } = await stage.page.run(`async (url) => {
+echoStory(
+  'FETCH-31 P1: where the engine sends no streams, they are read first, and sent once',
+  {},
+  async (stage, echo) => {
+    echo.distrust(stage.provider.issued.accessToken);
+    const { status, name, cancelled } = await stage.page.run(
+      `async (url) => {
     ${SOURCE}
     const clone = structuredClone;
     globalThis.structuredClone = (value, options) => {
@@ -213,44 +268,66 @@ echoStory('FETCH-31 P1: where the engine sends no streams, they are read first, 
     setTimeout(() => abort.abort(), 50);
     const name = await call.then(() => 'answered', (error) => error.name);
     return { status, name, cancelled: told.cancelled };
-  }`, `${echo.url}x`);
-  assert.equal(status, 401);
-  const whole = Buffer.concat([1, 2, 3].map((octet) => Buffer.alloc(65536, octet)));
-  assert.deepEqual(echo.seen.map(({ sha256 }) => sha256), [createHash('sha256').update(whole).digest('hex')]);
-  assert.equal(echo.seen[0].headers['content-type'], undefined);
-  assert.notEqual(name, 'answered');
-  assert.match(cancelled, /abort/i);
-});
+  }`,
+      `${echo.url}x`,
+    );
+    assert.equal(status, 401);
+    const whole = Buffer.concat([1, 2, 3].map((octet) => Buffer.alloc(65536, octet)));
+    assert.deepEqual(
+      echo.seen.map(({ sha256 }) => sha256),
+      [createHash('sha256').update(whole).digest('hex')],
+    );
+    assert.equal(echo.seen[0].headers['content-type'], undefined);
+    assert.notEqual(name, 'answered');
+    assert.match(cancelled, /abort/i);
+  },
+);
 
 echoStory('an aborted answer rejects as with fetch, however it is read', {}, async (stage, echo) => {
   const length = 4_000_000;
   // The abort comes while the answer is read and more of it is to come.
   const outcome = async (call, read, reason) => {
-    await stage.page.run(`async (url) => {
+    await stage.page.run(
+      `async (url) => {
       globalThis.abort = new AbortController();
       const response = await ${call}(url, { signal: abort.signal });
       const all = async (reader) => {
         for (;;) await reader.read();
       };
       globalThis.outcome = (${read}).then(() => 'read', (error) => error.name ?? error);
-    }`, `${echo.url}held/${length}`);
+    }`,
+      `${echo.url}held/${length}`,
+    );
     await stage.page.until('the API to have sent what it sends', () => echo.sent.octets === length);
     const outcome = await stage.page.run(`async () => { abort.abort(${reason}); return globalThis.outcome; }`);
     await stage.page.until('the API to stop', () => echo.sent.stopped);
     return outcome;
   };
-  for (const read of ['response.text()', 'response.arrayBuffer()', 'response.blob()', 'all(response.body.getReader())', 'response.clone().text()']) {
+  for (const read of [
+    'response.text()',
+    'response.arrayBuffer()',
+    'response.blob()',
+    'all(response.body.getReader())',
+    'response.clone().text()',
+  ]) {
     for (const reason of ['', '"enough"']) {
-      assert.equal(await outcome('client.fetch', read, reason), await outcome('fetch', read, reason), `${read} ${reason}`);
+      assert.equal(
+        await outcome('client.fetch', read, reason),
+        await outcome('fetch', read, reason),
+        `${read} ${reason}`,
+      );
     }
   }
 });
 
 echoStory('an answer that breaks off rejects', {}, async (stage, echo) => {
-  const [native, text, body] = await stage.page.run(`async (url) => [
+  const [native, text, body] = await stage.page.run(
+    `async (url) => [
     await (await fetch(url)).text().catch((error) => error.name),
     await (await client.fetch(url)).text().catch((error) => error.name),
     await (await client.fetch(url)).body.pipeTo(new WritableStream()).catch(({ code, fault, retryable }) => [code, fault, retryable]),
-  ]`, `${echo.url}broken`);
+  ]`,
+    `${echo.url}broken`,
+  );
   assert.deepEqual([native, text, body], ['TypeError', 'TypeError', ['network_error', 'browser', true]]);
 });

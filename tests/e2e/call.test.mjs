@@ -69,8 +69,13 @@ story('a body goes through, whatever it is made of', EVERYWHERE, async (stage) =
 
 story('a long answer is complete', EVERYWHERE, async (stage) => {
   await stage.signIn();
-  const lines = await stage.page.run(`async () => (await (await client.fetch(api + 'ticks?lines=10')).text()).trim().split('\\n')`);
-  assert.deepEqual(lines, Array.from({ length: 10 }, (_, index) => `line ${index + 1}`));
+  const lines = await stage.page.run(
+    `async () => (await (await client.fetch(api + 'ticks?lines=10')).text()).trim().split('\\n')`,
+  );
+  assert.deepEqual(
+    lines,
+    Array.from({ length: 10 }, (_, index) => `line ${index + 1}`),
+  );
 });
 
 story('an answer arrives as it comes, and stops when nobody wants the rest', EVERYWHERE, async (stage) => {
@@ -137,11 +142,15 @@ story('a session is frozen and holds no token', OPEN, async (stage) => {
   assert.deepEqual(seen, { names: ['authTime', 'claims', 'expiresAt', 'issuer', 'scope', 'sub'], frozen: true });
 });
 
-story('a worker gives out no token, however it is asked', { ...OPEN, homes: ['shared', 'dedicated'] }, async (stage) => {
-  await stage.signIn();
-  const code = await stage.page.run(`async () => client.accessToken().then(() => 'given', (error) => error.code)`);
-  assert.equal(code, 'config_error');
-});
+story(
+  'a worker gives out no token, however it is asked',
+  { ...OPEN, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    await stage.signIn();
+    const code = await stage.page.run(`async () => client.accessToken().then(() => 'given', (error) => error.code)`);
+    assert.equal(code, 'config_error');
+  },
+);
 
 story('many calls at once are all answered', EVERYWHERE, async (stage) => {
   await stage.signIn();
@@ -183,24 +192,61 @@ function robbery(name, play) {
   });
 }
 
-robbery('FETCH-21 FETCH-22 P0: what an address says of itself when asked again does not count', async (stage, stranger) => {
-  const here = `${stage.api.url}me`;
-  const there = `${stranger.url}me`;
-  const rows = [
-    ['another text each time', `{ toString() { return this.asked ? '${there}' : (this.asked = '${here}'); } }`, '200'],
-    ['the same the other way round', `{ toString() { return this.asked ? '${here}' : (this.asked = '${there}'); } }`, 'request_blocked'],
-    ['a Request that says another url', `new (class extends Request { get url() { return '${here}'; } })('${there}')`, 'request_blocked'],
-    ['the same the other way round', `new (class extends Request { get url() { return '${there}'; } })('${here}')`, '200'],
-    ['a URL that says another href', `new (class extends URL { get href() { return '${here}'; } })('${there}')`, 'request_blocked'],
-    ['a URL that spells itself otherwise', `new (class extends URL { toString() { return '${there}'; } })('${here}')`, 'request_blocked'],
-    ['a Proxy around a Request', `new Proxy(new Request('${there}'), { get: (target, name) => name === 'url' ? '${here}' : Reflect.get(target, name, target) })`, 'request_blocked'],
-  ];
-  for (const [label, expression, expected] of rows) assert.equal(await codeOf(stage, expression), expected, label);
-});
+robbery(
+  'FETCH-21 FETCH-22 P0: what an address says of itself when asked again does not count',
+  async (stage, stranger) => {
+    const here = `${stage.api.url}me`;
+    const there = `${stranger.url}me`;
+    const rows = [
+      [
+        'another text each time',
+        `{ toString() { return this.asked ? '${there}' : (this.asked = '${here}'); } }`,
+        '200',
+      ],
+      [
+        'the same the other way round',
+        `{ toString() { return this.asked ? '${here}' : (this.asked = '${there}'); } }`,
+        'request_blocked',
+      ],
+      [
+        'a Request that says another url',
+        `new (class extends Request { get url() { return '${here}'; } })('${there}')`,
+        'request_blocked',
+      ],
+      [
+        'the same the other way round',
+        `new (class extends Request { get url() { return '${there}'; } })('${here}')`,
+        '200',
+      ],
+      [
+        'a URL that says another href',
+        `new (class extends URL { get href() { return '${here}'; } })('${there}')`,
+        'request_blocked',
+      ],
+      [
+        'a URL that spells itself otherwise',
+        `new (class extends URL { toString() { return '${there}'; } })('${here}')`,
+        'request_blocked',
+      ],
+      [
+        'a Proxy around a Request',
+        `new Proxy(new Request('${there}'), { get: (target, name) => name === 'url' ? '${here}' : Reflect.get(target, name, target) })`,
+        'request_blocked',
+      ],
+    ];
+    for (const [label, expression, expected] of rows) assert.equal(await codeOf(stage, expression), expected, label);
+  },
+);
 
 story('FETCH-23 P0: who brings credentials of their own is refused', OPEN, async (stage) => {
   await stage.signIn();
-  const rows = ["{ authorization: 'Bearer x' }", "{ AuthoriZation: '' }", "[['DPOP', 'x']]", "new Headers({ dpop: 'x' })", "[['a', 'b'], ['AUTHORIZATION', 'Basic x']]"];
+  const rows = [
+    "{ authorization: 'Bearer x' }",
+    "{ AuthoriZation: '' }",
+    "[['DPOP', 'x']]",
+    "new Headers({ dpop: 'x' })",
+    "[['a', 'b'], ['AUTHORIZATION', 'Basic x']]",
+  ];
   for (const headers of rows) {
     assert.equal(await codeOf(stage, `api + 'me', { headers: ${headers} }`), 'request_blocked', headers);
     assert.equal(await codeOf(stage, `new Request(api + 'me', { headers: ${headers} })`), 'request_blocked', headers);
@@ -211,7 +257,10 @@ story('FETCH-23 P0: who brings credentials of their own is refused', OPEN, async
 robbery('FETCH-24 P0: a redirect is not followed, whatever its status', async (stage, stranger, echo) => {
   echo.redirectTo = `${stranger.url}redirected`;
   for (const status of [301, 302, 303, 307, 308]) {
-    for (const input of [`'${echo.url}to/${status}'`, `new Request('${echo.url}to/${status}', { method: 'POST', body: 'a' })`]) {
+    for (const input of [
+      `'${echo.url}to/${status}'`,
+      `new Request('${echo.url}to/${status}', { method: 'POST', body: 'a' })`,
+    ]) {
       assert.equal(await codeOf(stage, input), 'network_error', input);
     }
   }
@@ -230,8 +279,13 @@ story('FETCH-26 FETCH-36 P0: options that would lose the token, or send it on, a
   assert.equal(await codeOf(stage, `api + 'me', { mode: 'navigate' }`), 'request_blocked', 'as the browser refuses it');
   assert.equal(await codeOf(stage, `api + 'me', { mode: 'same-origin' }`), 'network_error', 'as with fetch');
   assert.deepEqual(stage.api.requests, []);
-  assert.equal(await codeOf(stage, `new Request(api + 'me', { redirect: 'follow' })`), '200', 'which is what a Request says by itself');
-  for (const redirect of ['follow', 'error']) assert.equal(await codeOf(stage, `api + 'me', { redirect: '${redirect}' }`), '200', redirect);
+  assert.equal(
+    await codeOf(stage, `new Request(api + 'me', { redirect: 'follow' })`),
+    '200',
+    'which is what a Request says by itself',
+  );
+  for (const redirect of ['follow', 'error'])
+    assert.equal(await codeOf(stage, `api + 'me', { redirect: '${redirect}' }`), '200', redirect);
 });
 
 story('FETCH-53 P1: a client’s fetch needs no `this`, as other libraries call it', OPEN, async (stage) => {
@@ -274,8 +328,11 @@ story('FETCH-35 P1: who gives up while ten wait for a renewal gives up alone', O
   assert.equal(stage.provider.count('token'), 2);
 });
 
-robbery('FETCH-42 P0: what is changed in the page after the client was made changes nothing', async (stage, stranger) => {
-  const outcomes = await stage.page.run(`async (there) => {
+robbery(
+  'FETCH-42 P0: what is changed in the page after the client was made changes nothing',
+  async (stage, stranger) => {
+    const outcomes = await stage.page.run(
+      `async (there) => {
     const here = api + 'me';
     const listed = [...config.api];
     const late = make({ api: listed });
@@ -299,10 +356,13 @@ robbery('FETCH-42 P0: what is changed in the page after the client was made chan
     for (const [owner, name, described] of kept) Object.defineProperty(owner, name, described);
     outcomes.push(await outcome(client.fetch(there)), await outcome(late.fetch(there)));
     return outcomes;
-  }`, `${stranger.url}me`);
-  // While the page's request lies, the vault hears of the listed address only. The other client copied its list in time.
-  assert.deepEqual(outcomes, [200, 200, 200, 'request_blocked', 'request_blocked']);
-});
+  }`,
+      `${stranger.url}me`,
+    );
+    // While the page's request lies, the vault hears of the listed address only. The other client copied its list in time.
+    assert.deepEqual(outcomes, [200, 200, 200, 'request_blocked', 'request_blocked']);
+  },
+);
 
 /** Notes down what a page's own tools for requests are given. */
 const REPLACED = `(() => {
@@ -318,16 +378,34 @@ const REPLACED = `(() => {
   Headers.prototype.append = noted('append', Headers.prototype.append);
 })();`;
 
-story('FETCH-43 P0: tools for requests that were replaced before see no token', { ...OPEN, scripts: { ...OPEN.scripts, '/replaced.js': REPLACED } }, async (stage) => {
-  stage.site.settings.before += '<script src="/replaced.js"></script>';
-  await stage.signIn();
-  assert.equal(await codeOf(stage, `api + 'me', { headers: { 'content-type': 'text/plain' }, method: 'GET' }`), '200');
-  const seen = await stage.page.run('async () => globalThis.seen');
-  assert.ok(seen.some((line) => line.startsWith('Request ')) && seen.some((line) => line.startsWith('Response ')), String(seen));
-  assert.deepEqual(search(stage.provider.issued.secrets(), seen.map((line) => ['the replaced tools', line])), []);
-});
+story(
+  'FETCH-43 P0: tools for requests that were replaced before see no token',
+  { ...OPEN, scripts: { ...OPEN.scripts, '/replaced.js': REPLACED } },
+  async (stage) => {
+    stage.site.settings.before += '<script src="/replaced.js"></script>';
+    await stage.signIn();
+    assert.equal(
+      await codeOf(stage, `api + 'me', { headers: { 'content-type': 'text/plain' }, method: 'GET' }`),
+      '200',
+    );
+    const seen = await stage.page.run('async () => globalThis.seen');
+    assert.ok(
+      seen.some((line) => line.startsWith('Request ')) && seen.some((line) => line.startsWith('Response ')),
+      String(seen),
+    );
+    assert.deepEqual(
+      search(
+        stage.provider.issued.secrets(),
+        seen.map((line) => ['the replaced tools', line]),
+      ),
+      [],
+    );
+  },
+);
 
-test('FETCH-44 P1, a limit: an API that sends headers back hands the page its token', { timeout: 120_000 }, async () => {
+test('FETCH-44 P1, a limit: an API that sends headers back hands the page its token', {
+  timeout: 120_000,
+}, async () => {
   const echo = await startEcho();
   const stage = await Stage.open(OPEN);
   try {
@@ -335,7 +413,10 @@ test('FETCH-44 P1, a limit: an API that sends headers back hands the page its to
     await stage.signIn();
     assert.equal(await codeOf(stage, `'${echo.url}x'`), '200');
     assert.deepEqual(await stage.tokensFound(), []);
-    const authorization = await stage.page.run(`async (url) => (await (await client.fetch(url)).json()).headers.authorization`, `${echo.url}echo`);
+    const authorization = await stage.page.run(
+      `async (url) => (await (await client.fetch(url)).json()).headers.authorization`,
+      `${echo.url}echo`,
+    );
     assert.equal(authorization, `Bearer ${stage.provider.issued.accessToken}`);
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
     assert.match(readme.replace(/\s+/g, ' '), /the APIs on your list do not send the `Authorization` header back/);
@@ -362,5 +443,8 @@ story('FETCH-46 P1: nothing puts a token into an address', OPEN, async (stage) =
     Object.getOwnPropertyNames(Object.getPrototypeOf(client)).sort(),
   ]`);
   assert.deepEqual(offered[0], ['ValetKeyError', 'createClient']);
-  assert.deepEqual(offered[1].filter((name) => /socket|event|beacon|image|url|src/i.test(name)), []);
+  assert.deepEqual(
+    offered[1].filter((name) => /socket|event|beacon|image|url|src/i.test(name)),
+    [],
+  );
 });

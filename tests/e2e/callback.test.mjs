@@ -28,7 +28,8 @@ async function answered(stage, meanwhile = async () => {}) {
   site.settings.scripts = scripts;
 }
 
-const trace = (page) => page.run("async () => events.filter(([step]) => step === 'callback').map(([, outcome]) => outcome)");
+const trace = (page) =>
+  page.run("async () => events.filter(([step]) => step === 'callback').map(([, outcome]) => outcome)");
 
 story('CB-28 P0: an answer in the fragment is none, and the pending sign-in goes on', APP, async (stage) => {
   const { page, provider, site } = stage;
@@ -36,12 +37,19 @@ story('CB-28 P0: an answer in the fragment is none, and the pending sign-in goes
   await page.goto(`${site.url}#${answer}`);
   await page.see('Signed out');
   assert.equal(provider.count('token'), 0);
-  assert.equal((await stage.keys('sessionStorage')).filter((key) => key.startsWith('valet-key:tx:')).length, 1, 'still pending');
+  assert.equal(
+    (await stage.keys('sessionStorage')).filter((key) => key.startsWith('valet-key:tx:')).length,
+    1,
+    'still pending',
+  );
   await page.goto(provider.issuer); // leaves the document: a fragment alone does not
 });
 
 for (const [what, address] of [
-  ['CB-30 P0: query and fragment with a code each', (answer) => `?${new URLSearchParams(answer)}#${new URLSearchParams({ ...answer, code: 'other' })}`],
+  [
+    'CB-30 P0: query and fragment with a code each',
+    (answer) => `?${new URLSearchParams(answer)}#${new URLSearchParams({ ...answer, code: 'other' })}`,
+  ],
   ['CB-31 P0: an access token in the fragment', ({ state }) => `#access_token=evil&token_type=bearer&state=${state}`],
   ['CB-31 P0: an access token in the query', ({ state }) => `?access_token=evil&token_type=bearer&state=${state}`],
   ['CB-34 P1: a JARM response that nobody asked for', ({ state }) => `?response=e30.e30.e30&state=${state}`],
@@ -64,7 +72,9 @@ story('CB-37 P0: of two tabs with the same storage and the same answer, one send
   let second;
   await answered(stage, async () => {
     await page.click('button', 'Again');
-    second = await page.until('another tab', async () => (await driver.getAllWindowHandles()).find((handle) => handle !== first));
+    second = await page.until('another tab', async () =>
+      (await driver.getAllWindowHandles()).find((handle) => handle !== first),
+    );
     await driver.switchTo().window(second);
     await page.see('Idle');
   });
@@ -107,60 +117,86 @@ story('CB-48 CB-49 P0: the address keeps what is not of the answer', APP, async 
   await page.find('heading', 'Sign in');
   const [state] = stage.provider.issued.states;
   const before = await length();
-  await page.goto(`${site.url}?tab=2&error=access_denied&state=${state}&iss=${encodeURIComponent(stage.provider.issuer)}&error_description=no#/start?x=1`);
+  await page.goto(
+    `${site.url}?tab=2&error=access_denied&state=${state}&iss=${encodeURIComponent(stage.provider.issuer)}&error_description=no#/start?x=1`,
+  );
   await page.see('Told: authorization_error');
   assert.equal(await page.url(), `${site.url}?tab=2#/start?x=1`);
   assert.equal(await length(), before + 1, 'one entry for the navigation itself');
 });
 
-story('CB-50 P0: no address with a code is told to anybody', { ...APP, headers: { 'referrer-policy': 'no-referrer' } }, async (stage) => {
-  const { page } = stage;
-  const stranger = await startStranger();
-  try {
-    stage.site.settings.policies = { page: "default-src 'self'; img-src * data:; frame-ancestors 'none'" };
-    stage.site.settings.scripts['/www/app.js'] = `new Image().src = ${JSON.stringify(stranger.url)}; ${stage.site.settings.scripts['/www/app.js']}`;
-    await answered(stage);
-    await page.reload();
-    await page.see('Signed in as alice');
-    await page.until('a request of the page', async () => stranger.taken.length > 0);
-    const codes = [...stage.provider.issued.codes, ...stage.provider.issued.states];
-    assert.deepEqual(codes.filter((code) => stranger.taken.some((request) => request.includes(code))), []);
-  } finally {
-    await stranger.close();
-  }
-});
+story(
+  'CB-50 P0: no address with a code is told to anybody',
+  { ...APP, headers: { 'referrer-policy': 'no-referrer' } },
+  async (stage) => {
+    const { page } = stage;
+    const stranger = await startStranger();
+    try {
+      stage.site.settings.policies = { page: "default-src 'self'; img-src * data:; frame-ancestors 'none'" };
+      stage.site.settings.scripts['/www/app.js'] =
+        `new Image().src = ${JSON.stringify(stranger.url)}; ${stage.site.settings.scripts['/www/app.js']}`;
+      await answered(stage);
+      await page.reload();
+      await page.see('Signed in as alice');
+      await page.until('a request of the page', async () => stranger.taken.length > 0);
+      const codes = [...stage.provider.issued.codes, ...stage.provider.issued.states];
+      assert.deepEqual(
+        codes.filter((code) => stranger.taken.some((request) => request.includes(code))),
+        [],
+      );
+    } finally {
+      await stranger.close();
+    }
+  },
+);
 
-story('CB-55 P1: in a frame of somebody else the answer is ignored, and nothing is told', {
-  ...APP,
-  policies: { page: "default-src 'self'; worker-src 'self'; connect-src 'self'" },
-}, async (stage) => {
-  const { page, provider, site } = stage;
-  await stage.visit();
-  await page.goto(provider.issuer.replace('localhost', '127.0.0.1')); // another site
-  await page.run(`async (address) => {
+story(
+  'CB-55 P1: in a frame of somebody else the answer is ignored, and nothing is told',
+  {
+    ...APP,
+    policies: { page: "default-src 'self'; worker-src 'self'; connect-src 'self'" },
+  },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await stage.visit();
+    await page.goto(provider.issuer.replace('localhost', '127.0.0.1')); // another site
+    await page.run(
+      `async (address) => {
     globalThis.heard = [];
     addEventListener('message', ({ data }) => heard.push(data));
     const frame = document.createElement('iframe');
     frame.src = address;
     document.body.append(frame);
-  }`, `${site.url}?code=c&state=vk.x.w`);
-  await page.until('the page in the frame', async () => site.requests.filter(({ path }) => path === '/www/app.js').length > 1);
-  await new Promise((next) => setTimeout(next, 4000)); // longer than an answer waits to be taken
-  assert.deepEqual(await page.run('async () => heard'), []);
-  assert.equal(provider.count('token'), 0);
-});
+  }`,
+      `${site.url}?code=c&state=vk.x.w`,
+    );
+    await page.until(
+      'the page in the frame',
+      async () => site.requests.filter(({ path }) => path === '/www/app.js').length > 1,
+    );
+    await new Promise((next) => setTimeout(next, 4000)); // longer than an answer waits to be taken
+    assert.deepEqual(await page.run('async () => heard'), []);
+    assert.equal(provider.count('token'), 0);
+  },
+);
 
-story('a page that sends the user round in circles is stopped, and told why', {
-  scripts: app({ then: 'if (!session) client.signIn().catch((error) => tell(error.code + " because of " + error.cause?.code));' }),
-}, async (stage) => {
-  const { page, provider, site } = stage;
-  await page.goto(site.url);
-  await stage.login();
-  provider.fail('500', 'token');
-  await stage.consent();
-  await page.see('Told: redirect_loop because of server_unavailable', 20_000);
-  assert.equal(provider.count('authorization'), 5);
-  provider.recover();
-  await page.click('button', 'Sign in'); // a click is no circle
-  await page.see('Signed in as alice');
-});
+story(
+  'a page that sends the user round in circles is stopped, and told why',
+  {
+    scripts: app({
+      then: 'if (!session) client.signIn().catch((error) => tell(error.code + " because of " + error.cause?.code));',
+    }),
+  },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await page.goto(site.url);
+    await stage.login();
+    provider.fail('500', 'token');
+    await stage.consent();
+    await page.see('Told: redirect_loop because of server_unavailable', 20_000);
+    assert.equal(provider.count('authorization'), 5);
+    provider.recover();
+    await page.click('button', 'Sign in'); // a click is no circle
+    await page.see('Signed in as alice');
+  },
+);

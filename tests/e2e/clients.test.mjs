@@ -39,7 +39,11 @@ story('STORE-12 P1: two providers on one page do not send the browser to and fro
     await stage.login('alice');
     await stage.consent();
     await page.see('Signed in: alice and nobody');
-    assert.deepEqual(await stage.keys('localStorage'), [`valet-key:had:${provider.issuer} demo`], 'the other one’s keys are others');
+    assert.deepEqual(
+      await stage.keys('localStorage'),
+      [`valet-key:had:${provider.issuer} demo`],
+      'the other one’s keys are others',
+    );
 
     await page.click('button', 'Sign in at 2');
     await page.find('heading', 'Sign in');
@@ -54,70 +58,98 @@ story('STORE-12 P1: two providers on one page do not send the browser to and fro
     await page.see('Signed in: alice and bob');
     const visits = provider.count('authorization') + second.count('authorization');
     assert.ok(visits <= 6, `${visits} trips to the providers`);
-    assert.deepEqual(search(second.issued.secrets().filter(([label]) => label !== 'code verifier'), await reachOf(stage.browser, site)), []);
+    assert.deepEqual(
+      search(
+        second.issued.secrets().filter(([label]) => label !== 'code verifier'),
+        await reachOf(stage.browser, site),
+      ),
+      [],
+    );
   } finally {
     await second.close();
   }
 });
 
-story('a silent trip to one provider leaves the response of another one to its client', { ...TWO, homes: ['shared', 'dedicated'] }, async (stage) => {
-  const { page, provider, site } = stage;
-  const far = await startProvider({ origins: [site.origin], host: '127.0.0.1' }); // of another site: only a redirect brings its session back
-  try {
-    site.settings.connect.push(far.issuer);
-    site.settings.config = { ...site.settings.config, issuers: [far.issuer, provider.issuer], lists: [[], []] };
-    await page.goto(site.url);
-    await page.click('button', 'Sign in at 1');
-    await page.find('heading', 'Sign in');
-    await page.fill('User', 'bob');
-    await page.fill('Password', 'wonderland');
-    await page.click('button', 'Sign in');
-    await stage.consent();
-    await page.see('Signed in: bob and nobody');
-    await page.click('button', 'Sign in at 2');
-    await stage.login('alice');
-    await stage.consent();
-    await page.see('Signed in: bob and alice');
-    assert.equal(await page.url(), site.url);
-    assert.deepEqual((await stage.keys('sessionStorage')).filter((key) => key.startsWith('valet-key:tx:')), []);
-  } finally {
-    await far.close();
-  }
-});
+story(
+  'a silent trip to one provider leaves the response of another one to its client',
+  { ...TWO, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    const far = await startProvider({ origins: [site.origin], host: '127.0.0.1' }); // of another site: only a redirect brings its session back
+    try {
+      site.settings.connect.push(far.issuer);
+      site.settings.config = { ...site.settings.config, issuers: [far.issuer, provider.issuer], lists: [[], []] };
+      await page.goto(site.url);
+      await page.click('button', 'Sign in at 1');
+      await page.find('heading', 'Sign in');
+      await page.fill('User', 'bob');
+      await page.fill('Password', 'wonderland');
+      await page.click('button', 'Sign in');
+      await stage.consent();
+      await page.see('Signed in: bob and nobody');
+      await page.click('button', 'Sign in at 2');
+      await stage.login('alice');
+      await stage.consent();
+      await page.see('Signed in: bob and alice');
+      assert.equal(await page.url(), site.url);
+      assert.deepEqual(
+        (await stage.keys('sessionStorage')).filter((key) => key.startsWith('valet-key:tx:')),
+        [],
+      );
+    } finally {
+      await far.close();
+    }
+  },
+);
 
-story('FETCH-40 P0: each call goes with the token of the client that it was made on, to that client’s list', TWO, async (stage) => {
-  const { page, provider, site, api } = stage;
-  const second = await startProvider({ origins: [site.origin], host: '127.0.0.1' });
-  const echo = await startEcho();
-  try {
-    site.settings.connect.push(second.issuer, new URL('/', echo.url).href);
-    site.settings.config = { ...site.settings.config, issuers: [provider.issuer, second.issuer], lists: [[api.url], [echo.url]] };
-    await page.goto(site.url);
-    await page.click('button', 'Sign in at 1');
-    await stage.login('alice');
-    await stage.consent();
-    await page.see('Signed in: alice and nobody');
-    await page.click('button', 'Sign in at 2');
-    await page.find('heading', 'Sign in');
-    await page.fill('User', 'bob');
-    await page.fill('Password', 'wonderland');
-    await page.click('button', 'Sign in');
-    await stage.consent();
-    await page.see('Signed in: alice and bob');
+story(
+  'FETCH-40 P0: each call goes with the token of the client that it was made on, to that client’s list',
+  TWO,
+  async (stage) => {
+    const { page, provider, site, api } = stage;
+    const second = await startProvider({ origins: [site.origin], host: '127.0.0.1' });
+    const echo = await startEcho();
+    try {
+      site.settings.connect.push(second.issuer, new URL('/', echo.url).href);
+      site.settings.config = {
+        ...site.settings.config,
+        issuers: [provider.issuer, second.issuer],
+        lists: [[api.url], [echo.url]],
+      };
+      await page.goto(site.url);
+      await page.click('button', 'Sign in at 1');
+      await stage.login('alice');
+      await stage.consent();
+      await page.see('Signed in: alice and nobody');
+      await page.click('button', 'Sign in at 2');
+      await page.find('heading', 'Sign in');
+      await page.fill('User', 'bob');
+      await page.fill('Password', 'wonderland');
+      await page.click('button', 'Sign in');
+      await stage.consent();
+      await page.see('Signed in: alice and bob');
 
-    const outcomes = await page.run(`async (first, second) => {
+      const outcomes = await page.run(
+        `async (first, second) => {
       const outcome = (client, url) => client.fetch(url).then(({ status }) => status, (error) => error.code);
       return [
         await outcome(clients[0], first + 'me'), await outcome(clients[0], second),
         await outcome(clients[1], first + 'me'), await outcome(clients[1], second),
       ];
-    }`, api.url, echo.url);
-    assert.deepEqual(outcomes, [200, 'request_blocked', 'request_blocked', 200]);
-    assert.deepEqual(echo.seen.map(({ headers }) => headers.authorization), [`Bearer ${second.issued.accessToken}`]);
-  } finally {
-    await Promise.all([second.close(), echo.close()]);
-  }
-});
+    }`,
+        api.url,
+        echo.url,
+      );
+      assert.deepEqual(outcomes, [200, 'request_blocked', 'request_blocked', 200]);
+      assert.deepEqual(
+        echo.seen.map(({ headers }) => headers.authorization),
+        [`Bearer ${second.issued.accessToken}`],
+      );
+    } finally {
+      await Promise.all([second.close(), echo.close()]);
+    }
+  },
+);
 
 /** Two clients of a page, with the options that the configuration lists, which sign in without a question. */
 const PAIR = {
@@ -140,12 +172,17 @@ async function pair({ page, site }, options) {
   site.settings.config = options;
   await page.goto(site.url);
   await page.see('Ready');
-  assert.deepEqual(await page.run('async () => outcomes'), options.map(() => null));
+  assert.deepEqual(
+    await page.run('async () => outcomes'),
+    options.map(() => null),
+  );
 }
 
 /** What becomes of the one action on the one client. */
 const act = ({ page }, index, action) =>
-  page.run(`async () => { const client = clients[${index}]; return (async () => ${action})().then((given) => given?.sub ?? given?.status ?? 'ok', ({ code }) => code); }`);
+  page.run(
+    `async () => { const client = clients[${index}]; return (async () => ${action})().then((given) => given?.sub ?? given?.status ?? 'ok', ({ code }) => code); }`,
+  );
 
 const SILENT = "client.signIn({ mode: 'silent' })";
 
@@ -154,7 +191,16 @@ const LISTS = {
   'the same list': [['v1/'], ['v1/'], ['v1/me', 'v1/deep/er']],
   'the same list, in two workers': [['v1/'], ['v1/'], ['v1/me'], [{ restore: 'vault' }, { restore: 'none' }]],
   'lists of which one is below the other': [['v1/'], ['v1/deep/'], ['v1/deep/er']],
-  'lists that begin alike': [['v1'], ['v10'], ['v1/me', 'v10/me'], [], [[200, 'request_blocked'], ['request_blocked', 200]]],
+  'lists that begin alike': [
+    ['v1'],
+    ['v10'],
+    ['v1/me', 'v10/me'],
+    [],
+    [
+      [200, 'request_blocked'],
+      ['request_blocked', 200],
+    ],
+  ],
 };
 
 for (const [what, [one, two, paths, more = [], expected]] of Object.entries(LISTS)) {
@@ -165,7 +211,13 @@ for (const [what, [one, two, paths, more = [], expected]] of Object.entries(LIST
     try {
       const root = new URL('/', echo.url).href;
       site.settings.connect.push(second.issuer, root);
-      const client = (issuer, list, members) => ({ issuer, clientId: 'spa', api: list.map((path) => root + path), restore: 'vault', ...members });
+      const client = (issuer, list, members) => ({
+        issuer,
+        clientId: 'spa',
+        api: list.map((path) => root + path),
+        restore: 'vault',
+        ...members,
+      });
       second.user = 'bob';
       await pair(stage, [client(provider.issuer, one, more[0]), client(second.issuer, two, more[1])]);
       assert.deepEqual([await act(stage, 0, SILENT), await act(stage, 1, SILENT)], ['alice', 'bob']);
@@ -185,51 +237,72 @@ for (const [what, [one, two, paths, more = [], expected]] of Object.entries(LIST
   });
 }
 
-story('FETCH-51 P0: two accounts of one provider are two clients, signed in side by side', { ...PAIR, homes: ['shared', 'dedicated', 'page'] }, async (stage) => {
-  const { page, provider } = stage;
-  const { issuer } = provider;
-  const api = [`${issuer}/api/`];
-  const tokens = stage.place.home === 'page' ? 'page' : 'worker';
-  const account = (account) => ({ issuer, clientId: 'spa', api, account, restore: 'vault', tokens });
-  await pair(stage, [account('a'), account('b'), account(undefined)]);
-  const bearer = [];
-  for (const [index, user] of ['alice', 'bob', 'carol'].entries()) {
-    provider.user = user;
-    assert.equal(await act(stage, index, SILENT), user);
-    bearer.push(`Bearer ${provider.issued.accessToken}`);
-  }
-  for (const index of [1, 2, 0]) {
-    assert.equal(await act(stage, index, `client.fetch('${api[0]}me')`), 200);
-    assert.equal(provider.last('/api/me').headers.authorization, bearer[index], `account ${index + 1}`);
-    assert.equal(await act(stage, index, 'client.userinfo()'), ['alice', 'bob', 'carol'][index]);
-  }
-  assert.equal(await act(stage, 0, 'client.refresh()'), 'alice');
-  assert.equal(await act(stage, 0, 'client.signOut()'), 'ok');
-  assert.deepEqual(await page.run('async () => clients.map(({ session }) => session && session.sub)'), [null, 'bob', 'carol']);
-  assert.equal(await act(stage, 0, `client.fetch('${api[0]}me')`), 'login_required');
-  assert.equal(await act(stage, 1, `client.fetch('${api[0]}me')`), 200);
-  assert.equal(provider.last('/api/me').headers.authorization, bearer[1]);
-});
+story(
+  'FETCH-51 P0: two accounts of one provider are two clients, signed in side by side',
+  { ...PAIR, homes: ['shared', 'dedicated', 'page'] },
+  async (stage) => {
+    const { page, provider } = stage;
+    const { issuer } = provider;
+    const api = [`${issuer}/api/`];
+    const tokens = stage.place.home === 'page' ? 'page' : 'worker';
+    const account = (account) => ({ issuer, clientId: 'spa', api, account, restore: 'vault', tokens });
+    await pair(stage, [account('a'), account('b'), account(undefined)]);
+    const bearer = [];
+    for (const [index, user] of ['alice', 'bob', 'carol'].entries()) {
+      provider.user = user;
+      assert.equal(await act(stage, index, SILENT), user);
+      bearer.push(`Bearer ${provider.issued.accessToken}`);
+    }
+    for (const index of [1, 2, 0]) {
+      assert.equal(await act(stage, index, `client.fetch('${api[0]}me')`), 200);
+      assert.equal(provider.last('/api/me').headers.authorization, bearer[index], `account ${index + 1}`);
+      assert.equal(await act(stage, index, 'client.userinfo()'), ['alice', 'bob', 'carol'][index]);
+    }
+    assert.equal(await act(stage, 0, 'client.refresh()'), 'alice');
+    assert.equal(await act(stage, 0, 'client.signOut()'), 'ok');
+    assert.deepEqual(await page.run('async () => clients.map(({ session }) => session && session.sub)'), [
+      null,
+      'bob',
+      'carol',
+    ]);
+    assert.equal(await act(stage, 0, `client.fetch('${api[0]}me')`), 'login_required');
+    assert.equal(await act(stage, 1, `client.fetch('${api[0]}me')`), 200);
+    assert.equal(provider.last('/api/me').headers.authorization, bearer[1]);
+  },
+);
 
-story('FETCH-52 P1: each account comes back by a redirect to its own client', { ...PAIR, differs: ['lasting'] }, async (stage) => {
-  const { page, provider } = stage;
-  const { issuer } = provider;
-  const account = (account) => ({ issuer, clientId: 'spa', api: [`${issuer}/api/`], account, restore: 'vault' });
-  await pair(stage, [account('a'), account('b')]);
-  const ready = () => page.until('the page to be back', () => page.run("async () => !globalThis.isLeaving && document.getElementById('state').textContent === 'Ready'").catch(() => false));
-  const leave = (index) => page.run(`async () => { globalThis.isLeaving = true; clients[${index}].signIn(); }`).catch(() => {});
-  const signedIn = () => page.run('async () => clients.map(({ session }) => session && session.sub)');
-  provider.user = 'bob';
-  await leave(1);
-  await ready();
-  assert.deepEqual(await signedIn(), [null, 'bob']);
-  provider.user = 'alice';
-  await leave(0);
-  await ready();
-  const [first, second] = await signedIn();
-  assert.equal(first, 'alice');
-  assert.ok(second === 'bob' || (second === null && stage.lacks('lasting')), `${second}: the other account is what it was, if the vault lives on`);
-});
+story(
+  'FETCH-52 P1: each account comes back by a redirect to its own client',
+  { ...PAIR, differs: ['lasting'] },
+  async (stage) => {
+    const { page, provider } = stage;
+    const { issuer } = provider;
+    const account = (account) => ({ issuer, clientId: 'spa', api: [`${issuer}/api/`], account, restore: 'vault' });
+    await pair(stage, [account('a'), account('b')]);
+    const ready = () =>
+      page.until('the page to be back', () =>
+        page
+          .run("async () => !globalThis.isLeaving && document.getElementById('state').textContent === 'Ready'")
+          .catch(() => false),
+      );
+    const leave = (index) =>
+      page.run(`async () => { globalThis.isLeaving = true; clients[${index}].signIn(); }`).catch(() => {});
+    const signedIn = () => page.run('async () => clients.map(({ session }) => session && session.sub)');
+    provider.user = 'bob';
+    await leave(1);
+    await ready();
+    assert.deepEqual(await signedIn(), [null, 'bob']);
+    provider.user = 'alice';
+    await leave(0);
+    await ready();
+    const [first, second] = await signedIn();
+    assert.equal(first, 'alice');
+    assert.ok(
+      second === 'bob' || (second === null && stage.lacks('lasting')),
+      `${second}: the other account is what it was, if the vault lives on`,
+    );
+  },
+);
 
 /** Two clients, of which the provider of the second does not say who answers. */
 const MIXED = (redirects) => ({
@@ -256,7 +329,10 @@ const MIXED = (redirects) => ({
 async function mixed(stage, play) {
   const { provider, site } = stage;
   const second = await startProvider({ origins: [site.origin], host: '127.0.0.1' });
-  second.settings.alter = (path, body) => (path.endsWith('openid-configuration') ? { ...body, authorization_response_iss_parameter_supported: undefined } : body);
+  second.settings.alter = (path, body) =>
+    path.endsWith('openid-configuration')
+      ? { ...body, authorization_response_iss_parameter_supported: undefined }
+      : body;
   try {
     site.settings.connect.push(second.issuer);
     site.settings.config = { ...site.settings.config, issuers: [provider.issuer, second.issuer] };
@@ -274,18 +350,23 @@ story('CB-14 P0: two providers with one redirect page must both say who answers'
     await page.click('button', 'Sign in at 2');
     await page.see('Refused: config_error');
     assert.equal(second.count('authorization'), 0);
-  }));
+  }),
+);
 
-story('CB-44 P0: an answer at the redirect page of another provider is refused', MIXED(['/www/', '/www/?second']), (stage) =>
-  mixed(stage, async (second) => {
-    const { page, site } = stage;
-    site.settings.config = { ...site.settings.config };
-    await page.goto(site.url);
-    await page.see('Outcomes: nobody and nobody');
-    await page.click('button', 'Sign in at 2');
-    await page.until('the provider', async () => (await page.url()).startsWith(second.issuer));
-    const [state] = second.issued.states;
-    await page.goto(`${site.origin}/www/index.html?code=c&state=${state}`);
-    await page.see('iss_mismatch');
-    assert.equal(second.count('token'), 0);
-  }));
+story(
+  'CB-44 P0: an answer at the redirect page of another provider is refused',
+  MIXED(['/www/', '/www/?second']),
+  (stage) =>
+    mixed(stage, async (second) => {
+      const { page, site } = stage;
+      site.settings.config = { ...site.settings.config };
+      await page.goto(site.url);
+      await page.see('Outcomes: nobody and nobody');
+      await page.click('button', 'Sign in at 2');
+      await page.until('the provider', async () => (await page.url()).startsWith(second.issuer));
+      const [state] = second.issued.states;
+      await page.goto(`${site.origin}/www/index.html?code=c&state=${state}`);
+      await page.see('iss_mismatch');
+      assert.equal(second.count('token'), 0);
+    }),
+);

@@ -24,7 +24,15 @@ const APP = {
   },
 };
 
-const config = (fault = 'app') => ({ ours: true, name: 'ValetKeyError', code: 'config_error', fault, hint: true, message: true, retryable: false });
+const config = (fault = 'app') => ({
+  ours: true,
+  name: 'ValetKeyError',
+  code: 'config_error',
+  fault,
+  hint: true,
+  message: true,
+  retryable: false,
+});
 
 story('FETCH-41 P0: wrong options are refused by name, before any request', APP, async (stage) => {
   const { page, provider } = stage;
@@ -93,7 +101,10 @@ story('each change is told once, with its reason', APP, async (stage) => {
   await stage.signIn();
   await page.run('async () => { await client.refresh(); }');
   const events = await page.run('async () => events');
-  assert.deepEqual(events, [['signed_in', 'alice'], ['renewed', 'alice']]);
+  assert.deepEqual(events, [
+    ['signed_in', 'alice'],
+    ['renewed', 'alice'],
+  ]);
   assert.equal(await page.run('async () => client.session.sub'), 'alice');
 });
 
@@ -124,7 +135,11 @@ story('signing out when nobody is signed in does no harm', APP, async (stage) =>
   const { page, provider } = stage;
   await stage.visit();
   await page.run('async () => void (globalThis.before = true)');
-  const answer = await page.run(`async () => Promise.race([told(client.signOut()), new Promise((done) => setTimeout(done, 3000, { value: 'left' }))])`).catch(() => ({}));
+  const answer = await page
+    .run(
+      `async () => Promise.race([told(client.signOut()), new Promise((done) => setTimeout(done, 3000, { value: 'left' }))])`,
+    )
+    .catch(() => ({}));
   assert.equal(answer.code, undefined);
   // The provider knows nobody either, and sends the page back.
   await page.until('the page to be another', () => page.run('async () => !globalThis.before').catch(() => false));

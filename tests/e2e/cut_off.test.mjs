@@ -5,7 +5,13 @@ import { startHostile } from '../support/hostile.mjs';
 import { back, follow } from '../support/popups.mjs';
 import { story } from '../support/stage.mjs';
 
-const POPUP = { everyEngine: true, provider: startHostile, scripts: app({ buttons: { Popup: "client.signIn({ mode: 'popup' })", Leave: 'client.signOut()', Redirect: 'client.signIn()' } }) };
+const POPUP = {
+  everyEngine: true,
+  provider: startHostile,
+  scripts: app({
+    buttons: { Popup: "client.signIn({ mode: 'popup' })", Leave: 'client.signOut()', Redirect: 'client.signIn()' },
+  }),
+};
 
 /** In a worker of the tab: WebKit can lose a shared one when it moves a popup to another process, as POP-13 tells. */
 const ISOLATED = { ...POPUP, homes: ['dedicated'] };
@@ -20,7 +26,9 @@ function isolates({ provider }) {
       query.set('step', String(step + 1));
       const headers = step === 2 ? { 'cross-origin-opener-policy': 'same-origin' } : {};
       response.writeHead(200, { 'content-type': 'text/html', ...headers });
-      return response.end(`<h1>Step ${step}</h1><a href="/authorize?${query.toString().replaceAll('&', '&amp;')}">Go on</a>`);
+      return response.end(
+        `<h1>Step ${step}</h1><a href="/authorize?${query.toString().replaceAll('&', '&amp;')}">Go on</a>`,
+      );
     },
   };
 }
@@ -28,7 +36,8 @@ function isolates({ provider }) {
 /** Sends the user back with an error, and without the `state` that was sent: the provider has not read it. */
 const refuses = ({ provider }, said) => {
   provider.change.instead = {
-    '/authorize': (response) => response.writeHead(302, { location: `${provider.last('/authorize').query.get('redirect_uri')}?${said}` }).end(),
+    '/authorize': (response) =>
+      response.writeHead(302, { location: `${provider.last('/authorize').query.get('redirect_uri')}?${said}` }).end(),
   };
 };
 
@@ -44,25 +53,31 @@ async function cutOff(stage) {
   return [home, await page.driver.getWindowHandle()];
 }
 
-story('POP-32 P1: a popup that a later page of the provider cuts off signs in all the same', ISOLATED, async (stage) => {
-  const { page, provider } = stage;
-  const [home, popup] = await cutOff(stage);
-  await page.driver.switchTo().window(home); // the user looks back at the app for a moment
-  await page.see('Signed out');
-  await page.driver.switchTo().window(popup);
-  await page.click('link', 'Go on');
-  await back(stage, home);
-  await page.see('Told: alice');
-  await page.see('Signed in as alice');
-  assert.equal(provider.count('/token'), 1);
-});
+story(
+  'POP-32 P1: a popup that a later page of the provider cuts off signs in all the same',
+  ISOLATED,
+  async (stage) => {
+    const { page, provider } = stage;
+    const [home, popup] = await cutOff(stage);
+    await page.driver.switchTo().window(home); // the user looks back at the app for a moment
+    await page.see('Signed out');
+    await page.driver.switchTo().window(popup);
+    await page.click('link', 'Go on');
+    await back(stage, home);
+    await page.see('Told: alice');
+    await page.see('Signed in as alice');
+    assert.equal(provider.count('/token'), 1);
+  },
+);
 
 story('POP-33 P1: another popup takes the place of one that may be closed', ISOLATED, async (stage) => {
   const { page } = stage;
   const [home] = await cutOff(stage);
   await page.driver.close();
   await page.driver.switchTo().window(home);
-  await page.run(`async () => { globalThis.first = new Promise((told) => new MutationObserver(([{ target }]) => told(target.textContent)).observe(document.querySelector('p'), { childList: true })); }`);
+  await page.run(
+    `async () => { globalThis.first = new Promise((told) => new MutationObserver(([{ target }]) => told(target.textContent)).observe(document.querySelector('p'), { childList: true })); }`,
+  );
   await follow(stage);
   const second = await page.driver.getWindowHandle();
   await page.find('heading', 'Step 1');
@@ -89,21 +104,25 @@ story('POP-34 P1: a popup that comes back when nobody waits any more closes itse
   assert.equal(provider.count('/token'), 0);
 });
 
-story('CB-73 P1: a link of another flow, without state, is left alone in the window of a popup', POPUP, async (stage) => {
-  const { page, site } = stage;
-  isolates(stage);
-  site.settings.pages = ['/verify'];
-  await stage.visit();
-  const home = await follow(stage);
-  await page.find('heading', 'Step 1');
-  for (const said of ['code=of-an-e-mail', 'error=expired']) {
-    await page.goto(`${site.origin}/verify?${said}`);
-    await page.see('Signed out');
-    assert.equal(await page.url(), `${site.origin}/verify?${said}`);
-  }
-  await page.driver.close();
-  await page.driver.switchTo().window(home);
-});
+story(
+  'CB-73 P1: a link of another flow, without state, is left alone in the window of a popup',
+  POPUP,
+  async (stage) => {
+    const { page, site } = stage;
+    isolates(stage);
+    site.settings.pages = ['/verify'];
+    await stage.visit();
+    const home = await follow(stage);
+    await page.find('heading', 'Step 1');
+    for (const said of ['code=of-an-e-mail', 'error=expired']) {
+      await page.goto(`${site.origin}/verify?${said}`);
+      await page.see('Signed out');
+      assert.equal(await page.url(), `${site.origin}/verify?${said}`);
+    }
+    await page.driver.close();
+    await page.driver.switchTo().window(home);
+  },
+);
 
 const SAID = 'error=access_denied&error_description=The+user+said+no';
 
@@ -120,7 +139,11 @@ story('POP-35 P1: an error without state ends the wait for a popup', POPUP, asyn
 
 for (const [what, said, code] of [
   ['CB-68 P1: an error without state is told while a sign-in is pending', SAID, 'authorization_error'],
-  ['CB-69 P1: a code without state is refused while a sign-in is pending, and taken out of the address', 'code=c1', 'state_mismatch'],
+  [
+    'CB-69 P1: a code without state is refused while a sign-in is pending, and taken out of the address',
+    'code=c1',
+    'state_mismatch',
+  ],
 ]) {
   story(what, POPUP, async (stage) => {
     const { page, provider, site } = stage;

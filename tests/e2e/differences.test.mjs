@@ -35,57 +35,69 @@ story('a sign-out resolves where the provider has no page for it', OPEN, async (
   await page.see('Signed out');
 });
 
-story('a silent return that a frame cannot bring is tried once, and the user stays on the page', { ...OPEN, homes: ['dedicated'] }, async (stage) => {
-  const { page, provider, site } = stage;
-  await stage.signIn();
-  provider.settings.inFrame = '<p>Sign in</p>'; // in the place of a response to `prompt=none`
-  const before = provider.count('authorization');
-  await page.reload();
-  await page.see('Signed out');
-  assert.equal(await page.url(), site.url);
-  assert.equal(provider.count('authorization'), before + 1);
-  await page.reload();
-  await page.see('Signed out');
-  assert.equal(provider.count('authorization'), before + 1, 'once in this browser');
+story(
+  'a silent return that a frame cannot bring is tried once, and the user stays on the page',
+  { ...OPEN, homes: ['dedicated'] },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await stage.signIn();
+    provider.settings.inFrame = '<p>Sign in</p>'; // in the place of a response to `prompt=none`
+    const before = provider.count('authorization');
+    await page.reload();
+    await page.see('Signed out');
+    assert.equal(await page.url(), site.url);
+    assert.equal(provider.count('authorization'), before + 1);
+    await page.reload();
+    await page.see('Signed out');
+    assert.equal(provider.count('authorization'), before + 1, 'once in this browser');
 
-  provider.settings.inFrame = undefined;
-  await page.click('button', 'Sign in');
-  await page.see('Signed in as alice');
-  await page.reload();
-  await page.see('Signed in as alice');
-  assert.equal(provider.count('authorization'), before + 3, 'again after a sign-in');
-});
+    provider.settings.inFrame = undefined;
+    await page.click('button', 'Sign in');
+    await page.see('Signed in as alice');
+    await page.reload();
+    await page.see('Signed in as alice');
+    assert.equal(provider.count('authorization'), before + 3, 'again after a sign-in');
+  },
+);
 
-story('a silent return by redirect that never comes back is tried once', {
-  ...OPEN,
-  homes: ['dedicated'],
-  provider: (options) => startProvider({ ...options, host: '127.0.0.1' }), // of another site than the page
-}, async (stage) => {
-  const { page, provider, site } = stage;
-  await stage.signIn();
-  provider.settings.inFrame = '<p>Sign in</p>';
-  const before = provider.count('authorization');
-  await page.reload();
-  await page.at(/^http:\/\/127\.0\.0\.1/);
-  assert.equal(provider.count('authorization'), before + 1);
-  await page.goto(site.url);
-  await page.see('Signed out');
-  assert.equal(provider.count('authorization'), before + 1);
-});
+story(
+  'a silent return by redirect that never comes back is tried once',
+  {
+    ...OPEN,
+    homes: ['dedicated'],
+    provider: (options) => startProvider({ ...options, host: '127.0.0.1' }), // of another site than the page
+  },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await stage.signIn();
+    provider.settings.inFrame = '<p>Sign in</p>';
+    const before = provider.count('authorization');
+    await page.reload();
+    await page.at(/^http:\/\/127\.0\.0\.1/);
+    assert.equal(provider.count('authorization'), before + 1);
+    await page.goto(site.url);
+    await page.see('Signed out');
+    assert.equal(provider.count('authorization'), before + 1);
+  },
+);
 
-story('CB-72 P1: a sign-in that the user refuses leaves the session that is there, and says where the page belongs', OPEN, async (stage) => {
-  const { page, site } = stage;
-  await stage.signIn();
-  await stage.openBeside(); // keeps the vault alive while the other tab is away
-  await page.run("async () => void client.signIn({ prompt: 'consent', returnTo: '/www/?from=here#there' })");
-  await stage.deny();
-  await page.see('Told: authorization_error');
-  await page.see('Signed in as alice');
-  assert.equal(await page.run('async () => client.session.sub'), 'alice');
-  assert.equal(await page.run('async () => failure.returnTo'), '/www/?from=here#there');
-  assert.equal(await page.url(), site.url);
-  assert.equal(await call(stage), 200);
-});
+story(
+  'CB-72 P1: a sign-in that the user refuses leaves the session that is there, and says where the page belongs',
+  OPEN,
+  async (stage) => {
+    const { page, site } = stage;
+    await stage.signIn();
+    await stage.openBeside(); // keeps the vault alive while the other tab is away
+    await page.run("async () => void client.signIn({ prompt: 'consent', returnTo: '/www/?from=here#there' })");
+    await stage.deny();
+    await page.see('Told: authorization_error');
+    await page.see('Signed in as alice');
+    assert.equal(await page.run('async () => client.session.sub'), 'alice');
+    assert.equal(await page.run('async () => failure.returnTo'), '/www/?from=here#there');
+    assert.equal(await page.url(), site.url);
+    assert.equal(await call(stage), 200);
+  },
+);
 
 story('a provider that wants its requests pushed is told apart before the page leaves', OPEN, async (stage) => {
   const { page, provider, site } = stage;

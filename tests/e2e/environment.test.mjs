@@ -21,14 +21,34 @@ Object.defineProperty(Response.prototype, 'status', {
 ${WORKER}`;
 
 const rows = [
-  ['a worker file that is not there', { scripts: { '/pkg/wasm/worker.js': null } }, /`workerUrl`.*worker\.js.*valet_key\.wasm/],
-  ['a worker that throws at its start', { scripts: { '/pkg/wasm/worker.js': 'throw new Error("no");' } }, /`workerUrl`/],
-  ['a worker file served as text', { scripts: { '/pkg/wasm/worker.js': { text: WORKER, type: 'text/plain' } } }, /`workerUrl`/],
+  [
+    'a worker file that is not there',
+    { scripts: { '/pkg/wasm/worker.js': null } },
+    /`workerUrl`.*worker\.js.*valet_key\.wasm/,
+  ],
+  [
+    'a worker that throws at its start',
+    { scripts: { '/pkg/wasm/worker.js': 'throw new Error("no");' } },
+    /`workerUrl`/,
+  ],
+  [
+    'a worker file served as text',
+    { scripts: { '/pkg/wasm/worker.js': { text: WORKER, type: 'text/plain' } } },
+    /`workerUrl`/,
+  ],
   ['a page that allows no worker', { policies: { page: "default-src 'self' data:; worker-src 'none'" } }, /worker-src/],
   ['a module that is not there', { scripts: { '/pkg/wasm/valet_key.wasm': null } }, /wasmUrl/],
   ['a module that is cut off', { scripts: { '/pkg/wasm/valet_key.wasm': '' } }, /of the same version/],
-  ['a module that was tampered with', { scripts: { '/pkg/wasm/valet_key.wasm': '\0asm\x01\0\0\0' } }, /of the same version/],
-  ['a worker that may not compile', { policies: { worker: "default-src 'none'; script-src 'self'; connect-src *" } }, /wasm-unsafe-eval/],
+  [
+    'a module that was tampered with',
+    { scripts: { '/pkg/wasm/valet_key.wasm': '\0asm\x01\0\0\0' } },
+    /of the same version/,
+  ],
+  [
+    'a worker that may not compile',
+    { policies: { worker: "default-src 'none'; script-src 'self'; connect-src *" } },
+    /wasm-unsafe-eval/,
+  ],
 ];
 
 for (const [label, options, hint] of rows) {
@@ -41,28 +61,43 @@ for (const [label, options, hint] of rows) {
   });
 }
 
-story('CORE-08: a module served as text works', { scripts: { '/pkg/wasm/valet_key.wasm': { text: MODULE, type: 'text/plain' } } }, (stage) => stage.signIn());
+story(
+  'CORE-08: a module served as text works',
+  { scripts: { '/pkg/wasm/valet_key.wasm': { text: MODULE, type: 'text/plain' } } },
+  (stage) => stage.signIn(),
+);
 
-const anyWorker = { ...OPEN, policies: { page: `${OPEN.policies.page}; worker-src *` }, homes: ['shared', 'dedicated'] };
+const anyWorker = {
+  ...OPEN,
+  policies: { page: `${OPEN.policies.page}; worker-src *` },
+  homes: ['shared', 'dedicated'],
+};
 
 story('CORE-08: a worker file of another origin is a config_error that names it', anyWorker, async (stage) => {
   const { page, site } = stage;
   await stage.visit();
   const elsewhere = new URL('/pkg/wasm/worker.js', site.url.replace('localhost', '127.0.0.1')).href;
-  const { code, hint } = await page.run(`async (workerUrl) => {
+  const { code, hint } = await page.run(
+    `async (workerUrl) => {
     const { code, hint } = await make({ workerUrl }).start().then(() => ({}), (error) => error);
     return { code, hint };
-  }`, elsewhere);
+  }`,
+    elsewhere,
+  );
   assert.equal(code, 'config_error');
   assert.ok(hint.includes(elsewhere), hint);
 });
 
-story('a worker that may not call the provider is a network_error', { policies: { worker: "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'" } }, async (stage) => {
-  const { page } = stage;
-  await stage.visit();
-  await page.click('button', 'Sign in');
-  await page.find('heading', 'network_error');
-});
+story(
+  'a worker that may not call the provider is a network_error',
+  { policies: { worker: "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'" } },
+  async (stage) => {
+    const { page } = stage;
+    await stage.visit();
+    await page.click('button', 'Sign in');
+    await page.find('heading', 'network_error');
+  },
+);
 
 story('an option that is wrong is named', { config: { issuer: 'http://id.example.com' } }, async (stage) => {
   const { page, site } = stage;
@@ -71,19 +106,23 @@ story('an option that is wrong is named', { config: { issuer: 'http://id.example
   await page.see('issuer');
 });
 
-story('CORE-02 P0: a fault of the core ends the session and nothing else', { homes: ['shared', 'dedicated', 'page'], scripts: { '/pkg/wasm/worker.js': trapping } }, async (stage) => {
-  const { page, provider } = stage;
-  await stage.signIn();
-  await page.click('button', 'Notes');
-  await page.find('heading', 'unexpected');
-  await page.see('Signed out');
+story(
+  'CORE-02 P0: a fault of the core ends the session and nothing else',
+  { homes: ['shared', 'dedicated', 'page'], scripts: { '/pkg/wasm/worker.js': trapping } },
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.signIn();
+    await page.click('button', 'Notes');
+    await page.find('heading', 'unexpected');
+    await page.see('Signed out');
 
-  await page.click('button', 'Sign in');
-  await page.until('the way there and back', () => provider.count('token') === 2);
-  await page.see('Signed in as alice');
-  await stage.call('Me');
-  await page.see('"user": "alice"');
-});
+    await page.click('button', 'Sign in');
+    await page.until('the way there and back', () => provider.count('token') === 2);
+    await page.see('Signed in as alice');
+    await stage.call('Me');
+    await page.see('"user": "alice"');
+  },
+);
 
 const openAndTrapping = { ...OPEN, scripts: { ...OPEN.scripts, '/pkg/wasm/worker.js': trapping } };
 
@@ -92,7 +131,8 @@ story('a fault of the core ends the answers that are still read', openAndTrappin
   try {
     list(stage, echo.url);
     await stage.signIn();
-    const code = await stage.page.run(`async (url) => {
+    const code = await stage.page.run(
+      `async (url) => {
       const reader = (await client.fetch(url)).body.getReader();
       await reader.read();
       await client.fetch(api + 'notes').catch(() => {});
@@ -101,7 +141,9 @@ story('a fault of the core ends the answers that are still read', openAndTrappin
       } catch (error) {
         return error.code;
       }
-    }`, `${echo.url}bytes/100000000`);
+    }`,
+      `${echo.url}bytes/100000000`,
+    );
     assert.equal(code, 'unexpected');
   } finally {
     await echo.close();

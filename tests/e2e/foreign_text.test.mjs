@@ -8,14 +8,18 @@ import { story } from '../support/stage.mjs';
 const SPELLINGS = {
   'as it is': (text) => text,
   'percent-encoded': encodeURIComponent,
-  'percent-encoded throughout': (text) => [...Buffer.from(text)].map((octet) => `%${octet.toString(16).padStart(2, '0')}`).join(''),
+  'percent-encoded throughout': (text) =>
+    [...Buffer.from(text)].map((octet) => `%${octet.toString(16).padStart(2, '0')}`).join(''),
   'JSON-escaped': (text) => JSON.stringify(text).slice(1, -1).replaceAll('/', '\\/'),
-  'JSON-escaped throughout': (text) => [...text].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
+  'JSON-escaped throughout': (text) =>
+    [...text].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
 };
 
 /** A text that may hold something spelled in one of these ways, without the spelling. */
 function plain(text) {
-  const unescaped = text.replace(/\\+u([0-9a-f]{4})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16))).replace(/\\+(["\\/])/g, '$1');
+  const unescaped = text
+    .replace(/\\+u([0-9a-f]{4})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)))
+    .replace(/\\+(["\\/])/g, '$1');
   return unescaped.replace(/%([0-9a-f]{2})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)));
 }
 
@@ -27,7 +31,17 @@ async function checkTold({ page, provider }, what) {
   const text = await page.run(TOLD);
   const { issued } = provider;
   const codes = [...issued.codes].map((code) => ['code', code]);
-  assert.deepEqual(search([...issued.secrets(), ...codes], [['what the page was told', text], ['what the page was told', plain(text)]]), [], what);
+  assert.deepEqual(
+    search(
+      [...issued.secrets(), ...codes],
+      [
+        ['what the page was told', text],
+        ['what the page was told', plain(text)],
+      ],
+    ),
+    [],
+    what,
+  );
 }
 
 /** What the page was told of the error that it shows. */
@@ -56,7 +70,10 @@ const sent = ({ provider }) => provider.last('/token').form;
 
 /** Refuses at an endpoint, with members that are made when it is asked. */
 const refusal = (place, members, type = 'application/json') => ({
-  instead: { [place]: (response) => response.writeHead(400, { 'content-type': type }).end(JSON.stringify({ error: 'invalid_grant', ...members() })) },
+  instead: {
+    [place]: (response) =>
+      response.writeHead(400, { 'content-type': type }).end(JSON.stringify({ error: 'invalid_grant', ...members() })),
+  },
 });
 
 for (const secret of ['code', 'code_verifier']) {
@@ -67,55 +84,90 @@ for (const secret of ['code', 'code_verifier']) {
         assert.deepEqual([became, oauth.error], ['token_error', 'invalid_grant'], way);
         assert.doesNotMatch(JSON.stringify(oauth), /of yours/, `${way}: the field is left out`);
       },
-    }));
+    }),
+  );
 }
 
-story('TOK-51 P0: an `error` or an `error_uri` that quotes the code or the verifier reaches no page', HOSTILE, async (stage) => {
-  for (const secret of ['code', 'code_verifier']) {
-    await quoting(stage, (quote, spell) => refusal('/token', () => ({ error_uri: `https://as.test/help?of=${spell(sent(stage)[secret])}` })), {
-      ...USUAL,
-      then: async (became, way) => assert.deepEqual([became, (await problem(stage)).oauth.error], ['token_error', 'invalid_grant'], way),
+story(
+  'TOK-51 P0: an `error` or an `error_uri` that quotes the code or the verifier reaches no page',
+  HOSTILE,
+  async (stage) => {
+    for (const secret of ['code', 'code_verifier']) {
+      await quoting(
+        stage,
+        (quote, spell) =>
+          refusal('/token', () => ({ error_uri: `https://as.test/help?of=${spell(sent(stage)[secret])}` })),
+        {
+          ...USUAL,
+          then: async (became, way) =>
+            assert.deepEqual([became, (await problem(stage)).oauth.error], ['token_error', 'invalid_grant'], way),
+        },
+      );
+      await quoting(
+        stage,
+        (quote, spell) => refusal('/token', () => ({ error: `no-${spell(sent(stage)[secret])}` })),
+        USUAL,
+      );
+    }
+  },
+);
+
+story(
+  'TOK-52 P0: an authorization response that quotes its code in another parameter does not tell the page',
+  HOSTILE,
+  async (stage) => {
+    const beside = (members) => ({
+      callback: (query) => {
+        const parameters = new URLSearchParams(query);
+        for (const [name, value] of Object.entries(members(parameters.get('code')))) parameters.set(name, value);
+        return String(parameters);
+      },
     });
-    await quoting(stage, (quote, spell) => refusal('/token', () => ({ error: `no-${spell(sent(stage)[secret])}` })), USUAL);
-  }
-});
+    for (const change of [
+      (quote) => beside((code) => ({ error: 'access_denied', error_description: quote(code) })),
+      (quote, spell) =>
+        beside((code) => ({ error: 'access_denied', error_uri: `https://as.test/help?of=${spell(code)}` })),
+      (quote, spell) => beside((code) => ({ error: `no-${spell(code)}` })),
+      (quote, spell) => beside((code) => ({ iss: `https://as.test/${spell(code)}` })),
+    ])
+      await quoting(stage, change, USUAL);
+  },
+);
 
-story('TOK-52 P0: an authorization response that quotes its code in another parameter does not tell the page', HOSTILE, async (stage) => {
-  const beside = (members) => ({
-    callback: (query) => {
-      const parameters = new URLSearchParams(query);
-      for (const [name, value] of Object.entries(members(parameters.get('code')))) parameters.set(name, value);
-      return String(parameters);
-    },
-  });
-  for (const change of [
-    (quote) => beside((code) => ({ error: 'access_denied', error_description: quote(code) })),
-    (quote, spell) => beside((code) => ({ error: 'access_denied', error_uri: `https://as.test/help?of=${spell(code)}` })),
-    (quote, spell) => beside((code) => ({ error: `no-${spell(code)}` })),
-    (quote, spell) => beside((code) => ({ iss: `https://as.test/${spell(code)}` })),
-  ]) await quoting(stage, change, USUAL);
-});
-
-story('TOK-53 P0: a `Content-Type` that quotes the code, the verifier or a token reaches no page', HOSTILE, async (stage) => {
-  const { provider } = stage;
-  const typed = (place, secret) => (quote, spell) => ({
-    instead: { [place]: (response) => response.writeHead(200, { 'content-type': `text/html; of=${spell(secret())}` }).end('<p>no') },
-  });
-  for (const name of ['code', 'code_verifier']) await quoting(stage, typed('/token', () => sent(stage)[name]), USUAL);
-  await signedIn(stage);
-  for (const [way, spell] of Object.entries(SPELLINGS)) {
-    provider.change = typed('refresh', () => provider.last('refresh').form.refresh_token)(undefined, spell);
-    await given(stage, 'client.refresh()');
-    await checkTold(stage, `a renewal, ${way}`);
-    provider.change = typed('/userinfo', () => provider.issued.accessToken)(undefined, spell);
-    await given(stage, 'client.userinfo()');
-    await checkTold(stage, `UserInfo, ${way}`);
-  }
-});
+story(
+  'TOK-53 P0: a `Content-Type` that quotes the code, the verifier or a token reaches no page',
+  HOSTILE,
+  async (stage) => {
+    const { provider } = stage;
+    const typed = (place, secret) => (quote, spell) => ({
+      instead: {
+        [place]: (response) =>
+          response.writeHead(200, { 'content-type': `text/html; of=${spell(secret())}` }).end('<p>no'),
+      },
+    });
+    for (const name of ['code', 'code_verifier'])
+      await quoting(
+        stage,
+        typed('/token', () => sent(stage)[name]),
+        USUAL,
+      );
+    await signedIn(stage);
+    for (const [way, spell] of Object.entries(SPELLINGS)) {
+      provider.change = typed('refresh', () => provider.last('refresh').form.refresh_token)(undefined, spell);
+      await given(stage, 'client.refresh()');
+      await checkTold(stage, `a renewal, ${way}`);
+      provider.change = typed('/userinfo', () => provider.issued.accessToken)(undefined, spell);
+      await given(stage, 'client.userinfo()');
+      await checkTold(stage, `UserInfo, ${way}`);
+    }
+  },
+);
 
 /** What the app is given, or the error that it gets, whole. */
 const given = ({ page }, action) =>
-  page.run(`async () => void (globalThis.given = await ${action}.catch((error) => ({ ...error, message: error.message, stack: error.stack })))`);
+  page.run(
+    `async () => void (globalThis.given = await ${action}.catch((error) => ({ ...error, message: error.message, stack: error.stack })))`,
+  );
 
 /** The secrets of a sign-in, of what the token endpoint answers and of what it was sent. */
 const secrets = (stage) => [
@@ -133,16 +185,28 @@ const asAlice = (stage) => async (became, way) => {
 story('TOK-54 P0: a scope that quotes a token, the code or the verifier reaches no page', HOSTILE, async (stage) => {
   const then = asAlice(stage);
   for (const [, of] of [...secrets(stage), ['the ID Token', (answer) => answer.id_token]]) {
-    await quoting(stage, (quote, spell) => ({ token: (answer) => ({ ...answer, scope: `openid ${spell(of(answer))}` }) }), { ...USUAL, then });
+    await quoting(
+      stage,
+      (quote, spell) => ({ token: (answer) => ({ ...answer, scope: `openid ${spell(of(answer))}` }) }),
+      { ...USUAL, then },
+    );
   }
 });
 
 story('TOK-57 P0: a claim that quotes a token, the code or the verifier reaches no page', HOSTILE, async (stage) => {
   const then = asAlice(stage);
   for (const [, of] of secrets(stage)) {
-    await quoting(stage, (quote) => ({ claims: (claims, answer) => ({ ...claims, name: quote(of(answer)) }) }), { ...USUAL, then });
+    await quoting(stage, (quote) => ({ claims: (claims, answer) => ({ ...claims, name: quote(of(answer)) }) }), {
+      ...USUAL,
+      then,
+    });
   }
-  const deep = (quote, spell) => ({ claims: (claims, answer) => ({ ...claims, [spell(answer.access_token)]: { deep: [1, quote(answer.access_token)] } }) });
+  const deep = (quote, spell) => ({
+    claims: (claims, answer) => ({
+      ...claims,
+      [spell(answer.access_token)]: { deep: [1, quote(answer.access_token)] },
+    }),
+  });
   await quoting(stage, deep, { then });
 });
 
@@ -152,16 +216,28 @@ story('TOK-55 P0: what UserInfo or a renewal quotes of a token reaches no page',
   for (const [way, spell] of Object.entries(SPELLINGS)) {
     for (const [what, change] of [
       ['a claim', { userinfo: (claims, token) => ({ ...claims, name: spell(token) }) }],
-      ['a claim within another', { userinfo: (claims, token) => ({ ...claims, deep: { of: [1, `see ${spell(token)}`] } }) }],
+      [
+        'a claim within another',
+        { userinfo: (claims, token) => ({ ...claims, deep: { of: [1, `see ${spell(token)}`] } }) },
+      ],
       ['the name of a claim', { userinfo: (claims, token) => ({ ...claims, [spell(token)]: 1 }) }],
       ['the refresh token', { userinfo: (claims) => ({ ...claims, name: spell(provider.issued.refreshToken) }) }],
-      ['an error', refusal('/userinfo', () => ({ error: 'invalid_request', error_description: spell(provider.issued.accessToken) }))],
+      [
+        'an error',
+        refusal('/userinfo', () => ({
+          error: 'invalid_request',
+          error_description: spell(provider.issued.accessToken),
+        })),
+      ],
     ]) {
       provider.change = change;
       await given(stage, 'client.userinfo()');
       await checkTold(stage, `${what}, ${way}`);
     }
-    provider.change = refusal('refresh', () => ({ error: 'invalid_request', error_description: spell(provider.last('refresh').form.refresh_token) }));
+    provider.change = refusal('refresh', () => ({
+      error: 'invalid_request',
+      error_description: spell(provider.last('refresh').form.refresh_token),
+    }));
     await given(stage, 'client.refresh()');
     await checkTold(stage, `a renewal, ${way}`);
     provider.change = { refresh: (answer) => ({ ...answer, scope: `openid ${spell(answer.refresh_token)}` }) };
@@ -201,7 +277,9 @@ story('TOK-56 P0: a text of a million characters is cut, and holds no control ch
     callback: (query) => {
       const parameters = new URLSearchParams(query);
       parameters.delete('code');
-      return String(new URLSearchParams([...parameters, ['error', 'access_denied'], ['error_description', long.slice(0, 8000)]]));
+      return String(
+        new URLSearchParams([...parameters, ['error', 'access_denied'], ['error_description', long.slice(0, 8000)]]),
+      );
     },
   };
   assert.equal(await signIn(stage), 'authorization_error');
@@ -214,6 +292,7 @@ story('TOK-56 P0: a text of a million characters is cut, and holds no control ch
     provider.change = refusal('/token', () => members);
     await signIn(stage);
     const { message, oauth } = await problem(stage);
-    for (const text of [message, ...Object.values(oauth ?? {})]) assert.ok(String(text).length <= 1200, `${Object.keys(members)}: ${String(text).length} characters`);
+    for (const text of [message, ...Object.values(oauth ?? {})])
+      assert.ok(String(text).length <= 1200, `${Object.keys(members)}: ${String(text).length} characters`);
   }
 });

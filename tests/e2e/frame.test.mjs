@@ -4,10 +4,15 @@ import { app } from '../support/app.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { story } from '../support/stage.mjs';
 
-const SILENT = { scripts: app({ buttons: { Silent: "client.signIn({ mode: 'silent' })", Call: "client.fetch(config.api[0] + 'me')" } }) };
+const SILENT = {
+  scripts: app({
+    buttons: { Silent: "client.signIn({ mode: 'silent' })", Call: "client.fetch(config.api[0] + 'me')" },
+  }),
+};
 const DEDICATED = { ...SILENT, homes: ['dedicated'] };
 
-const FRAMELESS = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; frame-ancestors 'none'";
+const FRAMELESS =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; frame-ancestors 'none'";
 
 /** How often the page itself was loaded. */
 const loads = (site) => site.requests.filter(({ path }) => path === '/www/').length;
@@ -24,20 +29,24 @@ story('a reload without a living vault signs in in a frame, and the page stays',
   assert.deepEqual(await stage.keys('sessionStorage'), []);
 });
 
-story('POP-21 P1: a silent sign-in gives a session, and login_required where the provider must ask', SILENT, async (stage) => {
-  const { page, provider } = stage;
-  await stage.signIn();
-  await page.click('button', 'Silent');
-  await page.see('Told: alice');
-  const asked = provider.count('authorization');
-  await stage.forgetAtProvider();
-  await page.click('button', 'Silent');
-  await page.see('Told: login_required');
-  await page.see('Signed in as alice');
-  assert.equal(provider.count('authorization'), asked + 1, 'once');
-  await page.click('button', 'Call');
-  await page.see('Told: 200');
-});
+story(
+  'POP-21 P1: a silent sign-in gives a session, and login_required where the provider must ask',
+  SILENT,
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.signIn();
+    await page.click('button', 'Silent');
+    await page.see('Told: alice');
+    const asked = provider.count('authorization');
+    await stage.forgetAtProvider();
+    await page.click('button', 'Silent');
+    await page.see('Told: login_required');
+    await page.see('Signed in as alice');
+    assert.equal(provider.count('authorization'), asked + 1, 'once');
+    await page.click('button', 'Call');
+    await page.see('Told: 200');
+  },
+);
 
 story('POP-19 P1: a provider that does not show in a frame makes it time out', SILENT, async (stage) => {
   const { page, provider } = stage;
@@ -49,15 +58,19 @@ story('POP-19 P1: a provider that does not show in a frame makes it time out', S
   assert.equal(await page.run('async () => document.querySelectorAll("iframe").length'), 0);
 });
 
-story('where a frame is not to be had, a reload goes to the provider and back', { ...DEDICATED, policies: { page: FRAMELESS } }, async (stage) => {
-  const { page, provider, site } = stage;
-  await stage.signIn();
-  const before = provider.count('authorization');
-  await page.reload();
-  await page.see('Signed in as alice');
-  assert.equal(provider.count('authorization'), before + 1, 'the policy stopped the frame before it went anywhere');
-  assert.equal(await page.url(), site.url);
-});
+story(
+  'where a frame is not to be had, a reload goes to the provider and back',
+  { ...DEDICATED, policies: { page: FRAMELESS } },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await stage.signIn();
+    const before = provider.count('authorization');
+    await page.reload();
+    await page.see('Signed in as alice');
+    assert.equal(provider.count('authorization'), before + 1, 'the policy stopped the frame before it went anywhere');
+    assert.equal(await page.url(), site.url);
+  },
+);
 
 story('a provider of another site is asked by a redirect', DEDICATED, async (stage) => {
   const { page, site } = stage;

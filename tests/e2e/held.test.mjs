@@ -68,7 +68,9 @@ async function popup(stage) {
   const { driver } = page;
   const home = await driver.getWindowHandle();
   await page.click('button', 'Popup');
-  const opened = await page.until('a popup', async () => (await driver.getAllWindowHandles()).find((handle) => handle !== home));
+  const opened = await page.until('a popup', async () =>
+    (await driver.getAllWindowHandles()).find((handle) => handle !== home),
+  );
   await driver.switchTo().window(opened);
   await stage.login();
   await stage.consent();
@@ -90,9 +92,14 @@ async function lootOf(stage) {
   return loot.filter(([, text]) => !told.includes(text)).map(([where, text]) => `${where}: ${named(text)}`);
 }
 
-story('the script of these stories finds what passes through the functions of the page', { scripts: APP }, async (stage) => {
-  await open(stage);
-  await run(stage, `
+story(
+  'the script of these stories finds what passes through the functions of the page',
+  { scripts: APP },
+  async (stage) => {
+    await open(stage);
+    await run(
+      stage,
+      `
     ${THIEF}
     const text = 'x'.repeat(43);
     thief.replace('channels', 'lists', 'promises', 'objects', 'tools');
@@ -109,12 +116,19 @@ story('the script of these stories finds what passes through the functions of th
     const frame = document.createElement('iframe');
     document.body.append(frame);
     Reflect.get(frame.contentWindow, 'closed');
-  `);
-  const loot = (await run(stage, 'thief.leave(); return thief.loot;')).map(([, what]) => what.replace(/^.*x{43}/, ''));
-  const wanted = ['MessagePort', 'message "begin"', 'map', 'list', 'promise', 'awaited', 'object', 'a window'];
-  assert.deepEqual(wanted.filter((what) => !loot.includes(what)), []);
-  assert.ok(loot.some((what) => what.startsWith('json')));
-});
+  `,
+    );
+    const loot = (await run(stage, 'thief.leave(); return thief.loot;')).map(([, what]) =>
+      what.replace(/^.*x{43}/, ''),
+    );
+    const wanted = ['MessagePort', 'message "begin"', 'map', 'list', 'promise', 'awaited', 'object', 'a window'];
+    assert.deepEqual(
+      wanted.filter((what) => !loot.includes(what)),
+      [],
+    );
+    assert.ok(loot.some((what) => what.startsWith('json')));
+  },
+);
 
 for (const [id, families, what] of [
   ['XSS-21', ['channels'], 'ports, workers, channels and events'],
@@ -124,48 +138,65 @@ for (const [id, families, what] of [
   ['XSS-25', ['tools'], '`open`, `URL`, `JSON`, `Reflect`, timers and methods of functions and texts'],
   ['XSS-21 XSS-22 XSS-23 XSS-24 XSS-25', ['channels', 'lists', 'promises', 'objects', 'tools'], 'all of these'],
 ]) {
-  story(`${id} P0: a script that replaces ${what} after the library was loaded gets nothing of a popup’s sign-in`, { scripts: APP, homes: ['shared', 'dedicated'] }, async (stage) => {
-    await open(stage);
-    await run(stage, `${THIEF}; thief.replace('${families.join("', '")}');`);
-    await press(stage, 'Begin', 'begun');
-    await popup(stage);
-    await press(stage, 'Call', 'call 200');
-    await press(stage, 'Renew', 'renewed alice');
-    await press(stage, 'Leave', 'left');
-    assert.deepEqual(await lootOf(stage), []);
-  });
+  story(
+    `${id} P0: a script that replaces ${what} after the library was loaded gets nothing of a popup’s sign-in`,
+    { scripts: APP, homes: ['shared', 'dedicated'] },
+    async (stage) => {
+      await open(stage);
+      await run(stage, `${THIEF}; thief.replace('${families.join("', '")}');`);
+      await press(stage, 'Begin', 'begun');
+      await popup(stage);
+      await press(stage, 'Call', 'call 200');
+      await press(stage, 'Renew', 'renewed alice');
+      await press(stage, 'Leave', 'left');
+      assert.deepEqual(await lootOf(stage), []);
+    },
+  );
 }
 
-story('XSS-26 P0: events that a script dispatches have no effect', { scripts: APP, homes: ['shared', 'dedicated'] }, async (stage) => {
-  await open(stage);
-  await run(stage, `${THIEF}; thief.replace('channels');`);
-  await press(stage, 'Begin', 'begun');
-  await popup(stage);
-  await run(stage, `
+story(
+  'XSS-26 P0: events that a script dispatches have no effect',
+  { scripts: APP, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    await open(stage);
+    await run(stage, `${THIEF}; thief.replace('channels');`);
+    await press(stage, 'Begin', 'begun');
+    await popup(stage);
+    await run(
+      stage,
+      `
     for (const data of [{ event: 'change', session: { sub: 'mallory' }, reason: 'signed_in' }, { event: 'trapped', session: null, reason: 'restarted' }]) {
       for (const target of [...thief.targets, window]) target.dispatchEvent(new MessageEvent('message', { data }));
     }
     for (const target of thief.targets) target.dispatchEvent(new Event('error'));
     dispatchEvent(new PageTransitionEvent('pagehide', { persisted: false }));
     dispatchEvent(new Event('focus'));
-  `);
-  await press(stage, 'Renew', 'renewed alice');
-  assert.deepEqual(await run(stage, 'return events;'), ['signed_in', 'renewed'], 'the vault still tells this page');
-  await stage.page.see('Signed in as alice');
+  `,
+    );
+    await press(stage, 'Renew', 'renewed alice');
+    assert.deepEqual(await run(stage, 'return events;'), ['signed_in', 'renewed'], 'the vault still tells this page');
+    await stage.page.see('Signed in as alice');
 
-  const violation = "new SecurityPolicyViolationEvent('securitypolicyviolation', { effectiveDirective: 'frame-src', violatedDirective: 'frame-src', disposition: 'enforce', documentURI: location.href, originalPolicy: 'none', statusCode: 0 })";
-  await run(stage, `setInterval(() => dispatchEvent(${violation}), 5);`);
-  await press(stage, 'Silent', 'silent alice');
-});
+    const violation =
+      "new SecurityPolicyViolationEvent('securitypolicyviolation', { effectiveDirective: 'frame-src', violatedDirective: 'frame-src', disposition: 'enforce', documentURI: location.href, originalPolicy: 'none', statusCode: 0 })";
+    await run(stage, `setInterval(() => dispatchEvent(${violation}), 5);`);
+    await press(stage, 'Silent', 'silent alice');
+  },
+);
 
-story('XSS-27 P0: a script that edits lists and messages changes neither options nor sign-ins', { scripts: APP, homes: ['shared', 'dedicated'] }, async (stage) => {
-  const { site } = stage;
-  const stranger = await startStranger();
-  try {
-    site.settings.connect.push(stranger.url);
-    site.settings.config = { ...site.settings.config, elsewhere: stranger.url };
-    await open(stage);
-    await run(stage, `
+story(
+  'XSS-27 P0: a script that edits lists and messages changes neither options nor sign-ins',
+  { scripts: APP, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    const { site } = stage;
+    const stranger = await startStranger();
+    try {
+      site.settings.connect.push(stranger.url);
+      site.settings.config = { ...site.settings.config, elsewhere: stranger.url };
+      await open(stage);
+      await run(
+        stage,
+        `
       globalThis.records = [];
       const { api, elsewhere } = await (await fetch('config.json')).json();
       const wider = (list) => (Array.isArray(list) && list.some((one) => one === api[0] || one?.url === api[0]) ? [elsewhere, ...list] : list);
@@ -187,28 +218,36 @@ story('XSS-27 P0: a script that edits lists and messages changes neither options
         if (data?.value?.record) records.push(data.value.record);
         return data;
       } });
-    `);
-    await press(stage, 'Begin', 'begun');
-    await popup(stage);
-    await press(stage, 'Call', 'call 200');
-    await press(stage, 'Elsewhere', 'request_blocked');
-    assert.deepEqual(stranger.taken, []);
-    assert.deepEqual(await run(stage, 'return records;'), [], 'no record of a sign-in in another window');
-  } finally {
-    await stranger.close();
-  }
-});
+    `,
+      );
+      await press(stage, 'Begin', 'begun');
+      await popup(stage);
+      await press(stage, 'Call', 'call 200');
+      await press(stage, 'Elsewhere', 'request_blocked');
+      assert.deepEqual(stranger.taken, []);
+      assert.deepEqual(await run(stage, 'return records;'), [], 'no record of a sign-in in another window');
+    } finally {
+      await stranger.close();
+    }
+  },
+);
 
 /** With Trusted Types, of whatever name, where the engine has them. */
-const TRUSTED = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types *";
+const TRUSTED =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types *";
 
-story('XSS-28 P0: a script that replaces URLs, workers and policies does not put its own worker in the place of the vault', {
-  scripts: { ...APP, '/www/evil.js': 'onconnect = onmessage = () => {};' },
-  homes: ['shared', 'dedicated'],
-  policies: { page: TRUSTED },
-}, async (stage) => {
-  await open(stage);
-  await run(stage, `
+story(
+  'XSS-28 P0: a script that replaces URLs, workers and policies does not put its own worker in the place of the vault',
+  {
+    scripts: { ...APP, '/www/evil.js': 'onconnect = onmessage = () => {};' },
+    homes: ['shared', 'dedicated'],
+    policies: { page: TRUSTED },
+  },
+  async (stage) => {
+    await open(stage);
+    await run(
+      stage,
+      `
     const evil = new URL('/www/evil.js', location.href).href;
     const instead = (url) => (String(url).includes('worker.js') ? evil : url);
     const { href, toString } = Object.getOwnPropertyDescriptors(URL.prototype);
@@ -224,12 +263,17 @@ story('XSS-28 P0: a script that replaces URLs, workers and policies does not put
     for (const name of ['Worker', 'SharedWorker']) {
       if (globalThis[name]) globalThis[name] = new Proxy(globalThis[name], { construct: (target, [, options]) => new target(policy?.createScriptURL('') ?? evil, options) });
     }
-  `);
-  await press(stage, 'Begin', 'begun');
-  await popup(stage);
-  await press(stage, 'Call', 'call 200');
-  assert.deepEqual(stage.site.requests.filter(({ path }) => path === '/www/evil.js'), []);
-});
+  `,
+    );
+    await press(stage, 'Begin', 'begun');
+    await popup(stage);
+    await press(stage, 'Call', 'call 200');
+    assert.deepEqual(
+      stage.site.requests.filter(({ path }) => path === '/www/evil.js'),
+      [],
+    );
+  },
+);
 
 /** Takes the place of a file of the package that is loaded when it is needed, and passes everything on. */
 const between = (file) => `
@@ -238,33 +282,51 @@ const between = (file) => `
   export const [signIn, handOver, restore, openFrame, watch, leaveAgain] = ['signIn', 'handOver', 'restore', 'openFrame', 'watch', 'leaveAgain'].map(passed);
 `;
 
-story('XSS-29 P0: a script that replaces files that are loaded later gets nothing of a popup’s sign-in', {
-  scripts: { ...APP, '/www/evil/windows.js': between('/pkg/windows.js'), '/www/evil/trips.js': between('/pkg/trips.js') },
-  policies: { page: "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; img-src data:" }, // any inline script
-}, async (stage) => {
-  await open(stage);
-  await run(stage, `
+story(
+  'XSS-29 P0: a script that replaces files that are loaded later gets nothing of a popup’s sign-in',
+  {
+    scripts: {
+      ...APP,
+      '/www/evil/windows.js': between('/pkg/windows.js'),
+      '/www/evil/trips.js': between('/pkg/trips.js'),
+    },
+    policies: { page: "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; img-src data:" }, // any inline script
+  },
+  async (stage) => {
+    await open(stage);
+    await run(
+      stage,
+      `
     ${THIEF}
     const map = document.createElement('script');
     map.type = 'importmap'; // which some engines still take after a module was loaded
     map.textContent = JSON.stringify({ imports: { '/pkg/windows.js': '/www/evil/windows.js', '/pkg/trips.js': '/www/evil/trips.js' } });
     document.head.append(map);
-  `);
-  await press(stage, 'Begin', 'begun');
-  await popup(stage);
-  await press(stage, 'Call', 'call 200');
-  assert.deepEqual(await lootOf(stage), []);
-});
+  `,
+    );
+    await press(stage, 'Begin', 'begun');
+    await popup(stage);
+    await press(stage, 'Call', 'call 200');
+    assert.deepEqual(await lootOf(stage), []);
+  },
+);
 
-story('XSS-29 P0: a script that hurries timers does not make the vault seem gone', { scripts: APP, homes: ['shared', 'dedicated'] }, async (stage) => {
-  await open(stage);
-  await run(stage, `
+story(
+  'XSS-29 P0: a script that hurries timers does not make the vault seem gone',
+  { scripts: APP, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    await open(stage);
+    await run(
+      stage,
+      `
     const { setTimeout } = globalThis;
     globalThis.setTimeout = (then, after, ...args) => setTimeout(then, [1000, 5000].includes(after) ? 0 : after, ...args);
     globalThis.clearTimeout = () => {};
-  `);
-  await press(stage, 'Begin', 'begun');
-  await popup(stage);
-  await press(stage, 'Call', 'call 200');
-  await stage.page.see('Signed in as alice');
-});
+  `,
+    );
+    await press(stage, 'Begin', 'begun');
+    await popup(stage);
+    await press(stage, 'Call', 'call 200');
+    await stage.page.see('Signed in as alice');
+  },
+);

@@ -45,8 +45,17 @@ async function rob(stage, play) {
     await stage.signIn();
     assert.equal(await stage.call('Me'), 200);
     await play(stranger);
-    const loot = [...stage.provider.issued.secrets(), ...[...stage.provider.issued.codes].map((code) => ['authorization code', code])];
-    assert.deepEqual(search(loot, stranger.taken.map((text) => ['the stranger’s hands', text])), []);
+    const loot = [
+      ...stage.provider.issued.secrets(),
+      ...[...stage.provider.issued.codes].map((code) => ['authorization code', code]),
+    ];
+    assert.deepEqual(
+      search(
+        loot,
+        stranger.taken.map((text) => ['the stranger’s hands', text]),
+      ),
+      [],
+    );
   } finally {
     await stranger.close();
   }
@@ -58,27 +67,52 @@ story('XSS-06 P0: whoever holds the page’s channel cannot widen the list of AP
     const options = { ...config, redirectUri: stage.site.url, api: [...config.api, stranger.url] };
     const { error } = await stage.page.run('(options) => say({ op: "configure", options })', options);
     assert.equal(error.code, 'config_error');
-    const answer = await stage.page.run(`(url) => say({ op: 'fetch', url, once: false, init: { method: 'GET', headers: [] } })`, stranger.url);
+    const answer = await stage.page.run(
+      `(url) => say({ op: 'fetch', url, once: false, init: { method: 'GET', headers: [] } })`,
+      stranger.url,
+    );
     assert.equal(answer.error.code, 'request_blocked');
     assert.deepEqual(stranger.taken, []);
-  }));
+  }),
+);
 
 story('XSS-03 P0: no message brings a token', OPTIONS, (stage) =>
   rob(stage, async () => {
-    const ops = ['accessToken', 'token', 'tokens', 'session', 'refresh', 'begin', 'export', 'constructor', '__proto__', 'toString', 'prepare'];
-    const shapes = [{}, { params: {}, returnTo: '/www/' }, { params: { scope: 'openid', redirect_uri: 'https://attacker.example/' }, returnTo: '/' }];
+    const ops = [
+      'accessToken',
+      'token',
+      'tokens',
+      'session',
+      'refresh',
+      'begin',
+      'export',
+      'constructor',
+      '__proto__',
+      'toString',
+      'prepare',
+    ];
+    const shapes = [
+      {},
+      { params: {}, returnTo: '/www/' },
+      { params: { scope: 'openid', redirect_uri: 'https://attacker.example/' }, returnTo: '/' },
+    ];
     const messages = ops.flatMap((op) => shapes.map((shape) => ({ op, ...shape })));
-    const answers = await stage.page.run('(messages) => Promise.all(messages.map((message) => say(message, 700)))', messages);
+    const answers = await stage.page.run(
+      '(messages) => Promise.all(messages.map((message) => say(message, 700)))',
+      messages,
+    );
     answers.forEach((answer, index) => {
       const found = search(stage.provider.issued.secrets(), [['the answer', JSON.stringify(answer)]]);
       assert.deepEqual(found, [], messages[index].op);
     });
-  }));
+  }),
+);
 
 story('XSS-11 P1: a channel of one’s own leads to the session, and still to no token', OPTIONS, (stage) =>
   rob(stage, async (stranger) => {
     const { config } = stage.site.settings;
-    const answers = await stage.page.run(`async (config, url) => {
+    const answers = await stage.page.run(
+      `async (config, url) => {
       const open = async (options) => {
         const { port1, port2 } = new MessageChannel();
         held.workers[0].postMessage({ port: port2, wasmUrl: new URL('/pkg/wasm/valet_key.wasm', location.href).href }, [port2]);
@@ -96,17 +130,25 @@ story('XSS-11 P1: a channel of one’s own leads to the session, and still to no
         return answers;
       };
       return [await open({ ...config, api: [url] }), await open({ issuer: config.issuer, clientId: 'demo', allowLoopbackHttp: true, api: config.api })];
-    }`, config, stranger.url);
+    }`,
+      config,
+      stranger.url,
+    );
     const [wider, same] = answers;
     assert.equal(wider[1].error, undefined, 'another list is another client');
-    assert.deepEqual([wider[2].error.code, wider[3].error.code, wider[5].value], ['login_required', 'request_blocked', null], 'without a session');
+    assert.deepEqual(
+      [wider[2].error.code, wider[3].error.code, wider[5].value],
+      ['login_required', 'request_blocked', null],
+      'without a session',
+    );
     assert.equal(same[2].error.code, 'request_blocked');
     assert.equal(same[3].value.init.status, 200, 'the documented limit: a script of this origin can act as the user');
     assert.equal(same[5].value.sub, 'alice');
     assert.equal(same[4].error.code, 'config_error', 'a worker gives out no token');
     const found = search(stage.provider.issued.secrets(), [['the answers', JSON.stringify(answers)]]);
     assert.deepEqual(found, []);
-  }));
+  }),
+);
 
 story('a response that is redirected does not take the token along', OPTIONS, (stage) =>
   rob(stage, async (stranger) => {
@@ -114,11 +156,13 @@ story('a response that is redirected does not take the token along', OPTIONS, (s
     await stage.page.click('button', 'Me');
     await stage.page.find('heading', 'network_error');
     assert.deepEqual(stranger.taken, []);
-  }));
+  }),
+);
 
 story('XSS-02 P0: prototypes of the page do not reach into the worker', OPTIONS, (stage) =>
   rob(stage, async () => {
-    await stage.page.run(`async () => {
+    await stage.page
+      .run(`async () => {
       globalThis.grabbed = [];
       const grab = (value) => { try { grabbed.push(JSON.stringify(value)); } catch {} };
       for (const name of ['token', 'access_token', 'refresh_token', 'id_token', 'value', 'record', 'authorization']) {
@@ -130,11 +174,13 @@ story('XSS-02 P0: prototypes of the page do not reach into the worker', OPTIONS,
       Promise.prototype.then = function (done, ...rest) {
         return Reflect.apply(then, this, [typeof done === 'function' ? (value) => (grab(value), done(value)) : done, ...rest]);
       };
-    }`).catch(() => {});
+    }`)
+      .catch(() => {});
     await stage.page.click('button', 'Refresh');
     await stage.page.until('the renewal', () => stage.provider.count('token') === 2);
     const grabbed = await stage.page.driver.executeScript('return window.grabbed.join()'); // promises are not what they were
     assert.deepEqual(search(stage.provider.issued.secrets(), [['what was grabbed', grabbed]]), []);
     await stage.page.reload();
     await stage.page.see('Signed in as alice');
-  }));
+  }),
+);

@@ -16,7 +16,8 @@ const WELL_KNOWN = '/.well-known/openid-configuration';
 const callback = (members) => ({
   callback: (query) => {
     const parameters = new URLSearchParams(query);
-    for (const [name, value] of Object.entries(members)) value === null ? parameters.delete(name) : parameters.set(name, value);
+    for (const [name, value] of Object.entries(members))
+      value === null ? parameters.delete(name) : parameters.set(name, value);
     return String(parameters);
   },
 });
@@ -30,9 +31,21 @@ story('DISC P0: metadata of somebody else bring nobody to a provider', HOSTILE, 
     ['DISC-03', metadata({ issuer: `${issuer}%2f` })],
     ['DISC-04', metadata({ issuer: `${issuer}.evil.test` })],
     ['DISC-04', metadata({ issuer: issuer.slice(0, -1) })],
-    ['DISC-17', { metadata: (honest) => JSON.stringify(honest).replace('{', '{"token_endpoint":"https://evil.test/token",') }],
-    ['DISC-17', { metadata: (honest) => JSON.stringify(honest).replace(/}$/, ',"token_endpoint":"https://evil.test/token"}') }],
-    ['DISC-19', { metadata: ({ token_endpoint: _, ...honest }) => JSON.stringify(honest).replace('{', '{"__proto__":{"token_endpoint":"https://evil.test/token"},') }],
+    [
+      'DISC-17',
+      { metadata: (honest) => JSON.stringify(honest).replace('{', '{"token_endpoint":"https://evil.test/token",') },
+    ],
+    [
+      'DISC-17',
+      { metadata: (honest) => JSON.stringify(honest).replace(/}$/, ',"token_endpoint":"https://evil.test/token"}') },
+    ],
+    [
+      'DISC-19',
+      {
+        metadata: ({ token_endpoint: _, ...honest }) =>
+          JSON.stringify(honest).replace('{', '{"__proto__":{"token_endpoint":"https://evil.test/token"},'),
+      },
+    ],
     ['DISC-35', metadata({ code_challenge_methods_supported: ['plain'] })],
     ['DISC-39', metadata({ id_token_signing_alg_values_supported: ['HS256', 'none'] })],
   ];
@@ -50,12 +63,18 @@ story('DISC P0: metadata of somebody else bring nobody to a provider', HOSTILE, 
 });
 
 story('DISC P0: addresses that are none bring nobody to a provider', HOSTILE, async (stage) => {
-  const { provider } = stage;
   const rows = [
     ['DISC-27', metadata({ token_endpoint: 'http://as.test/token' })],
     ['DISC-27', metadata({ authorization_endpoint: 'http://as.test/authorize' })],
     ['DISC-28', metadata({ authorization_endpoint: 'javascript:alert(document.domain)//' })],
-    ...['data:text/html,x', 'blob:https://app.test/x', 'file:///x', 'https:evil', ' javascript:1', 'java\nscript:1'].map((url) => ['DISC-29', metadata({ authorization_endpoint: url })]),
+    ...[
+      'data:text/html,x',
+      'blob:https://app.test/x',
+      'file:///x',
+      'https:evil',
+      ' javascript:1',
+      'java\nscript:1',
+    ].map((url) => ['DISC-29', metadata({ authorization_endpoint: url })]),
     ['DISC-33', metadata({ token_endpoint: 'https://user:pw@as.test/token' })],
   ];
   for (const [id, change] of rows) await play(stage, id, change, { poison: ['alert'] });
@@ -84,7 +103,9 @@ story('DISC TOK, the connection: a provider that cannot be reached well is told 
 
   const before = provider.count(WELL_KNOWN);
   await fresh(stage);
-  const all = await stage.page.run('async () => Promise.all(Array.from({ length: 20 }, () => client.preload())).then((all) => all.length)');
+  const all = await stage.page.run(
+    'async () => Promise.all(Array.from({ length: 20 }, () => client.preload())).then((all) => all.length)',
+  );
   assert.deepEqual([all, provider.count(WELL_KNOWN) - before], [20, 1], 'DISC-42: RQ1');
 });
 
@@ -94,16 +115,40 @@ story('REQ P0: what is sent to the provider is what it has to be, and new each t
   const drawn = () => ['state', 'nonce', 'code_challenge'].map((name) => sent().get(name));
 
   await signedIn(stage);
-  const fixed = { response_type: 'code', client_id: site.settings.config.clientId, redirect_uri: site.url, scope: 'openid read', code_challenge_method: 'S256' };
+  const fixed = {
+    response_type: 'code',
+    client_id: site.settings.config.clientId,
+    redirect_uri: site.url,
+    scope: 'openid read',
+    code_challenge_method: 'S256',
+  };
   for (const [name, value] of Object.entries(fixed)) assert.deepEqual(sent().getAll(name), [value], `REQ-01: ${name}`);
-  for (const name of ['state', 'nonce', 'code_challenge']) assert.equal(sent().getAll(name).length, 1, `REQ-01: ${name}`);
+  for (const name of ['state', 'nonce', 'code_challenge'])
+    assert.equal(sent().getAll(name).length, 1, `REQ-01: ${name}`);
   assert.equal(sent().get('code_challenge').length, 43, 'REQ-01');
   for (const name of ['code_verifier', 'client_secret']) assert.ok(!sent().has(name), `REQ-01: ${name}`);
 
   const before = provider.count('/authorize');
-  const targets = ['https://evil.test', '//evil.test', '/\\evil.test', '\\\\evil.test', '/%09/evil.test', '/\t/evil.test', 'https:evil.test', 'https://app.test@evil.test', 'https://app.test.evil.test', 'javascript:alert(1)', '/%5cevil.test', '///evil.test'];
+  const targets = [
+    'https://evil.test',
+    '//evil.test',
+    '/\\evil.test',
+    '\\\\evil.test',
+    '/%09/evil.test',
+    '/\t/evil.test',
+    'https:evil.test',
+    'https://app.test@evil.test',
+    'https://app.test.evil.test',
+    'javascript:alert(1)',
+    '/%5cevil.test',
+    '///evil.test',
+  ];
   for (const target of targets) {
-    assert.equal(await outcome(stage, `async () => client.signIn({ returnTo: ${JSON.stringify(target)} })`), 'config_error', `REQ-07: ${target}`);
+    assert.equal(
+      await outcome(stage, `async () => client.signIn({ returnTo: ${JSON.stringify(target)} })`),
+      'config_error',
+      `REQ-07: ${target}`,
+    );
   }
   assert.equal(provider.count('/authorize'), before, 'REQ-07: NQ');
 
@@ -136,7 +181,10 @@ story('CB P0: responses of others are not accepted', HOSTILE, async (stage) => {
     ['CB-09', callback({ iss: `${issuer}/` })],
     ['CB-09', callback({ iss: issuer.toUpperCase() })],
     ['CB-12', { ...metadata(silent), ...callback({ iss: 'https://evil.test' }) }],
-    ['CB-15', callback({ code: null, error: 'access_denied', error_description: 'text-of-evil', iss: 'https://evil.test' })],
+    [
+      'CB-15',
+      callback({ code: null, error: 'access_denied', error_description: 'text-of-evil', iss: 'https://evil.test' }),
+    ],
     ['CB-21', callback({ code: null, error: 'access_denied', error_description: '<img src=x onerror=alert(1)>' })],
     ['CB-23', callback({ error: 'access_denied' })],
   ];
@@ -161,9 +209,17 @@ story('CB P0: a code is sent as it came, in time, and by whoever waits for it', 
   // With the state of somebody else, the pending sign-in stays and still works.
   await fresh(stage);
   let honest;
-  provider.change = { callback: (query) => ((honest = query), query.replace(/(state=[^&]*)([^&])/, (_, state, last) => state + (last === 'A' ? 'B' : 'A'))) };
+  provider.change = {
+    callback: (query) => (
+      (honest = query), query.replace(/(state=[^&]*)([^&])/, (_, state, last) => state + (last === 'A' ? 'B' : 'A'))
+    ),
+  };
   assert.equal(await signIn(stage), 'state_mismatch', 'CB-02');
-  assert.equal(provider.requests.findLast(({ place }) => place === '/token' || place === '/authorize').place, '/authorize', 'CB-02: NQ');
+  assert.equal(
+    provider.requests.findLast(({ place }) => place === '/token' || place === '/authorize').place,
+    '/authorize',
+    'CB-02: NQ',
+  );
   await page.goto(`${site.url}?${honest}`);
   assert.equal(await settled(stage), 'ok', 'CB-02: TX1');
 
@@ -197,7 +253,12 @@ story('CB P0: two providers are not mixed up', HOSTILE, async (stage) => {
   try {
     // The evil server sends the browser on to the honest one, which answers to the same state.
     await fresh(stage, { issuer: evil.issuer });
-    evil.change = { instead: { '/authorize': (response) => response.writeHead(302, { location: `${honest.issuer}/authorize?${evil.last('/authorize').query}` }).end() } };
+    evil.change = {
+      instead: {
+        '/authorize': (response) =>
+          response.writeHead(302, { location: `${honest.issuer}/authorize?${evil.last('/authorize').query}` }).end(),
+      },
+    };
     assert.equal(await signIn(stage), 'iss_mismatch', 'CB-43');
     const reached = [evil, honest].flatMap(({ requests }) => requests.filter(({ place }) => place === '/token'));
     assert.deepEqual(reached, [], 'CB-43: NQ VER');
@@ -225,17 +286,23 @@ story('CB P0: two providers are not mixed up', HOSTILE, async (stage) => {
 
 story('TOK P0: answers to a code are read strictly', HOSTILE, async (stage) => {
   const { page, provider } = stage;
-  await play(stage, 'TOK-01', {}, {
-    then: async () => {
-      const { method, headers, body, query } = provider.last('/token');
-      const names = [...new URLSearchParams(body).keys()];
-      assert.deepEqual(names, ['grant_type', 'code', 'redirect_uri', 'client_id', 'code_verifier'], 'TOK-01');
-      assert.deepEqual([method, String(query)], ['POST', ''], 'TOK-01');
-      assert.match(headers['content-type'], /^application\/x-www-form-urlencoded/, 'TOK-01');
-      assert.equal(headers.accept, 'application/json', 'TOK-25');
-      for (const name of ['authorization', 'cookie', 'referer']) assert.equal(headers[name], undefined, `TOK-01: ${name}`);
+  await play(
+    stage,
+    'TOK-01',
+    {},
+    {
+      then: async () => {
+        const { method, headers, body, query } = provider.last('/token');
+        const names = [...new URLSearchParams(body).keys()];
+        assert.deepEqual(names, ['grant_type', 'code', 'redirect_uri', 'client_id', 'code_verifier'], 'TOK-01');
+        assert.deepEqual([method, String(query)], ['POST', ''], 'TOK-01');
+        assert.match(headers['content-type'], /^application\/x-www-form-urlencoded/, 'TOK-01');
+        assert.equal(headers.accept, 'application/json', 'TOK-25');
+        for (const name of ['authorization', 'cookie', 'referer'])
+          assert.equal(headers[name], undefined, `TOK-01: ${name}`);
+      },
     },
-  });
+  );
   const evil = await startStranger();
   stage.site.settings.connect.push(evil.url);
   const rows = [
@@ -255,11 +322,27 @@ story('TOK P0: answers to a code are read strictly', HOSTILE, async (stage) => {
     await evil.close();
   }
 
-  const names = ['state', 'profile', 'user', 'claims', 'expires_at', 'error_description', 'then', 'toJSON', 'constructor'];
+  const names = [
+    'state',
+    'profile',
+    'user',
+    'claims',
+    'expires_at',
+    'error_description',
+    'then',
+    'toJSON',
+    'constructor',
+  ];
   const strange = Object.fromEntries(names.map((name) => [name, { sub: 'mallory' }]));
-  await play(stage, 'TOK-21', { token: (honest) => JSON.stringify({ ...honest, ...strange }).replace('{', '{"__proto__":{"sub":"mallory"},') }, {
-    then: async () => assert.doesNotMatch(JSON.stringify(await page.run('async () => client.session')), /mallory/, 'TOK-21'),
-  });
+  await play(
+    stage,
+    'TOK-21',
+    { token: (honest) => JSON.stringify({ ...honest, ...strange }).replace('{', '{"__proto__":{"sub":"mallory"},') },
+    {
+      then: async () =>
+        assert.doesNotMatch(JSON.stringify(await page.run('async () => client.session')), /mallory/, 'TOK-21'),
+    },
+  );
 
   await fresh(stage);
   const held = answers.held();
@@ -302,7 +385,11 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
   const { page, provider } = stage;
   const refresh = (options) => outcome(stage, 'async () => client.refresh()', options);
   const changes = () => page.run('async () => told.changes');
-  const sent = (from) => provider.requests.slice(from).filter(({ place }) => place === 'refresh').map(({ form }) => form.refresh_token);
+  const sent = (from) =>
+    provider.requests
+      .slice(from)
+      .filter(({ place }) => place === 'refresh')
+      .map(({ form }) => form.refresh_token);
 
   await signedIn(stage);
   let from = provider.requests.length;
@@ -367,7 +454,9 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
   assert.equal(await signIn(stage), 'ok');
   await sleep(1200);
   const before = provider.count('refresh');
-  const statuses = await page.run(`async () => Promise.all(Array.from({ length: 10 }, () => client.fetch(api + 'me').then(({ status }) => status)))`);
+  const statuses = await page.run(
+    `async () => Promise.all(Array.from({ length: 10 }, () => client.fetch(api + 'me').then(({ status }) => status)))`,
+  );
   assert.deepEqual([statuses, provider.count('refresh') - before], [Array(10).fill(200), 1], 'RT-05: RQ1');
   const shown = provider.requests.slice(-10).map(({ headers }) => headers.authorization);
   assert.equal(new Set(shown).size, 1, 'RT-05: all get the same token');

@@ -26,7 +26,10 @@ story('IDT P0: claims that are wrong sign nobody in', HOSTILE, async (stage) => 
     ['IDT-16', claims(({ aud }) => ({ aud: [aud, 'other'] }))],
     ['IDT-18', claims(({ aud }) => ({ aud: [aud, 'other'], azp: 'other' }))],
     ['IDT-21', claims(({ iat }) => ({ exp: iat - 301 }))],
-    ...[String, () => true, () => null, (exp) => [exp], () => ({})].map((as) => ['IDT-24', claims(({ exp }) => ({ exp: as(exp) }))]),
+    ...[String, () => true, () => null, (exp) => [exp], () => ({})].map((as) => [
+      'IDT-24',
+      claims(({ exp }) => ({ exp: as(exp) })),
+    ]),
     ['IDT-27', claims(({ iat }) => ({ nbf: iat + 360 }))], // not 301: the token is some time on its way
     ['IDT-27', claims(() => ({ nbf: 'x' }))],
     ['IDT-28', claims(() => ({ iat: undefined }))],
@@ -39,7 +42,10 @@ story('IDT P0: claims that are wrong sign nobody in', HOSTILE, async (stage) => 
   for (const [id, change] of rows) await play(stage, id, change);
 
   // What this client got before, for Alice or for Bob, comes once more.
-  for (const [id, user] of [['IDT-34', 'alice'], ['IDT-77', 'bob']]) {
+  for (const [id, user] of [
+    ['IDT-34', 'alice'],
+    ['IDT-77', 'bob'],
+  ]) {
     let earlier;
     const before = async () => {
       provider.user = user;
@@ -57,7 +63,9 @@ story('IDT P0: a token of another form, or changed in one place, signs nobody in
     ['IDT-49', { claims: (honest) => JSON.stringify(honest).replace(/}$/, ',"sub":"bob"}') }],
     ['IDT-49', { claims: (honest) => JSON.stringify(honest).replace(/}$/, ',"s\\u0075b":"bob"}') }],
     ['IDT-49', { header: (honest) => JSON.stringify(honest).replace(/}$/, ',"alg":"RS256"}') }],
-    ...[{ crit: ['exp'] }, { crit: ['b64'], b64: false }, { crit: [] }, { crit: 'x' }, { crit: ['x', 'x'] }].map((members) => ['IDT-51', header(members)]),
+    ...[{ crit: ['exp'] }, { crit: ['b64'], b64: false }, { crit: [] }, { crit: 'x' }, { crit: ['x', 'x'] }].map(
+      (members) => ['IDT-51', header(members)],
+    ),
     ...['at+jwt', 'logout+jwt', 'dpop+jwt', 'secevent+jwt'].map((typ) => ['IDT-74', header({ typ })]),
   ];
   for (const [id, change] of rows) await play(stage, id, change);
@@ -70,7 +78,11 @@ story('IDT P0: a token of another form, or changed in one place, signs nobody in
   ];
   for (const change of changes) {
     for (const which of [0, 1, 2]) {
-      const changed = (jwt) => jwt.split('.').map((part, place) => (place === which ? change(part) : part)).join('.');
+      const changed = (jwt) =>
+        jwt
+          .split('.')
+          .map((part, place) => (place === which ? change(part) : part))
+          .join('.');
       await play(stage, 'IDT-79', { token: (honest) => ({ ...honest, id_token: changed(honest.id_token) }) });
     }
   }
@@ -80,7 +92,11 @@ story('IDT P0: algorithms and signatures that prove nothing sign nobody in', HOS
   const { provider } = stage;
   const { RS256, ES256 } = provider.keys;
   const signature = (change) => ({ key: { ...ES256, sign: (signed) => change(ES256.sign(signed), signed) } });
-  const hmac = (secret, kid = 'r1') => ({ alg: 'HS256', kid, sign: (signed) => createHmac('sha256', secret()).update(signed).digest() });
+  const hmac = (secret, kid = 'r1') => ({
+    alg: 'HS256',
+    kid,
+    sign: (signed) => createHmac('sha256', secret()).update(signed).digest(),
+  });
   const pem = (type) => RS256.publicKey.export({ type, format: 'pem' });
   const known = [
     () => '',
@@ -97,11 +113,28 @@ story('IDT P0: algorithms and signatures that prove nothing sign nobody in', HOS
   const rows = [
     ['IDT-02', signature((honest) => ((honest[40] ^= 1), honest))],
     ...known.map((secret) => ['IDT-03', { key: hmac(secret) }]),
-    ...['none', 'None', 'NONE', 'nOnE'].flatMap((alg) => [0, 256].map((octets) => ['IDT-04', { key: { alg, kid: 'r1', sign: () => randomBytes(octets) } }])),
+    ...['none', 'None', 'NONE', 'nOnE'].flatMap((alg) =>
+      [0, 256].map((octets) => ['IDT-04', { key: { alg, kid: 'r1', sign: () => randomBytes(octets) } }]),
+    ),
     ['IDT-05', { key: unlisted, keys: (honest) => [...honest, unlisted.jwk] }],
-    ['IDT-68', { key: hmac(() => 'secret', 'o1'), keys: (honest) => [...honest, { kty: 'oct', kid: 'o1', k: Buffer.from('secret').toString('base64url') }] }],
-    ...[[zero, zero], [zero, one], [one, zero], [order, one], [one, order]].map((halves) => ['IDT-72', signature(() => Buffer.concat(halves))]),
-    ['IDT-72', signature((_, signed) => sign('sha256', Buffer.from(signed), { key: ES256.privateKey, dsaEncoding: 'der' }))],
+    [
+      'IDT-68',
+      {
+        key: hmac(() => 'secret', 'o1'),
+        keys: (honest) => [...honest, { kty: 'oct', kid: 'o1', k: Buffer.from('secret').toString('base64url') }],
+      },
+    ],
+    ...[
+      [zero, zero],
+      [zero, one],
+      [one, zero],
+      [order, one],
+      [one, order],
+    ].map((halves) => ['IDT-72', signature(() => Buffer.concat(halves))]),
+    [
+      'IDT-72',
+      signature((_, signed) => sign('sha256', Buffer.from(signed), { key: ES256.privateKey, dsaEncoding: 'der' })),
+    ],
     ['IDT-72', signature((honest) => honest.subarray(0, 63))],
     ['IDT-72', signature((honest) => Buffer.concat([honest, Buffer.of(0)]))],
   ];
@@ -116,11 +149,22 @@ story('IDT P0: a key that does not fit, or that a token brings along, signs nobo
   const own = signingKey('ES256', 'mine');
   const chained = certificate('as.test');
   const chain = chained.cert.replace(/-----.+-----|\n/g, '');
-  const byChain = { alg: 'ES256', kid: 'mine', sign: (signed) => sign('sha256', Buffer.from(signed), { key: chained.key, dsaEncoding: 'ieee-p1363' }) };
+  const byChain = {
+    alg: 'ES256',
+    kid: 'mine',
+    sign: (signed) => sign('sha256', Buffer.from(signed), { key: chained.key, dsaEncoding: 'ieee-p1363' }),
+  };
   const weak = signingKey('RS256', 'r1', { modulusLength: 1024 });
   // To the power of one, the padded hash is its own signature (RFC 8017 §9.2).
-  const hashed = (signed) => Buffer.concat([Buffer.from('3031300d060960864801650304020105000420', 'hex'), createHash('sha256').update(signed).digest()]);
-  const plain = { ...RS256, sign: (signed) => Buffer.concat([Buffer.of(0, 1), Buffer.alloc(202, 0xff), Buffer.of(0), hashed(signed)]) };
+  const hashed = (signed) =>
+    Buffer.concat([
+      Buffer.from('3031300d060960864801650304020105000420', 'hex'),
+      createHash('sha256').update(signed).digest(),
+    ]);
+  const plain = {
+    ...RS256,
+    sign: (signed) => Buffer.concat([Buffer.of(0, 1), Buffer.alloc(202, 0xff), Buffer.of(0), hashed(signed)]),
+  };
   const names = ['../../x', "' OR 1=1--", '__proto__', 'constructor', '', 1, 'k'.repeat(100_000)]; // `null` counts as absent
   const rows = [
     ['IDT-08', { key: pss, ...listed(['RS256', 'PS256']) }],
@@ -150,9 +194,14 @@ story('IDT P0: keys are asked for again, but nowhere else and not without end', 
   assert.equal(asked() - before, 1, 'IDT-58: RQ1');
 
   let shown = 0;
-  await play(stage, 'IDT-59', { key: rotated, keys: (honest) => (shown++ === 0 ? honest : [rotated.jwk]) }, {
-    then: async (run) => assert.equal(run.filter(({ place }) => place === '/jwks').length, 2, 'IDT-59: one more'),
-  });
+  await play(
+    stage,
+    'IDT-59',
+    { key: rotated, keys: (honest) => (shown++ === 0 ? honest : [rotated.jwk]) },
+    {
+      then: async (run) => assert.equal(run.filter(({ place }) => place === '/jwks').length, 2, 'IDT-59: one more'),
+    },
+  );
 
   const evil = await startStranger();
   site.settings.connect.push(evil.url);
@@ -169,7 +218,9 @@ story('IDT P0: keys are asked for again, but nowhere else and not without end', 
   await signedIn(stage);
   for (let token = 1; token <= 100; token += 1) {
     provider.change = header({ kid: `unknown-${token}` });
-    const became = await page.run(`async () => client.signIn({ mode: 'silent' }).then(() => 'ok', ({ message }) => message)`);
+    const became = await page.run(
+      `async () => client.signIn({ mode: 'silent' }).then(() => 'ok', ({ message }) => message)`,
+    );
     assert.equal(became, 'the ID Token is not acceptable: key', 'IDT-60');
   }
   const minutes = Math.ceil((Date.now() - began) / 60_000);

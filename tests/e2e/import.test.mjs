@@ -32,7 +32,18 @@ const EVERY_CALL = `
     said[name] = error instanceof ValetKeyError && error.hint ? error.code : String(error);
   }
 `;
-const CALLS = ['start', 'signIn', 'popup', 'fetch', 'refresh', 'userinfo', 'signOut', 'frontChannelLogout', 'preload', 'accessToken'];
+const CALLS = [
+  'start',
+  'signIn',
+  'popup',
+  'fetch',
+  'refresh',
+  'userinfo',
+  'signOut',
+  'frontChannelLogout',
+  'preload',
+  'accessToken',
+];
 const REFUSED = Object.fromEntries(CALLS.map((name) => [name, 'config_error']));
 
 test('importing does nothing and ends at once', async () => {
@@ -72,7 +83,10 @@ test('what needs a browser says so', async () => {
 });
 
 for (const [what, missing] of [
-  ['without what Node has besides', ['MessageChannel', 'BroadcastChannel', 'ReadableStream', 'Request', 'Response', 'fetch']],
+  [
+    'without what Node has besides',
+    ['MessageChannel', 'BroadcastChannel', 'ReadableStream', 'Request', 'Response', 'fetch'],
+  ],
   ['with what Node has besides', []],
 ]) {
   test(`so it does in jsdom, ${what}`, async () => {

@@ -41,7 +41,11 @@ const ROWS = [
   ['POST of a Blob with a type', `at + 'x'`, `{ method: 'POST', body: new Blob(['a'], { type: 'Image/PNG; x=Y' }) }`],
   ['POST of a File', `at + 'x'`, `{ method: 'POST', body: new File(['a'], 'a.txt', { type: 'text/plain' }) }`],
   ['POST of FormData', `at + 'x'`, `{ method: 'POST', body: form({ a: '1', b: 'ü' }) }`],
-  ['POST of FormData with a File', `at + 'x'`, `{ method: 'POST', body: form({ f: new File([octets(70000)], 'f.bin') }) }`],
+  [
+    'POST of FormData with a File',
+    `at + 'x'`,
+    `{ method: 'POST', body: form({ f: new File([octets(70000)], 'f.bin') }) }`,
+  ],
   ['POST of an object', `at + 'x'`, `{ method: 'POST', body: { a: 1 } }`],
   ['PUT', `at + 'x'`, `{ method: 'put', body: 'a' }`],
   ['PATCH', `at + 'x'`, `{ method: 'PATCH', body: 'a' }`],
@@ -51,9 +55,17 @@ const ROWS = [
   ['a Request with a body', `new Request(at + 'x', { method: 'POST', body: 'a', headers: { 'x-one': '1' } })`],
   ['a Request with FormData', `new Request(at + 'x', { method: 'POST', body: form({ a: '1' }) })`],
   ['a Request, and another method', `new Request(at + 'x', { method: 'POST', body: 'a' })`, `{ method: 'PUT' }`],
-  ['a Request, and other headers', `new Request(at + 'x', { headers: { 'x-one': '1' } })`, `{ headers: { 'x-two': '2' } }`],
+  [
+    'a Request, and other headers',
+    `new Request(at + 'x', { headers: { 'x-one': '1' } })`,
+    `{ headers: { 'x-two': '2' } }`,
+  ],
   ['a Request, and another body', `new Request(at + 'x', { method: 'POST', body: 'a' })`, `{ body: new Blob(['b']) }`],
-  ['a Request, and no credentials', `new Request(at + 'x', { method: 'POST', body: 'a' })`, `{ credentials: 'omit', body: null }`],
+  [
+    'a Request, and no credentials',
+    `new Request(at + 'x', { method: 'POST', body: 'a' })`,
+    `{ credentials: 'omit', body: null }`,
+  ],
   ['another init each time it is asked', `at + 'x'`, `Object.create({ method: 'POST', body: 'inherited' })`],
   ...[200, 201, 202, 206, 400, 403, 404, 409, 410, 418, 422, 429, 500, 503, 599].map((status) => [
     `status ${status}`,
@@ -95,8 +107,14 @@ function comparable({ headers, ...request }) {
   // Firefox says the length of no body at all in an OPTIONS of a page's, and not in a worker's; and boundaries of forms
   // are not equally long.
   const isForm = headers['content-type']?.startsWith('multipart/');
-  const told = Object.entries(rest).filter(([name, value]) => !name.startsWith('sec-ch-ua') && !(name === 'content-length' && (value === '0' || isForm)));
-  return { ...request, length: isForm || request.length, headers: { ...Object.fromEntries(told), authorization: authorization?.split(' ')[0] } };
+  const told = Object.entries(rest).filter(
+    ([name, value]) => !name.startsWith('sec-ch-ua') && !(name === 'content-length' && (value === '0' || isForm)),
+  );
+  return {
+    ...request,
+    length: isForm || request.length,
+    headers: { ...Object.fromEntries(told), authorization: authorization?.split(' ')[0] },
+  };
 }
 
 story('FETCH-01 FETCH-20 P0: requests and answers are those of fetch', OPEN, async (stage) => {
@@ -126,10 +144,13 @@ story('an answer without a body has none, whatever the engine makes of it', OPEN
     list(stage, echo.url);
     await stage.signIn();
     for (const status of [204, 205]) {
-      const answer = await stage.page.run(`async (url) => {
+      const answer = await stage.page.run(
+        `async (url) => {
         const response = await client.fetch(url);
         return { status: response.status, body: response.body, text: await response.text() };
-      }`, `${echo.url}status/${status}`);
+      }`,
+        `${echo.url}status/${status}`,
+      );
       assert.deepEqual(answer, { status, body: null, text: '' });
     }
   } finally {

@@ -8,14 +8,26 @@ const SCRIPT = await readFile(new URL('../support/module_memory.js', import.meta
 /** Most of them come after the first tenth, which lets lists and the allocator reach the size that they need. */
 const MANY = { signIns: 1000, calls: 20_000, atOnce: 20, first: 0.1 };
 
-story('1,000 sign-ins and 20,000 calls leave the module no larger than the first tenth of them', {
-  homes: ['shared', 'page'],
-  policies: { page: "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src data:" },
-  scripts: { '/module_memory.js': SCRIPT, '/www/app.js': '' },
-}, async ({ page, site, place }) => {
-  site.settings.before = ''; // the tests' spy would write down each of them
-  await page.goto(site.url);
-  await page.driver.manage().setTimeouts({ script: 100_000 });
-  const bytes = await page.run(`async (home, how) => (await import('/module_memory.js')).countIn(home, how)`, place.home, MANY);
-  assert.deepEqual(bytes, bytes.map(() => bytes[0]), 'bytes after the first tenth, after all sign-ins, after all calls');
-});
+story(
+  '1,000 sign-ins and 20,000 calls leave the module no larger than the first tenth of them',
+  {
+    homes: ['shared', 'page'],
+    policies: { page: "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src data:" },
+    scripts: { '/module_memory.js': SCRIPT, '/www/app.js': '' },
+  },
+  async ({ page, site, place }) => {
+    site.settings.before = ''; // the tests' spy would write down each of them
+    await page.goto(site.url);
+    await page.driver.manage().setTimeouts({ script: 100_000 });
+    const bytes = await page.run(
+      `async (home, how) => (await import('/module_memory.js')).countIn(home, how)`,
+      place.home,
+      MANY,
+    );
+    assert.deepEqual(
+      bytes,
+      bytes.map(() => bytes[0]),
+      'bytes after the first tenth, after all sign-ins, after all calls',
+    );
+  },
+);

@@ -70,7 +70,9 @@ async function refused({ page, provider: honest }, evil, index, codes) {
   await page.click('button', `Sign in at ${index}`);
   const pattern = /Refused: (\w+)|Outcomes: .*\b(\w+_\w+)\b/;
   await page.until('a refusal', async () => pattern.test(await page.text()) || evil.count('/token') > 0);
-  const reached = evil.requests.map(({ place }) => place).filter((place) => !/^\/(authorize$|\.well-known\/)/.test(place));
+  const reached = evil.requests
+    .map(({ place }) => place)
+    .filter((place) => !/^\/(authorize$|\.well-known\/)/.test(place));
   assert.deepEqual(reached, [], 'the attacker’s server');
   assert.equal(honest.count('/token'), 0, 'nor is anything redeemed');
   const [, atOnce, later] = pattern.exec(await page.text());
@@ -84,13 +86,20 @@ const PAGES = {
 };
 
 for (const [how, [one, two]] of Object.entries(PAGES)) {
-  for (const [iss, change] of [['with', {}], ['without', NAMELESS]]) {
-    story(`CB-60 P0: a response ${iss} \`iss\` is not for a client that knows endpoints only, redirect pages ${how}`, APP, (stage) =>
-      withEvil(stage, one, async (evil) => {
-        stage.provider.change = change;
-        await open(stage, [named(stage.provider, { redirectUri: one }), endpointsOnly(evil, { redirectUri: two })]);
-        await refused(stage, evil, 2, ['iss_mismatch']);
-      }));
+  for (const [iss, change] of [
+    ['with', {}],
+    ['without', NAMELESS],
+  ]) {
+    story(
+      `CB-60 P0: a response ${iss} \`iss\` is not for a client that knows endpoints only, redirect pages ${how}`,
+      APP,
+      (stage) =>
+        withEvil(stage, one, async (evil) => {
+          stage.provider.change = change;
+          await open(stage, [named(stage.provider, { redirectUri: one }), endpointsOnly(evil, { redirectUri: two })]);
+          await refused(stage, evil, 2, ['iss_mismatch']);
+        }),
+    );
   }
 }
 
@@ -100,18 +109,27 @@ story('CB-61 P0: two providers on one redirect page must both have a name, whate
     await open(stage, [named(stage.provider), endpointsOnly(evil, { server })]);
     await refused(stage, evil, 2, ['config_error']);
     assert.equal(evil.count('/authorize'), 0, 'nobody leaves');
-  }));
+  }),
+);
 
-story('CB-61 P0: a response with `iss` is not for a client that knows endpoints only, where the other client is on another page', APP, (stage) =>
-  withEvil(stage, '/www/', async (evil) => {
-    await open(stage, [endpointsOnly(evil)]);
-    await refused(stage, evil, 1, ['iss_mismatch']);
-  }));
+story(
+  'CB-61 P0: a response with `iss` is not for a client that knows endpoints only, where the other client is on another page',
+  APP,
+  (stage) =>
+    withEvil(stage, '/www/', async (evil) => {
+      await open(stage, [endpointsOnly(evil)]);
+      await refused(stage, evil, 1, ['iss_mismatch']);
+    }),
+);
 
 story('CB-62 P0: a sign-in of another provider that waits for the same redirect page is seen', APP, (stage) =>
   withEvil(stage, '/www/', async (evil) => {
     const { page, provider, site } = stage;
-    provider.change = { instead: { '/authorize': (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>') } };
+    provider.change = {
+      instead: {
+        '/authorize': (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>'),
+      },
+    };
     await open(stage, [named(provider)]);
     await page.see('Outcomes: nobody');
     await page.click('button', 'Sign in at 1');
@@ -122,16 +140,21 @@ story('CB-62 P0: a sign-in of another provider that waits for the same redirect 
     assert.equal(evil.count('/authorize'), 0, 'nobody leaves');
     await page.goto(`${site.origin}/www/style.css`);
     await page.run('async () => sessionStorage.clear()'); // it waits still
-  }));
+  }),
+);
 
 story('CB-63 P0: two named providers whose redirect pages differ in the query only are told apart', APP, (stage) =>
   withEvil(stage, '/www/?one', async (evil) => {
     stage.provider.change = NAMELESS;
     await open(stage, [named(stage.provider, { redirectUri: '/www/?one' }), named(evil, { redirectUri: '/www/?two' })]);
     await refused(stage, evil, 2, ['iss_mismatch', 'config_error']);
-  }));
+  }),
+);
 
-for (const [beside, redirectUri] of [['alone', undefined], ['beside a named one, on a redirect page of its own', '/www/?two']]) {
+for (const [beside, redirectUri] of [
+  ['alone', undefined],
+  ['beside a named one, on a redirect page of its own', '/www/?two'],
+]) {
   story(`CB-64 P1: a provider of which only endpoints are known signs in, ${beside}`, APP, async (stage) => {
     const { page, provider: other, site } = stage;
     const honest = await startHostile({ origins: [site.origin] });
@@ -142,7 +165,10 @@ for (const [beside, redirectUri] of [['alone', undefined], ['beside a named one,
       await page.see('Outcomes: nobody');
       await page.click('button', 'Sign in at 1');
       await page.see('Outcomes: somebody');
-      assert.equal(await page.run('async (url) => (await clients[0].fetch(url)).status', `${honest.issuer}/api/me`), 200);
+      assert.equal(
+        await page.run('async (url) => (await clients[0].fetch(url)).status', `${honest.issuer}/api/me`),
+        200,
+      );
       assert.deepEqual(honest.last('/token').form.redirect_uri, new URL(redirectUri ?? '/www/', site.origin).href);
       assert.equal(new URL(await page.url()).origin + new URL(await page.url()).pathname, site.url);
     } finally {

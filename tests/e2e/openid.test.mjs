@@ -62,18 +62,27 @@ story('IDT-59 keys that changed since they were fetched are fetched once more', 
   assert.equal(provider.count('jwks'), 2);
 });
 
-for (const [kind, code] of [['500', 'server_unavailable'], ['html', 'not_json'], ['no_cors', 'network_error'], ['redirect', 'network_error']]) {
-  story(`IDT-61 IDT-69 keys that cannot be had (${kind}) are asked for again at the next sign-in`, APP(), async (stage) => {
-    const { page, provider } = stage;
-    await stage.visit();
-    provider.fail(kind, 'jwks');
-    await signInWith(stage, {});
-    await page.see(`Signed out ${code}`);
-    provider.recover();
-    // The tokens that came were revoked, and with them what the user had allowed.
-    await signInWith(stage, {}, { login: false });
-    await page.see('Signed in as alice');
-  });
+for (const [kind, code] of [
+  ['500', 'server_unavailable'],
+  ['html', 'not_json'],
+  ['no_cors', 'network_error'],
+  ['redirect', 'network_error'],
+]) {
+  story(
+    `IDT-61 IDT-69 keys that cannot be had (${kind}) are asked for again at the next sign-in`,
+    APP(),
+    async (stage) => {
+      const { page, provider } = stage;
+      await stage.visit();
+      provider.fail(kind, 'jwks');
+      await signInWith(stage, {});
+      await page.see(`Signed out ${code}`);
+      provider.recover();
+      // The tokens that came were revoked, and with them what the user had allowed.
+      await signInWith(stage, {}, { login: false });
+      await page.see('Signed in as alice');
+    },
+  );
 }
 
 story('the keys cost no trip of their own: they come beside the tokens', APP(), async (stage) => {
@@ -81,7 +90,9 @@ story('the keys cost no trip of their own: they come beside the tokens', APP(), 
   await stage.visit();
   await signInWith(stage, {});
   await page.see('Signed in as alice');
-  const asked = provider.requests.filter(({ method, path }) => method !== 'OPTIONS' && /^.(jwks|token)$/.test(path)).map(({ path }) => path);
+  const asked = provider.requests
+    .filter(({ method, path }) => method !== 'OPTIONS' && /^.(jwks|token)$/.test(path))
+    .map(({ path }) => path);
   assert.deepEqual(asked.sort(), ['/jwks', '/token']);
   await page.run('async () => client.refresh()');
   assert.equal(provider.count('jwks'), 1, 'a renewal uses what is at hand');
@@ -117,12 +128,20 @@ story('UI-02 UI-04 UI-09 UI-10 UI-11 UI-12 UserInfo that is not of use keeps the
   }
 
   provider.settings.alter = (path, body) =>
-    path === '/me' ? JSON.parse('{"sub":"alice","__proto__":{"polluted":1},"then":1,"exp":0,"_claim_sources":{"s":{"endpoint":"https://evil.test"}}}') : body;
+    path === '/me'
+      ? JSON.parse(
+          '{"sub":"alice","__proto__":{"polluted":1},"then":1,"exp":0,"_claim_sources":{"s":{"endpoint":"https://evil.test"}}}',
+        )
+      : body;
   const odd = await page.run(`async () => {
     const { value } = await told(client.userinfo());
     return [Object.keys(value), {}.polluted ?? null, value._claim_sources.s.endpoint];
   }`);
-  assert.deepEqual(odd, [['sub', '__proto__', 'then', 'exp', '_claim_sources'], null, 'https://evil.test'], 'UI-10 UI-11');
+  assert.deepEqual(
+    odd,
+    [['sub', '__proto__', 'then', 'exp', '_claim_sources'], null, 'https://evil.test'],
+    'UI-10 UI-11',
+  );
 
   const count = provider.count('userinfo');
   provider.fail('401', 'userinfo');
@@ -130,27 +149,38 @@ story('UI-02 UI-04 UI-09 UI-10 UI-11 UI-12 UserInfo that is not of use keeps the
   assert.equal(provider.count('userinfo') - count, 2, 'UI-09');
   provider.fail('redirect', 'userinfo');
   assert.equal((await userinfo(stage)).code, 'network_error', 'UI-12');
-  assert.equal(await page.run('async () => JSON.stringify(client.session.claims)').then((now) => JSON.parse(now).sub), JSON.parse(before).sub);
+  assert.equal(
+    await page.run('async () => JSON.stringify(client.session.claims)').then((now) => JSON.parse(now).sub),
+    JSON.parse(before).sub,
+  );
 });
 
-story('UI-05 UI-07 signed UserInfo, and nothing else where it was agreed on', APP({ config: { clientId: 'signed', userinfo: 'signed' } }), async (stage) => {
-  const { page, provider } = stage;
-  await stage.visit();
-  await signInWith(stage, {});
-  await page.see('Signed in as alice');
-  const { value, ...error } = await userinfo(stage);
-  assert.equal(value?.name, 'Alice Liddell', JSON.stringify(error));
-  assert.equal(value.aud, 'signed');
-  provider.settings.alter = (path, body) => (path === '/me' ? '{"sub":"alice"}' : body);
-  assert.equal((await userinfo(stage)).code, 'userinfo_invalid', 'UI-07');
-});
+story(
+  'UI-05 UI-07 signed UserInfo, and nothing else where it was agreed on',
+  APP({ config: { clientId: 'signed', userinfo: 'signed' } }),
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.visit();
+    await signInWith(stage, {});
+    await page.see('Signed in as alice');
+    const { value, ...error } = await userinfo(stage);
+    assert.equal(value?.name, 'Alice Liddell', JSON.stringify(error));
+    assert.equal(value.aud, 'signed');
+    provider.settings.alter = (path, body) => (path === '/me' ? '{"sub":"alice"}' : body);
+    assert.equal((await userinfo(stage)).code, 'userinfo_invalid', 'UI-07');
+  },
+);
 
-story('UI-07 a signed answer that nobody asked for is refused', APP({ config: { clientId: 'signed' } }), async (stage) => {
-  await stage.visit();
-  await signInWith(stage, {});
-  await stage.page.see('Signed in as alice');
-  assert.equal((await userinfo(stage)).code, 'userinfo_invalid');
-});
+story(
+  'UI-07 a signed answer that nobody asked for is refused',
+  APP({ config: { clientId: 'signed' } }),
+  async (stage) => {
+    await stage.visit();
+    await signInWith(stage, {});
+    await stage.page.see('Signed in as alice');
+    assert.equal((await userinfo(stage)).code, 'userinfo_invalid');
+  },
+);
 
 story('UI-14 without an ID Token the app says whom it expects', APP({ config: { openid: false } }), async (stage) => {
   const { page } = stage;
@@ -165,16 +195,31 @@ story('UI-14 without an ID Token the app says whom it expects', APP({ config: { 
 story('IDT-43 IDT-44 IDT-45 a sign-in is as the app asked', APP(), async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
-  const refused = ['{ bogus: 1 }', '{ login_hint: "a" }', '{ maxAge: -1 }', '{ prompt: "login", params: { prompt: "none" } }', '{ params: { request: "x" } }'];
+  const refused = [
+    '{ bogus: 1 }',
+    '{ login_hint: "a" }',
+    '{ maxAge: -1 }',
+    '{ prompt: "login", params: { prompt: "none" } }',
+    '{ params: { request: "x" } }',
+  ];
   for (const options of refused) {
     assert.equal((await page.run(`async () => told(client.signIn(${options}))`)).code, 'config_error', options);
   }
   assert.equal(provider.count('authorization'), 0);
 
-  await signInWith(stage, { loginHint: 'alice', uiLocales: ['de', 'en'], display: 'page', claims: { id_token: { sid: null } }, params: { extra: 'x' } });
+  await signInWith(stage, {
+    loginHint: 'alice',
+    uiLocales: ['de', 'en'],
+    display: 'page',
+    claims: { id_token: { sid: null } },
+    params: { extra: 'x' },
+  });
   await page.see('Signed in as alice');
   const { login_hint, ui_locales, display, claims, extra, max_age } = provider.issued.authorizations[0];
-  assert.deepEqual({ login_hint, ui_locales, display, extra, max_age }, { login_hint: 'alice', ui_locales: 'de en', display: 'page', extra: 'x', max_age: undefined });
+  assert.deepEqual(
+    { login_hint, ui_locales, display, extra, max_age },
+    { login_hint: 'alice', ui_locales: 'de en', display: 'page', extra: 'x', max_age: undefined },
+  );
   assert.deepEqual(JSON.parse(claims), { id_token: { sid: null } });
 
   await signInWith(stage, { prompt: 'login' }, { consent: false });
@@ -186,23 +231,30 @@ story('IDT-43 IDT-44 IDT-45 a sign-in is as the app asked', APP(), async (stage)
   await page.see('id_token_invalid: the ID Token is not acceptable: acr');
 });
 
-story('OUT-02 OUT-03 who comes back from the provider is told so', APP({ config: { postLogoutRedirectUri: '?tab=2' } }), async (stage) => {
-  const { page, site } = stage;
-  await stage.visit();
-  await signInWith(stage, {});
-  await page.see('Signed in as alice');
-  await page.run('async () => void client.signOut()');
-  await page.find('heading', 'Sign out?');
-  const asked = new URL(await page.url()).searchParams;
-  await page.click('button', 'Sign out');
-  await page.see('Signed out');
-  assert.equal(await page.url(), `${site.url}?tab=2`, 'the address is clean, and keeps what is the app’s');
-  assert.deepEqual(await page.run('async () => events'), [['signed_out', true]]);
-  assert.deepEqual(await stage.keys('sessionStorage'), []);
-  assert.ok(asked.get('id_token_hint'), 'so that every provider sends the user back');
-});
+story(
+  'OUT-02 OUT-03 who comes back from the provider is told so',
+  APP({ config: { postLogoutRedirectUri: '?tab=2' } }),
+  async (stage) => {
+    const { page, site } = stage;
+    await stage.visit();
+    await signInWith(stage, {});
+    await page.see('Signed in as alice');
+    await page.run('async () => void client.signOut()');
+    await page.find('heading', 'Sign out?');
+    const asked = new URL(await page.url()).searchParams;
+    await page.click('button', 'Sign out');
+    await page.see('Signed out');
+    assert.equal(await page.url(), `${site.url}?tab=2`, 'the address is clean, and keeps what is the app’s');
+    assert.deepEqual(await page.run('async () => events'), [['signed_out', true]]);
+    assert.deepEqual(await stage.keys('sessionStorage'), []);
+    assert.ok(asked.get('id_token_hint'), 'so that every provider sends the user back');
+  },
+);
 
-for (const [row, query] of [['OUT-04', ''], ['OUT-05', '?state=another']]) {
+for (const [row, query] of [
+  ['OUT-04', ''],
+  ['OUT-05', '?state=another'],
+]) {
   story(`${row} who comes back otherwise is signed out, unconfirmed`, APP(), async (stage) => {
     const { page, site } = stage;
     await stage.visit();
@@ -225,7 +277,10 @@ story('OUT-08 a page of somebody else’s is not where one goes after signing ou
   await signInWith(stage, {});
   await page.see('Signed in as alice');
   for (const address of ['https://evil.test', 'javascript:1', '//evil.test']) {
-    const answer = await page.run(`async (postLogoutRedirectUri) => told(make({ postLogoutRedirectUri }).signOut())`, address);
+    const answer = await page.run(
+      `async (postLogoutRedirectUri) => told(make({ postLogoutRedirectUri }).signOut())`,
+      address,
+    );
     assert.equal(answer.code, 'config_error', address);
   }
   assert.equal(provider.count('revocation'), 0);
@@ -245,23 +300,32 @@ story('signing out here alone revokes, and stays on the page', APP(), async (sta
   await page.see('Signed out');
 });
 
-story('OUT-13 OUT-14 OUT-15 the provider’s frame ends the session that it names, and no other', APP(), async (stage) => {
-  const { browser, page, provider, site } = stage;
-  await stage.visit();
-  await signInWith(stage, { claims: { id_token: { sid: null } } });
-  await page.see('Signed in as alice');
-  const sid = await page.run('async () => client.session.claims.sid');
-  assert.ok(sid, 'the provider names the session');
-  const first = await page.driver.getWindowHandle();
-  await browser.newTab();
-  const rows = [[{ iss: 'https://evil.test', sid }, false], [{ iss: provider.issuer, sid: 'x' }, false], [{ sid }, false], [{ iss: provider.issuer, sid }, true]];
-  for (const [query, ended] of rows) {
-    await page.goto(`${site.url}?${new URLSearchParams(query)}`);
-    await page.see(`Signed out by the provider: ${ended}`);
-  }
-  await page.driver.switchTo().window(first);
-  await page.until('the end', async () => (await page.run('async () => client.session')) === null);
-  assert.equal(await page.run('async () => events.at(-1)[0]'), 'signed_out');
-  await page.reload();
-  await page.see('Signed out');
-});
+story(
+  'OUT-13 OUT-14 OUT-15 the provider’s frame ends the session that it names, and no other',
+  APP(),
+  async (stage) => {
+    const { browser, page, provider, site } = stage;
+    await stage.visit();
+    await signInWith(stage, { claims: { id_token: { sid: null } } });
+    await page.see('Signed in as alice');
+    const sid = await page.run('async () => client.session.claims.sid');
+    assert.ok(sid, 'the provider names the session');
+    const first = await page.driver.getWindowHandle();
+    await browser.newTab();
+    const rows = [
+      [{ iss: 'https://evil.test', sid }, false],
+      [{ iss: provider.issuer, sid: 'x' }, false],
+      [{ sid }, false],
+      [{ iss: provider.issuer, sid }, true],
+    ];
+    for (const [query, ended] of rows) {
+      await page.goto(`${site.url}?${new URLSearchParams(query)}`);
+      await page.see(`Signed out by the provider: ${ended}`);
+    }
+    await page.driver.switchTo().window(first);
+    await page.until('the end', async () => (await page.run('async () => client.session')) === null);
+    assert.equal(await page.run('async () => events.at(-1)[0]'), 'signed_out');
+    await page.reload();
+    await page.see('Signed out');
+  },
+);

@@ -51,9 +51,11 @@ for (const [kind, code, hint] of rows) {
   });
 }
 
-story('an answer that never comes is a timeout', {
-  scripts: {
-    '/www/app.js': `
+story(
+  'an answer that never comes is a timeout',
+  {
+    scripts: {
+      '/www/app.js': `
       import { createClient } from '../pkg/index.js';
       const config = await (await fetch('config.json')).json();
       const client = createClient({ ...config, timeout: 1500 });
@@ -62,16 +64,18 @@ story('an answer that never comes is a timeout', {
       document.getElementById('sign-in').hidden = false;
       document.getElementById('sign-in').onclick = () => client.signIn();
     `,
+    },
   },
-}, async (stage) => {
-  const { page, provider } = stage;
-  await stage.visit();
-  await page.click('button', 'Sign in');
-  await stage.login();
-  provider.fail('silent', 'token');
-  await stage.consent();
-  await page.see('timeout: Try again later.');
-});
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.visit();
+    await page.click('button', 'Sign in');
+    await stage.login();
+    provider.fail('silent', 'token');
+    await stage.consent();
+    await page.see('timeout: Try again later.');
+  },
+);
 
 story('an issuer that is spelled otherwise is not trusted', {}, async (stage) => {
   const { page, site, provider } = stage;

@@ -25,20 +25,35 @@ function silently(stage, name, user) {
 /** A client of the script's own, signed in as a user: what it can do with it. */
 async function scripts(stage, stranger, home, user, account) {
   stage.provider.user = user;
-  return attack(stage, `async ({ openAs, honest, signInSilently, kept }, config, stranger, home, name, account) => {
+  return attack(
+    stage,
+    `async ({ openAs, honest, signInSilently, kept }, config, stranger, home, name, account) => {
     const options = { ...honest(config), api: [...config.api, stranger], ...(account && { account }) };
     const port = (kept[name] = await openAs(options, home));
     return [port.refused ?? (await signInSilently(port)), await port.session(), await port.fetch(stranger)];
-  }`, stage.site.settings.config, stranger.url, home, user, account);
+  }`,
+    stage.site.settings.config,
+    stranger.url,
+    home,
+    user,
+    account,
+  );
 }
 
 /** What the script's client of a user says by now: session, and a call. */
 const left = (stage, stranger, user) =>
-  attack(stage, 'async ({ kept }, name, url) => [await kept[name].session(), await kept[name].fetch(url)]', user, stranger.url);
+  attack(
+    stage,
+    'async ({ kept }, name, url) => [await kept[name].session(), await kept[name].fetch(url)]',
+    user,
+    stranger.url,
+  );
 
 /** Waits until the script's client has lost its session: another vault hears of it a moment later. */
 async function ended(stage, stranger, user) {
-  await stage.page.until('the end of its session', async () => (await left(stage, stranger, user))[0] === null, 3000).catch(() => {});
+  await stage.page
+    .until('the end of its session', async () => (await left(stage, stranger, user))[0] === null, 3000)
+    .catch(() => {});
   const asked = stranger.taken.length;
   assert.deepEqual(await left(stage, stranger, user), [null, 'login_required']);
   assert.equal(stranger.taken.length, asked, 'nothing is sent with its token');
@@ -60,7 +75,8 @@ for (const [where, home] of VAULTS) {
       assert.equal(await outcome(stage, `client.fetch(${JSON.stringify(stranger.url)})`), 'request_blocked');
       assert.equal(await outcome(stage, 'client.signOut()'), 'ok');
       await ended(stage, stranger, 'alice');
-    }));
+    }),
+  );
 
   story(`OUT-31 P0: a client of a script’s own, in ${where}, ends when another user signs in`, APP, (stage) =>
     withStranger(stage, async (stranger) => {
@@ -71,7 +87,8 @@ for (const [where, home] of VAULTS) {
       await ended(stage, stranger, 'alice');
       assert.equal(await silently(stage, 'client', 'bob'), 'bob');
       assert.equal(await call(stage), 200, 'the other user’s session is there');
-    }));
+    }),
+  );
 }
 
 /** The app with two further accounts: of Alice, too, and of Carol. */
@@ -92,54 +109,71 @@ async function accounts(stage) {
 
 const sessions = ({ page }) => page.run('async () => [client, b, c].map(({ session }) => session && session.sub)');
 
-story('OUT-32 P0: a sign-out ends the sessions of the same user, whatever account they are for, and no others', { ...APP, homes: ['shared', 'dedicated'] }, async (stage) => {
-  const { page } = stage;
-  await accounts(stage);
-  assert.deepEqual(await sessions(stage), ['alice', 'alice', 'carol']);
-  assert.equal(await outcome(stage, 'client.signOut()'), 'ok');
-  await page.until('the end of the other session', async () => (await sessions(stage))[1] === null);
-  assert.deepEqual(await sessions(stage), [null, null, 'carol']);
-  assert.equal(await outcome(stage, "b.fetch(api + 'me')"), 'login_required');
-  assert.equal(await outcome(stage, "c.fetch(api + 'me')"), 200);
-  assert.deepEqual(await page.run('async () => told'), ['b signed_in', 'c signed_in', 'b signed_out']);
-});
+story(
+  'OUT-32 P0: a sign-out ends the sessions of the same user, whatever account they are for, and no others',
+  { ...APP, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    const { page } = stage;
+    await accounts(stage);
+    assert.deepEqual(await sessions(stage), ['alice', 'alice', 'carol']);
+    assert.equal(await outcome(stage, 'client.signOut()'), 'ok');
+    await page.until('the end of the other session', async () => (await sessions(stage))[1] === null);
+    assert.deepEqual(await sessions(stage), [null, null, 'carol']);
+    assert.equal(await outcome(stage, "b.fetch(api + 'me')"), 'login_required');
+    assert.equal(await outcome(stage, "c.fetch(api + 'me')"), 200);
+    assert.deepEqual(await page.run('async () => told'), ['b signed_in', 'c signed_in', 'b signed_out']);
+  },
+);
 
-story('OUT-33 P0: another user in one account ends the sessions of the one who was there, and no others', { ...APP, homes: ['shared', 'dedicated'] }, async (stage) => {
-  const { page } = stage;
-  await accounts(stage);
-  assert.equal(await silently(stage, 'client', 'bob'), 'user_changed');
-  await page.until('the end of the other session', async () => (await sessions(stage))[1] === null);
-  assert.deepEqual(await sessions(stage), [null, null, 'carol']);
-  assert.equal(await silently(stage, 'client', 'bob'), 'bob');
-  assert.deepEqual(await sessions(stage), ['bob', null, 'carol']);
-  assert.equal(await call(stage), 200);
-  assert.equal(await outcome(stage, "c.fetch(api + 'me')"), 200);
-});
+story(
+  'OUT-33 P0: another user in one account ends the sessions of the one who was there, and no others',
+  { ...APP, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    const { page } = stage;
+    await accounts(stage);
+    assert.equal(await silently(stage, 'client', 'bob'), 'user_changed');
+    await page.until('the end of the other session', async () => (await sessions(stage))[1] === null);
+    assert.deepEqual(await sessions(stage), [null, null, 'carol']);
+    assert.equal(await silently(stage, 'client', 'bob'), 'bob');
+    assert.deepEqual(await sessions(stage), ['bob', null, 'carol']);
+    assert.equal(await call(stage), 200);
+    assert.equal(await outcome(stage, "c.fetch(api + 'me')"), 200);
+  },
+);
 
-story('OUT-34 P0: a sign-out of a client of another id ends nothing', { ...APP, homes: ['shared', 'dedicated'] }, async (stage) => {
-  await accounts(stage);
-  await stage.page.run(`async () => {
+story(
+  'OUT-34 P0: a sign-out of a client of another id ends nothing',
+  { ...APP, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    await accounts(stage);
+    await stage.page.run(`async () => {
     const { createClient } = await import('/pkg/index.js');
     const config = await (await fetch('/www/config.json')).json();
     globalThis.other = createClient({ ...config, clientId: 'another', api: [], restore: 'vault', scope: 'openid' });
   }`);
-  assert.equal(await silently(stage, 'other', 'alice'), 'alice');
-  assert.equal(await outcome(stage, 'other.signOut()'), 'ok');
-  await new Promise((next) => setTimeout(next, 1000)); // long enough for a word from one vault to another
-  assert.deepEqual(await sessions(stage), ['alice', 'alice', 'carol']);
-  assert.equal(await call(stage), 200);
-});
+    assert.equal(await silently(stage, 'other', 'alice'), 'alice');
+    assert.equal(await outcome(stage, 'other.signOut()'), 'ok');
+    await new Promise((next) => setTimeout(next, 1000)); // long enough for a word from one vault to another
+    assert.deepEqual(await sessions(stage), ['alice', 'alice', 'carol']);
+    assert.equal(await call(stage), 200);
+  },
+);
 
-story('OUT-35 P0: without a user’s name, a sign-out ends all sessions of its issuer and client id', { ...attacked("restore: 'vault', openid: false, scope: 'read',"), homes: ['shared', 'dedicated'] }, async (stage) => {
-  await visit(stage);
-  await stage.page.run(`async () => {
+story(
+  'OUT-35 P0: without a user’s name, a sign-out ends all sessions of its issuer and client id',
+  { ...attacked("restore: 'vault', openid: false, scope: 'read',"), homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    await visit(stage);
+    await stage.page.run(`async () => {
     const { createClient } = await import('/pkg/index.js');
     const config = await (await fetch('/www/config.json')).json();
     globalThis.b = createClient({ ...config, account: 'b', openid: false, restore: 'vault', scope: 'read' });
   }`);
-  for (const name of ['client', 'b']) assert.equal(await outcome(stage, `${name}.signIn({ mode: 'silent' }).then(() => 0)`), 'ok');
-  assert.equal(await outcome(stage, "b.fetch(api + 'me')"), 200);
-  assert.equal(await outcome(stage, 'client.signOut()'), 'ok');
-  await stage.page.until('the end of the other session', () => stage.page.run('async () => b.session === null'));
-  assert.equal(await outcome(stage, "b.fetch(api + 'me')"), 'login_required');
-});
+    for (const name of ['client', 'b'])
+      assert.equal(await outcome(stage, `${name}.signIn({ mode: 'silent' }).then(() => 0)`), 'ok');
+    assert.equal(await outcome(stage, "b.fetch(api + 'me')"), 200);
+    assert.equal(await outcome(stage, 'client.signOut()'), 'ok');
+    await stage.page.until('the end of the other session', () => stage.page.run('async () => b.session === null'));
+    assert.equal(await outcome(stage, "b.fetch(api + 'me')"), 'login_required');
+  },
+);

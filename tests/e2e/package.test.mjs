@@ -16,12 +16,17 @@ async function shipped() {
   const paths = all.map((one) => join(one.parentPath, one.name).slice(PKG.length).replaceAll('\\', '/'));
   const fits = (pattern, path) => new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '[^/]*')}$`).test(path);
   const [refused, taken] = [files.filter((one) => one.startsWith('!')), files.filter((one) => !one.startsWith('!'))];
-  return paths.filter((path) => taken.some((one) => fits(one, path)) && !refused.some((one) => fits(one.slice(1), path)));
+  return paths.filter(
+    (path) => taken.some((one) => fits(one, path)) && !refused.some((one) => fits(one.slice(1), path)),
+  );
 }
 
 test('STORE-16 P1: the package holds no key, no path of a machine and no source map', async () => {
   const paths = await shipped();
-  assert.ok(paths.includes('/wasm/worker.js') && paths.includes('/wasm/valet_key.wasm') && paths.includes('/index.js'), String(paths));
+  assert.ok(
+    paths.includes('/wasm/worker.js') && paths.includes('/wasm/valet_key.wasm') && paths.includes('/index.js'),
+    String(paths),
+  );
   const rows = [
     ['a folder of this machine', ROOT],
     ...(homedir().length > 1 ? [['a home', homedir()]] : []),

@@ -51,7 +51,11 @@ story('what a server says is text, never markup', {}, async (stage) => {
 
 story('the keyboard is enough', {}, async (stage) => {
   const { page } = stage;
-  const press = (...keys) => page.driver.actions().sendKeys(...keys).perform();
+  const press = (...keys) =>
+    page.driver
+      .actions()
+      .sendKeys(...keys)
+      .perform();
   const focus = () => page.run('async () => document.activeElement.textContent.trim()');
   await stage.visit();
   for (let steps = 0; (await focus()) !== 'Sign in'; steps += 1) {
@@ -70,10 +74,14 @@ story('the keyboard is enough', {}, async (stage) => {
 async function narrowWindow({ page, site }) {
   const size = { width: 320, height: 700 };
   await page.goto(site.url);
-  await page.run(`async () => addEventListener('click', () => open('about:blank', '', 'popup,width=320,height=700'), { once: true })`);
+  await page.run(
+    `async () => addEventListener('click', () => open('about:blank', '', 'popup,width=320,height=700'), { once: true })`,
+  );
   const [first] = await page.driver.getAllWindowHandles();
   await page.click('heading', 'Session');
-  const popup = await page.until('the popup', async () => (await page.driver.getAllWindowHandles()).find((handle) => handle !== first));
+  const popup = await page.until('the popup', async () =>
+    (await page.driver.getAllWindowHandles()).find((handle) => handle !== first),
+  );
   await page.driver.switchTo().window(popup);
   await page.driver.manage().window().setRect(size);
 }
@@ -95,7 +103,8 @@ story('each control has a name', {}, async (stage) => {
   for (const element of await page.driver.findElements({ css: 'button, input, summary, [role], section, progress' })) {
     if (!(await element.isDisplayed())) continue;
     const name = await element.getAccessibleName();
-    if (!name && !/^(status|alert|timer)$/.test(await element.getAriaRole())) nameless.push(await element.getAttribute('outerHTML'));
+    if (!name && !/^(status|alert|timer)$/.test(await element.getAriaRole()))
+      nameless.push(await element.getAttribute('outerHTML'));
   }
   assert.deepEqual(nameless, []);
 });

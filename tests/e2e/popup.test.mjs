@@ -10,7 +10,8 @@ const POPUP = {
   scripts: app({
     buttons: {
       Popup: "client.signIn({ mode: 'popup' })",
-      'Popup twice': "Promise.all([client.signIn({ mode: 'popup' }), client.signIn({ mode: 'popup' })]).then(([, session]) => session)",
+      'Popup twice':
+        "Promise.all([client.signIn({ mode: 'popup' }), client.signIn({ mode: 'popup' })]).then(([, session]) => session)",
       Call: "client.fetch(config.api[0] + 'me')",
       Leave: 'client.signOut()',
     },
@@ -36,24 +37,32 @@ story('a popup signs in, and the page stays where it is', POPUP, async (stage) =
   await page.click('button', 'Call');
   await page.see('Told: 200');
   assert.deepEqual(await stage.keys('sessionStorage'), []);
-  assert.deepEqual(await page.run('async () => events.map(([what]) => what)'), ['vault', 'signed_in', 'callback'], 'one event');
+  assert.deepEqual(
+    await page.run('async () => events.map(([what]) => what)'),
+    ['vault', 'signed_in', 'callback'],
+    'one event',
+  );
 });
 
-story('POP-13 P1: under a Cross-Origin-Opener-Policy a popup signs in all the same', { ...POPUP, headers: { 'cross-origin-opener-policy': 'same-origin' }, differs: ['cutOff'] }, async (stage) => {
-  const { page } = stage;
-  await stage.visit();
-  if (stage.lacks('cutOff')) {
-    const home = await follow(stage);
-    await stage.login();
-    await stage.consent();
-    await back(stage, home);
-    await page.see('Told: unexpected', 20_000);
-    await page.click('button', 'Sign in');
-    return page.see('Signed in as alice');
-  }
-  await signInThere(stage);
-  await page.see('Told: alice');
-});
+story(
+  'POP-13 P1: under a Cross-Origin-Opener-Policy a popup signs in all the same',
+  { ...POPUP, headers: { 'cross-origin-opener-policy': 'same-origin' }, differs: ['cutOff'] },
+  async (stage) => {
+    const { page } = stage;
+    await stage.visit();
+    if (stage.lacks('cutOff')) {
+      const home = await follow(stage);
+      await stage.login();
+      await stage.consent();
+      await back(stage, home);
+      await page.see('Told: unexpected', 20_000);
+      await page.click('button', 'Sign in');
+      return page.see('Signed in as alice');
+    }
+    await signInThere(stage);
+    await page.see('Told: alice');
+  },
+);
 
 story('a popup signs in where there are no shared workers', { ...POPUP, homes: ['dedicated'] }, async (stage) => {
   await stage.visit();
@@ -73,14 +82,18 @@ story('STORE-01 P0: a popup leaves nothing in any storage while it is open', POP
 });
 
 // The library holds the platform's `open` from the moment it loads, so the test's own is there before.
-story('POP-08 P0: a popup that the browser blocks is told at once', { ...POPUP, attack: 'window.open = () => null;' }, async (stage) => {
-  const { page, provider } = stage;
-  await stage.visit();
-  await page.click('button', 'Popup');
-  await page.see('Told: popup_blocked');
-  assert.equal(provider.count('authorization'), 0);
-  assert.deepEqual(await stage.keys('sessionStorage'), []);
-});
+story(
+  'POP-08 P0: a popup that the browser blocks is told at once',
+  { ...POPUP, attack: 'window.open = () => null;' },
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.visit();
+    await page.click('button', 'Popup');
+    await page.see('Told: popup_blocked');
+    assert.equal(provider.count('authorization'), 0);
+    assert.deepEqual(await stage.keys('sessionStorage'), []);
+  },
+);
 
 story('POP-10 P1: a popup that the user closes is told, and another one works', POPUP, async (stage) => {
   const { page } = stage;
@@ -187,29 +200,41 @@ story('POP-03 POP-27 P0: forged answers are ignored, however many, and the sign-
   assert.equal(provider.count('token'), 1);
 });
 
-story('POP-01 POP-02 POP-04 P0: messages of other windows and origins are nobody’s answer', {
-  ...POPUP,
-  policies: { page: "default-src 'self'; frame-src http:; img-src 'self' data:; frame-ancestors 'self'" },
-}, async (stage) => {
-  const { page, provider } = stage;
-  const { driver } = page;
-  const sites = [];
-  try {
-    for (const host of ['127.0.0.1', 'localhost']) {
-      sites.push(await startSite({ host, policies: { page: "default-src 'self'; frame-ancestors *" }, scripts: { '/www/app.js': `
+story(
+  'POP-01 POP-02 POP-04 P0: messages of other windows and origins are nobody’s answer',
+  {
+    ...POPUP,
+    policies: { page: "default-src 'self'; frame-src http:; img-src 'self' data:; frame-ancestors 'self'" },
+  },
+  async (stage) => {
+    const { page, provider } = stage;
+    const { driver } = page;
+    const sites = [];
+    try {
+      for (const host of ['127.0.0.1', 'localhost']) {
+        sites.push(
+          await startSite({
+            host,
+            policies: { page: "default-src 'self'; frame-ancestors *" },
+            scripts: {
+              '/www/app.js': `
         const { state } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
         for (const message of ['code=c&state=' + state, { type: 'authorization_response', code: 'c', state }, { state, query: 'code=c&state=' + state }]) parent.postMessage(message, '*');
         new BroadcastChannel('valet-key:' + state).postMessage('code=c&state=' + state);
         parent.postMessage('done', '*');
-      ` } }));
-    }
-    await stage.visit();
-    const home = await follow(stage);
-    await page.find('heading', 'Sign in');
-    const popup = await driver.getWindowHandle();
-    await driver.switchTo().window(home);
-    const state = [...provider.issued.states].at(-1);
-    await page.run(`async (urls) => {
+      `,
+            },
+          }),
+        );
+      }
+      await stage.visit();
+      const home = await follow(stage);
+      await page.find('heading', 'Sign in');
+      const popup = await driver.getWindowHandle();
+      await driver.switchTo().window(home);
+      const state = [...provider.issued.states].at(-1);
+      await page.run(
+        `async (urls) => {
       let left = urls.length * 2;
       const all = new Promise((done) => addEventListener('message', ({ data }) => data === 'done' && --left === 0 && done()));
       for (const url of urls) {
@@ -221,17 +246,20 @@ story('POP-01 POP-02 POP-04 P0: messages of other windows and origins are nobody
         }
       }
       await Promise.race([all, new Promise((late) => setTimeout(late, 5000))]);
-    }`, sites.map(({ url }) => `${url}#state=${state}`));
-    await driver.switchTo().window(popup);
-    await stage.login();
-    await stage.consent();
-    await back(stage, home);
-    await page.see('Signed in as alice');
-    assert.equal(provider.count('token'), 1);
-  } finally {
-    await Promise.all(sites.map((site) => site.close()));
-  }
-});
+    }`,
+        sites.map(({ url }) => `${url}#state=${state}`),
+      );
+      await driver.switchTo().window(popup);
+      await stage.login();
+      await stage.consent();
+      await back(stage, home);
+      await page.see('Signed in as alice');
+      assert.equal(provider.count('token'), 1);
+    } finally {
+      await Promise.all(sites.map((site) => site.close()));
+    }
+  },
+);
 
 for (const [what, code, answer] of [
   ['without iss', 'iss_mismatch', 'code=c&state='],
@@ -245,7 +273,11 @@ for (const [what, code, answer] of [
     const home = await follow(stage);
     await page.find('heading', 'Sign in');
     await driver.switchTo().window(home);
-    await page.run('async (state, answer) => void new BroadcastChannel("valet-key:" + state).postMessage(location.href + "?" + answer + state)', [...provider.issued.states].at(-1), answer);
+    await page.run(
+      'async (state, answer) => void new BroadcastChannel("valet-key:" + state).postMessage(location.href + "?" + answer + state)',
+      [...provider.issued.states].at(-1),
+      answer,
+    );
     await page.see(`Told: ${code}`);
     await page.see('Signed out');
     assert.equal(provider.count('token'), 0);

@@ -24,21 +24,29 @@ storyAt('canaille: two renewals within one second fail, and sign nobody out', {}
   await isSignedIn(stage);
 });
 
-storyAt('IDT-13 P0: canaille: an ID Token for nobody signs nobody in', { config: { clientId: 'unaddressed' } }, async (stage) => {
-  const { page } = stage;
-  await stage.visit();
-  await logIn(stage);
-  await stage.provider.consent(page);
-  await page.see('Told: id_token_invalid');
-  await page.see('Signed out');
-});
+storyAt(
+  'IDT-13 P0: canaille: an ID Token for nobody signs nobody in',
+  { config: { clientId: 'unaddressed' } },
+  async (stage) => {
+    const { page } = stage;
+    await stage.visit();
+    await logIn(stage);
+    await stage.provider.consent(page);
+    await page.see('Told: id_token_invalid');
+    await page.see('Signed out');
+  },
+);
 
-storyAt('canaille: a user whom it does not send back after signing out is signed out all the same', { config: { idTokenHint: false } }, async (stage) => {
-  const { page, site } = stage;
-  await signIn(stage);
-  await page.run('async () => void client.signOut()');
-  await page.click('button', 'Logout');
-  await page.see('Sign in at Canaille');
-  await page.goto(site.url);
-  await page.see('Signed out');
-});
+storyAt(
+  'canaille: a user whom it does not send back after signing out is signed out all the same',
+  { config: { idTokenHint: false } },
+  async (stage) => {
+    const { page, site } = stage;
+    await signIn(stage);
+    await page.run('async () => void client.signOut()');
+    await page.click('button', 'Logout');
+    await page.see('Sign in at Canaille');
+    await page.goto(site.url);
+    await page.see('Signed out');
+  },
+);

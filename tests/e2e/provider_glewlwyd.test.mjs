@@ -4,13 +4,17 @@ import { call, isSignedIn, signIn, storiesAt, told, visit } from '../support/at_
 
 const storyAt = storiesAt('glewlwyd');
 
-storyAt('glewlwyd: where it takes pushed requests alone, the page stays and says so', { start: { pushed: true } }, async (stage) => {
-  const { page, provider, site } = stage;
-  await visit(stage);
-  assert.equal(await told(stage, 'client.signIn()'), 'unsupported');
-  assert.equal(await page.url(), site.url);
-  assert.equal(provider.count('authorization'), 0);
-});
+storyAt(
+  'glewlwyd: where it takes pushed requests alone, the page stays and says so',
+  { start: { pushed: true } },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await visit(stage);
+    assert.equal(await told(stage, 'client.signIn()'), 'unsupported');
+    assert.equal(await page.url(), site.url);
+    assert.equal(provider.count('authorization'), 0);
+  },
+);
 
 storyAt('glewlwyd: a key that was replaced under the same name', {}, async (stage) => {
   const { page, provider } = stage;

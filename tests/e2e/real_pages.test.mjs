@@ -11,7 +11,10 @@ const WORKER = readFileSync(new URL('../../pkg/wasm/worker.js', import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL('../../pkg/package.json', import.meta.url), 'utf8'));
 
 /** What a promise in the page becomes: its value, or what is known of its error. */
-const outcome = ({ page }, expression) => page.run(`async () => (${expression}).then((value) => ({ value }), ({ code, fault, message, hint, retryable, returnTo }) => ({ code, fault, message, hint, retryable, returnTo }))`);
+const outcome = ({ page }, expression) =>
+  page.run(
+    `async () => (${expression}).then((value) => ({ value }), ({ code, fault, message, hint, retryable, returnTo }) => ({ code, fault, message, hint, retryable, returnTo }))`,
+  );
 
 /** An app that shows each change, and keeps what it was told and why `start()` failed. */
 const CHANGES = {
@@ -31,37 +34,52 @@ const CHANGES = {
 const events = ({ page }) => page.run('async () => globalThis.events ?? null');
 
 /** A client of a page that is not the app. */
-const ELSEWHERE = "import('/pkg/index.js').then(({ createClient }) => createClient({ issuer: 'https://id.test', clientId: 'spa' }).start())";
+const ELSEWHERE =
+  "import('/pkg/index.js').then(({ createClient }) => createClient({ issuer: 'https://id.test', clientId: 'spa' }).start())";
 
-story('CORE-10 P1: a worker file of another version says so', { ...OPEN, scripts: { ...OPEN.scripts, '/pkg/wasm/worker.js': WORKER.replace(version, '0.0.9') } }, async (stage) => {
-  await stage.page.goto(stage.site.url);
-  const { code, message } = await outcome(stage, ELSEWHERE);
-  assert.equal(code, 'config_error');
-  assert.match(message, new RegExp(`0\\.0\\.9.*${version.replaceAll('.', '\\.')}`));
-});
+story(
+  'CORE-10 P1: a worker file of another version says so',
+  { ...OPEN, scripts: { ...OPEN.scripts, '/pkg/wasm/worker.js': WORKER.replace(version, '0.0.9') } },
+  async (stage) => {
+    await stage.page.goto(stage.site.url);
+    const { code, message } = await outcome(stage, ELSEWHERE);
+    assert.equal(code, 'config_error');
+    assert.match(message, new RegExp(`0\\.0\\.9.*${version.replaceAll('.', '\\.')}`));
+  },
+);
 
-story('CORE-11 P1: where the browser gives no random numbers, every call says so and ends', { ...OPEN, homes: ['page'] }, async (stage) => {
-  const { page } = stage;
-  await stage.visit();
-  await page.run("async () => { const { getRandomValues } = Crypto.prototype; globalThis.repair = () => (Crypto.prototype.getRandomValues = getRandomValues); Crypto.prototype.getRandomValues = () => { throw new Error('no'); }; }");
-  for (const round of [1, 2]) {
-    const { code, message } = await outcome(stage, 'client.signIn()');
-    assert.deepEqual([round, code], [round, 'config_error']);
-    assert.match(message, /getRandomValues/);
-  }
-  await page.run('async () => void repair()');
-  await page.click('button', 'Sign in');
-  await stage.login();
-  await stage.consent();
-  await page.see('Signed in as alice');
-});
+story(
+  'CORE-11 P1: where the browser gives no random numbers, every call says so and ends',
+  { ...OPEN, homes: ['page'] },
+  async (stage) => {
+    const { page } = stage;
+    await stage.visit();
+    await page.run(
+      "async () => { const { getRandomValues } = Crypto.prototype; globalThis.repair = () => (Crypto.prototype.getRandomValues = getRandomValues); Crypto.prototype.getRandomValues = () => { throw new Error('no'); }; }",
+    );
+    for (const round of [1, 2]) {
+      const { code, message } = await outcome(stage, 'client.signIn()');
+      assert.deepEqual([round, code], [round, 'config_error']);
+      assert.match(message, /getRandomValues/);
+    }
+    await page.run('async () => void repair()');
+    await page.click('button', 'Sign in');
+    await stage.login();
+    await stage.consent();
+    await page.see('Signed in as alice');
+  },
+);
 
-story('CORE-11 P1: a browser without workers says so', { ...OPEN, attack: 'delete globalThis.SharedWorker; delete globalThis.Worker;' }, async (stage) => {
-  await stage.page.goto(stage.site.url);
-  const { code, hint } = await outcome(stage, ELSEWHERE);
-  assert.equal(code, 'config_error');
-  assert.match(hint, /workerUrl/);
-});
+story(
+  'CORE-11 P1: a browser without workers says so',
+  { ...OPEN, attack: 'delete globalThis.SharedWorker; delete globalThis.Worker;' },
+  async (stage) => {
+    await stage.page.goto(stage.site.url);
+    const { code, hint } = await outcome(stage, ELSEWHERE);
+    assert.equal(code, 'config_error');
+    assert.match(hint, /workerUrl/);
+  },
+);
 
 test('CORE-11 P1: a page without a secure context says so', async () => {
   const insecure = await startSite();
@@ -98,7 +116,10 @@ test('STORE-23 P1: a restore uses a frame only where the provider is of the page
   try {
     for (const [address, provider, isOneSite] of SITES) {
       await page.goto(`${address}www/style.css`);
-      const way = await page.run("async (provider) => (await import('/pkg/trips.js')).restore(provider, {}, { beside: async () => 'in a frame', leave: async () => 'by redirect' })", provider);
+      const way = await page.run(
+        "async (provider) => (await import('/pkg/trips.js')).restore(provider, {}, { beside: async () => 'in a frame', leave: async () => 'by redirect' })",
+        provider,
+      );
       assert.equal(way, isOneSite ? 'in a frame' : 'by redirect', `${address} ${provider}`);
       assert.equal(await page.run('async () => document.cookie'), '', 'no cookie stays');
     }
@@ -108,50 +129,72 @@ test('STORE-23 P1: a restore uses a frame only where the provider is of the page
   }
 });
 
-story('OUT-37 P1: sign-out stays pending while the page leaves, and resolves where it stays', { ...OPEN, everyEngine: true }, async (stage) => {
-  const { page } = stage;
-  await stage.signIn();
-  await page.run("async () => void client.signOut().then(() => sessionStorage.setItem('resolved', 'too early'))");
-  await page.find('heading', 'Sign out?');
-  await page.click('button', 'Sign out');
-  await page.see('Signed out');
-  assert.equal(await page.run("async () => sessionStorage.getItem('resolved')"), null);
-  await stage.signIn();
-  assert.deepEqual(await outcome(stage, 'client.signOut({ everywhere: false }).then(() => String(client.session))'), { value: 'null' });
-});
+story(
+  'OUT-37 P1: sign-out stays pending while the page leaves, and resolves where it stays',
+  { ...OPEN, everyEngine: true },
+  async (stage) => {
+    const { page } = stage;
+    await stage.signIn();
+    await page.run("async () => void client.signOut().then(() => sessionStorage.setItem('resolved', 'too early'))");
+    await page.find('heading', 'Sign out?');
+    await page.click('button', 'Sign out');
+    await page.see('Signed out');
+    assert.equal(await page.run("async () => sessionStorage.getItem('resolved')"), null);
+    await stage.signIn();
+    assert.deepEqual(await outcome(stage, 'client.signOut({ everywhere: false }).then(() => String(client.session))'), {
+      value: 'null',
+    });
+  },
+);
 
-story('OUT-38 P0: a sign-out ends the session here even where the rest of the package cannot be loaded', { ...CHANGES, homes: ['dedicated'], scripts: { ...CHANGES.scripts, '/pkg/trips.js': null } }, async (stage) => {
-  const { page } = stage;
-  await stage.signIn();
-  await outcome(stage, 'client.signOut()');
-  await page.see('Signed out');
-  assert.equal(await codeOf(stage, "api + 'me'"), 'login_required');
-  await page.reload();
-  await page.see('Signed out');
-});
+story(
+  'OUT-38 P0: a sign-out ends the session here even where the rest of the package cannot be loaded',
+  { ...CHANGES, homes: ['dedicated'], scripts: { ...CHANGES.scripts, '/pkg/trips.js': null } },
+  async (stage) => {
+    const { page } = stage;
+    await stage.signIn();
+    await outcome(stage, 'client.signOut()');
+    await page.see('Signed out');
+    assert.equal(await codeOf(stage, "api + 'me'"), 'login_required');
+    await page.reload();
+    await page.see('Signed out');
+  },
+);
 
-story('CORE-13 P1: calls and sign-ins say that a file of the package is missing', { ...CHANGES, scripts: { ...CHANGES.scripts, '/pkg/call.js': null, '/pkg/trips.js': null } }, async (stage) => {
-  await stage.signIn();
-  for (const action of ["client.fetch(api + 'me')", "client.signIn({ mode: 'silent' })", 'client.signOut()']) {
-    const { code, fault, hint, retryable } = await outcome(stage, action);
-    assert.deepEqual([code, fault, hint, retryable], ['network_error', 'browser', 'Reload the page.', true], action);
-  }
-});
+story(
+  'CORE-13 P1: calls and sign-ins say that a file of the package is missing',
+  { ...CHANGES, scripts: { ...CHANGES.scripts, '/pkg/call.js': null, '/pkg/trips.js': null } },
+  async (stage) => {
+    await stage.signIn();
+    for (const action of ["client.fetch(api + 'me')", "client.signIn({ mode: 'silent' })", 'client.signOut()']) {
+      const { code, fault, hint, retryable } = await outcome(stage, action);
+      assert.deepEqual([code, fault, hint, retryable], ['network_error', 'browser', 'Reload the page.', true], action);
+    }
+  },
+);
 
-story('RT-37 P1: without a refresh token a session ends when an API refuses its access token', { ...CHANGES, refreshTokens: false }, async (stage) => {
-  await stage.signIn();
-  stage.api.distrust(stage.provider.issued.accessToken);
-  assert.equal(await codeOf(stage, "api + 'me'"), '401');
-  await isExpired(stage);
-});
+story(
+  'RT-37 P1: without a refresh token a session ends when an API refuses its access token',
+  { ...CHANGES, refreshTokens: false },
+  async (stage) => {
+    await stage.signIn();
+    stage.api.distrust(stage.provider.issued.accessToken);
+    assert.equal(await codeOf(stage, "api + 'me'"), '401');
+    await isExpired(stage);
+  },
+);
 
-story('RT-37 P1: without a refresh token a session ends with its access token, without a call', { ...CHANGES, refreshTokens: false, accessTokenSeconds: 1 }, async (stage) => {
-  await stage.visit();
-  await stage.page.click('button', 'Sign in');
-  await stage.login();
-  await stage.consent();
-  await isExpired(stage);
-});
+story(
+  'RT-37 P1: without a refresh token a session ends with its access token, without a call',
+  { ...CHANGES, refreshTokens: false, accessTokenSeconds: 1 },
+  async (stage) => {
+    await stage.visit();
+    await stage.page.click('button', 'Sign in');
+    await stage.login();
+    await stage.consent();
+    await isExpired(stage);
+  },
+);
 
 /** Waits until the page was told that the session is over, once, and why. */
 async function isExpired(stage) {
@@ -162,57 +205,80 @@ async function isExpired(stage) {
   assert.equal(await stage.page.run('async () => client.session'), null);
 }
 
-story('STORE-21 P1: a restore that the provider refuses ends signed out, and is not tried again', { ...CHANGES, provider: startHostile, homes: ['dedicated'] }, async (stage) => {
-  const { page, provider } = stage;
-  await stage.visit();
-  await page.click('button', 'Sign in');
-  await page.see('Signed in as alice');
-  provider.change.callback = (query) => query.replace(/code=[^&]*/, 'error=invalid_request');
-  await page.reload();
-  await page.see('Signed out');
-  assert.ok((await events(stage)).some((event) => event.endsWith('declined')), String(await events(stage)));
-  const asked = provider.count('/authorize');
-  await page.reload();
-  await page.see('Signed out');
-  assert.equal(provider.count('/authorize'), asked, 'not again');
-});
-
-story('STORE-22 P1: a restore goes nowhere while the provider does not answer', { ...CHANGES, homes: ['dedicated'] }, async (stage) => {
-  const { page, provider, site } = stage;
-  await stage.signIn();
-  provider.fail('unreachable', 'discovery');
-  provider.fail('unreachable', 'jwks');
-  const asked = provider.count('authorization');
-  await page.goto(`${site.origin}/www/style.css`);
-  await page.goto(site.url);
-  await page.until('the error', () => page.run('async () => Boolean(globalThis.failed)'));
-  const { code, retryable } = await outcome(stage, 'Promise.reject(failed)');
-  assert.deepEqual([code, retryable, provider.count('authorization')], ['network_error', true, asked]);
-  assert.equal(await page.url(), site.url, 'the page is still there');
-  provider.recover();
-  await page.reload();
-  await page.see('Signed in as alice');
-});
-
-story('CORE-12 P1: a page that is loaded ahead starts when it is shown', {
-  ...CHANGES,
-  needs: 'devTools',
-  policies: { page: OPEN.policies.page.replace("script-src 'self'", "script-src 'self' 'inline-speculation-rules'") },
-  scripts: {
-    ...CHANGES.scripts,
-    '/ahead.html': { type: 'text/html', text: '<!doctype html><title>Ahead</title><script type="speculationrules">{"prerender":[{"urls":["/www/"],"eagerness":"immediate"}]}</script><a href="/www/">Go</a>' },
+story(
+  'STORE-21 P1: a restore that the provider refuses ends signed out, and is not tried again',
+  { ...CHANGES, provider: startHostile, homes: ['dedicated'] },
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.visit();
+    await page.click('button', 'Sign in');
+    await page.see('Signed in as alice');
+    provider.change.callback = (query) => query.replace(/code=[^&]*/, 'error=invalid_request');
+    await page.reload();
+    await page.see('Signed out');
+    assert.ok(
+      (await events(stage)).some((event) => event.endsWith('declined')),
+      String(await events(stage)),
+    );
+    const asked = provider.count('/authorize');
+    await page.reload();
+    await page.see('Signed out');
+    assert.equal(provider.count('/authorize'), asked, 'not again');
   },
-}, async (stage) => {
-  const { page, site } = stage;
-  await page.goto(`${site.origin}/ahead.html`);
-  await page.until('the page to be loaded ahead', () => site.requests.some(({ path }) => path === '/www/config.json'));
-  await page.run('async () => new Promise((after) => setTimeout(after, 6000))'); // longer than a worker may take to start
-  await page.click('link', 'Go');
-  await page.see('Signed out');
-  assert.ok(await page.run("async () => performance.getEntriesByType('navigation')[0].activationStart > 0"), 'it was loaded ahead');
-  assert.equal(await page.run('async () => globalThis.failed?.code'), null);
-  await page.click('button', 'Sign in');
-  await stage.login();
-  await stage.consent();
-  await page.see('Signed in as alice');
-});
+);
+
+story(
+  'STORE-22 P1: a restore goes nowhere while the provider does not answer',
+  { ...CHANGES, homes: ['dedicated'] },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await stage.signIn();
+    provider.fail('unreachable', 'discovery');
+    provider.fail('unreachable', 'jwks');
+    const asked = provider.count('authorization');
+    await page.goto(`${site.origin}/www/style.css`);
+    await page.goto(site.url);
+    await page.until('the error', () => page.run('async () => Boolean(globalThis.failed)'));
+    const { code, retryable } = await outcome(stage, 'Promise.reject(failed)');
+    assert.deepEqual([code, retryable, provider.count('authorization')], ['network_error', true, asked]);
+    assert.equal(await page.url(), site.url, 'the page is still there');
+    provider.recover();
+    await page.reload();
+    await page.see('Signed in as alice');
+  },
+);
+
+story(
+  'CORE-12 P1: a page that is loaded ahead starts when it is shown',
+  {
+    ...CHANGES,
+    needs: 'devTools',
+    policies: { page: OPEN.policies.page.replace("script-src 'self'", "script-src 'self' 'inline-speculation-rules'") },
+    scripts: {
+      ...CHANGES.scripts,
+      '/ahead.html': {
+        type: 'text/html',
+        text: '<!doctype html><title>Ahead</title><script type="speculationrules">{"prerender":[{"urls":["/www/"],"eagerness":"immediate"}]}</script><a href="/www/">Go</a>',
+      },
+    },
+  },
+  async (stage) => {
+    const { page, site } = stage;
+    await page.goto(`${site.origin}/ahead.html`);
+    await page.until('the page to be loaded ahead', () =>
+      site.requests.some(({ path }) => path === '/www/config.json'),
+    );
+    await page.run('async () => new Promise((after) => setTimeout(after, 6000))'); // longer than a worker may take to start
+    await page.click('link', 'Go');
+    await page.see('Signed out');
+    assert.ok(
+      await page.run("async () => performance.getEntriesByType('navigation')[0].activationStart > 0"),
+      'it was loaded ahead',
+    );
+    assert.equal(await page.run('async () => globalThis.failed?.code'), null);
+    await page.click('button', 'Sign in');
+    await stage.login();
+    await stage.consent();
+    await page.see('Signed in as alice');
+  },
+);

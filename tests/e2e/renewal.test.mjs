@@ -3,19 +3,23 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { story } from '../support/stage.mjs';
 
-story('calls after the token’s end share one renewal, with a rotated refresh token', { homes: ['shared', 'dedicated', 'page'] }, async (stage) => {
-  const { page, provider, api } = stage;
-  await stage.signInBriefly();
-  assert.equal(provider.count('token'), 1);
+story(
+  'calls after the token’s end share one renewal, with a rotated refresh token',
+  { homes: ['shared', 'dedicated', 'page'] },
+  async (stage) => {
+    const { page, provider, api } = stage;
+    await stage.signInBriefly();
+    assert.equal(provider.count('token'), 1);
 
-  await page.run(`async () => {
+    await page.run(`async () => {
     for (const name of ['me', 'photos', 'notes', 'me', 'photos']) document.querySelector('[data-path=' + name + ']').click();
   }`);
-  await page.until('five answers', () => api.statuses().filter(Boolean).length === 5);
-  assert.deepEqual(api.statuses(), [200, 200, 200, 200, 200]);
-  assert.equal(provider.count('token'), 2, 'one renewal for all of them');
-  assert.equal(provider.issued.refreshTokens.size, 2, 'rotated');
-});
+    await page.until('five answers', () => api.statuses().filter(Boolean).length === 5);
+    assert.deepEqual(api.statuses(), [200, 200, 200, 200, 200]);
+    assert.equal(provider.count('token'), 2, 'one renewal for all of them');
+    assert.equal(provider.issued.refreshTokens.size, 2, 'rotated');
+  },
+);
 
 story('a refresh on demand gives a new token', {}, async (stage) => {
   const { page, provider } = stage;
@@ -121,11 +125,15 @@ story('tokens that were revoked elsewhere end the session, without a loop', {}, 
   assert.equal(provider.count('token'), 2);
 });
 
-story('without a refresh token the session lasts as long as the access token', { accessTokenSeconds: 5, refreshTokens: false }, async (stage) => {
-  const { page } = stage;
-  await stage.signIn();
-  assert.equal(await stage.call('Me'), 200);
-  await sleep(6000);
-  await page.click('button', 'Me');
-  await page.find('heading', 'login_required');
-});
+story(
+  'without a refresh token the session lasts as long as the access token',
+  { accessTokenSeconds: 5, refreshTokens: false },
+  async (stage) => {
+    const { page } = stage;
+    await stage.signIn();
+    assert.equal(await stage.call('Me'), 200);
+    await sleep(6000);
+    await page.click('button', 'Me');
+    await page.find('heading', 'login_required');
+  },
+);

@@ -71,10 +71,12 @@ story('who never signed in is not sent anywhere', {}, async (stage) => {
   assert.deepEqual(await stage.keys('localStorage'), []);
 });
 
-story('an app that wants no silent return gets none', {
-  ...ALONE,
-  scripts: {
-    '/www/app.js': `
+story(
+  'an app that wants no silent return gets none',
+  {
+    ...ALONE,
+    scripts: {
+      '/www/app.js': `
       import { createClient } from '../pkg/index.js';
       const config = await (await fetch('config.json')).json();
       const client = createClient({ ...config, scope: 'openid profile', restore: 'none' });
@@ -83,15 +85,17 @@ story('an app that wants no silent return gets none', {
       document.getElementById('sign-in').hidden = false;
       document.getElementById('sign-in').onclick = () => client.signIn();
     `,
+    },
   },
-}, async (stage) => {
-  const { page, provider } = stage;
-  await stage.signIn();
-  const before = provider.count('authorization');
-  await page.reload();
-  await page.see('Signed out');
-  assert.equal(provider.count('authorization'), before);
-  await page.click('button', 'Sign in');
-  await page.see('Signed in as alice');
-  assert.equal(questions(provider), 4, 'the provider still knows the user: no question');
-});
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.signIn();
+    const before = provider.count('authorization');
+    await page.reload();
+    await page.see('Signed out');
+    assert.equal(provider.count('authorization'), before);
+    await page.click('button', 'Sign in');
+    await page.see('Signed in as alice');
+    assert.equal(questions(provider), 4, 'the provider still knows the user: no question');
+  },
+);

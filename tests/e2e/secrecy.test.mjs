@@ -9,7 +9,10 @@ import { everywhere, Stage } from '../support/stage.mjs';
 const SECRET = 'pl4nted-0123456789_ABCDEFGHIJKLMNOPQRSTUVWX';
 
 everywhere('what is planted is found, wherever it is', { everyEngine: true }, async ({ engine }) => {
-  const site = await startSite({ before: '<script src="/spy.js"></script>', scripts: { '/www/app.js': 'globalThis.ready = true;' } });
+  const site = await startSite({
+    before: '<script src="/spy.js"></script>',
+    scripts: { '/www/app.js': 'globalThis.ready = true;' },
+  });
   const browser = await openBrowser({ engine });
   try {
     const rows = [
@@ -26,23 +29,35 @@ everywhere('what is planted is found, wherever it is', { everyEngine: true }, as
       ['performance', 'performance.mark(s)', 'performance'],
       ['the console', 'console.log(s)', browser.tellsConsole ? 'the console' : 'the spy (console)'],
       ['window.name', 'window.name = s', 'window.name'],
-      ['IndexedDB', `await new Promise((done, fail) => {
+      [
+        'IndexedDB',
+        `await new Promise((done, fail) => {
           const opening = indexedDB.open('k', 1);
           opening.onupgradeneeded = () => opening.result.createObjectStore('k').put({ s }, 'k');
           opening.onsuccess = () => { opening.result.close(); done(); };
           opening.onerror = fail;
-        })`, 'IndexedDB'],
+        })`,
+        'IndexedDB',
+      ],
       ['the caches', 'await (await caches.open("k")).put("/k", new Response(s))', 'the caches'],
       ['half of it', 'globalThis.half = s.slice(9, 30)', 'globals'],
       ['base64', 'globalThis.coded = btoa("ab" + s)', 'globals'],
       ['a message', 'new MessageChannel().port1.postMessage({ s })', 'the spy (message)'],
-      ['a message that arrives', `await new Promise((done) => {
+      [
+        'a message that arrives',
+        `await new Promise((done) => {
           const { port1, port2 } = new MessageChannel();
           port1.onmessage = done;
           Object.getPrototypeOf(Object.getPrototypeOf(port2)) && port2.postMessage([s]);
-        })`, 'the spy (message)'],
+        })`,
+        'the spy (message)',
+      ],
       ['a broadcast', 'new BroadcastChannel("k").postMessage(s)', 'the spy (message)'],
-      ['storage, taken away again', 'sessionStorage.setItem("k", s); sessionStorage.removeItem("k")', 'the spy (storage)'],
+      [
+        'storage, taken away again',
+        'sessionStorage.setItem("k", s); sessionStorage.removeItem("k")',
+        'the spy (storage)',
+      ],
       ['a request', 'await fetch("/www/", { headers: { "x-k": s } })', 'the spy (request)'],
       ['a body', 'await new Response(s).text()', 'the spy (body)'],
       ['a stream', 'await new Response(s).body.getReader().read()', 'the spy (body)'],
@@ -56,7 +71,11 @@ everywhere('what is planted is found, wherever it is', { everyEngine: true }, as
       await browser.page.until('the page', () => browser.page.run('async () => globalThis.ready'));
       assert.deepEqual(search([['secret', SECRET]], await reachOf(browser, site)), [], `${label}: not there before`);
 
-      await browser.page.run(`async (left, right) => { const s = left + right; ${code}; }`, SECRET.slice(0, 12), SECRET.slice(12));
+      await browser.page.run(
+        `async (left, right) => { const s = left + right; ${code}; }`,
+        SECRET.slice(0, 12),
+        SECRET.slice(12),
+      );
       const found = search([['secret', SECRET]], await reachOf(browser, site));
       assert.ok(found.includes(`secret in ${place}`), `${label}: ${JSON.stringify(found)}`);
 
@@ -84,11 +103,17 @@ everywhere('what the spy saw just before the page went away arrives', { everyEng
   const browser = await openBrowser({ engine });
   try {
     await browser.page.goto(site.url);
-    await browser.page.run(`async (left, right) => {
+    await browser.page.run(
+      `async (left, right) => {
       addEventListener('pagehide', () => sessionStorage.getItem(left + right), { once: true });
-    }`, SECRET.slice(0, 12), SECRET.slice(12));
+    }`,
+      SECRET.slice(0, 12),
+      SECRET.slice(12),
+    );
     await browser.page.goto(`${site.url}?next`);
-    await browser.page.until('the beacon', async () => search([['secret', SECRET]], await reachOf(browser, site)).includes('secret in the spy (storage)'));
+    await browser.page.until('the beacon', async () =>
+      search([['secret', SECRET]], await reachOf(browser, site)).includes('secret in the spy (storage)'),
+    );
   } finally {
     await browser.close();
     await site.close();
@@ -123,7 +148,9 @@ everywhere('a token that an app takes into the page on purpose is found there', 
 });
 
 test('an innocent page yields nothing', () => {
-  assert.deepEqual(search([['secret', SECRET]], [['the DOM', 'pl4nted-01234567 is 16 characters']]), ['secret in the DOM']);
+  assert.deepEqual(search([['secret', SECRET]], [['the DOM', 'pl4nted-01234567 is 16 characters']]), [
+    'secret in the DOM',
+  ]);
   assert.deepEqual(search([['secret', SECRET]], [['the DOM', 'pl4nted-0123456']]), [], '15 are not enough to tell');
   assert.deepEqual(search([['secret', SECRET]], []), []);
 });

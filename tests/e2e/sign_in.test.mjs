@@ -2,21 +2,25 @@
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
-story('signing in with clicks ends at a clean address, and the API answers', { homes: ['shared', 'dedicated', 'page'] }, async (stage) => {
-  const { page, provider, site } = stage;
-  await stage.signIn('alice');
+story(
+  'signing in with clicks ends at a clean address, and the API answers',
+  { homes: ['shared', 'dedicated', 'page'] },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await stage.signIn('alice');
 
-  assert.equal(await page.url(), site.url, 'the address bar is clean');
-  assert.deepEqual(await stage.keys('sessionStorage'), [], 'the pending sign-in is used up');
-  assert.equal((await stage.keys('localStorage')).length, 1, 'a flag stays, so that a reload knows what to look for');
-  assert.equal(provider.count('token'), 1);
+    assert.equal(await page.url(), site.url, 'the address bar is clean');
+    assert.deepEqual(await stage.keys('sessionStorage'), [], 'the pending sign-in is used up');
+    assert.equal((await stage.keys('localStorage')).length, 1, 'a flag stays, so that a reload knows what to look for');
+    assert.equal(provider.count('token'), 1);
 
-  assert.equal(await stage.call('Me'), 200);
-  await page.see('"user": "alice"');
-  assert.equal(await stage.call('Photos'), 200);
-  await page.find('region', 'Answer');
-  await page.see('Morning, by alice');
-});
+    assert.equal(await stage.call('Me'), 200);
+    await page.see('"user": "alice"');
+    assert.equal(await stage.call('Photos'), 200);
+    await page.find('region', 'Answer');
+    await page.see('Morning, by alice');
+  },
+);
 
 story('a second user signs in as somebody else', {}, async (stage) => {
   await stage.signIn('bob');
@@ -133,10 +137,12 @@ story('CB-41 P0: a forged response in another tab leaves the session alone', {},
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('CB-38 P1: starting twice gives one session and one request', {
-  // As some frameworks do: they run each effect twice while one develops.
-  scripts: {
-    '/www/app.js': `
+story(
+  'CB-38 P1: starting twice gives one session and one request',
+  {
+    // As some frameworks do: they run each effect twice while one develops.
+    scripts: {
+      '/www/app.js': `
       import { createClient } from '../pkg/index.js';
       const config = await (await fetch('config.json')).json();
       const client = createClient({ ...config, scope: 'openid profile' });
@@ -148,20 +154,24 @@ story('CB-38 P1: starting twice gives one session and one request', {
       document.getElementById('sign-in').hidden = false;
       document.getElementById('sign-in').onclick = () => client.signIn();
     `,
+    },
   },
-}, async (stage) => {
-  const { page, provider } = stage;
-  await stage.visit();
-  await page.click('button', 'Sign in');
-  await stage.login();
-  await stage.consent();
-  await page.see('Signed in as alice and alice and alice');
-  assert.equal(provider.count('token'), 1);
-});
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.visit();
+    await page.click('button', 'Sign in');
+    await stage.login();
+    await stage.consent();
+    await page.see('Signed in as alice and alice and alice');
+    assert.equal(provider.count('token'), 1);
+  },
+);
 
-story('REQ-08 P1: the user returns to where the sign-in began', {
-  scripts: {
-    '/www/app.js': `
+story(
+  'REQ-08 P1: the user returns to where the sign-in began',
+  {
+    scripts: {
+      '/www/app.js': `
       import { createClient } from '../pkg/index.js';
       const config = await (await fetch('config.json')).json();
       const client = createClient({ ...config, scope: 'openid' });
@@ -170,14 +180,16 @@ story('REQ-08 P1: the user returns to where the sign-in began', {
       document.getElementById('sign-in').hidden = false;
       document.getElementById('sign-in').onclick = () => client.signIn();
     `,
+    },
   },
-}, async (stage) => {
-  const { page, site } = stage;
-  await page.goto(`${site.url}?tab=2#there`);
-  await page.see('Signed out');
-  await page.click('button', 'Sign in');
-  await stage.login();
-  await stage.consent();
-  await page.see('Signed in');
-  assert.equal(await page.url(), `${site.url}?tab=2#there`);
-});
+  async (stage) => {
+    const { page, site } = stage;
+    await page.goto(`${site.url}?tab=2#there`);
+    await page.see('Signed out');
+    await page.click('button', 'Sign in');
+    await stage.login();
+    await stage.consent();
+    await page.see('Signed in');
+    assert.equal(await page.url(), `${site.url}?tab=2#there`);
+  },
+);

@@ -16,35 +16,39 @@ async function refreshWith(stage, token) {
   return response.json();
 }
 
-story('signing out ends the session here and there, and its tokens', { homes: ['shared', 'dedicated', 'page'] }, async (stage) => {
-  const { page, provider, site } = stage;
-  await stage.signIn();
-  const { accessToken, refreshToken } = provider.issued;
-  assert.equal(await statusAtApi(stage, accessToken), 200, 'good until then');
+story(
+  'signing out ends the session here and there, and its tokens',
+  { homes: ['shared', 'dedicated', 'page'] },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await stage.signIn();
+    const { accessToken, refreshToken } = provider.issued;
+    assert.equal(await statusAtApi(stage, accessToken), 200, 'good until then');
 
-  await page.click('button', 'Sign out');
-  await page.find('heading', 'Sign out?');
-  await page.click('button', 'Sign out');
-  await page.see('Signed out');
-  await page.find('button', 'Sign in');
-  assert.equal((await page.url()).split('?')[0], site.url);
-  assert.deepEqual(await stage.keys('localStorage'), []);
-  assert.deepEqual(await stage.keys('sessionStorage'), []);
+    await page.click('button', 'Sign out');
+    await page.find('heading', 'Sign out?');
+    await page.click('button', 'Sign out');
+    await page.see('Signed out');
+    await page.find('button', 'Sign in');
+    assert.equal((await page.url()).split('?')[0], site.url);
+    assert.deepEqual(await stage.keys('localStorage'), []);
+    assert.deepEqual(await stage.keys('sessionStorage'), []);
 
-  assert.equal(await statusAtApi(stage, accessToken), 401);
-  assert.equal((await refreshWith(stage, refreshToken)).error, 'invalid_grant');
+    assert.equal(await statusAtApi(stage, accessToken), 401);
+    assert.equal((await refreshWith(stage, refreshToken)).error, 'invalid_grant');
 
-  const before = provider.count('authorization');
-  await page.reload();
-  await page.see('Signed out');
-  assert.equal(provider.count('authorization'), before, 'no silent return');
+    const before = provider.count('authorization');
+    await page.reload();
+    await page.see('Signed out');
+    assert.equal(provider.count('authorization'), before, 'no silent return');
 
-  await page.click('button', 'Sign in');
-  await page.find('heading', 'Sign in');
-  await stage.login('bob');
-  await stage.consent();
-  await page.see('Signed in as bob');
-});
+    await page.click('button', 'Sign in');
+    await page.find('heading', 'Sign in');
+    await stage.login('bob');
+    await stage.consent();
+    await page.see('Signed in as bob');
+  },
+);
 
 story('tokens are revoked even if the user stays at the provider', {}, async (stage) => {
   const { page, provider } = stage;

@@ -23,43 +23,71 @@ async function life(stage) {
 /** Everything that a script can see or find, by its place. */
 async function placesOf(stage) {
   const places = new Map();
-  for (const [place, text] of await reachOf(stage.browser, stage.site)) places.set(place, [...(places.get(place) ?? []), text]);
+  for (const [place, text] of await reachOf(stage.browser, stage.site))
+    places.set(place, [...(places.get(place) ?? []), text]);
   return places;
 }
 
-story('STORE-01 STORE-02 STORE-05 STORE-06 P0: a whole life leaves no secret in storage, console, addresses or messages', OPEN, async (stage) => {
-  await life(stage);
-  const { issued } = stage.provider;
-  assert.equal(issued.accessTokens.size, 3);
-  assert.equal(issued.refreshTokens.size, 3);
-  const places = await placesOf(stage);
-  const look = (secrets, pattern) => {
-    const chosen = [...places].filter(([place]) => pattern.test(place));
-    assert.ok(chosen.flat(2).length > 1, `there is something at ${pattern}`);
-    return search(secrets, chosen.flatMap(([place, texts]) => texts.map((text) => [place, text])));
-  };
-  const tokens = issued.secrets().filter(([label]) => label !== 'code verifier');
-  const verifiers = [...issued.verifiers].map((value) => ['code verifier', value]);
-  const codes = [...issued.codes].map((value) => ['authorization code', value]);
-  const all = [...tokens, ...verifiers, ...codes];
-  assert.deepEqual(look(all, /^(localStorage|sessionStorage|cookies|the DOM|globals|history\.state|window\.name|IndexedDB|the caches)$/), [], 'STORE-01');
-  assert.deepEqual(look(all, /console/), [], 'STORE-02');
-  assert.deepEqual(look([...tokens, ...verifiers], /address|performance|history|request/), [], 'STORE-05');
-  assert.deepEqual(look(tokens, /message/), [], 'STORE-06');
-  const claims = [...places].filter(([place]) => /console/.test(place)).flatMap(([, texts]) => texts).filter((text) => text.includes('Alice Liddell'));
-  assert.deepEqual(claims, [], 'STORE-02: nor a claim');
-});
+story(
+  'STORE-01 STORE-02 STORE-05 STORE-06 P0: a whole life leaves no secret in storage, console, addresses or messages',
+  OPEN,
+  async (stage) => {
+    await life(stage);
+    const { issued } = stage.provider;
+    assert.equal(issued.accessTokens.size, 3);
+    assert.equal(issued.refreshTokens.size, 3);
+    const places = await placesOf(stage);
+    const look = (secrets, pattern) => {
+      const chosen = [...places].filter(([place]) => pattern.test(place));
+      assert.ok(chosen.flat(2).length > 1, `there is something at ${pattern}`);
+      return search(
+        secrets,
+        chosen.flatMap(([place, texts]) => texts.map((text) => [place, text])),
+      );
+    };
+    const tokens = issued.secrets().filter(([label]) => label !== 'code verifier');
+    const verifiers = [...issued.verifiers].map((value) => ['code verifier', value]);
+    const codes = [...issued.codes].map((value) => ['authorization code', value]);
+    const all = [...tokens, ...verifiers, ...codes];
+    assert.deepEqual(
+      look(
+        all,
+        /^(localStorage|sessionStorage|cookies|the DOM|globals|history\.state|window\.name|IndexedDB|the caches)$/,
+      ),
+      [],
+      'STORE-01',
+    );
+    assert.deepEqual(look(all, /console/), [], 'STORE-02');
+    assert.deepEqual(look([...tokens, ...verifiers], /address|performance|history|request/), [], 'STORE-05');
+    assert.deepEqual(look(tokens, /message/), [], 'STORE-06');
+    const claims = [...places]
+      .filter(([place]) => /console/.test(place))
+      .flatMap(([, texts]) => texts)
+      .filter((text) => text.includes('Alice Liddell'));
+    assert.deepEqual(claims, [], 'STORE-02: nor a claim');
+  },
+);
 
-story('STORE-07 P0: nothing of a token lies in the memory of the page', { ...OPEN, needs: 'devTools' }, async (stage) => {
-  stage.site.settings.before = ''; // the spy would keep what passes
-  await life(stage);
-  const texts = await textsInHeap(stage.browser);
-  assert.ok(texts.length > 1000 && texts.some((text) => text.includes('alice')), 'this is the memory of that page');
-  const tokens = stage.provider.issued.secrets().filter(([label]) => label !== 'code verifier');
-  assert.deepEqual(search(tokens, texts.map((text) => ['the heap', text])), []);
-});
+story(
+  'STORE-07 P0: nothing of a token lies in the memory of the page',
+  { ...OPEN, needs: 'devTools' },
+  async (stage) => {
+    stage.site.settings.before = ''; // the spy would keep what passes
+    await life(stage);
+    const texts = await textsInHeap(stage.browser);
+    assert.ok(texts.length > 1000 && texts.some((text) => text.includes('alice')), 'this is the memory of that page');
+    const tokens = stage.provider.issued.secrets().filter(([label]) => label !== 'code verifier');
+    assert.deepEqual(
+      search(
+        tokens,
+        texts.map((text) => ['the heap', text]),
+      ),
+      [],
+    );
+  },
+);
 
-test('STORE-07 P0, a limit: with `tokens: \'page\'` they lie there', { timeout: 120_000 }, async () => {
+test("STORE-07 P0, a limit: with `tokens: 'page'` they lie there", { timeout: 120_000 }, async () => {
   const stage = await Stage.open({
     ...OPEN,
     policies: { page: "default-src 'self' http://localhost:*; script-src 'self' 'wasm-unsafe-eval'; img-src data:" },
@@ -69,7 +97,10 @@ test('STORE-07 P0, a limit: with `tokens: \'page\'` they lie there', { timeout: 
     stage.site.settings.before = '';
     await stage.signIn();
     await stage.page.run('async () => { globalThis.taken = await client.accessToken(); }');
-    const found = search(stage.provider.issued.secrets(), (await textsInHeap(stage.browser)).map((text) => ['the heap', text]));
+    const found = search(
+      stage.provider.issued.secrets(),
+      (await textsInHeap(stage.browser)).map((text) => ['the heap', text]),
+    );
     assert.ok(found.includes('access token in the heap'), String(found));
   } finally {
     await stage.close();
@@ -112,7 +143,10 @@ story('STORE-09 P0: what is kept is what the documentation lists', { ...OPEN, ho
   await look();
   await page.driver.navigate().to(site.url);
   await stage.signIn();
-  assert.deepEqual(await look(), [`localStorage valet-key:had:${provider.issuer} demo`, ...[...seen].filter((key) => key.includes(':tx:'))]);
+  assert.deepEqual(await look(), [
+    `localStorage valet-key:had:${provider.issuer} demo`,
+    ...[...seen].filter((key) => key.includes(':tx:')),
+  ]);
   await page.run(`async () => { client.signOut(); }`);
   await page.find('heading', 'Sign out?');
   await page.goto(`${site.origin}/www/style.css`);
@@ -126,30 +160,48 @@ story('STORE-09 P0: what is kept is what the documentation lists', { ...OPEN, ho
   provider.fail('404', 'authorization');
   await page.reload();
   await page.see('Signed out');
-  assert.deepEqual((await look()).filter((key) => key.includes(':had:')), []);
+  assert.deepEqual(
+    (await look()).filter((key) => key.includes(':had:')),
+    [],
+  );
   const allowed = await documented(provider);
-  assert.deepEqual([...seen].filter((key) => !allowed.some((pattern) => pattern.test(key))), [], 'nothing is kept that is not listed');
-  assert.deepEqual(allowed.filter((pattern) => ![...seen].some((key) => pattern.test(key))), [], 'and whatever is listed is kept at some time');
+  assert.deepEqual(
+    [...seen].filter((key) => !allowed.some((pattern) => pattern.test(key))),
+    [],
+    'nothing is kept that is not listed',
+  );
+  assert.deepEqual(
+    allowed.filter((pattern) => ![...seen].some((key) => pattern.test(key))),
+    [],
+    'and whatever is listed is kept at some time',
+  );
 });
 
 /** Storage as it is where site data are blocked, or full. */
 const WITHOUT_STORAGE = {
-  'blocked': `for (const name of ['localStorage', 'sessionStorage']) {
+  blocked: `for (const name of ['localStorage', 'sessionStorage']) {
     Object.defineProperty(globalThis, name, { get() { throw new DOMException('denied', 'SecurityError'); } });
   }
   Object.defineProperty(globalThis, 'indexedDB', { value: undefined });`,
-  'full': `Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };`,
+  full: `Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };`,
 };
 
 for (const [label, script] of Object.entries(WITHOUT_STORAGE)) {
-  test(`STORE-10 P1: where storage is ${label}, a sign-in by redirect says so, and the rest works`, { timeout: 120_000 }, async () => {
+  test(`STORE-10 P1: where storage is ${label}, a sign-in by redirect says so, and the rest works`, {
+    timeout: 120_000,
+  }, async () => {
     const stage = await Stage.open({ ...OPEN, scripts: { ...OPEN.scripts, '/storage.js': script } });
     try {
       stage.site.settings.before = '<script src="/storage.js"></script>';
       await stage.visit();
       await stage.page.see('Signed out');
-      const told = await stage.page.run(`async () => client.signIn().catch(({ code, hint, cause }) => ({ code, hint, cause: cause.name }))`);
-      assert.deepEqual({ ...told, hint: '' }, { code: 'config_error', hint: '', cause: label === 'full' ? 'QuotaExceededError' : 'SecurityError' });
+      const told = await stage.page.run(
+        `async () => client.signIn().catch(({ code, hint, cause }) => ({ code, hint, cause: cause.name }))`,
+      );
+      assert.deepEqual(
+        { ...told, hint: '' },
+        { code: 'config_error', hint: '', cause: label === 'full' ? 'QuotaExceededError' : 'SecurityError' },
+      );
       assert.match(told.hint, /site data/);
       assert.equal(await codeOf(stage, `api + 'me'`), 'login_required');
       assert.equal(stage.provider.count('authorization'), 0);
@@ -167,17 +219,26 @@ for (const [label, script] of Object.entries(WITHOUT_STORAGE)) {
   });
 }
 
-story('STORE-14 P2, a limit: until the page is left, the browser knows the address it came back to', OPEN, async (stage) => {
-  await stage.signIn();
-  const [entry, address] = await stage.page.run(`async () => [performance.getEntriesByType('navigation')[0].name, location.href]`);
-  assert.equal(new URL(entry).searchParams.get('code'), [...stage.provider.issued.codes].at(-1));
-  assert.equal(address, stage.site.url);
-  const text = await readFile(new URL('../../docs/storage.md', import.meta.url), 'utf8');
-  assert.match(text, /getEntriesByType\('navigation'\)/);
-  await stage.page.reload();
-  await stage.page.see('Signed in as alice');
-  assert.doesNotMatch(await stage.page.run(`async () => performance.getEntriesByType('navigation')[0].name`), /code=/);
-});
+story(
+  'STORE-14 P2, a limit: until the page is left, the browser knows the address it came back to',
+  OPEN,
+  async (stage) => {
+    await stage.signIn();
+    const [entry, address] = await stage.page.run(
+      `async () => [performance.getEntriesByType('navigation')[0].name, location.href]`,
+    );
+    assert.equal(new URL(entry).searchParams.get('code'), [...stage.provider.issued.codes].at(-1));
+    assert.equal(address, stage.site.url);
+    const text = await readFile(new URL('../../docs/storage.md', import.meta.url), 'utf8');
+    assert.match(text, /getEntriesByType\('navigation'\)/);
+    await stage.page.reload();
+    await stage.page.see('Signed in as alice');
+    assert.doesNotMatch(
+      await stage.page.run(`async () => performance.getEntriesByType('navigation')[0].name`),
+      /code=/,
+    );
+  },
+);
 
 const FORGETFUL = {
   ...OPEN,
@@ -191,6 +252,8 @@ story('STORE-15 P1: what is known of the user is gone after a reload', FORGETFUL
   await stage.page.reload();
   await stage.page.see('Signed out');
   assert.equal(await stage.page.run('async () => client.session'), null);
-  const kept = await stage.page.run(`async () => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state, window.name, document.cookie])`);
+  const kept = await stage.page.run(
+    `async () => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state, window.name, document.cookie])`,
+  );
   assert.doesNotMatch(kept, /alice|liddell/i);
 });

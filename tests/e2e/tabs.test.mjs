@@ -85,13 +85,17 @@ story('calls of many tabs share one renewal', OPEN, async (stage) => {
   assert.equal(provider.count('token') - before, 1, 'one refresh for sixty calls');
 });
 
-story('four tabs with a hundred calls each at an expired token: one refresh, all answered, all alive at the next expiry', { ...caller(), accessTokenSeconds: 5 }, async (stage) => {
-  const { issued } = stage.provider;
-  await replaceApi(stage, (token) => token === issued.accessToken);
-  await stage.signIn();
-  assert.deepEqual(await crowd(stage, { tabs: 4, calls: 100, next: 20 }), { refreshes: 1, answers: 400, alive: 4 });
-  assert.equal(issued.refreshTokens.size, 3, 'each was used once');
-});
+story(
+  'four tabs with a hundred calls each at an expired token: one refresh, all answered, all alive at the next expiry',
+  { ...caller(), accessTokenSeconds: 5 },
+  async (stage) => {
+    const { issued } = stage.provider;
+    await replaceApi(stage, (token) => token === issued.accessToken);
+    await stage.signIn();
+    assert.deepEqual(await crowd(stage, { tabs: 4, calls: 100, next: 20 }), { refreshes: 1, answers: 400, alive: 4 });
+    assert.equal(issued.refreshTokens.size, 3, 'each was used once');
+  },
+);
 
 story('another user in another tab is told everywhere', OPEN, async (stage) => {
   const { page } = stage;
@@ -107,31 +111,44 @@ story('another user in another tab is told everywhere', OPEN, async (stage) => {
   assert.deepEqual(await told(page), ['signed_in', 'user_changed']);
 });
 
-story('a release that adds an API works beside a tab of the older one, whose list stays as it is', OPEN, async (stage) => {
-  const { browser, page, provider, site } = stage;
-  await stage.signIn();
-  const [first] = await page.driver.getAllWindowHandles();
-  const { config } = site.settings;
-  const called = (path) => `async () => client.fetch(new URL('${path}', location.origin).href).then(({ status }) => status, ({ code }) => code)`;
-  site.settings.config = { ...config, api: [...config.api, `${site.origin}/www/`] };
-  await browser.newTab();
-  await page.goto(site.url);
-  await page.see('Signed in as alice'); // as another client, whose session the provider brings back silently
-  await page.until('the end of the trip', async () => (await page.url()) === site.url);
-  assert.equal(await page.run(called('/www/')), 200, 'the newer list');
-  assert.equal(provider.count('authorization'), 2);
-  await page.driver.switchTo().window(first);
-  await page.see('Signed in as alice');
-  assert.equal(await page.run(called('/www/')), 'request_blocked', 'the older list');
-  assert.equal(await page.run("async () => (await client.fetch(api + 'me')).status"), 200);
-});
+story(
+  'a release that adds an API works beside a tab of the older one, whose list stays as it is',
+  OPEN,
+  async (stage) => {
+    const { browser, page, provider, site } = stage;
+    await stage.signIn();
+    const [first] = await page.driver.getAllWindowHandles();
+    const { config } = site.settings;
+    const called = (path) =>
+      `async () => client.fetch(new URL('${path}', location.origin).href).then(({ status }) => status, ({ code }) => code)`;
+    site.settings.config = { ...config, api: [...config.api, `${site.origin}/www/`] };
+    await browser.newTab();
+    await page.goto(site.url);
+    await page.see('Signed in as alice'); // as another client, whose session the provider brings back silently
+    await page.until('the end of the trip', async () => (await page.url()) === site.url);
+    assert.equal(await page.run(called('/www/')), 200, 'the newer list');
+    assert.equal(provider.count('authorization'), 2);
+    await page.driver.switchTo().window(first);
+    await page.see('Signed in as alice');
+    assert.equal(await page.run(called('/www/')), 'request_blocked', 'the older list');
+    assert.equal(await page.run("async () => (await client.fetch(api + 'me')).status"), 200);
+  },
+);
 
 story('what belongs to a page does not make another client', OPEN, async (stage) => {
   const { browser, page, provider, site } = stage;
   await stage.signIn();
   const { config } = site.settings;
   const api = config.api.map((url) => ({ url: url.replace(/\/$/, ''), warm: true }));
-  site.settings.config = { openid: true, userinfo: 'json', account: '', ...config, api, timeout: 9000, idTokenHint: true };
+  site.settings.config = {
+    openid: true,
+    userinfo: 'json',
+    account: '',
+    ...config,
+    api,
+    timeout: 9000,
+    idTokenHint: true,
+  };
   await browser.newTab();
   await page.goto(site.url);
   await page.see('Signed in as alice');

@@ -24,17 +24,21 @@ for (const [label, preload] of [
   });
 }
 
-story('from the callback to the first answer of an API in four trips', { ...caller(), differs: ['storing'] }, async (stage) => {
-  await toConsent(stage);
-  assert.deepEqual(counted(await callbackTrips(stage)), [
-    ['site GET /www/'],
-    ...(stage.lacks('storing') ? [[METADATA]] : []),
-    ['provider GET /jwks', 'provider POST /token'],
-    ['api OPTIONS /me'],
-    ['api GET /me'],
-  ]);
-  await stage.page.see('Signed in as alice, 200');
-});
+story(
+  'from the callback to the first answer of an API in four trips',
+  { ...caller(), differs: ['storing'] },
+  async (stage) => {
+    await toConsent(stage);
+    assert.deepEqual(counted(await callbackTrips(stage)), [
+      ['site GET /www/'],
+      ...(stage.lacks('storing') ? [[METADATA]] : []),
+      ['provider GET /jwks', 'provider POST /token'],
+      ['api OPTIONS /me'],
+      ['api GET /me'],
+    ]);
+    await stage.page.see('Signed in as alice, 200');
+  },
+);
 
 story('in three trips where the API is warm', { ...caller({ warm: true }), differs: ['storing'] }, async (stage) => {
   await toConsent(stage);
@@ -42,30 +46,40 @@ story('in three trips where the API is warm', { ...caller({ warm: true }), diffe
     ['site GET /www/'],
     ...(stage.lacks('storing')
       ? [['api OPTIONS /me', METADATA], ['api HEAD /me', 'provider GET /jwks', 'provider POST /token'], ['api GET /me']]
-      : [['api OPTIONS /me', 'provider GET /jwks', 'provider POST /token'], ['api GET /me', 'api HEAD /me']]),
+      : [
+          ['api OPTIONS /me', 'provider GET /jwks', 'provider POST /token'],
+          ['api GET /me', 'api HEAD /me'],
+        ]),
   ]);
   await stage.page.see('Signed in as alice, 200');
 });
 
-story('a warm API is asked before the token is there, with one HEAD and a token worth nothing', caller({ warm: true }), async (stage) => {
-  const { page, provider, api } = stage;
-  const asked = () => api.requests.map(({ method, path }) => `${method} ${path}`);
-  const carried = [];
-  between(api.server, ({ method, headers }) => void carried.push([method, headers.authorization]));
-  let ahead;
-  between(provider.server, async (request) => {
-    if (pathOf(request) !== '/token') return;
-    for (let waited = 0; waited < 30_000 && !asked().includes('HEAD /me'); waited += 50) await sleep(50);
-    ahead = asked();
-  });
-  await toConsent(stage);
-  await press(stage, 'Allow');
-  await page.see('Signed in as alice, 200');
-  assert.deepEqual(ahead, ['OPTIONS /me', 'HEAD /me'], 'before the token');
-  assert.deepEqual(asked().slice(2), ['GET /me'], 'without a preflight of its own');
-  assert.deepEqual(carried.find(([method]) => method === 'HEAD'), ['HEAD', 'Bearer ahead']);
-  assert.equal(provider.count('token'), 1);
-});
+story(
+  'a warm API is asked before the token is there, with one HEAD and a token worth nothing',
+  caller({ warm: true }),
+  async (stage) => {
+    const { page, provider, api } = stage;
+    const asked = () => api.requests.map(({ method, path }) => `${method} ${path}`);
+    const carried = [];
+    between(api.server, ({ method, headers }) => void carried.push([method, headers.authorization]));
+    let ahead;
+    between(provider.server, async (request) => {
+      if (pathOf(request) !== '/token') return;
+      for (let waited = 0; waited < 30_000 && !asked().includes('HEAD /me'); waited += 50) await sleep(50);
+      ahead = asked();
+    });
+    await toConsent(stage);
+    await press(stage, 'Allow');
+    await page.see('Signed in as alice, 200');
+    assert.deepEqual(ahead, ['OPTIONS /me', 'HEAD /me'], 'before the token');
+    assert.deepEqual(asked().slice(2), ['GET /me'], 'without a preflight of its own');
+    assert.deepEqual(
+      carried.find(([method]) => method === 'HEAD'),
+      ['HEAD', 'Bearer ahead'],
+    );
+    assert.equal(provider.count('token'), 1);
+  },
+);
 
 story('nothing is sent ahead to an API that did not ask for it', caller(), async (stage) => {
   const { page, provider, api } = stage;
@@ -79,18 +93,25 @@ story('nothing is sent ahead to an API that did not ask for it', caller(), async
   await press(stage, 'Allow');
   await page.see('Signed in as alice, 200');
   assert.equal(ahead, 0);
-  assert.deepEqual(api.requests.map(({ method }) => method), ['OPTIONS', 'GET']);
+  assert.deepEqual(
+    api.requests.map(({ method }) => method),
+    ['OPTIONS', 'GET'],
+  );
 });
 
-story('a reload of the only tab asks the provider nothing, and an API answers in two trips', { ...caller(), differs: ['lasting'] }, async (stage) => {
-  await toConsent(stage);
-  await stage.consent();
-  await stage.page.see('Signed in as alice, 200');
-  if (stage.lacks('lasting')) {
-    await stage.page.reload();
-    await stage.page.see('Signed in as alice');
-    return;
-  }
-  assert.deepEqual(await reloadTrips(stage), [['site GET /www/'], ['api GET /me']]);
-  await stage.page.see('Signed in as alice, 200');
-});
+story(
+  'a reload of the only tab asks the provider nothing, and an API answers in two trips',
+  { ...caller(), differs: ['lasting'] },
+  async (stage) => {
+    await toConsent(stage);
+    await stage.consent();
+    await stage.page.see('Signed in as alice, 200');
+    if (stage.lacks('lasting')) {
+      await stage.page.reload();
+      await stage.page.see('Signed in as alice');
+      return;
+    }
+    assert.deepEqual(await reloadTrips(stage), [['site GET /www/'], ['api GET /me']]);
+    await stage.page.see('Signed in as alice, 200');
+  },
+);

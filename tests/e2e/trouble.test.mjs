@@ -5,10 +5,19 @@ import { app } from '../support/app.mjs';
 import { story } from '../support/stage.mjs';
 
 const APP = {
-  scripts: app({ buttons: { Call: "client.fetch(config.api[0] + 'me')", Renew: 'client.refresh()', Leave: 'client.signOut({ everywhere: false })' } }),
+  scripts: app({
+    buttons: {
+      Call: "client.fetch(config.api[0] + 'me')",
+      Renew: 'client.refresh()',
+      Leave: 'client.signOut({ everywhere: false })',
+    },
+  }),
 };
 
-const reasons = (page) => page.run("async () => events.map(([reason]) => reason).filter((reason) => reason !== 'vault' && reason !== 'callback')");
+const reasons = (page) =>
+  page.run(
+    "async () => events.map(([reason]) => reason).filter((reason) => reason !== 'vault' && reason !== 'callback')",
+  );
 
 story('RT-07 P0: a tab that is closed while its renewal is under way takes nothing with it', APP, async (stage) => {
   const { page, provider } = stage;
@@ -27,20 +36,27 @@ story('RT-07 P0: a tab that is closed while its renewal is under way takes nothi
   assert.equal(provider.count('token'), before + 1);
 });
 
-story('RT-09 P0: when the answer to a renewal is lost, the next one ends the session, told once', APP, async (stage) => {
-  const { page, provider } = stage;
-  await stage.signIn();
-  provider.fail('lost', 'token');
-  await page.click('button', 'Renew');
-  await page.see('Told: network_error');
-  await page.see('Signed in as alice');
-  provider.recover();
-  await sleep(2500); // longer than a renewal waits after one that failed
-  await page.click('button', 'Renew');
-  await page.see('Told: session_ended');
-  await page.see('Signed out');
-  assert.deepEqual((await reasons(page)).filter((reason) => reason === 'ended'), ['ended']);
-});
+story(
+  'RT-09 P0: when the answer to a renewal is lost, the next one ends the session, told once',
+  APP,
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.signIn();
+    provider.fail('lost', 'token');
+    await page.click('button', 'Renew');
+    await page.see('Told: network_error');
+    await page.see('Signed in as alice');
+    provider.recover();
+    await sleep(2500); // longer than a renewal waits after one that failed
+    await page.click('button', 'Renew');
+    await page.see('Told: session_ended');
+    await page.see('Signed out');
+    assert.deepEqual(
+      (await reasons(page)).filter((reason) => reason === 'ended'),
+      ['ended'],
+    );
+  },
+);
 
 story('RT-10 P0: who is offline stays signed in', APP, async (stage) => {
   const { page, provider } = stage;
@@ -74,40 +90,51 @@ story('OUT-20 P1: a call that waits for a renewal when another tab signs out is 
   await page.see('Signed out');
 });
 
-story('OUT-18 OUT-21 P0: after a sign-out the page before is signed out, too, and nothing is left', APP, async (stage) => {
-  const { page, site } = stage;
-  await stage.signIn();
-  await page.goto(`${site.url}?next`);
-  await page.see('Signed in as alice');
-  await page.click('button', 'Leave');
-  await page.see('Signed out');
-  assert.deepEqual([...(await stage.keys('localStorage')), ...(await stage.keys('sessionStorage'))], []);
-  await page.back();
-  await page.see('Signed out');
-  await page.click('button', 'Call');
-  await page.see('Told: login_required');
-});
-
-story('OUT-10 OUT-11 OUT-12 P0: whatever becomes of the revocation, the user is signed out here', APP, async (stage) => {
-  const { page, provider } = stage;
-  for (const kind of ['invalid_grant', '500', 'unreachable', 'redirect', 'no_cors']) {
-    if (kind === 'invalid_grant') await stage.signIn();
-    else {
-      await page.click('button', 'Sign in');
-      // A browser that tried a broken connection again has had the grant revoked after all.
-      const asked = () => page.has('heading', 'Allow access?');
-      await page.until('the session, or a question', async () => (await asked()) || /Signed in as alice/.test(await page.text()));
-      if (await asked()) await stage.consent();
-      await page.see('Signed in as alice');
-    }
-    const before = provider.count('revocation');
-    provider.fail(kind, 'revocation');
+story(
+  'OUT-18 OUT-21 P0: after a sign-out the page before is signed out, too, and nothing is left',
+  APP,
+  async (stage) => {
+    const { page, site } = stage;
+    await stage.signIn();
+    await page.goto(`${site.url}?next`);
+    await page.see('Signed in as alice');
     await page.click('button', 'Leave');
     await page.see('Signed out');
-    await page.until('the revocation', async () => provider.count('revocation') > before);
-    provider.recover();
-    await page.see('Told: undefined'); // it is over, and nothing on the page moves any more
-    // A browser may try a broken connection again by itself.
-    assert.ok(provider.count('revocation') - before <= (kind === 'unreachable' ? 6 : 2), kind);
-  }
-});
+    assert.deepEqual([...(await stage.keys('localStorage')), ...(await stage.keys('sessionStorage'))], []);
+    await page.back();
+    await page.see('Signed out');
+    await page.click('button', 'Call');
+    await page.see('Told: login_required');
+  },
+);
+
+story(
+  'OUT-10 OUT-11 OUT-12 P0: whatever becomes of the revocation, the user is signed out here',
+  APP,
+  async (stage) => {
+    const { page, provider } = stage;
+    for (const kind of ['invalid_grant', '500', 'unreachable', 'redirect', 'no_cors']) {
+      if (kind === 'invalid_grant') await stage.signIn();
+      else {
+        await page.click('button', 'Sign in');
+        // A browser that tried a broken connection again has had the grant revoked after all.
+        const asked = () => page.has('heading', 'Allow access?');
+        await page.until(
+          'the session, or a question',
+          async () => (await asked()) || /Signed in as alice/.test(await page.text()),
+        );
+        if (await asked()) await stage.consent();
+        await page.see('Signed in as alice');
+      }
+      const before = provider.count('revocation');
+      provider.fail(kind, 'revocation');
+      await page.click('button', 'Leave');
+      await page.see('Signed out');
+      await page.until('the revocation', async () => provider.count('revocation') > before);
+      provider.recover();
+      await page.see('Told: undefined'); // it is over, and nothing on the page moves any more
+      // A browser may try a broken connection again by itself.
+      assert.ok(provider.count('revocation') - before <= (kind === 'unreachable' ? 6 : 2), kind);
+    }
+  },
+);

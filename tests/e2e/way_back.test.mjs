@@ -8,28 +8,41 @@ const QUIET = attacked("restore: 'vault',");
 /** What a script does to a record that waits, as source: the response then finds none. */
 const GONE = {
   deleted: 'sessionStorage.removeItem(key)',
-  'moved to another client': "sessionStorage.setItem(key.replace('demo', 'other'), sessionStorage.getItem(key)), sessionStorage.removeItem(key)",
+  'moved to another client':
+    "sessionStorage.setItem(key.replace('demo', 'other'), sessionStorage.getItem(key)), sessionStorage.removeItem(key)",
 };
 
 for (const [what, act] of Object.entries(GONE)) {
-  story(`XSS-36 P0: where the record was ${what}, no response stays in the address`, { ...QUIET, homes: ['shared', 'dedicated'] }, async (stage) => {
-    const { page, provider, site } = stage;
-    await visit(stage);
-    await attack(stage, `async ({ onLeaving }) => onLeaving((key) => { ${act}; localStorage.setItem('acted', 'yes'); })`);
-    await thereAndBack(stage);
-    assert.equal(await page.run("async () => { const acted = localStorage.getItem('acted'); localStorage.removeItem('acted'); return acted; }"), 'yes');
-    assert.equal(await page.url(), site.url);
-    const held = await page.run('async () => JSON.stringify(history.state)');
-    for (const code of provider.issued.codes) assert.ok(!held.includes(code));
-    assert.doesNotMatch(await page.text(), /Told:/, '`start()` has no error');
-    // A shared vault that lives on has the transaction itself.
-    const itself = stage.place.home === 'shared' && (await page.text()).includes('Signed in as alice');
-    assert.equal(provider.count('/token'), itself ? 1 : 0, 'nothing is redeemed without a transaction');
-    if (!itself) await page.see('Signed out');
-    await page.run('async () => sessionStorage.clear()');
-    await thereAndBack(stage);
-    assert.equal(await call(stage), 200, 'the next sign-in works');
-  });
+  story(
+    `XSS-36 P0: where the record was ${what}, no response stays in the address`,
+    { ...QUIET, homes: ['shared', 'dedicated'] },
+    async (stage) => {
+      const { page, provider, site } = stage;
+      await visit(stage);
+      await attack(
+        stage,
+        `async ({ onLeaving }) => onLeaving((key) => { ${act}; localStorage.setItem('acted', 'yes'); })`,
+      );
+      await thereAndBack(stage);
+      assert.equal(
+        await page.run(
+          "async () => { const acted = localStorage.getItem('acted'); localStorage.removeItem('acted'); return acted; }",
+        ),
+        'yes',
+      );
+      assert.equal(await page.url(), site.url);
+      const held = await page.run('async () => JSON.stringify(history.state)');
+      for (const code of provider.issued.codes) assert.ok(!held.includes(code));
+      assert.doesNotMatch(await page.text(), /Told:/, '`start()` has no error');
+      // A shared vault that lives on has the transaction itself.
+      const itself = stage.place.home === 'shared' && (await page.text()).includes('Signed in as alice');
+      assert.equal(provider.count('/token'), itself ? 1 : 0, 'nothing is redeemed without a transaction');
+      if (!itself) await page.see('Signed out');
+      await page.run('async () => sessionStorage.clear()');
+      await thereAndBack(stage);
+      assert.equal(await call(stage), 200, 'the next sign-in works');
+    },
+  );
 }
 
 story('CB-65 P0: a response with a foreign state is left alone, and the page goes on', QUIET, async (stage) => {
@@ -79,19 +92,29 @@ story('CB-66 P0: the way back leads to pages of this origin only', QUIET, (stage
     const { page, provider } = stage;
     await visit(stage);
     for (const url of others(stage, stranger)) {
-      const said = await attack(stage, 'async ({ openAs, honest }, config, url) => { const { error } = await (await openAs(honest(config))).begin({ redirectUri: new URL(url, location.href).href }); return error ?? null; }', stage.site.settings.config, url);
+      const said = await attack(
+        stage,
+        'async ({ openAs, honest }, config, url) => { const { error } = await (await openAs(honest(config))).begin({ redirectUri: new URL(url, location.href).href }); return error ?? null; }',
+        stage.site.settings.config,
+        url,
+      );
       assert.equal(said, 'config_error', `a port of a script’s: ${url}`);
-      const asked = (mode) => page.run(`async (redirectUri) => {
+      const asked = (mode) =>
+        page.run(
+          `async (redirectUri) => {
         const { createClient } = await import('/pkg/index.js');
         const config = await (await fetch('/www/config.json')).json();
         return createClient({ ...config, restore: 'vault', redirectUri }).signIn({ mode: '${mode}' }).then(() => 'ok', ({ code }) => code);
-      }`, url);
+      }`,
+          url,
+        );
       for (const mode of ['silent', 'redirect']) assert.equal(await asked(mode), 'config_error', `${mode}: ${url}`);
     }
     const left = provider.requests.filter(({ path }) => !path.startsWith('/.well-known/'));
     assert.deepEqual(left, [], 'nothing left before');
     assert.deepEqual(stranger.taken, []);
-  }));
+  }),
+);
 
 story('OUT-36 P0: the way back from a sign-out leads to pages of this origin only', QUIET, (stage) =>
   withStranger(stage, async (stranger) => {
@@ -100,20 +123,33 @@ story('OUT-36 P0: the way back from a sign-out leads to pages of this origin onl
     for (const url of others(stage, stranger)) {
       await visit(stage);
       assert.equal(await outcome(stage, "client.signIn({ mode: 'silent' })"), 'alice');
-      const said = await attack(stage, `async ({ openAs, honest }, config, url) => {
+      const said = await attack(
+        stage,
+        `async ({ openAs, honest }, config, url) => {
         const { value, error } = await (await openAs(honest(config))).ask('end', { returnTo: new URL(url, location.href).href });
         return error ?? value;
-      }`, stage.site.settings.config, url);
+      }`,
+        stage.site.settings.config,
+        url,
+      );
       assert.equal(said, 'config_error', `a port of a script’s: ${url}`);
-      assert.equal(await page.run(`async (postLogoutRedirectUri) => {
+      assert.equal(
+        await page.run(
+          `async (postLogoutRedirectUri) => {
         const { createClient } = await import('/pkg/index.js');
         const config = await (await fetch('/www/config.json')).json();
         return createClient({ ...config, restore: 'vault', postLogoutRedirectUri }).signOut().then(() => 'ok', ({ code }) => code);
-      }`, url), 'config_error', url);
+      }`,
+          url,
+        ),
+        'config_error',
+        url,
+      );
     }
     assert.equal(provider.count('/logout'), 0);
     assert.deepEqual(stranger.taken, []);
-  }));
+  }),
+);
 
 for (const path of ['//x', '//x/y/', '///x', '/%5Cx', '//x?tab=2#//y']) {
   story(`CB-67 P1: an app at ${path} signs in, and comes back there`, QUIET, async (stage) => {
@@ -138,16 +174,25 @@ for (const path of ['//x', '//x/y/', '///x', '/%5Cx', '//x?tab=2#//y']) {
   });
 }
 
-story('STORE-20 P1: what waited too long is swept at each start, whoever’s it is', { ...QUIET, homes: ['shared', 'dedicated'] }, async (stage) => {
-  const { page, provider, site } = stage;
-  await visit(stage);
-  provider.change = { instead: { '/authorize': (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>') } };
-  await page.click('button', 'Sign in');
-  await page.find('heading', 'Sign in'); // and the user comes back without an answer
-  await page.goto(`${site.origin}/www/style.css`);
-  const [key] = await attack(stage, 'async ({ pending }) => pending()');
-  assert.match(key, /demo/);
-  const left = await attack(stage, `async ({ pending, edit }, key) => {
+story(
+  'STORE-20 P1: what waited too long is swept at each start, whoever’s it is',
+  { ...QUIET, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await visit(stage);
+    provider.change = {
+      instead: {
+        '/authorize': (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>'),
+      },
+    };
+    await page.click('button', 'Sign in');
+    await page.find('heading', 'Sign in'); // and the user comes back without an answer
+    await page.goto(`${site.origin}/www/style.css`);
+    const [key] = await attack(stage, 'async ({ pending }) => pending()');
+    assert.match(key, /demo/);
+    const left = await attack(
+      stage,
+      `async ({ pending, edit }, key) => {
     const record = sessionStorage.getItem(key);
     const put = (name, minutes) => {
       sessionStorage.setItem(name, record);
@@ -162,10 +207,13 @@ story('STORE-20 P1: what waited too long is swept at each start, whoever’s it 
     put(key.replace('demo', 'young'), 59);
     sessionStorage.setItem('of-the-app', 'stays');
     return pending().length;
-  }`, key);
-  assert.equal(left, 7);
-  await stage.visit();
-  assert.deepEqual(await attack(stage, 'async ({ pending }) => pending()'), [key.replace('demo', 'young')]);
-  assert.equal(await page.run("async () => sessionStorage.getItem('of-the-app')"), 'stays');
-  await page.run('async () => sessionStorage.clear()');
-});
+  }`,
+      key,
+    );
+    assert.equal(left, 7);
+    await stage.visit();
+    assert.deepEqual(await attack(stage, 'async ({ pending }) => pending()'), [key.replace('demo', 'young')]);
+    assert.equal(await page.run("async () => sessionStorage.getItem('of-the-app')"), 'stays');
+    await page.run('async () => sessionStorage.clear()');
+  },
+);

@@ -9,7 +9,11 @@ import { search } from '../support/secrets.mjs';
 import { Stage, everywhere, story } from '../support/stage.mjs';
 import { startStranger } from '../support/stranger.mjs';
 
-const ACTIONS = { Call: "client.fetch(config.api[0] + 'me')", Renew: 'client.refresh()', Popup: "client.signIn({ mode: 'popup' })" };
+const ACTIONS = {
+  Call: "client.fetch(config.api[0] + 'me')",
+  Renew: 'client.refresh()',
+  Popup: "client.signIn({ mode: 'popup' })",
+};
 const APP = app({ buttons: ACTIONS });
 
 /** The app, with a script of the attacker's in front of everything else. */
@@ -25,13 +29,19 @@ async function use(stage) {
   assert.ok(provider.issued.accessTokens.size >= 2);
 }
 
-story('XSS-01 P0: whoever wraps every built-in before the page begins sees no token', { scripts: APP }, async (stage) => {
-  await use(stage);
-  const channels = new Set(stage.site.spied.flatMap((batch) => JSON.parse(batch)).map(([channel]) => channel));
-  for (const channel of ['message', 'storage', 'request']) assert.ok(channels.has(channel), `the spy saw ${channel}`);
-});
+story(
+  'XSS-01 P0: whoever wraps every built-in before the page begins sees no token',
+  { scripts: APP },
+  async (stage) => {
+    await use(stage);
+    const channels = new Set(stage.site.spied.flatMap((batch) => JSON.parse(batch)).map(([channel]) => channel));
+    for (const channel of ['message', 'storage', 'request']) assert.ok(channels.has(channel), `the spy saw ${channel}`);
+  },
+);
 
-story('XSS-04 P0: the page never holds the module or its memory', behind(`
+story(
+  'XSS-04 P0: the page never holds the module or its memory',
+  behind(`
   globalThis.seen = [];
   for (const name of ['instantiate', 'instantiateStreaming', 'compile', 'compileStreaming']) {
     const native = WebAssembly[name];
@@ -40,24 +50,33 @@ story('XSS-04 P0: the page never holds the module or its memory', behind(`
   for (const name of ['Memory', 'Instance', 'Module']) {
     WebAssembly[name] = new Proxy(WebAssembly[name], { construct(target, args) { seen.push(name); return Reflect.construct(target, args); } });
   }
-`), async (stage) => {
-  await use(stage);
-  assert.deepEqual(await stage.page.run('async () => seen'), []);
-});
+`),
+  async (stage) => {
+    await use(stage);
+    assert.deepEqual(await stage.page.run('async () => seen'), []);
+  },
+);
 
-story('XSS-05 P0: options are the app’s own, whatever the prototype says', behind(`
+story(
+  'XSS-05 P0: options are the app’s own, whatever the prototype says',
+  behind(`
   const evil = 'https://evil.example/';
   for (const [name, value] of Object.entries({
     allowedOrigins: [evil], api: [evil], redirect: 'follow', tokens: 'page', exposeTokens: true, token_endpoint: evil,
     openid: false, workerUrl: evil, wasmUrl: evil, redirectUri: evil, returnTo: evil, persist: true, warm: true,
     signal: null, params: { scope: 'all' }, restore: 'none', postLogoutRedirectUri: evil,
   })) Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
-`), async (stage) => {
-  const { page, provider } = stage;
-  await use(stage);
-  assert.equal(await page.run("async () => events.find(([step]) => step === 'vault')[1]"), 'shared');
-  assert.equal(provider.requests.some(({ path }) => path.includes('evil')), false);
-});
+`),
+  async (stage) => {
+    const { page, provider } = stage;
+    await use(stage);
+    assert.equal(await page.run("async () => events.find(([step]) => step === 'vault')[1]"), 'shared');
+    assert.equal(
+      provider.requests.some(({ path }) => path.includes('evil')),
+      false,
+    );
+  },
+);
 
 story('XSS-06 P0: a million forged messages are dropped', { scripts: APP }, async (stage) => {
   const { page } = stage;
@@ -90,20 +109,28 @@ story('XSS-08 P0: stores, locks and channels that a page can list hold no token'
   assert.deepEqual(search(provider.issued.secrets(), [['a list', JSON.stringify(found)]]), []);
 });
 
-story('XSS-17 P0: the strictest policy is kept, Trusted Types included', {
-  scripts: APP,
-  policies: { page: "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types valet-key" },
-  attack: `
+story(
+  'XSS-17 P0: the strictest policy is kept, Trusted Types included',
+  {
+    scripts: APP,
+    policies: {
+      page: "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types valet-key",
+    },
+    attack: `
     const broken = (globalThis.broken = JSON.parse(sessionStorage.getItem('broken') ?? '[]'));
     addEventListener('securitypolicyviolation', ({ violatedDirective }) => sessionStorage.setItem('broken', JSON.stringify([...broken, violatedDirective])));
   `,
-}, async (stage) => {
-  await use(stage);
-  assert.deepEqual(await stage.page.run('async () => broken'), []);
-});
+  },
+  async (stage) => {
+    await use(stage);
+    assert.deepEqual(await stage.page.run('async () => broken'), []);
+  },
+);
 
 // Without `body`, which the client has no use for and these tests have.
-story('XSS-09 P1: elements with the names of globals are in nobody’s way', behind(`
+story(
+  'XSS-09 P1: elements with the names of globals are in nobody’s way',
+  behind(`
   addEventListener('DOMContentLoaded', () => {
     for (const name of ['crypto', 'location', 'opener', 'origin', 'currentScript', 'navigator', 'history', 'fetch', 'close', 'open']) {
       const element = document.createElement('form');
@@ -112,30 +139,36 @@ story('XSS-09 P1: elements with the names of globals are in nobody’s way', beh
       document.documentElement.append(element);
     }
   });
-`), async (stage) => {
-  await use(stage);
-});
+`),
+  async (stage) => {
+    await use(stage);
+  },
+);
 
-story('XSS-10 P1: a worker that is ended is noticed, and a sign-in works again', {
-  ...behind(`
+story(
+  'XSS-10 P1: a worker that is ended is noticed, and a sign-in works again',
+  {
+    ...behind(`
     const Native = Worker;
     globalThis.Worker = class extends Native { constructor(...args) { super(...args); globalThis.victim = this; } };
   `),
-  homes: ['dedicated'],
-}, async (stage) => {
-  const { page, provider } = stage;
-  await stage.signIn();
-  const before = provider.count('token');
-  provider.fail('silent', 'token');
-  await page.click('button', 'Renew');
-  await page.until('the renewal', () => provider.count('token') > before);
-  await page.run('async () => victim.terminate()');
-  await page.see('Told: unexpected');
-  await page.see('Signed out');
-  provider.recover();
-  await page.click('button', 'Sign in');
-  await page.see('Signed in as alice');
-});
+    homes: ['dedicated'],
+  },
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.signIn();
+    const before = provider.count('token');
+    provider.fail('silent', 'token');
+    await page.click('button', 'Renew');
+    await page.until('the renewal', () => provider.count('token') > before);
+    await page.run('async () => victim.terminate()');
+    await page.see('Told: unexpected');
+    await page.see('Signed out');
+    provider.recover();
+    await page.click('button', 'Sign in');
+    await page.see('Signed in as alice');
+  },
+);
 
 /** What needs a page that lets its scripts talk to anybody. */
 const OPEN = { policies: { page: "default-src 'self' http://localhost:* data:; frame-ancestors 'self'" } };
@@ -154,10 +187,14 @@ const limit = (name, options, play) =>
 
 const looted = (stage, loot) => search(stage.provider.issued.secrets(), [['the loot', JSON.stringify(loot)]]);
 
-limit('XSS-12 P1, a limit: a script runs a sign-in of its own, if the provider answers without a question', { scripts: APP, ...OPEN }, async (stage) => {
-  const { page, provider, site } = stage;
-  await stage.signIn();
-  const loot = await page.run(`async (issuer, redirect_uri) => {
+limit(
+  'XSS-12 P1, a limit: a script runs a sign-in of its own, if the provider answers without a question',
+  { scripts: APP, ...OPEN },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await stage.signIn();
+    const loot = await page.run(
+      `async (issuer, redirect_uri) => {
     const verifier = 'v'.repeat(43);
     const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier));
     const code_challenge = btoa(String.fromCharCode(...new Uint8Array(digest))).replace(/=/g, '').replace(/[+]/g, '-').replace(/[/]/g, '_');
@@ -170,38 +207,53 @@ limit('XSS-12 P1, a limit: a script runs a sign-in of its own, if the provider a
     const code = new URL(name).searchParams.get('code');
     const body = new URLSearchParams({ grant_type: 'authorization_code', client_id: 'demo', redirect_uri, code, code_verifier: verifier });
     return (await fetch(issuer + '/token', { method: 'POST', body })).json();
-  }`, provider.issuer, site.url);
-  assert.notDeepEqual(looted(stage, loot), []);
-});
+  }`,
+      provider.issuer,
+      site.url,
+    );
+    assert.notDeepEqual(looted(stage, loot), []);
+  },
+);
 
-limit('XSS-13 P1, a limit: in a sign-in by redirect a script reads the pending transaction; in a popup there is none', { scripts: APP, ...OPEN }, async (stage) => {
-  const { page, provider } = stage;
-  await stage.visit();
-  const { driver } = page;
-  const home = await driver.getWindowHandle();
-  await page.click('button', 'Popup');
-  const popup = await page.until('the popup', async () => (await driver.getAllWindowHandles()).find((handle) => handle !== home));
-  await driver.switchTo().window(popup);
-  await page.find('heading', 'Sign in');
-  await driver.close();
-  await driver.switchTo().window(home);
-  const read = () => page.run("async () => Object.entries(sessionStorage).filter(([key]) => key.startsWith('valet-key:tx:')).map(([, record]) => JSON.parse(record))");
-  assert.deepEqual(await read(), [], 'a popup leaves nothing to read');
+limit(
+  'XSS-13 P1, a limit: in a sign-in by redirect a script reads the pending transaction; in a popup there is none',
+  { scripts: APP, ...OPEN },
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.visit();
+    const { driver } = page;
+    const home = await driver.getWindowHandle();
+    await page.click('button', 'Popup');
+    const popup = await page.until('the popup', async () =>
+      (await driver.getAllWindowHandles()).find((handle) => handle !== home),
+    );
+    await driver.switchTo().window(popup);
+    await page.find('heading', 'Sign in');
+    await driver.close();
+    await driver.switchTo().window(home);
+    const read = () =>
+      page.run(
+        "async () => Object.entries(sessionStorage).filter(([key]) => key.startsWith('valet-key:tx:')).map(([, record]) => JSON.parse(record))",
+      );
+    assert.deepEqual(await read(), [], 'a popup leaves nothing to read');
 
-  await page.click('button', 'Sign in');
-  await page.find('heading', 'Sign in');
-  await page.goto(stage.site.url); // the user came back without an answer; the transaction is still there
-  await page.see('Signed out');
-  const [record] = await read();
-  assert.match(record.code_verifier, /^[\w-]{43}$/);
-  assert.equal(provider.count('token'), 0);
-});
+    await page.click('button', 'Sign in');
+    await page.find('heading', 'Sign in');
+    await page.goto(stage.site.url); // the user came back without an answer; the transaction is still there
+    await page.see('Signed out');
+    const [record] = await read();
+    assert.match(record.code_verifier, /^[\w-]{43}$/);
+    assert.equal(provider.count('token'), 0);
+  },
+);
 
-limit('XSS-14 P1, a limit: a service worker of the attacker’s sees what the vault sends', {
-  ...OPEN,
-  scripts: {
-    ...APP,
-    '/sw.js': `
+limit(
+  'XSS-14 P1, a limit: a service worker of the attacker’s sees what the vault sends',
+  {
+    ...OPEN,
+    scripts: {
+      ...APP,
+      '/sw.js': `
       addEventListener('install', () => skipWaiting());
       addEventListener('activate', (event) => event.waitUntil(clients.claim()));
       addEventListener('fetch', ({ request }) => {
@@ -209,30 +261,38 @@ limit('XSS-14 P1, a limit: a service worker of the attacker’s sees what the va
         if (authorization) new BroadcastChannel('loot').postMessage(authorization);
       });
     `,
+    },
   },
-}, async (stage) => {
-  const { page, site } = stage;
-  await page.goto(`${site.origin}/sw.js`);
-  await page.goto(site.url);
-  await page.run("async () => { await navigator.serviceWorker.register('/sw.js'); await navigator.serviceWorker.ready; }");
-  await page.reload();
-  await stage.signIn();
-  const seen = page.run(`async () => new Promise((done) => {
+  async (stage) => {
+    const { page, site } = stage;
+    await page.goto(`${site.origin}/sw.js`);
+    await page.goto(site.url);
+    await page.run(
+      "async () => { await navigator.serviceWorker.register('/sw.js'); await navigator.serviceWorker.ready; }",
+    );
+    await page.reload();
+    await stage.signIn();
+    const seen = page.run(`async () => new Promise((done) => {
     new BroadcastChannel('loot').onmessage = ({ data }) => done(data);
     setTimeout(done, 5000, '');
     [...document.querySelectorAll('button')].find(({ textContent }) => textContent === 'Call').click();
   })`);
-  assert.deepEqual(looted(stage, await seen), ['access token in the loot']);
-});
+    assert.deepEqual(looted(stage, await seen), ['access token in the loot']);
+  },
+);
 
-limit('XSS-15 P1, a limit: whoever is there first can start another worker in the place of the vault', behind(`
+limit(
+  'XSS-15 P1, a limit: whoever is there first can start another worker in the place of the vault',
+  behind(`
   globalThis.SharedWorker = class { constructor(url) { globalThis.asked = String(url); this.port = new MessageChannel().port1; } addEventListener() {} removeEventListener() {} };
-`), async (stage) => {
-  const { page, site } = stage;
-  await page.goto(site.url);
-  await page.see('Told: config_error'); // nobody answers here; a forger would, with a sign-in of its own
-  assert.match(await page.run('async () => asked'), /worker\.js$/);
-});
+`),
+  async (stage) => {
+    const { page, site } = stage;
+    await page.goto(site.url);
+    await page.see('Told: config_error'); // nobody answers here; a forger would, with a sign-in of its own
+    assert.match(await page.run('async () => asked'), /worker\.js$/);
+  },
+);
 
 story('XSS-19 P1: the worker’s own policy stops it from calling anybody else', { scripts: APP }, async (stage) => {
   const { page, site } = stage;
@@ -240,11 +300,14 @@ story('XSS-19 P1: the worker’s own policy stops it from calling anybody else',
   try {
     site.settings.config = { ...site.settings.config, api: [...site.settings.config.api, stranger.url] }; // listed by mistake
     await stage.signIn();
-    const outcome = await page.run(`async (url) => {
+    const outcome = await page.run(
+      `async (url) => {
       const { createClient } = await import('/pkg/index.js');
       const config = await (await fetch('config.json')).json();
       return createClient(config).fetch(url + 'v1').then(({ status }) => status, ({ code }) => code);
-    }`, stranger.url);
+    }`,
+      stranger.url,
+    );
     assert.equal(outcome, 'network_error');
     assert.deepEqual(stranger.taken, []);
   } finally {
@@ -252,12 +315,16 @@ story('XSS-19 P1: the worker’s own policy stops it from calling anybody else',
   }
 });
 
-story('XSS-20 P1: a module with one other byte is not run', { scripts: { ...APP, '/pkg/wasm/valet_key.wasm': await altered() } }, async (stage) => {
-  const { page, provider, site } = stage;
-  await page.goto(site.url);
-  await page.see('Told: config_error');
-  assert.equal(provider.requests.length, 0);
-});
+story(
+  'XSS-20 P1: a module with one other byte is not run',
+  { scripts: { ...APP, '/pkg/wasm/valet_key.wasm': await altered() } },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await page.goto(site.url);
+    await page.see('Told: config_error');
+    assert.equal(provider.requests.length, 0);
+  },
+);
 
 async function altered() {
   const module = await readFile(new URL('../../pkg/wasm/valet_key.wasm', import.meta.url));

@@ -20,7 +20,8 @@ export const ABILITIES = {
   lasting: {
     has: ({ home }, browser) => home === 'shared' && trial(browser, keepsWorker),
     lacking: 'The tokens do not outlive the last page that uses them',
-    instead: 'the next page, a reload for instance, asks the provider once without a question (`prompt=none`), and the user is signed in again. Where the page asks for more than the user has allowed so far, a click is needed',
+    instead:
+      'the next page, a reload for instance, asks the provider once without a question (`prompt=none`), and the user is signed in again. Where the page asks for more than the user has allowed so far, a click is needed',
   },
   storing: {
     has: (place, browser) => trial(browser, storesResponse),
@@ -30,7 +31,8 @@ export const ABILITIES = {
   cutOff: {
     has: ({ home }, browser) => home !== 'shared' || inBrowser(browser, keepsWorkerBesidePopup),
     varies: true, // with what the browser did before, so it is tried each time
-    lacking: 'A page with `Cross-Origin-Opener-Policy: same-origin` loses its shared worker when it opens a popup, and the sign-in with it',
+    lacking:
+      'A page with `Cross-Origin-Opener-Policy: same-origin` loses its shared worker when it opens a popup, and the sign-in with it',
     instead: 'the vault starts anew, and a sign-in by redirect works',
   },
 };
@@ -42,7 +44,8 @@ export const ABILITIES = {
 export const NEEDS = {
   largeBodies: {
     engines: ['chromium'],
-    reason: 'how much other engines keep in buffers of their own is not known here, and their drivers refuse the certificate of a server on loopback',
+    reason:
+      'how much other engines keep in buffers of their own is not known here, and their drivers refuse the certificate of a server on loopback',
   },
   devTools: { engines: ['chromium'], reason: 'it is driven by the DevTools protocol, which only Chromium speaks' },
 };
@@ -108,7 +111,9 @@ async function keepsWorkerBesidePopup({ page }, { origin, elsewhere }) {
   const before = await page.run(LIFE);
   const home = await driver.getWindowHandle();
   await page.click('button', 'Open');
-  const popup = await page.until('a popup', async () => (await driver.getAllWindowHandles()).find((handle) => handle !== home));
+  const popup = await page.until('a popup', async () =>
+    (await driver.getAllWindowHandles()).find((handle) => handle !== home),
+  );
   await driver.switchTo().window(popup);
   await page.goto(`${elsewhere}/`);
   await page.goto(`${origin}/?cut-off`);
@@ -119,9 +124,15 @@ async function keepsWorkerBesidePopup({ page }, { origin, elsewhere }) {
 
 const FILES = {
   '/shared.js': ['text/javascript', WORKER],
-  '/storing.js': ['text/javascript', "fetch('/stored', { cache: 'force-cache' }).then((response) => response.text()).then(postMessage)"],
+  '/storing.js': [
+    'text/javascript',
+    "fetch('/stored', { cache: 'force-cache' }).then((response) => response.text()).then(postMessage)",
+  ],
   '/stored': ['text/plain', 'stored', { 'cache-control': 'max-age=600' }],
-  '/': ['text/html', '<!doctype html><title>A trial</title><button onclick="open(\'\', \'_blank\', \'popup\').opener = null">Open</button>'],
+  '/': [
+    'text/html',
+    "<!doctype html><title>A trial</title><button onclick=\"open('', '_blank', 'popup').opener = null\">Open</button>",
+  ],
 };
 
 /** @typedef {Awaited<ReturnType<typeof startTrial>>} Site */
@@ -130,12 +141,14 @@ const FILES = {
 async function startTrial() {
   const requests = [];
   const ports = [await portNear(), await portNear()];
-  const servers = ports.map(() => createServer((request, response) => {
-    requests.push(pathOf(request));
-    const [type, text, headers] = FILES[pathOf(request)] ?? ['text/plain', ''];
-    const cutOff = request.url.endsWith('?cut-off') && { 'cross-origin-opener-policy': 'same-origin' };
-    response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store', ...headers, ...cutOff }).end(text);
-  }));
+  const servers = ports.map(() =>
+    createServer((request, response) => {
+      requests.push(pathOf(request));
+      const [type, text, headers] = FILES[pathOf(request)] ?? ['text/plain', ''];
+      const cutOff = request.url.endsWith('?cut-off') && { 'cross-origin-opener-policy': 'same-origin' };
+      response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store', ...headers, ...cutOff }).end(text);
+    }),
+  );
   await Promise.all(servers.map((server, index) => listen(server, ports[index])));
   const [origin, elsewhere] = ports.map((port) => `http://localhost:${port}`);
   return { origin, elsewhere, requests, close: () => Promise.all(servers.map(close)) };

@@ -39,7 +39,8 @@ export async function startApi({ port = 0, provider, origins }) {
     if (origins.includes(request.headers.origin)) allow(request.headers.origin, response);
     if (request.method === 'OPTIONS') return response.writeHead(204).end();
 
-    if (redirects.has(pathOf(request))) return response.writeHead(302, { location: redirects.get(pathOf(request)) }).end();
+    if (redirects.has(pathOf(request)))
+      return response.writeHead(302, { location: redirects.get(pathOf(request)) }).end();
     const route = ROUTES[`${request.method} ${pathOf(request)}`];
     if (!route) return send(response, 404, { error: 'not_found' });
 
@@ -47,9 +48,20 @@ export async function startApi({ port = 0, provider, origins }) {
     if (!credentials) return challenge(response, 401, {}, 'This needs an access token.');
     const [, shown] = /^Bearer ([\w.~+/-]+=*)$/i.exec(credentials) ?? [];
     const token = shown && (await provider.introspect(shown));
-    if (!token || distrusted.has(credentials)) return challenge(response, 401, { error: 'invalid_token' }, 'This access token is over, or not from our provider.');
+    if (!token || distrusted.has(credentials))
+      return challenge(
+        response,
+        401,
+        { error: 'invalid_token' },
+        'This access token is over, or not from our provider.',
+      );
     if (route.scope && !(token.scope ?? '').split(' ').includes(route.scope)) {
-      return challenge(response, 403, { error: 'insufficient_scope', scope: route.scope }, `This needs the scope ${route.scope}.`);
+      return challenge(
+        response,
+        403,
+        { error: 'insufficient_scope', scope: route.scope },
+        `This needs the scope ${route.scope}.`,
+      );
     }
 
     if (route.endless) return tick(response, linesWanted(request), (count) => (ticks = count));

@@ -65,37 +65,53 @@ export function storiesAt(name) {
   const provider = OTHER_PROVIDERS[name];
   if (!provider) return () => {};
   common(name, provider);
-  return (title, { start = {}, ...more }, play) => story(title, at((options) => provider({ ...options, ...start }), more), play);
+  return (title, { start = {}, ...more }, play) =>
+    story(
+      title,
+      at((options) => provider({ ...options, ...start }), more),
+      play,
+    );
 }
 
 function common(name, provider) {
-  story(`RT-01 UI-01 P0: ${name}: a sign-in, calls, renewals, what is said of the user, and one more login`, at(provider), async (stage) => {
-    const { again, claims, fresh, issued, pause, renewLogin, rotates, sub } = stage.provider;
-    await signIn(stage);
-    assert.equal(await call(stage), 200);
-    if (claims) {
-      const { name, email } = await told(stage, 'client.userinfo()');
-      assert.deepEqual({ name, email }, claims);
-    }
-    for (const count of [2, 3]) {
-      await sleep(pause);
-      assert.equal(await renew(stage), 'renewed');
-      assert.deepEqual([issued.accessTokens.size, issued.refreshTokens.size], [count, rotates ? count : 1]);
+  story(
+    `RT-01 UI-01 P0: ${name}: a sign-in, calls, renewals, what is said of the user, and one more login`,
+    at(provider),
+    async (stage) => {
+      const { again, claims, fresh, issued, pause, renewLogin, rotates, sub } = stage.provider;
+      await signIn(stage);
       assert.equal(await call(stage), 200);
-    }
-    if (!sub) return; // plain OAuth 2 has no `prompt`
-    await sleep(Math.max(pause, fresh));
-    await stage.page.run("async () => void client.signIn({ prompt: 'login' })");
-    await renewLogin(stage.page);
-    await again?.(stage.page);
-    await isSignedIn(stage);
-    assert.ok(issued.codes.size > 1, 'a sign-in of its own');
-    assert.ok(issued.authorizations.some(({ prompt }) => prompt === 'login'));
-    assert.ok(issued.authorizations.every(({ max_age }) => max_age === undefined), 'nor is anything sent that was not asked for');
-  });
+      if (claims) {
+        const { name, email } = await told(stage, 'client.userinfo()');
+        assert.deepEqual({ name, email }, claims);
+      }
+      for (const count of [2, 3]) {
+        await sleep(pause);
+        assert.equal(await renew(stage), 'renewed');
+        assert.deepEqual([issued.accessTokens.size, issued.refreshTokens.size], [count, rotates ? count : 1]);
+        assert.equal(await call(stage), 200);
+      }
+      if (!sub) return; // plain OAuth 2 has no `prompt`
+      await sleep(Math.max(pause, fresh));
+      await stage.page.run("async () => void client.signIn({ prompt: 'login' })");
+      await renewLogin(stage.page);
+      await again?.(stage.page);
+      await isSignedIn(stage);
+      assert.ok(issued.codes.size > 1, 'a sign-in of its own');
+      assert.ok(issued.authorizations.some(({ prompt }) => prompt === 'login'));
+      assert.ok(
+        issued.authorizations.every(({ max_age }) => max_age === undefined),
+        'nor is anything sent that was not asked for',
+      );
+    },
+  );
 
   story(`${name}: a reload where the tokens are gone`, at(provider, { homes: ['dedicated'] }), async (stage) => {
-    const { page, site, provider: { pause, silence, again } } = stage;
+    const {
+      page,
+      site,
+      provider: { pause, silence, again },
+    } = stage;
     await signIn(stage);
     await sleep(pause);
     await page.reload();
@@ -109,7 +125,8 @@ function common(name, provider) {
     assert.equal(await page.url(), site.url, 'the user stays on the page');
     const tried = silence ? 2 : 1; // in plain OAuth 2 there is no `prompt=none`
     assert.equal(begun(stage), tried);
-    if (silence === 'refusal') assert.ok(await page.run("async () => events.some(([, outcome]) => outcome === 'declined')"));
+    if (silence === 'refusal')
+      assert.ok(await page.run("async () => events.some(([, outcome]) => outcome === 'declined')"));
     await page.reload();
     await page.see('Signed out');
     assert.equal(begun(stage), tried, 'what failed once is not tried at each load');
@@ -134,7 +151,9 @@ function common(name, provider) {
     const resolved = () => page.run("async () => localStorage.getItem('resolved')");
     if (provider.leaves) {
       await provider.logout?.(page);
-      await page.until('the way back', () => page.run("async () => globalThis.events?.some(([reason, confirmed]) => reason === 'signed_out' && confirmed)"));
+      await page.until('the way back', () =>
+        page.run("async () => globalThis.events?.some(([reason, confirmed]) => reason === 'signed_out' && confirmed)"),
+      );
       assert.equal(await resolved(), null);
     } else {
       await page.until('the end of the sign-out', async () => (await resolved()) === 'yes');

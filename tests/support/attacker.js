@@ -42,10 +42,21 @@ export function open(home = 'shared') {
   return {
     worker,
     ask,
-    begin: (args) => say('begin', { redirectUri: elsewhere(), scope: 'openid', returnTo: '/www/', options: {}, inWindow: false, ...args }),
+    begin: (args) =>
+      say('begin', {
+        redirectUri: elsewhere(),
+        scope: 'openid',
+        returnTo: '/www/',
+        options: {},
+        inWindow: false,
+        ...args,
+      }),
     complete: (args) => say('complete', { pending: true, ...args }),
-    fetch: (url) => ask('fetch', { url, once: false, init: { method: 'GET', headers: [] } }).then(({ error, value }) => error ?? value?.init.status),
-    session: () => ask('session').then(({ error, value }) => error ?? (value && value.sub)),
+    fetch: (url) =>
+      ask('fetch', { url, once: false, init: { method: 'GET', headers: [] } }).then(
+        ({ error, value }) => error ?? value?.init.status,
+      ),
+    session: () => ask('session').then(({ error, value }) => error ?? value?.sub ?? null),
   };
 }
 
@@ -99,4 +110,5 @@ export const pending = () => Object.keys(sessionStorage).filter((key) => key.sta
 export const onLeaving = (act) => addEventListener('pagehide', () => pending().forEach((key) => act(key)));
 
 /** Other members for a record, in the place of those that it has or beside them. */
-export const edit = (key, members) => sessionStorage.setItem(key, JSON.stringify({ ...JSON.parse(sessionStorage.getItem(key)), ...members }));
+export const edit = (key, members) =>
+  sessionStorage.setItem(key, JSON.stringify({ ...JSON.parse(sessionStorage.getItem(key)), ...members }));

@@ -36,14 +36,20 @@ export async function visit(stage, clientId = 'demo') {
 export async function thereAndBack({ page }) {
   await page.run('async () => void (globalThis.isLeaving = true)');
   await page.click('button', 'Sign in');
-  await page.until('the page to be back', () => page.run('async () => !globalThis.isLeaving && globalThis.isStarted === true').catch(() => false));
+  await page.until('the page to be back', () =>
+    page.run('async () => !globalThis.isLeaving && globalThis.isStarted === true').catch(() => false),
+  );
 }
 
 /** Runs a function in the page as the script would; what {@link ATTACKER} exports is its first argument. */
-export const attack = ({ page }, action, ...args) => page.run(`async (...args) => (${action})(await import('/attacker.js'), ...args)`, ...args);
+export const attack = ({ page }, action, ...args) =>
+  page.run(`async (...args) => (${action})(await import('/attacker.js'), ...args)`, ...args);
 
 /** What became of something that the app does with its client: `ok`, or the code of an error. */
-export const outcome = ({ page }, action) => page.run(`async () => Promise.resolve(${action}).then((result) => result?.status ?? result?.sub ?? 'ok', ({ code }) => code)`);
+export const outcome = ({ page }, action) =>
+  page.run(
+    `async () => Promise.resolve(${action}).then((result) => result?.status ?? result?.sub ?? 'ok', ({ code }) => code)`,
+  );
 
 /** A call of the app, and a question about the user. */
 export const call = (stage) => outcome(stage, "client.fetch(api + 'me')");

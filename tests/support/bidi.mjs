@@ -56,7 +56,8 @@ export class Bidi {
 function toRemote(value) {
   if (value === undefined || value === null) return { type: String(value) };
   if (Array.isArray(value)) return { type: 'array', value: value.map(toRemote) };
-  if (typeof value === 'object') return { type: 'object', value: Object.entries(value).map(([name, one]) => [name, toRemote(one)]) };
+  if (typeof value === 'object')
+    return { type: 'object', value: Object.entries(value).map(([name, one]) => [name, toRemote(one)]) };
   return { type: typeof value, value };
 }
 

@@ -17,7 +17,12 @@ import { Page } from './page.mjs';
  * @param {{ width: number, height: number }} [options.size]
  * @param {number} [options.hostsAt] the port on this machine where every host but this machine's own names is found; Chromium only
  */
-export async function openBrowser({ engine = 'chromium', dark = false, size = { width: 1200, height: 900 }, hostsAt } = {}) {
+export async function openBrowser({
+  engine = 'chromium',
+  dark = false,
+  size = { width: 1200, height: 900 },
+  hostsAt,
+} = {}) {
   if (!Object.hasOwn(ENGINES, engine)) throw new TypeError(`no such engine: ${engine}`);
   const home = await mkdtemp(join(tmpdir(), 'valet-key-'));
   try {
@@ -90,7 +95,10 @@ export class Browser {
 
   /** Whether it still answers. */
   isAlive() {
-    return this.driver.getAllWindowHandles().then(() => true, () => false);
+    return this.driver.getAllWindowHandles().then(
+      () => true,
+      () => false,
+    );
   }
 
   /**

@@ -62,7 +62,14 @@ export async function fresh(stage, config = {}, change = {}) {
   provider.change = change;
   provider.user = 'alice';
   clients += 1;
-  site.settings.config = { issuer: provider.issuer, clientId: `spa-${clients}`, allowLoopbackHttp: true, api: [`${provider.issuer}/api/${clients}/`], scope: 'openid read', ...config };
+  site.settings.config = {
+    issuer: provider.issuer,
+    clientId: `spa-${clients}`,
+    allowLoopbackHttp: true,
+    api: [`${provider.issuer}/api/${clients}/`],
+    scope: 'openid read',
+    ...config,
+  };
   if ((await page.url()) === site.url) await page.run('async (config) => void open(config)', site.settings.config);
   else await page.goto(site.url);
   return settled(stage);
@@ -70,10 +77,16 @@ export async function fresh(stage, config = {}, change = {}) {
 
 /** Waits for an outcome: `ok`, `callback_ignored`, or the code of an error. */
 export async function settled({ page }) {
-  const text = await page.until('an outcome', async () => {
-    const state = await page.driver.executeScript('const state = document.getElementById("state"); return state && state.textContent');
-    return /^(Signed (in as|out)|Failed: )/.test(state) && state;
-  }, 20_000);
+  const text = await page.until(
+    'an outcome',
+    async () => {
+      const state = await page.driver.executeScript(
+        'const state = document.getElementById("state"); return state && state.textContent',
+      );
+      return /^(Signed (in as|out)|Failed: )/.test(state) && state;
+    },
+    20_000,
+  );
   if (text.startsWith('Failed: ')) return text.slice('Failed: '.length);
   return text === 'Signed out' ? 'callback_ignored' : 'ok';
 }
@@ -91,7 +104,9 @@ export async function signedIn(stage, config) {
 
 /** Begins something whose outcome is asked for later, as `late()`. */
 export function begin({ page }, action) {
-  return page.run(`async () => { const late = (${action})().then(() => 'ok', ({ code }) => code); globalThis.late = () => late; }`);
+  return page.run(
+    `async () => { const late = (${action})().then(() => 'ok', ({ code }) => code); globalThis.late = () => late; }`,
+  );
 }
 
 export const late = ({ page }) => page.run('async () => late()');
@@ -101,7 +116,11 @@ export function outcome(stage, action) {
   return stage.page.run(`async () => (${action})().then(() => 'ok', ({ code }) => code)`);
 }
 
-export const call = (stage) => outcome(stage, `async () => { const { status } = await client.fetch(api + 'me'); if (status !== 200) throw { code: status }; }`);
+export const call = (stage) =>
+  outcome(
+    stage,
+    `async () => { const { status } = await client.fetch(api + 'me'); if (status !== 200) throw { code: status }; }`,
+  );
 
 /**
  * One run: the change, a sign-in, what the row says, and what holds after every case.
@@ -128,7 +147,11 @@ export async function play(stage, id, change, { kind, reason, before, poison = [
   const asked = provider.requests.length;
   provider.change = change;
   const became = first === 'callback_ignored' ? await signIn(stage, prepare) : first;
-  assert.equal(became, expected === 'assert' ? 'ok' : expected, `${id}: ${JSON.stringify(await page.run('async () => told.problem'))}`);
+  assert.equal(
+    became,
+    expected === 'assert' ? 'ok' : expected,
+    `${id}: ${JSON.stringify(await page.run('async () => told.problem'))}`,
+  );
   const run = provider.requests.slice(asked);
   await check(stage, id, { posts, run, expected, reason: reason ?? its.reason, poison, change });
   await then?.(run);
@@ -147,20 +170,35 @@ export async function play(stage, id, change, { kind, reason, before, poison = [
 }
 
 async function check({ page, provider }, id, { posts, run, expected, reason, poison, change }) {
-  const told = await page.run('async () => ({ ...told, clean: prototypes(), session: globalThis.client ? client.session : null, kept: Object.entries({ ...localStorage, ...sessionStorage }).join() })');
+  const told = await page.run(
+    'async () => ({ ...told, clean: prototypes(), session: globalThis.client ? client.session : null, kept: Object.entries({ ...localStorage, ...sessionStorage }).join() })',
+  );
   const failed = expected !== 'ok' && expected !== 'assert';
   const { problem } = told;
   assert.deepEqual(told.rejections, [], `${id}: a rejection that nobody handled`);
   assert.ok(told.clean, `${id}: prototypes`);
   const words = JSON.stringify([problem, told.session, told.changes]);
-  const secrets = [...provider.issued.secrets(), ...label('code', provider.issued.codes), ...label('state', provider.issued.states)];
+  const secrets = [
+    ...provider.issued.secrets(),
+    ...label('code', provider.issued.codes),
+    ...label('state', provider.issued.states),
+  ];
   assert.deepEqual(search(secrets, [['the error', words]]), [], id);
-  assert.deepEqual(search(secrets.filter(([kind]) => !posts.includes('TX1') || !/verifier|state/.test(kind)), [['storage', told.kept]]), [], id);
+  assert.deepEqual(
+    search(
+      secrets.filter(([kind]) => !posts.includes('TX1') || !/verifier|state/.test(kind)),
+      [['storage', told.kept]],
+    ),
+    [],
+    id,
+  );
   if (!failed) return;
   assert.equal(problem.name, 'ValetKeyError', id);
   assert.equal(told.session, null, `${id}: half a session`);
-  if (reason && expected === 'id_token_invalid') assert.equal(problem.message, `the ID Token is not acceptable: ${reason}`, id);
-  for (const text of poison) assert.ok(!`${problem.message} ${problem.hint}`.includes(text), `${id}: RAW: ${problem.message}`);
+  if (reason && expected === 'id_token_invalid')
+    assert.equal(problem.message, `the ID Token is not acceptable: ${reason}`, id);
+  for (const text of poison)
+    assert.ok(!`${problem.message} ${problem.hint}`.includes(text), `${id}: RAW: ${problem.message}`);
   const reached = (place) => run.filter((one) => one.place === place).length;
   for (const post of posts) {
     if (post === 'NS') assert.deepEqual(told.changes, [], `${id}: NS`);
@@ -174,7 +212,9 @@ async function check({ page, provider }, id, { posts, run, expected, reason, poi
     if (post === 'RAW') assert.ok(poison.length, `${id}: RAW: say which text`);
     if (post === 'VER') {
       const codes = new Set(provider.issued.codes);
-      const elsewhere = run.filter(({ form, query, place }) => place !== '/token' && (codes.has(form.code) || codes.has(query.get('code'))));
+      const elsewhere = run.filter(
+        ({ form, query, place }) => place !== '/token' && (codes.has(form.code) || codes.has(query.get('code'))),
+      );
       assert.deepEqual(elsewhere, [], `${id}: VER`);
     }
   }

@@ -19,7 +19,9 @@ const CASES = new URL('../cases/', import.meta.url);
 
 /** The ids of the rows of priority P0. */
 const GRAVE = new Set(
-  readdirSync(CASES).flatMap((name) => [...readFileSync(new URL(name, CASES), 'utf8').matchAll(/^\| ([A-Z]+-\d{2}) \| P0 \|/gm)].map(([, id]) => id)),
+  readdirSync(CASES).flatMap((name) =>
+    [...readFileSync(new URL(name, CASES), 'utf8').matchAll(/^\| ([A-Z]+-\d{2}) \| P0 \|/gm)].map(([, id]) => id),
+  ),
 );
 
 /** Whether a title says that a story plays a row of priority P0: `RT-05 P0: …`, or `IDT P0: …` for rows of a group. */

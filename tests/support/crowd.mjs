@@ -19,7 +19,8 @@ export async function crowd(stage, { tabs, calls, next }) {
   const all = async (each) => {
     for (const handle of handles) {
       await page.driver.switchTo().window(handle);
-      await page.run(`async (each) => {
+      await page.run(
+        `async (each) => {
         const call = () => client.fetch(api + 'me').then(({ status }) => status, ({ code }) => code);
         globalThis.answers = new Promise((done) => {
           const crowd = new BroadcastChannel('crowd');
@@ -28,7 +29,9 @@ export async function crowd(stage, { tabs, calls, next }) {
             done(Promise.all(Array.from({ length: each }, call)));
           };
         });
-      }`, each);
+      }`,
+        each,
+      );
     }
     await expired(page);
     await page.run(`async () => new BroadcastChannel('crowd').postMessage('go')`);
@@ -49,4 +52,6 @@ export async function crowd(stage, { tabs, calls, next }) {
 
 /** Until the page's access token is over. */
 const expired = (page) =>
-  page.run('async () => new Promise((done) => setTimeout(done, Math.max(0, client.session.expiresAt - Date.now()) + 500))');
+  page.run(
+    'async () => new Promise((done) => setTimeout(done, Math.max(0, client.session.expiresAt - Date.now()) + 500))',
+  );

@@ -58,7 +58,8 @@ export class Rounds {
         this.#release();
         return this.done.slice(from, to + 1);
       }
-      if (Date.now() > end) throw new Error(`waited ${patience} ms for ${first} … ${last}: ${JSON.stringify(this.done)}`);
+      if (Date.now() > end)
+        throw new Error(`waited ${patience} ms for ${first} … ${last}: ${JSON.stringify(this.done)}`);
     }
   }
 

@@ -86,7 +86,9 @@ export async function startEcho({ scheme = 'http' } = {}) {
     response.end(request.method === 'HEAD' ? undefined : JSON.stringify(said));
   };
   const server =
-    scheme === 'https' ? createSecureServer({ ...certificate('localhost'), allowHTTP1: true }, answer) : createServer(answer);
+    scheme === 'https'
+      ? createSecureServer({ ...certificate('localhost'), allowHTTP1: true }, answer)
+      : createServer(answer);
   server.on('session', (session) => {
     sessions.add(session);
     session.on('close', () => sessions.delete(session));
@@ -156,7 +158,10 @@ async function write(response, octets, sent, held = 0) {
 
 function status(response, code) {
   const empty = [204, 205, 304].includes(code);
-  response.writeHead(code, empty ? {} : { 'content-type': 'text/plain', 'www-authenticate': 'Bearer error="invalid_token"' });
+  response.writeHead(
+    code,
+    empty ? {} : { 'content-type': 'text/plain', 'www-authenticate': 'Bearer error="invalid_token"' },
+  );
   response.end(empty ? undefined : `status ${code}`);
 }
 

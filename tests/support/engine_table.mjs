@@ -34,8 +34,12 @@ async function render(ran) {
     const skipped = new Set(stories.flatMap((story) => story.needs ?? []));
     return [
       stories.some(({ needs }) => !needs) ? '✓' : '–',
-      ...Object.keys(ABILITIES).filter((name) => lacked.has(name) && !ABILITIES[name].varies).map((name) => note('ability', name)),
-      ...Object.keys(NEEDS).filter((name) => skipped.has(name)).map((name) => note('need', name)),
+      ...Object.keys(ABILITIES)
+        .filter((name) => lacked.has(name) && !ABILITIES[name].varies)
+        .map((name) => note('ability', name)),
+      ...Object.keys(NEEDS)
+        .filter((name) => skipped.has(name))
+        .map((name) => note('need', name)),
     ].join(' ');
   };
 
@@ -55,7 +59,9 @@ async function render(ran) {
 }
 
 function versions(ran) {
-  const names = Object.entries(ENGINES).map(([engine, name]) => `${name} ${ran.find((story) => story.engine === engine && story.version)?.version}`);
+  const names = Object.entries(ENGINES).map(
+    ([engine, name]) => `${name} ${ran.find((story) => story.engine === engine && story.version)?.version}`,
+  );
   return names.join(', ').replace(/, ([^,]*)$/, ' and $1');
 }
 
@@ -68,13 +74,18 @@ async function titleOf(file) {
 function explain(key, ran) {
   const [kind, name] = key.split(' ');
   if (kind === 'need') return `Not run elsewhere: ${NEEDS[name].reason}.`;
-  const seen = [...new Set(ran.filter(({ lacked }) => lacked?.includes(name)).map((story) => `“${story.name}”`))].sort();
+  const seen = [
+    ...new Set(ran.filter(({ lacked }) => lacked?.includes(name)).map((story) => `“${story.name}”`)),
+  ].sort();
   const { lacking, instead } = ABILITIES[name];
   return `${lacking}: ${instead}. Seen in ${seen.join(', ')}.`;
 }
 
 const [file, mode] = process.argv.slice(2);
-const ran = (await readFile(file, 'utf8')).trim().split('\n').map((line) => JSON.parse(line));
+const ran = (await readFile(file, 'utf8'))
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
 const page = await readFile(PAGE, 'utf8');
 const [head, rest] = page.split(BEGIN);
 const [before, tail] = rest.split(END);
@@ -106,6 +117,8 @@ if (!mode) {
   await writeFile(PAGE, `${head}${BEGIN}\n${now}\n${END}${tail}`);
 } else if (mode === '--check-part' ? unsaid(now, before).length : bare(before) !== bare(now)) {
   const what = mode === '--check-part' ? unsaid(now, before).join('\n') : now;
-  console.error(`docs/engines.md says otherwise than what ran. After \`cargo xtask test e2e --everywhere\`, \`cargo xtask engines\` writes it anew:\n\n${what}`);
+  console.error(
+    `docs/engines.md says otherwise than what ran. After \`cargo xtask test e2e --everywhere\`, \`cargo xtask engines\` writes it anew:\n\n${what}`,
+  );
   process.exitCode = 1;
 }

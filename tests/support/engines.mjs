@@ -82,7 +82,11 @@ async function gecko({ dark, size, home }) {
   options.setPreference('dom.ipc.processPrelaunch.enabled', false); // a story opens few pages: no process is needed in reserve
   const service = new firefox.ServiceBuilder(await program('GECKODRIVER', ['geckodriver'], BUILT));
   service.setStdio(output.stdio).setEnvironment({ ...process.env, TMPDIR: home });
-  const driver = await new Builder().forBrowser('firefox').setFirefoxOptions(options).setFirefoxService(service).build();
+  const driver = await new Builder()
+    .forBrowser('firefox')
+    .setFirefoxOptions(options)
+    .setFirefoxService(service)
+    .build();
   await driver.manage().window().setRect(size);
   const bidi = await Bidi.of(driver);
   const end = () => (bidi.close(), output.close());
@@ -97,13 +101,27 @@ async function webkit({ size, home }) {
   const display = await virtualDisplay(size);
   const service = new DriverService.Builder(await program('WEBKITDRIVER', ['WebKitWebDriver']))
     .setLoopback(true)
-    .setEnvironment({ ...process.env, DISPLAY: display.name, GDK_BACKEND: 'x11', XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, XDG_CACHE_HOME: home, TMPDIR: home })
+    .setEnvironment({
+      ...process.env,
+      DISPLAY: display.name,
+      GDK_BACKEND: 'x11',
+      XDG_CONFIG_HOME: home,
+      XDG_DATA_HOME: home,
+      XDG_CACHE_HOME: home,
+      TMPDIR: home,
+    })
     .build();
   const end = () => Promise.all([service.kill(), display.end()]);
   try {
     const capabilities = new Capabilities({ browserName: 'MiniBrowser' });
-    const driver = await new Builder().usingServer(await service.start()).withCapabilities(capabilities).build();
-    await driver.manage().window().setRect({ x: 0, y: 0, ...size });
+    const driver = await new Builder()
+      .usingServer(await service.start())
+      .withCapabilities(capabilities)
+      .build();
+    await driver
+      .manage()
+      .window()
+      .setRect({ x: 0, y: 0, ...size });
     return { driver, tab: 'window', end };
   } catch (error) {
     await end();
@@ -113,9 +131,13 @@ async function webkit({ size, home }) {
 
 async function virtualDisplay({ width, height }) {
   const screen = `${width}x${height}x24`;
-  const server = spawn(await program('XVFB', ['Xvfb']), ['-displayfd', '3', '-screen', '0', screen, '-nolisten', 'tcp'], {
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-  });
+  const server = spawn(
+    await program('XVFB', ['Xvfb']),
+    ['-displayfd', '3', '-screen', '0', screen, '-nolisten', 'tcp'],
+    {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    },
+  );
   const over = new Promise((done) => server.once('exit', done));
   const kill = () => server.kill();
   process.once('exit', kill);
@@ -162,7 +184,13 @@ async function program(variable, names, ...folders) {
   for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...folders]) {
     for (const name of names) {
       const path = join(folder, name);
-      if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+      if (
+        await access(path, constants.X_OK).then(
+          () => true,
+          () => false,
+        )
+      )
+        return path;
     }
   }
   throw new Error(`${names[0]} is not on the PATH, and ${variable} names none`);

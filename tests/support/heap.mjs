@@ -19,7 +19,9 @@ export async function textsInHeap(browser) {
  */
 export async function heldInHeaps(browser) {
   const { origin } = new URL(await browser.driver.getCurrentUrl());
-  const ours = (await targets(browser)).filter(({ type, url }) => ['page', 'shared_worker'].includes(type) && new URL(url).origin === origin);
+  const ours = (await targets(browser)).filter(
+    ({ type, url }) => ['page', 'shared_worker'].includes(type) && new URL(url).origin === origin,
+  );
   let sum = 0;
   for (const target of ours) {
     const { snapshot: about, nodes } = await snapshot(target);
@@ -48,7 +50,9 @@ async function snapshot(target) {
         if (id === 2) done();
       };
       socket.send(JSON.stringify({ id: 1, method: 'HeapProfiler.collectGarbage' }));
-      socket.send(JSON.stringify({ id: 2, method: 'HeapProfiler.takeHeapSnapshot', params: { reportProgress: false } }));
+      socket.send(
+        JSON.stringify({ id: 2, method: 'HeapProfiler.takeHeapSnapshot', params: { reportProgress: false } }),
+      );
     });
   } finally {
     socket.close();

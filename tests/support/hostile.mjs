@@ -81,7 +81,13 @@ export async function startHostile({ host = 'localhost', origins }) {
 
   /** RFC 6749 §4.1.2: back to the app, with a code for it. */
   function authorize(response, query) {
-    const { state, nonce, redirect_uri: redirectUri, client_id: clientId, code_challenge: challenge } = Object.fromEntries(query);
+    const {
+      state,
+      nonce,
+      redirect_uri: redirectUri,
+      client_id: clientId,
+      code_challenge: challenge,
+    } = Object.fromEntries(query);
     const code = secret('code');
     codes.set(code, { nonce, redirectUri, clientId, challenge, user: provider.user });
     issued.codes.add(code);
@@ -99,7 +105,7 @@ export async function startHostile({ host = 'localhost', origins }) {
     if (form.grant_type === 'refresh_token') {
       const kept = refreshTokens.get(form.refresh_token);
       if (!kept || kept.clientId !== form.client_id) return refuse(response);
-      if (kept.used) return kept.family.forEach((one) => refreshTokens.delete(one)), refuse(response); // reuse detected
+      if (kept.used) return (kept.family.forEach((one) => refreshTokens.delete(one)), refuse(response)); // reuse detected
       const answer = issue(kept);
       const { refreshedClaims } = provider.change;
       if (refreshedClaims) answer.id_token = idToken({ ...kept, nonce: undefined }, answer, refreshedClaims);
@@ -109,8 +115,16 @@ export async function startHostile({ host = 'localhost', origins }) {
     }
     const kept = codes.get(form.code);
     codes.delete(form.code);
-    const challenge = createHash('sha256').update(form.code_verifier ?? '').digest('base64url');
-    if (!kept || kept.challenge !== challenge || kept.redirectUri !== form.redirect_uri || kept.clientId !== form.client_id) return refuse(response);
+    const challenge = createHash('sha256')
+      .update(form.code_verifier ?? '')
+      .digest('base64url');
+    if (
+      !kept ||
+      kept.challenge !== challenge ||
+      kept.redirectUri !== form.redirect_uri ||
+      kept.clientId !== form.client_id
+    )
+      return refuse(response);
     const answer = issue({ ...kept, family: [] });
     if (kept.nonce) answer.id_token = idToken(kept, answer, provider.change.claims);
     return json(response, 200, said(provider.change.token, answer));
@@ -148,9 +162,16 @@ export async function startHostile({ host = 'localhost', origins }) {
     '/.well-known/openid-configuration': (response) => json(response, 200, said(provider.change.metadata, metadata())),
     '/authorize': (response, { query }) => authorize(response, query),
     '/token': (response, { form }) => token(response, form),
-    '/jwks': (response) => json(response, 200, { keys: said(provider.change.keys, Object.values(keys).map(({ jwk }) => jwk)) }),
+    '/jwks': (response) =>
+      json(response, 200, {
+        keys: said(
+          provider.change.keys,
+          Object.values(keys).map(({ jwk }) => jwk),
+        ),
+      }),
     '/revoke': (response) => json(response, 200, {}),
-    '/userinfo': (response, { headers }) => api(response, headers, (token) => said(provider.change.userinfo, { sub: good.get(token) }, token)),
+    '/userinfo': (response, { headers }) =>
+      api(response, headers, (token) => said(provider.change.userinfo, { sub: good.get(token) }, token)),
     '/api/me': (response, { headers }) => api(response, headers, () => ({ ok: true })),
   };
 
@@ -166,7 +187,8 @@ export async function startHostile({ host = 'localhost', origins }) {
     const asked = { method, path, query, headers, body, form, place };
     provider.requests.push(asked);
     if (form.code_verifier) issued.verifiers.add(form.code_verifier);
-    const truth = async () => (Object.hasOwn(routes, path) ? routes[path](response, asked) : response.writeHead(404).end());
+    const truth = async () =>
+      Object.hasOwn(routes, path) ? routes[path](response, asked) : response.writeHead(404).end();
     const instead = provider.change.instead?.[place];
     return instead ? instead(response, truth) : truth();
   });
@@ -177,9 +199,11 @@ export async function startHostile({ host = 'localhost', origins }) {
 /** Answers to put in the place of the truth. */
 export const answers = {
   /** @returns {Instead} */
-  status: (status, body = '', type = 'application/json', headers = {}) => (response) => {
-    response.writeHead(status, { 'content-type': type, ...headers }).end(body);
-  },
+  status:
+    (status, body = '', type = 'application/json', headers = {}) =>
+    (response) => {
+      response.writeHead(status, { 'content-type': type, ...headers }).end(body);
+    },
   /** Another address, which may be read. @returns {Instead} */
   redirect: (status, location) => (response) => response.writeHead(status, { location }).end(),
   /** The connection ends. @returns {Instead} */
@@ -212,7 +236,8 @@ export const answers = {
   /** The truth, which a browser may store. @returns {Instead} */
   stored: (response, tell) => {
     const { writeHead } = response;
-    response.writeHead = (status, headers) => writeHead.call(response, status, { ...headers, 'cache-control': 'max-age=600' });
+    response.writeHead = (status, headers) =>
+      writeHead.call(response, status, { ...headers, 'cache-control': 'max-age=600' });
     return tell();
   },
   /** Without the headers that let a page read it. @returns {Instead} */
@@ -260,7 +285,9 @@ const CURVES = { ES256: 'P-256', ES384: 'P-384' };
 /** Made anew at each start: a key that lies in a repository is nobody's secret. */
 export function signingKey(alg, kid, { modulusLength = 2048 } = {}) {
   const namedCurve = CURVES[alg];
-  const { privateKey, publicKey } = namedCurve ? generateKeyPairSync('ec', { namedCurve }) : generateKeyPairSync('rsa', { modulusLength });
+  const { privateKey, publicKey } = namedCurve
+    ? generateKeyPairSync('ec', { namedCurve })
+    : generateKeyPairSync('rsa', { modulusLength });
   const hash = `sha${alg.slice(2)}`;
   return {
     alg,

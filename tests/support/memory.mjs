@@ -37,6 +37,9 @@ export function memory() {
   });
 
   function values(prefix) {
-    return [...shelf.keys()].filter((key) => key.startsWith(prefix)).map(read).filter(Boolean);
+    return [...shelf.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .map(read)
+      .filter(Boolean);
   }
 }

@@ -52,7 +52,11 @@ async function openVault() {
 /** What the issuer and the API respond. A sign-in tells it the nonce of its ID Token. */
 async function respond() {
   const bytes = (text) => new TextEncoder().encode(text);
-  const base64url = (data) => btoa(String.fromCharCode(...data)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '');
+  const base64url = (data) =>
+    btoa(String.fromCharCode(...data))
+      .replace(/\+/g, '-')
+      .replace(/\//g, '_')
+      .replace(/=/g, '');
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const { privateKey, publicKey } = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', publicKey);
@@ -82,7 +86,9 @@ async function respond() {
   globalThis.fetch = async (request, init) => {
     if (!(request instanceof Request)) return fetch(request, init);
     if (request.url.startsWith(API)) return new Response('[]');
-    return new Response(JSON.stringify(await issuer[new URL(request.url).pathname]()), { headers: { 'content-type': 'application/json' } });
+    return new Response(JSON.stringify(await issuer[new URL(request.url).pathname]()), {
+      headers: { 'content-type': 'application/json' },
+    });
   };
   return responses;
 }

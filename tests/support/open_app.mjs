@@ -2,7 +2,9 @@
 
 /** Options of a story whose page is that app. The native `fetch` of the page may call every server on this machine. */
 export const OPEN = {
-  policies: { page: "default-src 'self' http://localhost:* https://*; script-src 'self' 'wasm-unsafe-eval'; img-src data:" },
+  policies: {
+    page: "default-src 'self' http://localhost:* https://*; script-src 'self' 'wasm-unsafe-eval'; img-src data:",
+  },
   scripts: {
     '/www/app.js': `
       import { createClient, ValetKeyError } from '../pkg/index.js';

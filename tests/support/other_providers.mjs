@@ -228,7 +228,9 @@ async function logInToDjango(page) {
 const CHOSEN = process.env.VALET_KEY_PROVIDERS?.split(',') ?? Object.keys(KINDS);
 
 /** How to start each, by name: those that `VALET_KEY_PROVIDERS` chooses, or all. */
-export const OTHER_PROVIDERS = Object.fromEntries(CHOSEN.map((name) => [name, (options) => start(KINDS[name], options)]));
+export const OTHER_PROVIDERS = Object.fromEntries(
+  CHOSEN.map((name) => [name, (options) => start(KINDS[name], options)]),
+);
 
 /**
  * @param {Kind} kind
@@ -237,11 +239,23 @@ export const OTHER_PROVIDERS = Object.fromEntries(CHOSEN.map((name) => [name, (o
  * @param {boolean} [options.asks] whether a user is asked also where the app is of the provider's own house
  * @param {boolean} [options.pushed] whether Glewlwyd takes pushed authorization requests and no others
  */
-async function start({ program, path, endpoints, config, own, tokenInfo = (info) => info, ...kind }, { origins: [origin], asks = false, pushed = false }) {
+async function start(
+  { program, path, endpoints, config, own, tokenInfo = (info) => info, ...kind },
+  { origins: [origin], asks = false, pushed = false },
+) {
   const port = await portNear();
   const host = `localhost:${port}`;
   const issuer = `http://${host}${path}`;
-  const told = { host, origin, page: `${origin}/www/`, user: 'alice', ...USERS.alice, password: PASSWORD, asks, pushed };
+  const told = {
+    host,
+    origin,
+    page: `${origin}/www/`,
+    user: 'alice',
+    ...USERS.alice,
+    password: PASSWORD,
+    asks,
+    pushed,
+  };
   const server = await run(program, told);
   const recorder = await startRecorder({ port, behind: server.port, endpoints });
   return {
@@ -276,7 +290,9 @@ async function run(program, told) {
   const child = spawn(command, [...options, file, JSON.stringify(told)]);
   const trouble = text(child.stderr);
   const over = once(child, 'exit').catch((cause) => {
-    throw new Error(`${command} cannot be started; \`cargo xtask test e2e\` installs what the providers need`, { cause });
+    throw new Error(`${command} cannot be started; \`cargo xtask test e2e\` installs what the providers need`, {
+      cause,
+    });
   });
   const failed = over.then(async () => {
     throw new Error(`${file} did not start:\n${await trouble}`);

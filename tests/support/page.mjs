@@ -95,10 +95,14 @@ export class Page {
 
   /** Waits until the page shows a text. */
   see(text, patience) {
-    return this.until(`text ${text}`, async () => {
-      const shown = await this.text();
-      return text instanceof RegExp ? text.test(shown) : shown.includes(text);
-    }, patience);
+    return this.until(
+      `text ${text}`,
+      async () => {
+        const shown = await this.text();
+        return text instanceof RegExp ? text.test(shown) : shown.includes(text);
+      },
+      patience,
+    );
   }
 
   /** Waits until the address is as wanted. */
@@ -135,7 +139,9 @@ export class Page {
       }
       if (Date.now() > end) {
         const shown = await this.text().catch(() => '');
-        throw new Error(`waited ${patience} ms for ${what} at ${await this.url()}; the page says:\n${shown}`, { cause: last });
+        throw new Error(`waited ${patience} ms for ${what} at ${await this.url()}; the page says:\n${shown}`, {
+          cause: last,
+        });
       }
       await new Promise((next) => setTimeout(next, 50));
     }

@@ -5,7 +5,10 @@ const TITLES = ['Morning', 'Noon', 'Evening'];
 /** @returns {{ title: string, svg: string }[]} */
 export function photos(user) {
   const hue = [...user].reduce((sum, letter) => sum + letter.charCodeAt(0) * 7, 0) % 360;
-  return TITLES.map((title, index) => ({ title: `${title}, by ${user}`, svg: landscape((hue + index * 48) % 360, index) }));
+  return TITLES.map((title, index) => ({
+    title: `${title}, by ${user}`,
+    svg: landscape((hue + index * 48) % 360, index),
+  }));
 }
 
 function landscape(hue, index) {

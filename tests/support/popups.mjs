@@ -6,7 +6,9 @@ export async function follow(stage, button = 'Popup') {
   const home = await driver.getWindowHandle();
   const before = new Set(await driver.getAllWindowHandles());
   await stage.page.click('button', button);
-  const opened = await stage.page.until('another window', async () => (await driver.getAllWindowHandles()).find((handle) => !before.has(handle)));
+  const opened = await stage.page.until('another window', async () =>
+    (await driver.getAllWindowHandles()).find((handle) => !before.has(handle)),
+  );
   await driver.switchTo().window(opened);
   return home;
 }

@@ -68,7 +68,13 @@ export async function startProvider({
     await next();
     if (!context.oidc) return;
     const { path, query, body: answer } = context;
-    issued.note({ endpoint: ENDPOINTS.at(path), query, form: context.oidc.params ?? {}, answer, location: context.response.get('location') });
+    issued.note({
+      endpoint: ENDPOINTS.at(path),
+      query,
+      form: context.oidc.params ?? {},
+      answer,
+      location: context.response.get('location'),
+    });
   });
   provider.on('server_error', (context, error) => console.error(error));
   const answer = provider.callback();
@@ -77,7 +83,10 @@ export async function startProvider({
     const path = pathOf(request);
     record(requests, request, response);
     if (settings.inFrame !== undefined && path === '/auth') {
-      response.writeHead(200, { 'content-type': 'text/html', ...(settings.inFrame === null && { 'x-frame-options': 'DENY' }) });
+      response.writeHead(200, {
+        'content-type': 'text/html',
+        ...(settings.inFrame === null && { 'x-frame-options': 'DENY' }),
+      });
       return response.end(`<!doctype html><title>Sign in</title>${settings.inFrame ?? ''}`);
     }
     if (outage.answers(request, response, path)) return;
@@ -89,7 +98,9 @@ export async function startProvider({
       else await interaction.show();
     } catch (error) {
       response.writeHead(400, { 'content-type': 'text/html; charset=utf-8' });
-      response.end(errorPage({ error: error.error ?? 'error', error_description: error.error_description ?? error.message }));
+      response.end(
+        errorPage({ error: error.error ?? 'error', error_description: error.error_description ?? error.message }),
+      );
     }
   });
   await listen(server, port);
@@ -135,7 +146,13 @@ function configuration({ pages, origins, settings }) {
         userinfo_signed_response_alg: 'ES256',
         id_token_signed_response_alg: 'ES256',
       },
-      { client_id: API_CLIENT.id, client_secret: API_CLIENT.secret, grant_types: [], response_types: [], redirect_uris: [] },
+      {
+        client_id: API_CLIENT.id,
+        client_secret: API_CLIENT.secret,
+        grant_types: [],
+        response_types: [],
+        redirect_uris: [],
+      },
     ],
     claims: {
       openid: ['sub'],
@@ -166,7 +183,10 @@ function configuration({ pages, origins, settings }) {
       jwtUserinfo: { enabled: true },
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: async (context, client) => client.clientId === API_CLIENT.id },
-      revocation: { enabled: true, allowedPolicy: async (context, client, token) => token.clientId === client.clientId },
+      revocation: {
+        enabled: true,
+        allowedPolicy: async (context, client, token) => token.clientId === client.clientId,
+      },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: async (context, form) => {

@@ -13,8 +13,12 @@ const MEANING = {
 };
 
 export function loginPage({ clientName, user = '', mistake }) {
-  const names = Object.keys(USERS).map((name) => `<kbd>${name}</kbd>`).join(' or ');
-  return page('Sign in', `
+  const names = Object.keys(USERS)
+    .map((name) => `<kbd>${name}</kbd>`)
+    .join(' or ');
+  return page(
+    'Sign in',
+    `
     <p class="lead">to go on to <strong>${escape(clientName)}</strong></p>
     ${mistake ? `<p class="mistake" role="alert" id="mistake">${escape(mistake)}</p>` : ''}
     <form method="post">
@@ -26,7 +30,8 @@ export function loginPage({ clientName, user = '', mistake }) {
       <button>Sign in</button>
       <button class="quiet" name="cancel" value="yes" formnovalidate>Cancel</button>
     </form>
-    <p class="note">This provider is a demonstration. Sign in as ${names}; the password of both is <kbd>${PASSWORD}</kbd>.</p>`);
+    <p class="note">This provider is a demonstration. Sign in as ${names}; the password of both is <kbd>${PASSWORD}</kbd>.</p>`,
+  );
 }
 
 export function consentPage({ clientName, name, scopes }) {
@@ -40,23 +45,29 @@ export function consentPage({ clientName, name, scopes }) {
         ${more || fixed ? `<small>${escape(more)}${fixed ? ' Always part of signing in.' : ''}</small>` : ''}</span>
       </label></li>`;
   });
-  return page('Allow access?', `
+  return page(
+    'Allow access?',
+    `
     <p class="lead"><strong>${escape(clientName)}</strong> asks for this, ${escape(name)}:</p>
     <form method="post">
       <ul>${rows.join('')}</ul>
       <p class="note">Take away what you do not want to give. You can still say no to all of it.</p>
       <button autofocus>Allow</button>
       <button class="quiet" name="cancel" value="yes">Deny</button>
-    </form>`);
+    </form>`,
+  );
 }
 
 /** @param {string} form the provider's own form, which the buttons belong to */
 export function logoutPage(form) {
-  return page('Sign out?', `
+  return page(
+    'Sign out?',
+    `
     <p class="lead">You are leaving the provider, too. Signing in will ask for your password again.</p>
     ${form}
     <button form="op.logoutForm" name="logout" value="yes" autofocus>Sign out</button>
-    <button form="op.logoutForm" class="quiet">Stay signed in</button>`);
+    <button form="op.logoutForm" class="quiet">Stay signed in</button>`,
+  );
 }
 
 export function signedOutPage() {
@@ -65,9 +76,12 @@ export function signedOutPage() {
 
 /** @param {{ error: string, error_description?: string }} out */
 export function errorPage(out) {
-  return page('This did not work', `
+  return page(
+    'This did not work',
+    `
     <p class="lead">${escape(out.error_description ?? '')}</p>
-    <p><code>${escape(out.error)}</code></p>`);
+    <p><code>${escape(out.error)}</code></p>`,
+  );
 }
 
 function page(title, body) {

@@ -26,7 +26,10 @@ export async function startQuickApi({ origins, accepts = () => true }) {
     if (request.method === 'OPTIONS') return response.writeHead(204).end();
     const [, token] = /^Bearer (.+)$/.exec(request.headers.authorization) ?? [];
     if (!token || !accepts(token)) {
-      const headers = { 'www-authenticate': 'Bearer error="invalid_token"', 'access-control-expose-headers': 'www-authenticate' };
+      const headers = {
+        'www-authenticate': 'Bearer error="invalid_token"',
+        'access-control-expose-headers': 'www-authenticate',
+      };
       return response.writeHead(401, headers).end();
     }
     const [, octets] = /^\/octets\/(\d+)$/.exec(pathOf(request)) ?? [];

@@ -27,7 +27,8 @@ export async function startRecorder({ port, behind, endpoints }) {
       endpoint,
       query: Object.fromEntries(new URL(request.url, 'http://loopback').searchParams),
       form: Object.fromEntries(new URLSearchParams(form)),
-      answer: endpoint === 'token' && headers['content-type']?.startsWith('application/json') ? JSON.parse(body) : undefined,
+      answer:
+        endpoint === 'token' && headers['content-type']?.startsWith('application/json') ? JSON.parse(body) : undefined,
       location: headers.location,
     });
     response.writeHead(status, headers).end(body);

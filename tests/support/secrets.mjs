@@ -36,7 +36,9 @@ export function search(secrets, places) {
 /** How a secret may be spelled. In base64 its beginning and end depend on what stands beside it: they are cut off. */
 function forms(secret) {
   const spelled = [0, 1, 2].flatMap((shift) => {
-    const text = Buffer.from(`${'x'.repeat(shift)}${secret}`).toString('base64').slice(4, -4);
+    const text = Buffer.from(`${'x'.repeat(shift)}${secret}`)
+      .toString('base64')
+      .slice(4, -4);
     return [text, text.replaceAll('+', '-').replaceAll('/', '_')];
   });
   return new Set([secret, encodeURIComponent(secret), ...spelled]);

@@ -29,7 +29,8 @@ const pagePolicy = ({ connect, tokensInPage }) =>
     "frame-ancestors 'self'",
   ].join('; ');
 
-const workerPolicy = ({ connect }) => ["default-src 'none'", `script-src ${VAULT.scripts}`, `connect-src ${VAULT.calls(connect)}`].join('; ');
+const workerPolicy = ({ connect }) =>
+  ["default-src 'none'", `script-src ${VAULT.scripts}`, `connect-src ${VAULT.calls(connect)}`].join('; ');
 
 /**
  * @param {object} options
@@ -94,10 +95,13 @@ export async function startSite({
     if (settings.pages.includes(request.url.split('?')[0])) {
       const page = await readFile(`${ROOT}www/index.html`, 'utf8');
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-      return response.end(page.replace(/<head>/, `<head>${settings.before}`).replace(/(href|src)="(?=\w+[.])/g, '$1="/www/'));
+      return response.end(
+        page.replace(/<head>/, `<head>${settings.before}`).replace(/(href|src)="(?=\w+[.])/g, '$1="/www/'),
+      );
     }
     if (path === '/') return response.writeHead(302, { location: '/www/' }).end();
-    if (path === '/www/config.json') return settings.config ? json(response, settings.config) : response.writeHead(404).end();
+    if (path === '/www/config.json')
+      return settings.config ? json(response, settings.config) : response.writeHead(404).end();
     if (path === '/spy.js') return script(response, await readFile(SPY));
     if (Object.hasOwn(settings.scripts, path)) {
       const instead = settings.scripts[path];

@@ -7,6 +7,7 @@
  * stays in the page, where the search for secrets would find it.
  */
 (() => {
+  // biome-ignore lint/suspicious/noRedundantUseStrict: pages load this as a classic script
   'use strict';
 
   const { apply, construct, getOwnPropertyDescriptor } = Reflect;
@@ -28,7 +29,7 @@
   function record(channel, ...values) {
     for (const value of values) waiting.push([channel, render(value, 0, new Set())]);
     if (leaving) part();
-    else timer ||= native.setTimeout(flush, 20);
+    else if (!timer) timer = native.setTimeout(flush, 20);
   }
 
   async function flush() {
@@ -87,7 +88,8 @@
     try {
       if (value instanceof ArrayBuffer) return octets(new Uint8Array(value));
       if (ArrayBuffer.isView(value)) return octets(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-      if (value instanceof Error) return [value.name, value.message, value.stack, ...Object.values(value).map(inner)].join(' ');
+      if (value instanceof Error)
+        return [value.name, value.message, value.stack, ...Object.values(value).map(inner)].join(' ');
       if (value instanceof URLSearchParams || value instanceof URL) return value.toString();
       if (value instanceof Headers || value instanceof FormData || value instanceof Map) {
         return [...value].map(([name, one]) => `${name}: ${inner(one)}`).join('\n');
@@ -96,7 +98,9 @@
       if (value instanceof Request) return `${value.method} ${value.url} ${inner(value.headers)}`;
       if (value instanceof Response) return `${value.status} ${value.url} ${inner(value.headers)}`;
       if (value instanceof Node || value instanceof Window || value instanceof MessagePort) return '';
-      return Object.entries(value).map(([name, one]) => `${name}: ${inner(one)}`).join('\n');
+      return Object.entries(value)
+        .map(([name, one]) => `${name}: ${inner(one)}`)
+        .join('\n');
     } catch {
       return '';
     }
@@ -106,7 +110,12 @@
   function octets(bytes) {
     const head = bytes.subarray(0, 200_000);
     const text = apply(native.decode, latin1, [head]);
-    const spelled = head.length <= 512 ? btoa(String.fromCharCode(...head)).replace(/\+/g, '-').replace(/\//g, '_') : '';
+    const spelled =
+      head.length <= 512
+        ? btoa(String.fromCharCode(...head))
+            .replace(/\+/g, '-')
+            .replace(/\//g, '_')
+        : '';
     return `${text}\n${spelled}`;
   }
 
@@ -120,7 +129,11 @@
         record(channel, ...args);
         const answer = apply(target, self, args);
         if (result) {
-          if (answer instanceof Promise) answer.then((value) => record(channel, value), (error) => record(channel, error));
+          if (answer instanceof Promise)
+            answer.then(
+              (value) => record(channel, value),
+              (error) => record(channel, error),
+            );
           else record(channel, answer);
         }
         return answer;
@@ -216,7 +229,8 @@
   for (const name of ['set', 'append', 'get']) watch(Headers.prototype, name, 'header');
   watchConstructor('Headers', 'header');
   for (const name of ['text', 'json', 'arrayBuffer', 'blob', 'formData']) watch(Response.prototype, name, 'body');
-  for (const type of ['ReadableStreamDefaultReader', 'ReadableStreamBYOBReader']) watch(window[type]?.prototype, 'read', 'body');
+  for (const type of ['ReadableStreamDefaultReader', 'ReadableStreamBYOBReader'])
+    watch(window[type]?.prototype, 'read', 'body');
 
   // Texts.
   for (const name of ['parse', 'stringify']) watch(JSON, name, 'json');
@@ -226,7 +240,8 @@
   watch(window, 'structuredClone', 'text');
 
   // Keys and chance.
-  for (const name of ['digest', 'importKey', 'exportKey', 'sign']) watch(window.SubtleCrypto?.prototype, name, 'crypto');
+  for (const name of ['digest', 'importKey', 'exportKey', 'sign'])
+    watch(window.SubtleCrypto?.prototype, name, 'crypto');
   watch(Crypto.prototype, 'getRandomValues', 'crypto');
 
   // Errors and the console.

@@ -85,7 +85,10 @@ export function everywhere(name, { homes = ['shared'], needs, differs, everyEngi
       const skip = needs && !NEEDS[needs].engines.includes(engine) && NEEDS[needs].reason;
       if (skip) writeDown({ ...place, needs });
       for (let time = 0; time < TIMES; time += 1) {
-        test(`${name} (${home === 'shared' ? engine : `${engine}, ${home}`})`, { timeout: 120_000, skip }, async (context) => {
+        test(`${name} (${home === 'shared' ? engine : `${engine}, ${home}`})`, {
+          timeout: 120_000,
+          skip,
+        }, async (context) => {
           if (Date.now() > UNTIL) return context.skip('no time is left');
           const began = performance.now();
           const ms = () => Math.round(performance.now() - began);
@@ -262,7 +265,10 @@ export class Stage {
   async call(button) {
     const before = this.api.requests.length;
     await this.page.click('button', button);
-    await this.page.until('an answer', async () => this.api.requests.length > before && /\b\d{3} (GET|POST) \//.test(await this.page.text()));
+    await this.page.until(
+      'an answer',
+      async () => this.api.requests.length > before && /\b\d{3} (GET|POST) \//.test(await this.page.text()),
+    );
     return Number(/\b(\d{3}) (?:GET|POST) \//.exec(await this.page.text())[1]);
   }
 
@@ -281,9 +287,13 @@ export class Stage {
     const { issued } = this.provider;
     // An app that takes its tokens into the page has them in its memory, where the page's own `fetch` sends them and its own
     // `crypto` hashes them (`at_hash`). They are not to be anywhere else.
-    const memory = this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header|crypto)\)|globals)$/ : /^$/;
+    const memory =
+      this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header|crypto)\)|globals)$/ : /^$/;
     // The ID Token of a session that has ended goes to the provider in the address of its sign-out page, and nowhere else.
-    const reach = (await reachOf(this.browser, this.site)).map(([place, text]) => [place, text.replace(/id_token_hint=[\w.-]+/g, '')]);
+    const reach = (await reachOf(this.browser, this.site)).map(([place, text]) => [
+      place,
+      text.replace(/id_token_hint=[\w.-]+/g, ''),
+    ]);
     const places = reach.filter(([place]) => !memory.test(place));
     const tokens = issued.secrets().filter(([label]) => label !== 'code verifier');
     // A redirect leaves through the page and comes back through it, so verifier and code pass it on their way, spent
@@ -298,7 +308,10 @@ export class Stage {
       ...search(verifiers, [...staying, ...shown]),
       // The navigation entry of the callback itself keeps its address until the page is left; and Chromium names the
       // address of a sandboxed frame where it warns of what it may do, when the code is spent.
-      ...search(codes, staying.filter(([place, text]) => place !== 'performance' && !text.includes('can escape its sandboxing'))),
+      ...search(
+        codes,
+        staying.filter(([place, text]) => place !== 'performance' && !text.includes('can escape its sandboxing')),
+      ),
     ];
   }
 

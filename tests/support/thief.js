@@ -4,6 +4,7 @@
  * what was found: `[where, what]`.
  */
 globalThis.thief = (() => {
+  // biome-ignore lint/suspicious/noRedundantUseStrict: pages load this as a classic script
   'use strict';
 
   const { apply, construct, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } = Reflect;
@@ -12,7 +13,16 @@ globalThis.thief = (() => {
   const NativePromise = Promise;
   const { has, add } = WeakSet.prototype;
   const followed = new WeakSet();
-  const native = { EventTarget, MessagePort, Worker, BroadcastChannel, Event, MessageEvent, Node, SharedWorker: globalThis.SharedWorker };
+  const native = {
+    EventTarget,
+    MessagePort,
+    Worker,
+    BroadcastChannel,
+    Event,
+    MessageEvent,
+    Node,
+    SharedWorker: globalThis.SharedWorker,
+  };
   const getter = (type, name) => getOwnPropertyDescriptor(type.prototype, name).get;
   const dataOf = getter(MessageEvent, 'data');
   const targetOf = getter(Event, 'target');
@@ -146,10 +156,12 @@ globalThis.thief = (() => {
           note(`${where}, its value`, result);
           return result;
         },
-        set: set && function (given) {
-          note(`${where} =`, [this, given]);
-          apply(set, this, [/^on/.test(name) ? listening(given) : given]);
-        },
+        set:
+          set &&
+          function (given) {
+            note(`${where} =`, [this, given]);
+            apply(set, this, [/^on/.test(name) ? listening(given) : given]);
+          },
       });
     }
   };
@@ -166,7 +178,16 @@ globalThis.thief = (() => {
 
   const families = {
     channels() {
-      prototypes('MessagePort', 'Worker', 'SharedWorker', 'BroadcastChannel', 'MessageChannel', 'MessageEvent', 'Event', 'EventTarget');
+      prototypes(
+        'MessagePort',
+        'Worker',
+        'SharedWorker',
+        'BroadcastChannel',
+        'MessageChannel',
+        'MessageEvent',
+        'Event',
+        'EventTarget',
+      );
       constructors('MessagePort', 'Worker', 'SharedWorker', 'BroadcastChannel', 'MessageChannel', 'MessageEvent');
     },
     lists() {
@@ -191,7 +212,32 @@ globalThis.thief = (() => {
       constructors('Promise');
     },
     objects() {
-      const names = ['port', 'event', 'error', 'state', 'call', 'data', 'url', 'record', 'op', 'id', 'transfer', 'signal', 'then', 'resolve', 'reject', 'address', 'declined', 'returnTo', 'scope', 'options', 'inWindow', 'wasmUrl', 'client', 'session'];
+      const names = [
+        'port',
+        'event',
+        'error',
+        'state',
+        'call',
+        'data',
+        'url',
+        'record',
+        'op',
+        'id',
+        'transfer',
+        'signal',
+        'then',
+        'resolve',
+        'reject',
+        'address',
+        'declined',
+        'returnTo',
+        'scope',
+        'options',
+        'inWindow',
+        'wasmUrl',
+        'client',
+        'session',
+      ];
       for (const name of names) {
         put(Object.prototype, name, {
           configurable: true,
@@ -206,9 +252,29 @@ globalThis.thief = (() => {
       }
     },
     tools() {
-      for (const name of ['open', 'setTimeout', 'setInterval', 'clearTimeout', 'structuredClone', 'queueMicrotask', 'String', 'Symbol']) watch(globalThis, name, name);
+      for (const name of [
+        'open',
+        'setTimeout',
+        'setInterval',
+        'clearTimeout',
+        'structuredClone',
+        'queueMicrotask',
+        'String',
+        'Symbol',
+      ])
+        watch(globalThis, name, name);
       constructors('URL', 'URLSearchParams', 'AbortController', 'Proxy', 'Error');
-      prototypes('URL', 'URLSearchParams', 'AbortController', 'AbortSignal', 'String', 'RegExp', 'LockManager', 'History', 'Window');
+      prototypes(
+        'URL',
+        'URLSearchParams',
+        'AbortController',
+        'AbortSignal',
+        'String',
+        'RegExp',
+        'LockManager',
+        'History',
+        'Window',
+      );
       watchAll(JSON, 'JSON');
       watchAll(Object, 'Object', ['prototype']);
       for (const name of ['call', 'apply', 'bind']) watch(Function.prototype, name, `Function.prototype.${name}`);

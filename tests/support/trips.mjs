@@ -15,10 +15,13 @@ export async function toConsent(stage) {
 
 /** Clicks without waiting for what comes of it. @param {import('./stage.mjs').Stage} stage @param {string} name */
 export function press({ page }, name) {
-  return page.run(`async (name) => {
+  return page.run(
+    `async (name) => {
     const button = [...document.querySelectorAll('button')].find(({ textContent }) => textContent.trim() === name);
     setTimeout(() => button.click());
-  }`, name);
+  }`,
+    name,
+  );
 }
 
 /** From the callback's page to the first answer of the API: what was asked in each trip. From {@link toConsent} on. */

@@ -86,7 +86,7 @@ fn plan(changes: &[String]) -> Plan {
     let is_smoke_tested = changes.iter().any(is_tested);
     let mut steps = vec!["fmt", "clippy", "host"];
     if is_smoke_tested {
-        steps.extend(["build", "types"]);
+        steps.extend(["build", "types", "js"]);
     }
     let file = |path: &String| path.strip_prefix("tests/e2e/").map(str::to_owned);
     Plan { steps, stories: changes.iter().filter_map(file).collect(), is_smoke_tested }
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_change_is_tested_where_it_shows() {
         let host = vec!["fmt", "clippy", "host"];
-        let built = [&host[..], &["build", "types"]].concat();
+        let built = [&host[..], &["build", "types", "js"]].concat();
         let rows = [
             ("README.md tests/cases/rt.md pkg/README.md", &host, "", false),
             ("tests/vault/shared.rs xtask/src/test.rs", &host, "", false),

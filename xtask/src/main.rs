@@ -42,10 +42,11 @@ usage: cargo xtask <command>
        --json       the same as JSON, on standard output
        --crates     which crate the module's bytes belong to
   test [STEP …]     everything that CI runs, or the named steps:
-                    fmt clippy wasm host build size types costs fuzz deny browser e2e consumers
+                    fmt clippy wasm host build size types js costs fuzz deny browser e2e consumers
        --everywhere all stories in all engines; otherwise the gravest in all, and the rest in one
        --changed    alone: what a change can concern, in two minutes
-  record            everything, with all stories in all engines, until it was green eight times in a row on this commit;
+  js                format the JavaScript, and mend what its linter can mend by itself
+  record            everything, as `test` does in all engines, until it was green eight times in a row on this commit;
                     writes each run into docs/record.md
        --times N    that often
        --stories NAME …   alone with `--times`: these stories thirty times in each engine, named by a part of their title
@@ -82,6 +83,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match (command.as_str(), arguments) {
         ("build", []) => drop(build::build(&workspace, &Node::install(&workspace)?)?),
         ("size", _) => size::run(&workspace, &Node::install(&workspace)?, arguments)?,
+        ("js", []) => test::mend(&workspace)?,
         ("test", _) => return suite::test(&workspace, arguments),
         ("record", _) => return record::record(&workspace, arguments),
         ("engines", []) => stories::engines(&workspace)?,

@@ -45,7 +45,7 @@ pub struct Count {
     pub failed: usize,
 }
 
-pub const STEPS: [Step; 13] = [
+pub const STEPS: [Step; 14] = [
     Step { name: "fmt", what: "the sources are formatted", run: fmt },
     Step { name: "clippy", what: "Clippy has nothing to say", run: clippy },
     Step { name: "wasm", what: "nor about the code for the browser", run: clippy_for_wasm },
@@ -53,6 +53,7 @@ pub const STEPS: [Step; 13] = [
     Step { name: "build", what: "the package can be made", run: make },
     Step { name: "size", what: "and weighs no more than it may", run: weigh },
     Step { name: "types", what: "its JavaScript keeps the promises of its types", run: types },
+    Step { name: "js", what: "the JavaScript is formatted, and its linter has nothing to say", run: js },
     Step { name: "costs", what: "twice the text costs little more than twice the steps", run: costs },
     Step { name: "fuzz", what: "nothing that reads foreign bytes breaks over damaged ones", run: fuzz },
     Step { name: "deny", what: "licences, sources and advisories of what the project depends on", run: deny },
@@ -66,6 +67,23 @@ const SERVER: [Package; 1] = [Package { name: "nginx-light", reason: "serves the
 fn fmt(workspace: &Workspace) -> Result<Outcome> {
     process::run(toolchain::cargo("fmt").current_dir(workspace.root()).args(["--all", "--check"]))?;
     Ok(Outcome::Passed)
+}
+
+fn js(workspace: &Workspace) -> Result<Outcome> {
+    process::run(biome(workspace)?.arg("ci"))?;
+    Ok(Outcome::Passed)
+}
+
+/// Formats the JavaScript, and applies what the linter can mend by itself.
+pub fn mend(workspace: &Workspace) -> Result<()> {
+    process::run(biome(workspace)?.args(["check", "--write"]))
+}
+
+/// The formatter and linter of JavaScript, which finds `biome.jsonc`.
+fn biome(workspace: &Workspace) -> Result<Command> {
+    let mut command = Node::install(workspace)?.tool("@biomejs/biome/bin/biome");
+    command.current_dir(workspace.root());
+    Ok(command)
 }
 
 fn clippy(workspace: &Workspace) -> Result<Outcome> {
