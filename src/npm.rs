@@ -1,5 +1,5 @@
-//! What the npm package stands on: the vault, as `pkg/worker.js` uses it. It translates and does nothing else: JSON text in,
-//! promises out, errors as JSON text.
+//! The exports of the npm package: the vault, as `pkg/worker.js` uses it. This module only translates: JSON text in, promises
+//! out, errors as JSON text.
 
 use core::cell::{Cell, OnceCell, RefCell};
 use core::future::{Future, poll_fn};
@@ -23,34 +23,35 @@ static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_all
 thread_local! {
     static VAULT: Rc<RefCell<Vault<Browser>>> = Rc::default();
     static LISTENERS: OnceCell<Listeners> = const { OnceCell::new() };
-    /// Whether a future is being polled. JavaScript that finds it so outside of a call has met a trap.
+    /// Whether a future is being polled. If it is set while no call is running, a call has ended in a trap.
     static RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What JavaScript hears unasked.
+/// The JavaScript functions that receive changes and news.
 #[derive(Debug)]
 struct Listeners {
     changed: Function,
     tell: Function,
 }
 
-/// Takes what is to be called: `changed(port, text)` at each change of the session of a port's client, with `{ session, reason }`
-/// in JSON, and `tell(text)` for what the other vaults of the origin have to hear. It is called once, before everything else.
+/// Registers the functions to call: `changed(port, text)` at each change of the session of a port's client, with
+/// `{ session, reason }` as JSON, and `tell(text)` with news for the other vaults of the origin. JavaScript calls this function
+/// once, before all others.
 #[wasm_bindgen]
 pub fn listen(changed: Function, tell: Function) {
     // A second call has no effect.
     drop(LISTENERS.with(|listeners| listeners.set(Listeners { changed, tell })));
 }
 
-/// Does what a message says, see [`messages`]. Gives a text, empty for nothing.
+/// Carries out a message; see [`messages`]. The promise resolves to a text, which is empty if there is no result.
 #[wasm_bindgen]
 pub fn perform(message: String) -> Promise {
     let vault = VAULT.with(Clone::clone);
     promise(Box::pin(async move { messages::perform(&vault, &Here, &message).await.map(Into::into) }))
 }
 
-/// Sends an app's request with the access token of the port's client. `again` makes the same request once more, for an API that
-/// refuses the first token. Gives the response.
+/// Sends an app's request with the access token of the port's client. `again` creates the same request a second time, for an
+/// API that refuses the first token. The promise resolves to the response.
 #[wasm_bindgen]
 pub fn fetch(port: u32, request: Request, again: Option<Function>) -> Promise {
     promise(Box::pin(async move {
@@ -61,13 +62,13 @@ pub fn fetch(port: u32, request: Request, again: Option<Function>) -> Promise {
     }))
 }
 
-/// Whether a call has ended in a trap. The instance is of no use then, nor are its sessions.
+/// Whether a call has ended in a trap. If so, neither the instance nor its sessions can be used any longer.
 #[wasm_bindgen(js_name = isBroken)]
 pub fn is_broken() -> bool {
     RUNNING.get()
 }
 
-/// The one place where a future becomes a promise: each further one would cost a copy of the machinery.
+/// The only function that turns a future into a promise: each further one would add a copy of the generated code.
 fn promise(mut future: Pin<Box<dyn Future<Output = Result<JsValue, Failed>>>>) -> Promise {
     future_to_promise(poll_fn(move |context| {
         RUNNING.set(true);
@@ -77,7 +78,7 @@ fn promise(mut future: Pin<Box<dyn Future<Output = Result<JsValue, Failed>>>>) -
     }))
 }
 
-/// The worker, or the page where tokens may be there.
+/// The worker, or the page if the app keeps its tokens in the page.
 struct Here;
 
 impl Worker for Here {
@@ -101,7 +102,7 @@ impl Worker for Here {
     }
 }
 
-/// Calls one of the listeners. Nothing is done about one that fails.
+/// Calls one of the listeners. A failure of the listener is ignored.
 fn call(listener: impl Fn(&Listeners) -> Result<JsValue, JsValue>) {
     drop(LISTENERS.with(|listeners| listeners.get().map(listener)));
 }

@@ -1,17 +1,18 @@
-//! What a worker that the tabs of an origin share may do, and for whom.
+//! The vault: decides what a worker that is shared by the tabs of an origin may do, and for which page.
 //!
-//! A page can say anything here: a script in it may have a port of its own and send whatever it likes. So nothing that a
-//! page says changes where a client sends its tokens, codes and verifiers:
+//! Messages from a page are not trusted: an injected script can open a port of its own and send arbitrary messages. Therefore
+//! no message of a page changes where a client sends its tokens, codes and verifiers:
 //!
-//! - A client is the part of its options that says whose tokens these are and where they may go ([`Config`]).
-//!   Pages that mean the same share it. Other options are another client, with another session; no client is ever replaced
-//!   or widened, and nothing passes from one to another.
-//! - The vault keeps the transactions that it began, and prefers them to what a page has kept. One of a sign-in in
-//!   another window is never taken from a page.
-//! - A `state` counts once.
-//! - The end of a session ends those of the same user at the same provider, whatever their API lists.
+//! - A client is defined by the part of its options that says whose tokens it holds and where they may be sent ([`Config`]).
+//!   Pages whose options have the same meaning share the client. Other options make another client with another session. No
+//!   client is ever replaced or widened, and no token, transaction or metadata passes from one client to another.
+//! - The vault keeps the transactions that it began, and prefers them to the records that a page has stored. The transaction of
+//!   a sign-in in another window is never accepted from a page.
+//! - A `state` is valid only once.
+//! - The end of a session also ends the sessions of the same user in other clients with the same provider and client ID,
+//!   whatever their API lists.
 //!
-//! Everything here is synchronous; [`messages`] drives it.
+//! This module is synchronous; [`messages`] drives it.
 
 pub mod messages;
 mod wire;
@@ -26,27 +27,28 @@ use crate::protocol::error::Error;
 use crate::protocol::time::Now;
 use crate::protocol::transaction::{LIFE, Transaction};
 
-/// More clients than any honest origin has at a time.
+/// Maximum number of clients at a time; more than any honest origin has.
 const MAX_CLIENTS: usize = 32;
 
-/// More sign-ins than any honest user has under way with one client.
+/// Maximum number of pending sign-ins of one client; more than any honest user has.
 const MAX_TRANSACTIONS: usize = 32;
 
-/// More states than come back within the life of a transaction.
+/// Maximum number of remembered states; more than arrive within the lifetime of a transaction.
 const MAX_ANSWERED: usize = 1024;
 
 /// The clients of one worker, and the ports that use them.
 #[derive(Debug)]
 pub struct Vault<H> {
-    /// The oldest first.
+    /// Oldest first.
     clients: Vec<Tenant<H>>,
     ports: Vec<Port<H>>,
-    /// States that came back, and when: a tab can be duplicated with its storage.
+    /// The states of responses that have arrived, with the time of arrival. A duplicated tab has a copy of the session storage
+    /// and can send the same state again.
     answered: Vec<(String, i64)>,
     last: u32,
 }
 
-/// One client, and the sign-ins that began here.
+/// One client, and the sign-ins that this vault began for it.
 #[derive(Debug)]
 struct Tenant<H> {
     number: u32,
@@ -54,7 +56,7 @@ struct Tenant<H> {
     transactions: Vec<Transaction>,
 }
 
-/// One page's way to its client.
+/// The connection of one page to its client.
 #[derive(Debug)]
 struct Port<H> {
     number: u32,
@@ -62,14 +64,14 @@ struct Port<H> {
     client: Client<H>,
 }
 
-/// What was kept for a response.
+/// The transaction that was kept for a response.
 #[derive(Debug)]
 pub enum Kept {
     /// The transaction that the response belongs to.
     Transaction(Box<Transaction>),
-    /// The state came back before.
+    /// The state was used before.
     Spent,
-    /// Nothing.
+    /// No transaction was kept.
     Nothing,
 }
 
@@ -80,12 +82,12 @@ impl<H> Default for Vault<H> {
 }
 
 impl<H: Host> Vault<H> {
-    /// Gives a port the client that its page's options mean. `host` makes the host of a new client from its number.
+    /// Assigns a port the client that its page's options describe. `host` creates the host of a new client from the client's
+    /// number.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for wrong options, for a port that has another client already, and for more clients than there
-    /// is room for.
+    /// [`Error::Config`] for invalid options, for a port that already has another client, and if there are too many clients.
     pub fn configure(&mut self, port: u32, options: &str, host: impl FnOnce(u32) -> H) -> Result<(), Arc<Error>> {
         let options = Options::parse(options)?;
         let same = self.clients.iter().find(|tenant| *tenant.client.config() == options.client);
@@ -112,7 +114,8 @@ impl<H: Host> Vault<H> {
         Ok(())
     }
 
-    /// The oldest client without a session and without a page goes first.
+    /// If the maximum is reached, removes the oldest client that has no session, no page, and no sign-in that is being
+    /// completed.
     fn make_room(&mut self) -> Result<(), Arc<Error>> {
         if self.clients.len() < MAX_CLIENTS {
             return Ok(());
@@ -137,17 +140,17 @@ impl<H: Host> Vault<H> {
         self.ports.retain(|known| known.number != port);
     }
 
-    /// The client of a port, as its page uses it.
+    /// The client of a port, with the options of its page.
     ///
     /// # Errors
     ///
-    /// [`Error::Unexpected`] for a port without one.
+    /// [`Error::Unexpected`] for a port without a client.
     pub fn client(&self, port: u32) -> Result<Client<H>, Arc<Error>> {
         let known = self.ports.iter().find(|known| known.number == port);
         known.map(|port| port.client.clone()).ok_or_else(|| Error::unexpected("a call before `configure`"))
     }
 
-    /// The ports of a client, by its number: the pages that are told of a change.
+    /// The ports of the client with this number, which are the pages to notify of a change.
     pub fn ports_of(&self, client: u32) -> Vec<u32> {
         self.ports.iter().filter(|port| port.tenant == client).map(|port| port.number).collect()
     }
@@ -162,7 +165,7 @@ impl<H: Host> Vault<H> {
         self.clients.iter_mut().find(|tenant| tenant.number == number)
     }
 
-    /// Keeps a transaction that a client began. Its port can be gone by now, or have another client.
+    /// Stores a transaction that a client began. The port that began it may be gone by now, or may have another client.
     pub fn keep(&mut self, client: &Client<H>, transaction: Transaction, now: Now) {
         let Some(tenant) = self.clients.iter_mut().find(|tenant| tenant.client.is_same(client)) else { return };
         tenant.transactions.retain(|kept| !kept.is_expired(now));
@@ -172,14 +175,15 @@ impl<H: Host> Vault<H> {
         tenant.transactions.push(transaction);
     }
 
-    /// Takes out what was kept for a response with this state, here or, if not here, in the page's record.
+    /// Takes out the transaction for a response with this state: from the vault or, if the vault has none, from the page's
+    /// record.
     pub fn take(&mut self, port: u32, state: &str, record: Option<&str>, now: Now) -> Kept {
         self.answered.retain(|(_, at)| (0..=LIFE).contains(&now.monotonic.saturating_sub(*at)));
         if self.answered.iter().any(|(answered, _)| answered == state) {
             return Kept::Spent;
         }
         let own = self.abandon(port, state);
-        // No page has kept one of these, so a record of one is made up.
+        // A page never stores the record of a sign-in in another window, so such a record is forged.
         let record = record.filter(|_| !is_in_window(state));
         let kept = own.map(Box::new).or_else(|| record.and_then(Transaction::from_record));
         let Some(transaction) = kept.filter(|kept| kept.state.expose() == state) else { return Kept::Nothing };
@@ -190,14 +194,14 @@ impl<H: Host> Vault<H> {
         Kept::Transaction(transaction)
     }
 
-    /// Takes out a transaction whose response is not waited for any more.
+    /// Takes out a transaction whose response is no longer expected.
     pub fn abandon(&mut self, port: u32, state: &str) -> Option<Transaction> {
         let transactions = &mut self.tenant(port)?.transactions;
         let place = transactions.iter().position(|kept| kept.state.expose() == state)?;
         Some(transactions.remove(place))
     }
 
-    /// Takes out the transactions that are over by these news. Their states are spent, wherever else their records are.
+    /// Removes the transactions that this news ends. Their states count as used, even if records of them exist elsewhere.
     pub fn abandon_all(&mut self, news: &News<'_>, now: Now) {
         let is_over = |tenant: &Tenant<H>| news.end_sign_ins() && news.concern(tenant.client.config());
         for tenant in &mut self.clients {
@@ -209,38 +213,38 @@ impl<H: Host> Vault<H> {
     }
 }
 
-/// Whether a client may be signed in as a user: it is signed in, and nothing says that it is as another one.
+/// Whether a client may be signed in as this user: it is signed in, and it is not known to have a different user.
 fn is_user<H: Host>(client: &Client<H>, sub: Option<&str>) -> bool {
     let subject = client.subject();
     client.is_signed_in() && (subject.is_none() || sub.is_none() || subject.as_deref() == sub)
 }
 
-/// What the end of a session means for sign-ins of the same registration that are under way.
+/// The effect of the end of a session on pending sign-ins of the same provider and client ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignIns {
-    /// The user has signed out: what began before is over.
+    /// The user has signed out: sign-ins that began before are cancelled.
     End,
-    /// Another user has signed in.
+    /// Another user has signed in: pending sign-ins continue.
     GoOn,
 }
 
-/// What one vault tells the others of its origin, over a channel on which pages can speak, too: all that it can bring about
-/// is that sessions end.
+/// News that one vault sends to the other vaults of its origin. Pages can send messages on the same channel. All that such a
+/// message can do is to end sessions and sign-ins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News<'a> {
-    /// Sessions of a user with a registration at a provider have ended; of any user, without one. A session without a `sub`
-    /// may be any user's.
+    /// The sessions of a user with this provider and client ID have ended; without a `sub`, the sessions of every user. A
+    /// session without a known user ends in both cases.
     Ended {
         /// [`Config::provider`]
         provider: &'a str,
         /// RFC 6749 §2.2
         client_id: &'a str,
-        /// The user.
+        /// The user's `sub`.
         sub: Option<&'a str>,
-        /// What becomes of sign-ins that are under way.
+        /// The effect on pending sign-ins.
         sign_ins: SignIns,
     },
-    /// The clients of a registration and an account have this user now.
+    /// The clients with this provider, client ID and account now have this user.
     SignedIn {
         /// [`Config::provider`]
         provider: &'a str,
@@ -248,13 +252,14 @@ pub enum News<'a> {
         client_id: &'a str,
         /// [`Config::account`]
         account: &'a str,
-        /// The user.
+        /// The user's `sub`.
         sub: &'a str,
     },
 }
 
 impl News<'_> {
-    /// Whether they are of a client's registration and, if they name one, account.
+    /// Whether this news applies to a client: it has the same provider and client ID and, if the news names one, the same
+    /// account.
     fn concern(&self, config: &Config) -> bool {
         match *self {
             Self::Ended { provider, client_id, .. } => config.provider() == provider && config.client_id == client_id,
@@ -268,7 +273,7 @@ impl News<'_> {
         matches!(self, Self::Ended { sign_ins: SignIns::End, .. })
     }
 
-    /// Whether they mean that a client's session is over, or the one that is about to begin.
+    /// Whether this news ends the session of a client, or the session that is about to begin.
     pub fn end<H: Host>(&self, client: &Client<H>) -> bool {
         let is_over = match *self {
             Self::Ended { sub, .. } => is_user(client, sub),

@@ -1,4 +1,4 @@
-//! Sends what the protocol wants sent, and reads answers to a bounded end.
+//! Sends requests with the browser's `fetch`, and reads responses of the authorization server up to a size limit.
 
 use core::cell::{Cell, RefCell};
 use core::pin::Pin;
@@ -24,15 +24,15 @@ use crate::protocol::secret::Secret;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Of the page or the worker, whichever this is.
+    /// The `fetch` function of the page or the worker.
     #[wasm_bindgen(catch)]
     fn fetch(request: &Request) -> Result<Promise, JsValue>;
 }
 
-/// A response on its way.
+/// The future of a response.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Arc<Error>>>>>;
 
-/// Sends a request to the authorization server, as [`Host::send`](crate::client::host::Host::send) says.
+/// Sends a request to the authorization server, as [`Host::send`](crate::client::host::Host::send) specifies.
 pub(super) fn send(request: HttpRequest, timeout: u32) -> Answer {
     let started = prepare(request, timeout).map(|request| (start(&request), request));
     Box::pin(async move {
@@ -42,8 +42,8 @@ pub(super) fn send(request: HttpRequest, timeout: u32) -> Answer {
     })
 }
 
-/// Sends a request at once, and not when its future is first polled as gloo-net does it. `pkg/fetch.js` sees to it that it rejects
-/// with an error, whatever the page makes of `fetch`.
+/// Sends a request immediately. gloo-net alone would send it when the future is first polled. `pkg/fetch.js` ensures that a
+/// failed `fetch` always rejects with an `Error`, even if the page has replaced `fetch`.
 fn start(request: &Request) -> impl Future<Output = Result<Response, gloo_net::Error>> + use<> {
     let mut response = Box::pin(gloo_net::http::Request::from(Clone::clone(request)).send());
     let first = response.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -55,7 +55,7 @@ fn start(request: &Request) -> impl Future<Output = Result<Response, gloo_net::E
     }
 }
 
-/// The browser's request of one of the protocol's.
+/// Converts a request of the protocol into a request of the browser.
 fn prepare(request: HttpRequest, timeout: u32) -> Result<Request, Arc<Error>> {
     let HttpRequest { url, method, authorization, cache, .. } = request;
     let init = RequestInit::new();
@@ -89,12 +89,12 @@ fn prepare(request: HttpRequest, timeout: u32) -> Result<Request, Arc<Error>> {
 /// A request of the app.
 pub(crate) struct AppRequest {
     request: Request,
-    /// Makes the same request once more, where its body allows that.
+    /// Creates the same request a second time; absent if the request cannot be sent twice.
     again: RefCell<Option<Again>>,
     sent: Cell<bool>,
 }
 
-/// Makes a request that has been sent once more.
+/// Creates a second copy of a request that was already sent.
 pub(crate) type Again = Box<dyn FnOnce() -> Option<Request>>;
 
 impl AppRequest {
@@ -103,7 +103,7 @@ impl AppRequest {
     }
 }
 
-/// The same request, which fails at a redirect: the token would go along to wherever that leads.
+/// Copies a request so that it fails at a redirect. Otherwise, the token could follow the redirect to any other URL.
 ///
 /// # Errors
 ///
@@ -120,7 +120,7 @@ impl AuthorizedRequest for AppRequest {
 
     async fn send(&self, authorization: &Secret) -> Result<web_sys::Response, Arc<Error>> {
         let again = if self.sent.replace(true) { self.again.take().and_then(|make| make()) } else { None };
-        // Permitted is the address of the first request.
+        // Only the URL of the first request was checked against the API list.
         let again = again.filter(|again| again.url() == self.request.url());
         let request = again.as_ref().unwrap_or(&self.request);
         let attached = request.headers().set("Authorization", authorization.expose());
@@ -151,7 +151,7 @@ impl ApiRequest for AppRequest {
         brings("authorization") || brings("dpop")
     }
 
-    /// The API refuses a `HEAD` request with such a token. The response is not used.
+    /// Sends a `HEAD` request with an invalid token, which the API refuses. Its response is ignored.
     fn ask_ahead(&self) {
         let init = RequestInit::new();
         init.set_method("HEAD");
@@ -165,19 +165,19 @@ impl ApiRequest for AppRequest {
     }
 }
 
-/// The response to an app's request. gloo-net takes no rejection that is not an error, and an app may abort its request with any
-/// reason.
+/// Waits for the response to an app's request. gloo-net does not accept a rejection with a value that is not an `Error`, and an
+/// app may abort its request with any reason.
 async fn response_to(sent: Result<Promise, JsValue>) -> Result<web_sys::Response, JsValue> {
     JsFuture::from(sent?).await?.dyn_into()
 }
 
-/// Why there is no answer.
+/// The error for a missing response.
 fn lost(request: &Request) -> Arc<Error> {
     let url = request.url();
     Arc::new(if request.signal().aborted() { Error::Timeout { url } } else { Error::Network { url } })
 }
 
-/// Reads an answer of the authorization server to its end.
+/// Reads the complete body of a response from the authorization server.
 ///
 /// # Errors
 ///
@@ -188,14 +188,14 @@ async fn read(request: &Request, response: Response) -> Result<HttpResponse, Arc
         let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
         loop {
             let part = JsFuture::from(reader.read()).await.map_err(|_| lost(request))?;
-            // The end is the part without a chunk.
+            // A part without a value marks the end of the stream.
             let chunk = Reflect::get(&part, &"value".into()).map_err(|_| lost(request))?;
             if chunk.is_undefined() {
                 break;
             }
             let chunk: Uint8Array = chunk.unchecked_into();
             if body.len() + chunk.length() as usize > MAX_RESPONSE {
-                // Whether or not the rest can be stopped, nobody reads it.
+                // The rest is not read, whether or not the stream can be cancelled.
                 drop(reader.cancel());
                 return Err(Error::TooLarge { part: "answer" }.into());
             }

@@ -1,4 +1,4 @@
-//! Signatures and hashes, by the browser's Web Cryptography.
+//! Verifies signatures and computes hashes with the browser's Web Cryptography API.
 
 use js_sys::{Array, JSON, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -18,8 +18,7 @@ extern "C" {
     fn digest(algorithm: &JsValue, data: &[u8]) -> Result<Promise, JsValue>;
 }
 
-/// Answers a question of the protocol's: what the signature is, and the hash of the text beside it. There is none where the
-/// key is none.
+/// Verifies a signature for the protocol, and hashes the text `beside`. If the key cannot be used, the hash is empty.
 pub async fn check(question: Verification<'_>) -> (Signature, Vec<u8>) {
     let Verification { algorithm, key, data, beside, signature } = question;
     let arguments = ["[\"jwk\",", &key, ",", algorithm.description(), ",false,[\"verify\"]]"].concat();

@@ -1,6 +1,6 @@
-//! The client for Rust front ends: a browser as the [`Host`], in a page and in a worker alike.
+//! The client for Rust front ends: implements [`Host`] with a browser, in pages and in workers.
 //!
-//! What needs a window is in [`page`].
+//! The functions that need a window are in [`page`].
 
 pub(crate) mod fetch;
 pub mod keys;
@@ -28,13 +28,13 @@ pub(crate) use place::now;
 /// One client of one provider. Calls may overlap.
 pub type Client = client::Client<Browser>;
 
-/// A page or a worker.
+/// The [`Host`] of a client in a page or a worker.
 #[derive(Default)]
 pub struct Browser {
     listener: Option<Listener>,
 }
 
-/// What is called at each change of the session, with what the app may know of it, as JSON.
+/// Called at each change of the session, with the part of the session that the app may know, as JSON.
 type Listener = Box<dyn Fn(Change, Option<String>)>;
 
 impl core::fmt::Debug for Browser {
@@ -74,7 +74,7 @@ impl Host for Browser {
 }
 
 impl Browser {
-    /// A place that tells of each change of the session, before the call that brought it about ends.
+    /// Creates a host that calls `listener` at each change of the session, before the call that caused the change ends.
     pub fn with_listener(listener: impl Fn(Change, Option<String>) + 'static) -> Self {
         Self { listener: Some(Box::new(listener)) }
     }
@@ -90,7 +90,7 @@ impl Client {
         Self::with_host(Browser::default(), options)
     }
 
-    /// Makes a client that tells of each change of the session, before the call that brought it about ends.
+    /// Creates a client that calls `listener` at each change of the session, before the call that caused the change ends.
     ///
     /// # Errors
     ///
@@ -102,8 +102,8 @@ impl Client {
         Self::with_host(Browser::with_listener(listener), options)
     }
 
-    /// Sends an app's request as [`Client::fetch`](client::Client::fetch) does. `again` is the same request once more, for an
-    /// API that refuses the first token; without it, the API's refusal is the response.
+    /// Sends an app's request as [`Client::fetch`](client::Client::fetch) does. `again` is a second copy of the request, for an
+    /// API that refuses the first token. Without it, the call returns the API's refusal as the response.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! What needs a window: going to the provider, and coming back. For Rust front ends; the npm package has its own.
+//! The functions that need a window: they navigate to the provider, and handle the return from it. They are for Rust front
+//! ends; the npm package has its own.
 
 use std::sync::Arc;
 
@@ -14,12 +15,12 @@ use crate::protocol::form;
 use crate::protocol::transaction::Transaction;
 
 impl Client {
-    /// Finishes a sign-in if the page was loaded by its response, and cleans the address bar. The session is as
-    /// [`Client::session`] says afterwards.
+    /// Finishes a sign-in if the page was loaded with its response, and removes the response from the address bar. Afterwards,
+    /// [`Client::session`] returns the session.
     ///
     /// # Errors
     ///
-    /// Those of [`Client::complete`]; [`Error::Config`] outside of a page.
+    /// Those of [`Client::complete`]; [`Error::Config`] outside of a page, or without session storage.
     pub async fn start(&self) -> Result<(), Arc<Error>> {
         let window = window()?;
         let location = window.location();
@@ -48,7 +49,7 @@ impl Client {
         }
     }
 
-    /// Leaves the page for the provider; the user comes back to where `sign_in` says.
+    /// Navigates the page to the provider. The provider sends the user back to the page that `sign_in` names.
     ///
     /// # Errors
     ///
@@ -60,7 +61,7 @@ impl Client {
         location.assign(&request.url).map_err(|_| Error::unexpected("a navigation that the browser refuses"))
     }
 
-    /// Ends the session here and at the provider, which sends the user back to `return_to`.
+    /// Ends the session in this client and at the provider, which sends the user back to `return_to`.
     ///
     /// # Errors
     ///

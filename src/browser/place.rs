@@ -1,4 +1,4 @@
-//! What the place where the code runs has to offer, page and workers alike: clocks and entropy.
+//! The features that pages and workers both provide: clocks, their origin, and entropy.
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ pub(crate) fn now() -> Now {
     Now { wall: wall() as i64, monotonic: monotonic() as i64 }
 }
 
-/// The origin of the page, or of the worker's file.
+/// The origin of the page, or of the worker's script.
 pub(super) fn origin() -> String {
     ORIGIN.with(Clone::clone)
 }
 
-/// Draws 32 octets from the browser's generator.
+/// Draws 32 bytes from the browser's random number generator.
 pub(super) fn entropy() -> Result<[u8; 32], Arc<Error>> {
     let mut octets = [0; 32];
     getrandom::fill(&mut octets).map_err(|_| Error::no_entropy())?;

@@ -1,4 +1,4 @@
-//! Transactions over a redirect, in the page's session storage. Each is taken out once.
+//! Stores the transactions of sign-ins by redirect in the page's session storage. Each can be taken out once.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::protocol::config::Config;
 use crate::protocol::error::Error;
 use crate::protocol::transaction::Transaction;
 
-/// Every key of ours begins with it; `pkg/index.js` uses the same.
+/// The prefix of every storage key of this library; `pkg/pending.js` uses the same.
 const PREFIX: &str = "valet-key:tx:";
 
 /// The transactions of one client.
@@ -23,7 +23,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] where there is none, as in a worker or with storage switched off.
+    /// [`Error::Config`] if there is none, as in a worker or if the user has disabled storage.
     pub(super) fn open(config: &Config) -> Result<Self, Arc<Error>> {
         let storage = web_sys::window().and_then(|window| window.session_storage().ok().flatten());
         let storage =
@@ -32,7 +32,7 @@ impl Store {
         Ok(Self { storage, prefix: [PREFIX, config.provider(), " ", &config.client_id, &account, ":"].concat() })
     }
 
-    /// Keeps a transaction until its response comes.
+    /// Stores a transaction until its response arrives.
     ///
     /// # Errors
     ///
@@ -43,12 +43,12 @@ impl Store {
         kept.map_err(|_| Error::config("redirectUri", "session storage takes nothing more"))
     }
 
-    /// Takes the record for a `state`, if there is one, and says whether others are pending.
+    /// Takes out the record for a `state`, if there is one, and returns whether other transactions are pending.
     pub(super) fn take(&self, state: &str) -> (Option<String>, bool) {
         let key = [&self.prefix, state].concat();
         let record = self.storage.get_item(&key).ok().flatten();
         if record.is_some() {
-            // A record that cannot be removed is expired in an hour.
+            // A record that cannot be removed expires after an hour.
             drop(self.storage.remove_item(&key));
         }
         let count = self.storage.length().unwrap_or(0);

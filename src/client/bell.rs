@@ -1,10 +1,10 @@
-//! Lets many callers wait for one of them.
+//! Lets several callers wait for an operation that another caller has started.
 
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
 
-/// Rings when something that others wait for is settled, well or badly.
+/// Rings when an operation that callers wait for has ended, whether it succeeded or failed.
 #[derive(Debug, Default)]
 pub(super) struct Bell {
     rings: Cell<u32>,
@@ -12,7 +12,7 @@ pub(super) struct Bell {
 }
 
 impl Bell {
-    /// Wakes everybody who waits.
+    /// Wakes all waiting callers.
     pub(super) fn ring(&self) {
         self.rings.set(self.rings.get().wrapping_add(1));
         for waker in self.waiting.take() {

@@ -1,4 +1,4 @@
-//! Requests that carry the access token: the app's to an API, and the client's own to UserInfo.
+//! Requests that carry the access token: the app's requests to an API, and the client's own request to UserInfo.
 
 use core::future::Future;
 use std::sync::Arc;
@@ -11,34 +11,35 @@ use crate::protocol::session::{Call, Change, Refused};
 
 /// A request that can be sent with an access token.
 pub trait AuthorizedRequest {
-    /// The response, of whatever status.
+    /// The response, whatever its status.
     type Response;
 
-    /// Sends the request with this value of the `Authorization` header (RFC 6750 §2.1). Each call of this sends it once more.
+    /// Sends the request with this value of the `Authorization` header (RFC 6750 §2.1). Each call sends the request again.
     ///
-    /// The outcome is [`Error::Network`] if there is no response, and [`Error::Cancelled`] if the app aborted the request.
+    /// Fails with [`Error::Network`] if there is no response, and with [`Error::Cancelled`] if the app aborted the request.
     fn send(&self, authorization: &Secret) -> impl Future<Output = Result<Self::Response, Arc<Error>>>;
 
     /// The status code of a response.
     fn status(response: &Self::Response) -> u16;
 
-    /// Whether the request can be sent a second time: its body may be a stream that the first time reads to its end.
+    /// Whether the request can be sent a second time. It cannot if its body is a stream, which the first attempt consumes.
     fn is_repeatable(&self) -> bool;
 }
 
 /// A request of the app to an API.
 pub trait ApiRequest: AuthorizedRequest {
-    /// The absolute URL, as the browser spells it.
+    /// The absolute URL, as the browser serializes it.
     fn url(&self) -> String;
 
-    /// Whether the app has set an `Authorization` or a `DPoP` header of its own.
+    /// Whether the app itself has set an `Authorization` or `DPoP` header.
     fn brings_credentials(&self) -> bool;
 
-    /// Asks the API without a token, so that the browser has the answer to the CORS preflight by the time the token is there.
+    /// Sends the API a request without the access token, so that the browser has completed the CORS preflight by the time the
+    /// token arrives.
     fn ask_ahead(&self);
 }
 
-/// An access token for one request, and which session it belongs to.
+/// An access token for one request, and the session that the token belongs to.
 struct Pass {
     authorization: Secret,
     call: Call,
@@ -46,8 +47,8 @@ struct Pass {
 
 impl<H: Host> Client<H> {
     /// Sends an app's request with the access token, if its URL is on the API list. The call waits for a sign-in that is being
-    /// completed; the token is renewed first if need be. After a 401, it is renewed and the request sent once more. Where that
-    /// is not possible, the API's refusal is the response.
+    /// completed, and renews the token first if necessary. After a 401, the call renews the token and sends the request again.
+    /// If that is not possible, the API's refusal is the response.
     ///
     /// # Errors
     ///
@@ -65,13 +66,13 @@ impl<H: Host> Client<H> {
         self.authorized(request).await
     }
 
-    /// Whether the page wants the API at this address asked ahead of the token: see
+    /// Whether the page has asked for a request to the API at this URL before the access token is available: see
     /// [`PageOptions::warm`](crate::protocol::config::PageOptions::warm).
     fn is_warm(&self, url: &str) -> bool {
         self.core.config.api.permit(url).is_ok() && self.page.warm.permit(url).is_ok()
     }
 
-    /// Sends a request with the access token, and after a 401 once more with a renewed one.
+    /// Sends a request with the access token, and after a 401 a second time with a renewed token.
     pub(super) async fn authorized<R: AuthorizedRequest>(&self, request: &R) -> Result<R::Response, Arc<Error>> {
         let call = self.core.session.borrow().call();
         let pass = self.pass(call).await?;
@@ -81,14 +82,14 @@ impl<H: Host> Client<H> {
         }
         match self.pass(pass.call).await {
             Ok(pass) => request.send(&pass.authorization).await,
-            // No renewal is possible: the API's own response says more.
+            // No renewal is possible, and the API's own response says more than this error.
             Err(error) if matches!(*error, Error::LoginRequired) => Ok(response),
             Err(error) => Err(error),
         }
     }
 
-    /// Notes that a token was refused with a 401, and says whether to try again makes sense. Without a refresh token the session
-    /// is over.
+    /// Records that a token was refused with a 401, and returns whether a second attempt makes sense. Without a refresh token
+    /// the session ends.
     fn refused(&self, call: Call) -> bool {
         let refused = self.core.session.borrow_mut().refused(call, self.core.host.now());
         if refused == Refused::Ends {
@@ -99,7 +100,7 @@ impl<H: Host> Client<H> {
 
     async fn pass(&self, call: Call) -> Result<Pass, Arc<Error>> {
         self.ready(call).await?;
-        // Captured once the token that the call carries is known.
+        // The session is read only now, so that `call` describes the token that is attached.
         let session = self.core.session.borrow();
         match session.access_token() {
             Some(token) => {

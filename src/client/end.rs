@@ -1,4 +1,4 @@
-//! Sign-out: here, at the provider, and by the provider.
+//! Sign-out in this client, at the provider, and on request of the provider.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::protocol::logout;
 use crate::protocol::secret::Secret;
 use crate::protocol::session::{Change, Leftover};
 
-/// A session that is over, and what is left to do about it at the provider.
+/// A session that has ended, with the data that is needed to end it at the provider.
 #[derive(Debug)]
 pub struct Ended {
     leftover: Leftover,
@@ -19,7 +19,7 @@ pub struct Ended {
 }
 
 impl<H: Host> Client<H> {
-    /// Forgets the session at once. What is left to do at the provider is for [`Client::end_at_provider`].
+    /// Forgets the session immediately. [`Client::end_at_provider`] does the rest at the provider.
     pub fn forget(&self) -> Ended {
         let (id_token, leftover) = {
             let mut session = self.core.session.borrow_mut();
@@ -32,12 +32,12 @@ impl<H: Host> Client<H> {
         Ended { leftover, id_token }
     }
 
-    /// Revokes the tokens of a session that is over, and says where the page goes to end the provider's own session and
-    /// come back to `return_to`; nowhere, without that.
+    /// Revokes the tokens of a session that has ended. Returns the URL to which the page navigates to end the provider's own
+    /// session and to come back to `return_to`; `None` without a `return_to`, or if no such URL is known.
     ///
     /// # Errors
     ///
-    /// [`Error::UrlRejected`] if the provider names an unacceptable address. The session is over all the same.
+    /// [`Error::UrlRejected`] if the provider names an unacceptable URL. The session has ended nevertheless.
     pub async fn end_at_provider(&self, ended: Ended, return_to: Option<&str>) -> Result<Option<String>, Arc<Error>> {
         let Ended { leftover, id_token } = ended;
         self.revoke(leftover).await;
@@ -52,7 +52,7 @@ impl<H: Host> Client<H> {
         }
     }
 
-    /// Checks that the provider sends the user back to a page of this app.
+    /// Checks that the page to which the provider sends the user back is a page of this app.
     ///
     /// # Errors
     ///
@@ -62,11 +62,11 @@ impl<H: Host> Client<H> {
         own_page("postLogoutRedirectUri", return_to, &self.core.host.origin())
     }
 
-    /// Ends the session here and at the provider: [`Client::forget`] and [`Client::end_at_provider`] in one.
+    /// Ends the session in this client and at the provider: [`Client::forget`] and [`Client::end_at_provider`] in one call.
     ///
     /// # Errors
     ///
-    /// Those of both.
+    /// Those of [`Client::check_return`] and [`Client::end_at_provider`].
     pub async fn end(&self, return_to: Option<&str>) -> Result<Option<String>, Arc<Error>> {
         self.check_return(return_to)?;
         self.end_at_provider(self.forget(), return_to).await
@@ -78,20 +78,20 @@ impl<H: Host> Client<H> {
         drop(self.ask_to_revoke(&leftover));
     }
 
-    /// Whether the provider means this session: `query` is that of the page which it loads in a frame so that the session
-    /// there is ended, too (Front-Channel Logout §2).
+    /// Whether the provider means this session. `query` is the query of the page that the provider loads in a frame to end the
+    /// session in this client as well (Front-Channel Logout §2).
     pub fn is_named_by(&self, query: &str) -> bool {
         self.core.session.borrow().is_named_by(query)
     }
 
-    /// Asks the provider to revoke what is left, all at once. Best effort: no response changes anything here.
+    /// Asks the provider to revoke the remaining tokens, all at once. This is best effort: no response changes anything here.
     fn ask_to_revoke(&self, leftover: &[Secret]) -> Vec<Exchange<H>> {
         let Some(metadata) = self.core.lookup.borrow().found.clone() else { return Vec::new() };
         let requests = logout::revocation_requests(leftover, &metadata, &self.core.config);
         requests.into_iter().map(|request| self.send(request)).collect()
     }
 
-    /// The same, until the responses are there or their deadline has passed.
+    /// Revokes the remaining tokens, and waits until the responses have arrived or their deadline has passed.
     pub(super) async fn revoke(&self, leftover: Leftover) {
         for asked in self.ask_to_revoke(&leftover) {
             drop(asked.response(&Secrets::default()).await);

@@ -1,4 +1,4 @@
-//! What the client asks of the place where it runs.
+//! The environment that a client runs in.
 
 use core::future::Future;
 use std::sync::Arc;
@@ -9,35 +9,35 @@ use crate::protocol::jwt::{Signature, Verification};
 use crate::protocol::session::Change;
 use crate::protocol::time::Now;
 
-/// A place that can send, wait, verify, and tell the time.
+/// An environment that sends requests, verifies signatures, and provides clocks and entropy.
 pub trait Host {
-    /// A response on its way.
+    /// The future of a response.
     type Answer: Future<Output = Result<HttpResponse, Arc<Error>>>;
 
-    /// Sends a request to the authorization server, at once and not when its future is first polled: without cookies or
-    /// referrer, with the request's cache mode, and with a deadline in milliseconds. A redirect is a response of status 0,
-    /// and no other address is asked; of a body little more than
-    /// [`MAX_RESPONSE`](crate::protocol::http::MAX_RESPONSE) is read.
+    /// Sends a request to the authorization server. The request leaves immediately, and not when the future is first polled. It
+    /// carries no cookies and no referrer, uses the request's cache mode, and fails after `timeout` milliseconds. Redirects are
+    /// not followed: a redirect is a response with status 0. The host reads at most little more than
+    /// [`MAX_RESPONSE`](crate::protocol::http::MAX_RESPONSE) bytes of the body.
     ///
-    /// The outcome is [`Error::Network`] or [`Error::Timeout`] if there is no response.
+    /// Fails with [`Error::Network`] or [`Error::Timeout`] if there is no response.
     fn send(&self, request: HttpRequest, timeout: u32) -> Self::Answer;
 
-    /// Answers a question of cryptography: what the signature is, and the hash of the text beside it.
+    /// Verifies a signature, and hashes the text [`Verification::beside`].
     fn verify(&self, question: Verification<'_>) -> impl Future<Output = (Signature, Vec<u8>)>;
 
     /// Reads both clocks.
     fn now(&self) -> Now;
 
-    /// The origin of the app: where its pages are, and where this code was loaded from.
+    /// The origin of the app's pages, which is also the origin that this code was loaded from.
     fn origin(&self) -> String;
 
-    /// Takes note of a change of the session, of which `session` is what the app may know now.
+    /// Receives a change of the session. `session` is the part of the session that the app may know after the change.
     fn changed(&self, change: Change, session: Option<String>);
 
     /// Draws 32 unpredictable bytes.
     ///
     /// # Errors
     ///
-    /// [`Error::Environment`] where there are none.
+    /// [`Error::Environment`] if the environment has no source of randomness.
     fn entropy(&self) -> Result<[u8; 32], Arc<Error>>;
 }

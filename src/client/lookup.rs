@@ -1,4 +1,4 @@
-//! The search for metadata: found once, asked for by one caller at a time.
+//! Looks up the provider's metadata. It is fetched once, by one caller at a time.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
 use crate::protocol::metadata::{Discovery, Failures, ServerMetadata};
 
-/// What became of the search so far.
+/// The state of the lookup.
 #[derive(Debug, Default)]
 pub(super) struct Lookup {
     pub(super) found: Option<Rc<ServerMetadata>>,
@@ -20,14 +20,14 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    /// With metadata at hand, if there are some.
+    /// Starts with the metadata from the options, if there is any.
     pub(super) fn of(found: Option<ServerMetadata>) -> Self {
         Self { found: found.map(Rc::new), ..Self::default() }
     }
 }
 
 impl<H: Host> Client<H> {
-    /// Fetches the metadata, so that a later sign-in leaves at once.
+    /// Fetches the metadata, so that a later sign-in can navigate immediately.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl<H: Host> Client<H> {
         self.metadata().await.map(drop)
     }
 
-    /// The metadata, at hand or fetched. They come from the issuer alone, or from the options.
+    /// Returns the metadata, and fetches it if it is not known yet. It only comes from the issuer or from the options.
     ///
     /// # Errors
     ///
@@ -45,8 +45,9 @@ impl<H: Host> Client<H> {
         self.metadata_from(Cache::NoCache, &Secrets::default()).await
     }
 
-    /// The same with a cache mode, and with the secrets of the sign-in that they are for. What a browser has stored came
-    /// from the issuer, too; where it is used unseen and does not do, the issuer is asked once more.
+    /// Like `metadata`, with a cache mode and with the secrets of the sign-in that needs the metadata. Metadata in the
+    /// browser's cache also came from the issuer. If a cached copy is used without revalidation and is not acceptable, the
+    /// metadata is fetched from the issuer once more.
     ///
     /// # Errors
     ///
@@ -63,7 +64,7 @@ impl<H: Host> Client<H> {
                 if let Some(found) = &lookup.found {
                     return Ok(found.clone());
                 }
-                // A caller that waited for an attempt shares its failure instead of starting another one.
+                // A caller that waited for an attempt shares its failure instead of starting another attempt.
                 if let Some(error) = lookup.failed.as_ref().filter(|_| lookup.attempts != attempts) {
                     return Err(error.clone());
                 }

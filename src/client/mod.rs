@@ -1,13 +1,13 @@
 //! The client: drives the protocol through a whole sign-in, call, renewal and sign-out, on any target.
 //!
-//! What it cannot do itself (send, wait, check a signature, read a clock) it asks of a [`Host`]. Nothing here knows a
-//! browser, so the same code runs in tests without one.
+//! The client asks a [`Host`] for everything that it cannot do itself: send requests, verify signatures, read clocks. No code
+//! here depends on a browser, so the same code runs in tests without one.
 //!
 //! ```text
 //! sign_in   from the authorization request to the session
-//! call      requests that carry the token     renewal   of the token     userinfo   what the provider says of the user
+//! call      requests with the token     renewal   of the token     userinfo   the provider's claims about the user
 //! end       sign-out, revocation, and the provider's own session
-//! lookup    metadata         proof   signatures         bell   callers that wait for another one
+//! lookup    metadata         proof   signatures         bell   callers that wait for another caller
 //! ```
 
 mod bell;
@@ -48,7 +48,7 @@ pub struct Client<H> {
     page: Rc<PageOptions>,
 }
 
-/// What the pages of a client share.
+/// The part of a client that its pages share.
 #[derive(Debug)]
 struct Core<H> {
     host: H,
@@ -56,9 +56,9 @@ struct Core<H> {
     lookup: RefCell<Lookup>,
     keys: RefCell<Keys>,
     session: RefCell<Session>,
-    /// Rings when something that callers wait for has ended, well or badly.
+    /// Rings when an operation that callers wait for has ended, whether it succeeded or failed.
     ended: Bell,
-    /// Sign-ins whose response is being redeemed.
+    /// The number of sign-ins that are being completed.
     completing: Cell<usize>,
 }
 
@@ -68,18 +68,18 @@ impl<H> Clone for Client<H> {
     }
 }
 
-/// A request to the provider on its way.
+/// A request that was sent to the provider, and whose response has not arrived yet.
 struct Exchange<H: Host> {
     core: Rc<Core<H>>,
     response: H::Answer,
-    /// What the server knew when it was asked.
+    /// The secrets that the server knew when the request was sent.
     secrets: Secrets,
 }
 
 impl<H: Host> Exchange<H> {
-    /// The response, with what its text must not tell a page: the session's tokens when the request left and when the
-    /// response comes, the secrets of the sign-in or renewal that it is part of, and what the request itself told the
-    /// server. The last are the last to be forgotten.
+    /// Waits for the response, and adds the secrets that its text must not reveal to a page: the session's tokens at the time
+    /// of the request and at the time of the response, the secrets of the sign-in or renewal that the request is part of, and
+    /// the secrets in the request itself. If there are too many, those of the request are dropped last.
     async fn response(self, part_of: &Secrets) -> Result<HttpResponse, Arc<Error>> {
         let Self { core, response, secrets: asked } = self;
         let response = response.await?;
@@ -91,7 +91,7 @@ impl<H: Host> Exchange<H> {
 }
 
 impl<H: Host> Client<H> {
-    /// Makes a client from options as `pkg/index.d.ts` spells them, as a JSON object with absolute URLs.
+    /// Creates a client from options: a JSON object with the members that `pkg/index.d.ts` lists and with absolute URLs.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl<H: Host> Client<H> {
         Options::parse(options).map(|options| Self::from_options(host, options))
     }
 
-    /// Makes a client from options that were read.
+    /// Creates a client from parsed options.
     pub fn from_options(host: H, options: Options) -> Self {
         let Options { client: config, page } = options;
         let lookup = RefCell::new(Lookup::of(config.server.clone()));
@@ -122,18 +122,18 @@ impl<H: Host> Client<H> {
         Self { core: self.core.clone(), page: Rc::new(page) }
     }
 
-    /// Whether another one is the same client, with the same session.
+    /// Whether `other` is the same client, with the same session.
     pub fn is_same(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.core, &other.core)
     }
 
-    /// What it was made from.
+    /// The configuration of the client.
     pub fn config(&self) -> &Config {
         &self.core.config
     }
 
-    /// What the app may know of the session, as JSON; absent when signed out. A session whose token is no longer good, and
-    /// that has nothing to renew it with, is over when this is asked.
+    /// The part of the session that the app may know, as JSON; absent when signed out. This call ends a session whose token is
+    /// no longer valid and cannot be renewed.
     pub fn session(&self) -> Option<String> {
         if self.core.session.borrow_mut().expire(self.core.host.now()) {
             self.changed(Change::Expired);
@@ -145,24 +145,24 @@ impl<H: Host> Client<H> {
         self.core.session.borrow().view(self.core.host.now())
     }
 
-    /// Whether tokens are there.
+    /// Whether the client has tokens.
     pub fn is_signed_in(&self) -> bool {
         self.core.session.borrow().access_token().is_some()
     }
 
-    /// The user, where OpenID Connect says who it is.
+    /// The user's `sub`; absent without an ID Token.
     pub fn subject(&self) -> Option<String> {
         self.core.session.borrow().subject().map(Into::into)
     }
 
-    /// Sends a request to the provider, at once. The response is a future.
+    /// Sends a request to the provider immediately. The response is awaited separately.
     fn send(&self, request: HttpRequest) -> Exchange<H> {
         let mut secrets = self.core.session.borrow().secrets();
         secrets.join(&request.secrets);
         Exchange { core: self.core.clone(), response: self.core.host.send(request, self.page.timeout), secrets }
     }
 
-    /// Tells the host of a change, before the call that brought it about ends.
+    /// Notifies the host of a change, before the call that caused the change ends.
     fn changed(&self, change: Change) {
         self.core.host.changed(change, self.view());
     }

@@ -1,4 +1,4 @@
-//! Proof of who issued a token: its signature, by one of the provider's keys.
+//! Proves who issued a token: verifies its signature with one of the provider's keys.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::protocol::session::Proof;
 use crate::protocol::token::TokenResponse;
 
 impl<H: Host> Client<H> {
-    /// Checks the signature of the ID Token among these, if it is asked for. `keys` are on their way already, or at hand.
+    /// Verifies the signature of the ID Token among `tokens`, if the client uses OpenID Connect. `keys` is a request for the
+    /// keys that was already sent; it is absent if the known keys are to be used.
     pub(super) async fn prove(
         &self,
         tokens: &TokenResponse,
@@ -24,13 +25,13 @@ impl<H: Host> Client<H> {
         self.verify(token.expose(), beside, metadata.algorithms, metadata, keys, &tokens.secrets).await.map(Some)
     }
 
-    /// Checks the signature of a token by the provider's keys. They are asked for once more if the right one is not among
-    /// them, or if the signature is wrong: a provider can put another key under the same `kid`. The text beside it is hashed
-    /// by the hash function of the signature. `secrets` are those of the exchange in which the token came.
+    /// Verifies the signature of a token with the provider's keys. The keys are fetched again if none of them fits, or if the
+    /// signature is wrong, since a provider can replace a key under the same `kid`. The text `beside` is hashed with the hash
+    /// function of the signature. `secrets` are those of the exchange in which the token arrived.
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`], and what can go wrong on the way to the keys.
+    /// [`Error::IdTokenInvalid`], those of [`Unverified::parse`], and those of fetching the keys.
     pub(super) async fn verify(
         &self,
         token: &str,

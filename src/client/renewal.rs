@@ -1,4 +1,4 @@
-//! The renewal of tokens: one at a time, and every call waits for it.
+//! The renewal of tokens: one renewal at a time, which all calls wait for.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::protocol::session::{Action, Call, Change};
 use crate::protocol::token::TokenResponse;
 
 impl<H: Host> Client<H> {
-    /// A valid access token, renewed if need be, for apps that take their tokens into the page and give up the protection of
-    /// the worker.
+    /// Returns a valid access token, renewed if necessary. This is for apps that keep their tokens in the page and give up the
+    /// protection of the worker.
     ///
     /// # Errors
     ///
@@ -23,7 +23,7 @@ impl<H: Host> Client<H> {
         session.access_token().map(|token| token.expose().into()).ok_or_else(|| Error::LoginRequired.into())
     }
 
-    /// Renews the tokens now. If that does not work, the access token is used as long as it is good.
+    /// Renews the tokens now. If the renewal fails, calls use the current access token for as long as it is valid.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl<H: Host> Client<H> {
         self.core.session.borrow().renewed(call)
     }
 
-    /// Returns when the access token may be attached.
+    /// Waits until the access token may be attached, and renews it if necessary.
     pub(super) async fn ready(&self, call: Call) -> Result<(), Arc<Error>> {
         if !self.is_signed_in() {
             return Err(Error::LoginRequired.into());

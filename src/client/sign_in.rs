@@ -14,19 +14,19 @@ use crate::protocol::session::Change;
 use crate::protocol::token::{TokenRequest, TokenResponse};
 use crate::protocol::transaction::Transaction;
 
-/// What an authorization response led to.
+/// The result of an authorization response.
 #[derive(Debug)]
 pub enum Completion {
     /// The page was not loaded by an authorization response of this client.
     Ignored,
-    /// The sign-in is over: the session says with what result, and the page belongs at this path.
+    /// The sign-in has succeeded. The page has to return to this path.
     ReturnTo(String),
-    /// There is no session without asking the user, for this reason: the provider cannot do as it was told to, or refuses an
-    /// attempt that nobody asked for. The page belongs at this path.
+    /// The silent attempt ended without a session, for this reason: the provider cannot sign the user in without interaction,
+    /// or it refuses an automatic attempt to restore a session. The page has to return to this path.
     Declined(String, OAuthError),
 }
 
-/// Tells a refusal that a silent attempt may end with from an error.
+/// Distinguishes a refusal that is a normal result of a silent attempt from an error.
 fn declined(error: Arc<Error>, declines: Declines, return_to: String) -> Result<Completion, Arc<Error>> {
     if !declines.include(&error) {
         return Err(error);
@@ -37,8 +37,9 @@ fn declined(error: Arc<Error>, declines: Declines, return_to: String) -> Result<
 }
 
 impl<H: Host> Client<H> {
-    /// Prepares a sign-in: where the browser goes, and the transaction to be kept until it comes back. A silent one
-    /// (`prompt=none`) names the user of the session, if there is one, and is not begun while the provider does not answer.
+    /// Prepares a sign-in: the URL to which the browser navigates, and the transaction that must be stored until the response
+    /// arrives. A silent sign-in (`prompt=none`) names the user of the current session, if there is one, and fails if the
+    /// provider does not respond.
     ///
     /// # Errors
     ///
@@ -62,24 +63,26 @@ impl<H: Host> Client<H> {
         AuthorizationRequest::new(config, &metadata, sign_in, &origin, &entropy, host.now())
     }
 
-    /// Sees the provider answer, before a page goes there that nobody has sent. An answer of the last minutes will do.
+    /// Checks that the provider responds before the page navigates to it without a user action. A response from the last few
+    /// minutes is sufficient.
     async fn see(&self, metadata: &ServerMetadata) -> Result<(), Arc<Error>> {
         let keys = self.core.keys.borrow_mut().early(metadata, self.core.host.now());
         let Some(request) = keys else { return Ok(()) };
         let outcome = self.send(request).response(&Secrets::default()).await;
         let answered = outcome.as_ref().map(drop).map_err(Arc::clone);
-        // What is wrong with the keys is told when a token needs them.
+        // A flaw of the keys is reported when a token needs them.
         drop(self.core.keys.borrow_mut().receive(outcome));
         answered
     }
 
-    /// Finishes a sign-in. `address` is that of the page with its query and fragment, `transaction` what was kept under its
-    /// `state`. `pending` says whether other sign-ins are under way, `others` whose responses come to the same page.
+    /// Finishes a sign-in. `address` is the URL of the page with its query and fragment. `transaction` is the transaction that
+    /// was stored under the response's `state`. `pending` says whether other sign-ins are under way, and `others` says which
+    /// providers' responses arrive at the same page.
     ///
     /// # Errors
     ///
-    /// Everything that can be wrong with a response, its code or its tokens. A session that was there before stays, but for
-    /// [`Error::UserChanged`].
+    /// Any flaw of the response, its code or its tokens, and those of fetching the metadata and the tokens. An earlier session
+    /// is kept, except with [`Error::UserChanged`].
     pub async fn complete(
         &self,
         address: &str,
@@ -93,7 +96,7 @@ impl<H: Host> Client<H> {
         let response = match AuthorizationResponse::parse(query) {
             Ok(Some(response)) => response,
             Err(error) if pending || transaction.is_some() => return Err(error),
-            // Where no sign-in is under way, it is no response of this client, whatever is wrong with it.
+            // If no sign-in is under way, this is not a response for this client, and its flaws do not matter.
             _ => return Ok(Completion::Ignored),
         };
         let Some(transaction) = transaction else {
@@ -103,7 +106,7 @@ impl<H: Host> Client<H> {
         let bound = response.bind(transaction, config, address, others, host.now())?;
         let _completing = Completing::begin(&self.core);
         let secrets = bound.secrets();
-        // Revalidated when the page left, so that the way back needs no trip for them.
+        // The metadata was revalidated before the page left, so a cached copy saves a request on the way back.
         let metadata = self.metadata_from(Cache::ForceCache, &secrets).await?;
         let (return_to, declines) = (String::from(bound.return_to()), bound.declines());
         let grant = match bound.accept(&metadata, config) {
@@ -140,12 +143,12 @@ impl<H: Host> Client<H> {
         }
     }
 
-    /// Whether a response is being redeemed.
+    /// Whether a sign-in is being completed.
     pub fn is_completing(&self) -> bool {
         self.core.completing.get() > 0
     }
 
-    /// Waits until no response is being redeemed.
+    /// Waits until no sign-in is being completed.
     pub async fn completed(&self) {
         while self.is_completing() {
             self.core.ended.rung().await;
@@ -153,7 +156,7 @@ impl<H: Host> Client<H> {
     }
 }
 
-/// A response that is being redeemed, for as long as this lives. Calls wait for its end.
+/// Marks a sign-in as being completed while this value exists. Calls wait until it is dropped.
 struct Completing<'a, H>(&'a Core<H>);
 
 impl<'a, H> Completing<'a, H> {

@@ -1,4 +1,4 @@
-//! What the provider says of the user (OpenID Connect Core §5.3).
+//! The provider's claims about the user (OpenID Connect Core §5.3).
 
 use core::future::Future;
 use std::sync::Arc;
@@ -39,13 +39,14 @@ impl<H: Host> AuthorizedRequest for UserinfoRequest<'_, H> {
 }
 
 impl<H: Host> Client<H> {
-    /// What the provider says of the user, as a JSON object: the claims as they come, without those that hold a secret. In a
-    /// session without an ID Token the app has to say which user it expects.
+    /// Returns the provider's claims about the user, as a JSON object. The claims are unchanged, but claims that contain a
+    /// secret are left out. In a session without an ID Token the app has to name the user that it expects.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] if no user is expected, [`Error::LoginRequired`], [`Error::UserinfoInvalid`],
-    /// [`Error::MetadataInvalid`], and what can go wrong on the way. The session is kept.
+    /// [`Error::MetadataInvalid`], those of discovery, those of a renewal, and those of sending the request and verifying the
+    /// response. A flaw of the response does not end the session.
     pub async fn userinfo(&self, sub: Option<&str>) -> Result<String, Arc<Error>> {
         let config = &self.core.config;
         let subject = self.subject();

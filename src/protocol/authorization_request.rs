@@ -14,17 +14,18 @@ use super::time::Now;
 use super::transaction::{Transaction, return_target};
 use super::url::{Loopback, Url};
 
-/// Longer URLs are cut or refused somewhere on the way.
+/// Maximum length of a URL in bytes. Some servers and proxies truncate or refuse longer ones.
 pub(super) const MAX_URL: usize = 8 * 1024;
 
-/// Begins every `state` of this client, so that a page recognizes its own responses and leaves those of other flows
-/// alone. The page has the same text.
+/// The prefix of every `state` of this client, by which a page recognizes its own responses and ignores those of other flows.
+/// The page's code has the same prefix.
 const OURS: &str = "vk.";
 
-/// Ends a `state` whose response another window of this origin waits for. A page that is loaded with it passes it on.
+/// The suffix of a `state` whose response another window of this origin waits for. A page that is loaded with such a response
+/// passes it on.
 const IN_WINDOW: &str = ".w";
 
-/// Parameters that the client answers for, and some that would take the answer elsewhere.
+/// Parameters that only the client may set, and some that would send the response elsewhere.
 const RESERVED: [&str; 13] = [
     "client_id",
     "client_secret",
@@ -41,7 +42,7 @@ const RESERVED: [&str; 13] = [
     "state",
 ];
 
-/// Random octets for one sign-in, drawn by the caller.
+/// Random bytes for one sign-in, drawn by the caller.
 #[derive(Clone)]
 pub struct Entropy {
     /// For `state`.
@@ -58,46 +59,46 @@ impl core::fmt::Debug for Entropy {
     }
 }
 
-/// What a page asks for: it may differ from one sign-in to the next.
+/// The options of one sign-in, as the page chooses them.
 #[derive(Clone, Copy, Debug)]
 pub struct SignIn<'a> {
-    /// RFC 6749 §3.1.2, sent byte for byte as it stands here.
+    /// RFC 6749 §3.1.2, sent byte for byte as given.
     pub redirect_uri: &'a str,
-    /// RFC 6749 §3.3, separated by spaces. `openid` is added where it belongs.
+    /// RFC 6749 §3.3, separated by spaces. `openid` is added for OpenID Connect.
     pub scope: &'a str,
-    /// Where the user is: path, query and fragment of this origin.
+    /// The path, query and fragment, on this origin, to which the page returns after the sign-in.
     pub return_to: &'a str,
-    /// Further parameters in their registered spelling.
+    /// Further parameters, with their registered names.
     pub params: &'a [(String, String)],
-    /// Whether a popup or a frame goes to the provider, and the page stays and waits for the answer.
+    /// Whether a popup or a frame navigates to the provider, while the page stays and waits for the response.
     pub in_window: bool,
-    /// Whether another provider's responses come to the same redirect page.
+    /// Whether the responses of another provider arrive at the same redirect page.
     pub shared: bool,
-    /// Whether this is an attempt to bring an earlier session back, for which nobody has asked.
+    /// Whether this is an automatic attempt to restore an earlier session, which the user did not ask for.
     pub restores: bool,
 }
 
 impl<'a> SignIn<'a> {
-    /// The value of a parameter; empty if it is not asked for.
+    /// The value of a parameter; empty if it is absent.
     pub fn asked(&self, name: &str) -> &'a str {
         self.params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
     }
 
-    /// Whether the provider is to do without any interaction (OpenID Connect Core §3.1.2.1).
+    /// Whether the provider must not interact with the user (OpenID Connect Core §3.1.2.1).
     pub fn is_silent(&self) -> bool {
         self.asked("prompt") == "none"
     }
 
-    /// Checks what can be checked without the server, and gives the scope without repetitions.
+    /// Checks everything that can be checked without the server, and returns the scope without repetitions.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] names a `redirectUri` that is no page of `origin` or cannot be decoded, the `scope`, a `returnTo`
-    /// that is no path of this origin, or a parameter that belongs to the client, or is a `max_age` that is no number of
-    /// seconds.
+    /// [`Error::Config`] names a `redirectUri` that is not a page of `origin` or whose query cannot be decoded, an invalid
+    /// `scope`, a `returnTo` that is not a path of this origin, a parameter that only the client may set, or a `max_age` that
+    /// is not a number of seconds.
     pub fn check(&self, config: &Config, origin: &str) -> Result<String, Arc<Error>> {
         own_page("redirectUri", self.redirect_uri, origin)?;
-        // The response is told from others by the parameters of the page that it comes to.
+        // A response is distinguished from others by the parameters of the page at which it arrives.
         if form::parse(cut(self.redirect_uri, b'?').1.unwrap_or_default()).is_none() {
             return Err(Error::config("redirectUri", "has a query that is not percent-encoded UTF-8"));
         }
@@ -114,17 +115,16 @@ impl<'a> SignIn<'a> {
     }
 }
 
-/// A request on its way: where the browser goes, and what it keeps meanwhile.
+/// An authorization request: the URL to which the browser navigates, and the transaction that it keeps in the meantime.
 #[derive(Debug)]
 pub struct AuthorizationRequest {
     /// The authorization endpoint with all parameters.
     pub url: String,
-    /// To be kept until the response.
+    /// Must be kept until the response arrives.
     pub transaction: Box<Transaction>,
 }
 
-/// Checks that a provider sends the user back to a page of this origin: the response to another one would be another
-/// app's.
+/// Checks that a provider sends the user back to a page of this origin. Otherwise, the response would reach another app.
 ///
 /// # Errors
 ///
@@ -137,28 +137,29 @@ pub(crate) fn own_page(option: &'static str, page: &str, origin: &str) -> Result
     }
 }
 
-/// A `state` of this library's, of 32 random octets.
+/// Creates a `state` of this library from 32 random bytes.
 pub(crate) fn own_state(octets: [u8; 32], end: &str) -> Secret {
     Secret::new([OURS, random_text(octets).expose(), end].concat())
 }
 
-/// Whether a `state` is one of this library's. A response with another one belongs to another flow of the app.
+/// Whether a `state` belongs to this library. A response with any other `state` belongs to another flow of the app.
 pub fn is_ours(state: &str) -> bool {
     state.starts_with(OURS)
 }
 
-/// Whether a `state` is one of a sign-in in another window.
+/// Whether a `state` belongs to a sign-in in another window.
 pub(crate) fn is_in_window(state: &str) -> bool {
     state.ends_with(IN_WINDOW)
 }
 
 impl AuthorizationRequest {
-    /// Builds the request. `origin` is that of the app.
+    /// Builds the request. `origin` is the origin of the app.
     ///
     /// # Errors
     ///
-    /// Those of [`SignIn::check`], and [`Error::Config`] for a redirect page that would not tell whose answers come there, and
-    /// for parameters that make the URL too long; [`Error::Unsupported`] for a server that takes pushed requests only.
+    /// Those of [`SignIn::check`]; [`Error::Config`] for a redirect page that is shared with another provider, if the responses
+    /// of this provider would not identify it, and for parameters that make the URL too long; [`Error::Unsupported`] for a
+    /// server that accepts only pushed requests.
     pub fn new(
         config: &Config,
         metadata: &ServerMetadata,

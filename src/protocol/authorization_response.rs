@@ -15,17 +15,17 @@ use super::time::Now;
 use super::transaction::Transaction;
 use super::url::{Loopback, Url};
 
-/// Longer than any honest response.
+/// Maximum length of a response in bytes; longer than any honest one.
 const MAX_RESPONSE: usize = 128 * 1024;
 
-/// Parameters that mean something here; each may come once.
+/// The parameters that this client reads. Each may occur only once.
 const KNOWN: [&str; 6] = ["state", "iss", "code", "error", "error_description", "error_uri"];
 
-/// Parameters of flows that this client does not do, and does not mistake for its own.
+/// Parameters of flows that this client does not support. A response that has one of them is refused.
 const FOREIGN: [&str; 3] = ["access_token", "id_token", "response"];
 
-/// What a response adds to the query of its page, whatever its flow (RFC 6749 §4.1.2, RFC 9207 §2, OpenID Connect Session
-/// Management §2).
+/// The parameters that a response of any flow adds to the query of its page (RFC 6749 §4.1.2, RFC 9207 §2,
+/// OpenID Connect Session Management §2).
 pub(crate) const RESPONSE: [&str; 11] = [
     "code",
     "state",
@@ -40,17 +40,17 @@ pub(crate) const RESPONSE: [&str; 11] = [
     "response",
 ];
 
-/// A fragment with one of these is a response, too: of a flow that this client does not do.
+/// A fragment with one of these parameters is a response as well, of a flow that this client does not support.
 const IN_FRAGMENT: [&str; 5] = ["access_token", "code", "error", "id_token", "response"];
 
-/// Codes with which a provider says that it cannot sign in without asking (OpenID Connect Core §3.1.2.6): after a
-/// silent attempt a normal response, no error.
+/// The error codes of a provider that cannot sign the user in without interaction (OpenID Connect Core §3.1.2.6). After a
+/// silent attempt they are a normal result and not an error.
 const INTERACTION_NEEDED: [&str; 4] =
     ["login_required", "interaction_required", "consent_required", "account_selection_required"];
 
 /// A response that is well formed and not yet trusted.
 pub struct AuthorizationResponse {
-    /// Those that mean something here.
+    /// The parameters that have a meaning for this client.
     parameters: Vec<(&'static str, String)>,
 }
 
@@ -60,23 +60,23 @@ impl fmt::Debug for AuthorizationResponse {
     }
 }
 
-/// A response that belongs to a transaction of this client. Whether the server's promises hold is still open.
+/// A response that belongs to a transaction of this client. It has not been checked against the server's metadata yet.
 #[derive(Debug)]
 pub struct Bound {
     response: AuthorizationResponse,
     transaction: Box<Transaction>,
 }
 
-/// What is known of the other responses that come to the page.
+/// Whether the responses of other providers arrive at the redirect page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedirectPage {
-    /// Only this provider's, as far as the page can see.
+    /// Only responses of this provider arrive there, as far as the page can tell.
     OfOneProvider,
-    /// Another provider's, too.
+    /// Responses of another provider arrive there as well.
     Shared,
 }
 
-/// A code that was checked, with the transaction that it belongs to: the only way to a token request.
+/// A code that was checked, with the transaction that it belongs to. A token request for a code can only be made from this.
 #[derive(Debug)]
 pub struct Grant {
     pub(super) code: Secret,
@@ -84,8 +84,8 @@ pub struct Grant {
 }
 
 impl AuthorizationResponse {
-    /// Reads a query without its `?`, and with the fragment where there is one. `None`: this is no authorization
-    /// response, the page was loaded for another reason.
+    /// Parses a query without its `?`, and with the fragment if there is one. `None` means that this is not an authorization
+    /// response, and that the page was loaded for another reason.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl AuthorizationResponse {
             if response.parameters.iter().any(|(earlier, _)| *earlier == name) {
                 return Err(Error::DuplicateParameter { name: name.into() }.into());
             }
-            // Texts for people come in the encoding of the server's own country now and then.
+            // Some servers send texts for humans in a national encoding instead of UTF-8.
             if value.is_none() && !matches!(name, "error_description" | "error_uri") {
                 return Err(Error::ResponseInvalid { part: name.into() }.into());
             }
@@ -122,13 +122,13 @@ impl AuthorizationResponse {
         Ok(is_response.then_some(response))
     }
 
-    /// A parameter. Without a value it counts as omitted (RFC 6749 §3.1).
+    /// The value of a parameter. A parameter without a value counts as omitted (RFC 6749 §3.1).
     fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.parameters.iter().find(|(key, _)| *key == name)?;
         (!value.is_empty()).then_some(value)
     }
 
-    /// What is to be said of a response for which nothing was kept, where a sign-in is under way that it may be meant for.
+    /// The error for a response without a stored transaction, while a sign-in is under way that the response may belong to.
     pub fn unbound(&self) -> Arc<Error> {
         match self.get("error") {
             // A server that fails before it has read the request does not know its `state`.
@@ -145,15 +145,16 @@ impl AuthorizationResponse {
         self.get("state") == Some(transaction.state.expose())
     }
 
-    /// Holds the response against its transaction and its client, before any request is made for it. `page` is the address
-    /// that it came to.
+    /// Checks the response against its transaction and its client, before any request is made for it. `page` is the URL at
+    /// which the response arrived.
     ///
-    /// A response that names its issuer must name the client's own; one that does not is known by the page that it comes to,
-    /// unless another provider's responses come there, too, now or when the sign-in began (RFC 9700 §4.4.2).
+    /// If the response names an issuer, it must be the issuer of this client. A response without an issuer is identified by the
+    /// page at which it arrives. It is refused if responses of another provider arrive there as well, now or when the sign-in
+    /// began (RFC 9700 §4.4.2).
     ///
     /// # Errors
     ///
-    /// [`Error::StateMismatch`], [`Error::OtherPage`], [`Error::IssMismatch`]. The transaction is used up in every case.
+    /// [`Error::StateMismatch`], [`Error::OtherPage`], [`Error::IssMismatch`]. The transaction is consumed in every case.
     pub fn bind(
         self,
         transaction: Box<Transaction>,
@@ -196,7 +197,7 @@ impl AuthorizationResponse {
         Error::IssMismatch { expected: config.issuer.clone(), received }.into()
     }
 
-    /// What the response must not tell a page.
+    /// The secrets that the response must not reveal to a page.
     fn secrets(&self, transaction: &Transaction) -> Secrets {
         let mut secrets = transaction.secrets();
         secrets.add(&Secret::new(self.get("code").unwrap_or_default()));
@@ -204,14 +205,14 @@ impl AuthorizationResponse {
     }
 }
 
-/// Which refusals are a normal end of a sign-in, and no error.
+/// The refusals that are a normal result of a sign-in and not an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Declines {
-    /// None.
+    /// No refusal.
     Never,
-    /// That the provider would have to ask the user: it was told not to.
+    /// A refusal because the provider would have to interact with the user, which the request forbids.
     Interaction,
-    /// Any: nobody has asked for this attempt to bring a session back.
+    /// Any refusal, since this is an automatic attempt to restore a session.
     AnyRefusal,
 }
 
@@ -235,7 +236,7 @@ impl Bound {
         &self.transaction.return_to
     }
 
-    /// How a refusal is to be taken.
+    /// Which refusals are a normal result of this sign-in.
     pub fn declines(&self) -> Declines {
         match self.transaction.asks_to("none") {
             true if self.transaction.restores => Declines::AnyRefusal,
@@ -244,16 +245,16 @@ impl Bound {
         }
     }
 
-    /// What the provider knows of the sign-in, and must not tell a page.
+    /// The secrets of the sign-in that the provider knows and must not reveal to a page.
     pub fn secrets(&self) -> Secrets {
         self.response.secrets(&self.transaction)
     }
 
-    /// Trusts the response, or not: first the issuer, then the error, then the code.
+    /// Decides whether to trust the response: checks the issuer first, then the error, then the code.
     ///
     /// # Errors
     ///
-    /// [`Error::IssMismatch`] where the server promises `iss` and does not send it (RFC 9207 §2.4),
+    /// [`Error::IssMismatch`] if the server's metadata promises `iss` and the response lacks it (RFC 9207 §2.4),
     /// [`Error::AuthorizationRefused`], [`Error::ResponseInvalid`].
     pub fn accept(self, metadata: &ServerMetadata, config: &Config) -> Result<Grant, Arc<Error>> {
         let Self { response, transaction } = self;
@@ -278,17 +279,17 @@ impl Bound {
     }
 }
 
-/// Whether a code is spelled as the registered ones are. Of a response that is bound to no transaction nothing else is shown:
-/// nobody knows which secrets its texts could quote.
+/// Whether an error code has the form of the registered ones. Nothing else is shown of a response without a transaction, since
+/// it is not known which secrets its texts could quote.
 fn is_registered(error: &str) -> bool {
     error.len() <= 64 && error.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-/// A page that a response comes to: its address, and the parameters of its own that stand before those of the response
+/// A page at which a response arrives: its URL, and the page's own parameters, which precede those of the response
 /// (RFC 6749 §3.1.2).
 struct Page {
     url: Url,
-    /// `None` is what cannot be decoded.
+    /// `None` stands for a name or a value that cannot be decoded.
     own: Vec<(Option<String>, Option<String>)>,
 }
 
@@ -297,13 +298,14 @@ impl Page {
         let (url, query) = cut(cut(address, b'#').0, b'?');
         let query = query.unwrap_or_default();
         let is_own = |item: &&str| !RESPONSE.contains(&cut(item, b'=').0);
-        // Each item with its separator.
+        // The length of each item includes its separator.
         let length: usize = items(query, b'&').take_while(is_own).map(|item| item.len() + 1).sum();
         let own = form::parameters(query.get(..length.saturating_sub(1)).unwrap_or_default())?;
         Some(Self { url: Url::parse(url, Loopback::Allowed)?, own })
     }
 
-    /// Whether this is the redirect page. A server that names itself may put parameters of unknown meaning in front.
+    /// Whether this is the redirect page. A server that names itself may insert unknown parameters before those of the
+    /// response.
     fn is(&self, redirect_page: &Self, names_itself: bool) -> bool {
         let is_decoded = |(name, value): &(Option<String>, Option<String>)| name.is_some() && value.is_some();
         self.url == redirect_page.url

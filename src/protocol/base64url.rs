@@ -3,13 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Spells bytes.
+/// Encodes bytes.
 pub fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Reads bytes. `None` for padding, white space, another alphabet, and bits that no encoder sets, so that no two texts stand for
-/// the same bytes.
+/// Decodes a text. Returns `None` for padding, white space, another alphabet, and trailing bits that no encoder sets, so that
+/// no two texts represent the same bytes.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

@@ -1,7 +1,7 @@
-//! What an app says about itself and its provider.
+//! The options with which an app describes itself and its provider.
 //!
-//! A client is the part of the options that says whose tokens these are and where they may go: [`Config`]. What each page
-//! has for itself is in [`PageOptions`].
+//! A client is defined by the part of the options that says whose tokens it holds and where they may be sent: [`Config`]. The
+//! options of each page are in [`PageOptions`].
 
 use std::sync::Arc;
 
@@ -15,64 +15,65 @@ use super::metadata::ServerMetadata;
 use super::resource::{ApiEntry, ApiList};
 use super::url::{Loopback, Url};
 
-/// The options of one page, checked.
+/// The checked options of one page.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whose tokens these are, and where they may go.
+    /// Whose tokens the client holds, and where they may be sent.
     pub client: Config,
-    /// What may differ between pages that share the client.
+    /// The options that may differ between pages that share the client.
     pub page: PageOptions,
 }
 
-/// What makes a client: the same on each of its pages.
+/// The options that define a client. They are the same on each of its pages.
 ///
-/// This is its canonical form: options that mean the same are equal here, whatever their order, and whether or not their
-/// defaults are spelled out.
+/// This is their canonical form: options with the same meaning compare equal, whatever their order, and whether or not they
+/// spell out the defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The provider, spelled as configured; empty where only endpoints without an issuer were given.
+    /// The issuer, as configured; empty if only endpoints without an issuer were given.
     pub issuer: String,
-    /// Metadata that the app brought along.
+    /// The metadata from the app's options.
     pub server: Option<ServerMetadata>,
     /// RFC 6749 §2.2.
     pub client_id: String,
-    /// OpenID Connect, with an ID Token, or plain OAuth 2.
+    /// Whether to use OpenID Connect, with an ID Token, or plain OAuth 2.
     pub openid: bool,
-    /// Where the access token may go.
+    /// Where the access token may be sent.
     pub api: ApiList,
-    /// How UserInfo answers, as registered at the provider.
+    /// The form of the UserInfo response, as registered at the provider.
     pub userinfo: Userinfo,
-    /// Whether `http` is acceptable on this device itself.
+    /// Whether `http` is acceptable on loopback.
     pub loopback: Loopback,
-    /// Whether the app takes its tokens into the page.
+    /// Whether the app keeps its tokens in a worker or in the page.
     pub tokens: Tokens,
     /// The app's label for one of several accounts at the provider; empty if it has one account.
     pub account: String,
 }
 
-/// What belongs to a page and not to the client.
+/// The options that belong to a page and not to the client.
 #[derive(Clone, Debug)]
 pub struct PageOptions {
-    /// Milliseconds until a request counts as unanswered.
+    /// Milliseconds after which a request without a response counts as failed.
     pub timeout: u32,
-    /// Whether the ID Token goes along to the provider at sign-out (RP-Initiated Logout §2, `id_token_hint`). Without it, some
-    /// providers end the user's way at a page of their own.
+    /// Whether a sign-out sends the ID Token to the provider (RP-Initiated Logout §2, `id_token_hint`). Without it, some
+    /// providers show a page of their own and do not send the user back.
     pub id_token_hint: bool,
-    /// APIs that calls which wait for a sign-in ask ahead of the token, so that the CORS preflight is over when it comes.
+    /// The APIs to which a call that waits for a sign-in sends a request without the token, so that the CORS preflight is
+    /// complete when the token arrives.
     pub warm: ApiList,
 }
 
-/// How UserInfo answers (OpenID Connect Core §5.3.2).
+/// The form of the UserInfo response (OpenID Connect Core §5.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Userinfo {
-    /// As plain JSON.
+    /// Plain JSON.
     Json,
-    /// As a signed JWT.
+    /// A signed JWT.
     Signed,
 }
 
-/// Where tokens live.
+/// Where tokens are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tokens {
@@ -82,7 +83,7 @@ pub enum Tokens {
     Page,
 }
 
-/// The options as the app spells them. URLs are absolute here: the page, which knows its address, resolved them.
+/// The names of the options, as the app spells them. URLs are absolute: the page, which knows its own URL, has resolved them.
 const OPTIONS: [&str; 11] = [
     "account",
     "allowLoopbackHttp",
@@ -98,12 +99,12 @@ const OPTIONS: [&str; 11] = [
 ];
 
 impl Options {
-    /// Reads options, as one JSON object.
+    /// Parses the options: one JSON object.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] names the option that is missing, unknown, or wrong; for `server` also what
-    /// [`ServerMetadata::parse`] says.
+    /// [`Error::Config`] names the option that is missing, unknown, or invalid. For `server`, also those of
+    /// [`ServerMetadata::parse`].
     pub fn parse(options: &str) -> Result<Self, Arc<Error>> {
         let Ok(Value::Object(members)) = Value::parse(options) else {
             return Err(Error::config("options", "not a JSON object"));
@@ -128,7 +129,7 @@ impl Options {
     }
 }
 
-/// The members of [`OPTIONS`] that are read as they are.
+/// The [`OPTIONS`] without `server`, which is parsed separately.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Members<'a> {
@@ -145,7 +146,7 @@ struct Members<'a> {
     userinfo: Option<Userinfo>,
 }
 
-/// What an option must be.
+/// The problem to report for an option of the wrong type.
 fn wanted(option: &str) -> &'static str {
     match option {
         "allowLoopbackHttp" | "idTokenHint" | "openid" => "neither true nor false",
@@ -158,7 +159,7 @@ fn wanted(option: &str) -> &'static str {
 }
 
 impl Config {
-    /// Reads the part of the options that makes the client.
+    /// Parses the part of the options that defines the client.
     ///
     /// # Errors
     ///
@@ -167,7 +168,7 @@ impl Config {
         Options::parse(options).map(|options| options.client)
     }
 
-    /// What tells the provider from others: its issuer, or its authorization endpoint where it has none.
+    /// The identifier of the provider: its issuer, or its authorization endpoint if it has no issuer.
     pub fn provider(&self) -> &str {
         let endpoint = self.server.as_ref().map_or("", |server| server.authorization_endpoint.as_str());
         if self.issuer.is_empty() { endpoint } else { &self.issuer }
@@ -216,7 +217,7 @@ fn unknown(option: &str) -> &'static str {
     }
 }
 
-/// RFC 8414 §2: an `https` URL without query and fragment.
+/// Checks an issuer. RFC 8414 §2: an `https` URL without query and fragment.
 fn check_issuer(issuer: &str, loopback: Loopback) -> Result<(), Arc<Error>> {
     match Url::parse(issuer, loopback) {
         _ if issuer.bytes().any(|byte| byte == b'{') => {
@@ -231,7 +232,7 @@ fn check_issuer(issuer: &str, loopback: Loopback) -> Result<(), Arc<Error>> {
     }
 }
 
-/// A page of the app: `https`, or `http` on this device (OAuth 2.1 §1.5), without fragment (RFC 6749 §3.1.2).
+/// Checks the URL of a page of the app: `https`, or `http` on loopback (OAuth 2.1 §1.5), without a fragment (RFC 6749 §3.1.2).
 pub(super) fn check_page_url(option: &'static str, text: &str) -> Result<(), Arc<Error>> {
     match Url::parse(text, Loopback::Allowed) {
         Some(url) if cut(url.rest(), b'#').1.is_some() => {
@@ -242,7 +243,7 @@ pub(super) fn check_page_url(option: &'static str, text: &str) -> Result<(), Arc
     }
 }
 
-/// The scope without repetitions, with `openid` where it belongs (OpenID Connect Core §3.1.2.1).
+/// The scope without repetitions, with `openid` for OpenID Connect (OpenID Connect Core §3.1.2.1).
 pub(super) fn scope(asked: &str, openid: bool) -> Result<String, Arc<Error>> {
     if !asked.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
         return Err(Error::config("scope", "holds a character that RFC 6749 §3.3 forbids"));
@@ -250,7 +251,7 @@ pub(super) fn scope(asked: &str, openid: bool) -> Result<String, Arc<Error>> {
     Ok(scope_set(if openid { "openid" } else { "" }, asked))
 }
 
-/// A scope as the set that it is, in the order of its text, after what is in the set already.
+/// The union of two scopes without repetitions: the values of `first`, then those of `rest`, in their order.
 pub(super) fn scope_set(first: &str, rest: &str) -> String {
     let all = [first, " ", rest].concat();
     let words: Vec<&str> = items(&all, b' ').filter(|word| !word.is_empty()).collect();

@@ -1,4 +1,4 @@
-//! What can go wrong, and for each: what happened, whose turn it is, what to do about it.
+//! The errors of this crate. Each one says what happened, whose turn it is, and what to do about it.
 
 use core::fmt;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use super::token::ID_TOKEN_ALONE;
 pub enum Fault {
     /// The app's developer: an option or a call is wrong.
     App,
-    /// The provider or the API: an answer is wrong or missing.
+    /// The provider or the API: a response is wrong or missing.
     Server,
-    /// The user: a decision of theirs, or a sign-in that is due.
+    /// The user: they made a decision, or they have to sign in.
     User,
-    /// The browser or the network between.
+    /// The browser, or the network between browser and server.
     Browser,
     /// This library.
     Library,
@@ -34,24 +34,24 @@ impl Fault {
     }
 }
 
-/// What a server says when it refuses (RFC 6749 §4.1.2.1 and §5.2).
+/// The error response of a server (RFC 6749 §4.1.2.1 and §5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthError {
     /// The registered code, such as `access_denied`.
     pub error: ForeignText,
-    /// For developers, in the server's words.
+    /// A text for developers, in the server's words.
     pub error_description: Option<ForeignText>,
     /// A page about the error; absent unless it is an acceptable URL.
     pub error_uri: Option<ForeignText>,
 }
 
 impl OAuthError {
-    /// A code without further words.
+    /// An error code without a description.
     pub fn from_code(error: ForeignText) -> Self {
         Self { error, error_description: None, error_uri: None }
     }
 
-    /// Whether one of the texts held a secret and was left out.
+    /// Whether one of the texts contained a secret and was left out.
     fn lacks_a_text(&self) -> bool {
         let Self { error, error_description, error_uri } = self;
         [Some(error), error_description.as_ref(), error_uri.as_ref()]
@@ -61,68 +61,70 @@ impl OAuthError {
     }
 }
 
-/// Every error of this crate, returned as an [`Arc`]: many callers can wait for one failure, and a result stays as small
-/// as its value, which makes the shipped module smaller by a tenth. No variant holds a token, code, verifier, state, query or body.
+/// Every error of this crate. It is returned as an [`Arc`]: several callers can wait for one failure, and a result stays as
+/// small as its value, which makes the shipped module smaller by a tenth. No variant contains a token, code, verifier, state,
+/// query or body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant's sentence names its fields")]
 pub enum Error {
     /// The server refused the authorization request (RFC 6749 §4.1.2.1).
     AuthorizationRefused(OAuthError),
-    /// Overtaken by a sign-out or another sign-in, or aborted by the caller.
+    /// A sign-out or another sign-in has superseded the operation, or the caller has aborted it.
     Cancelled,
     /// An option is wrong or missing.
     Config { option: String, problem: &'static str },
-    /// The browser lacks something, or something keeps the client from it.
+    /// The browser lacks a feature, or a script or a policy keeps the client from using it.
     Environment(&'static str),
-    /// The metadata could not be had.
+    /// No metadata was found.
     DiscoveryFailed { url: String },
-    /// A parameter came twice (RFC 6749 §3.1).
+    /// A parameter occurs twice (RFC 6749 §3.1).
     DuplicateParameter { name: String },
-    /// The ID Token breaks a rule of OpenID Connect Core §3.1.3.7; `reason` names the claim or the part.
+    /// The ID Token violates a rule of OpenID Connect Core §3.1.3.7; `reason` names the claim or the part.
     IdTokenInvalid { reason: &'static str },
-    /// `iss` names another server than the one asked, or is missing though promised (RFC 9207 §2.4).
+    /// `iss` names another server than the one that the request was sent to, or is missing although it is required
+    /// (RFC 9207 §2.4).
     IssMismatch { expected: String, received: Option<ForeignText> },
-    /// The metadata name another issuer than the one they were fetched for (RFC 8414 §3.3).
+    /// The metadata names another issuer than the one that it was fetched for (RFC 8414 §3.3).
     IssuerMismatch { expected: String, received: ForeignText },
-    /// Nobody is signed in, and nothing is there to renew with.
+    /// No user is signed in, or the token cannot be renewed.
     LoginRequired,
-    /// The metadata lack a member or have it in the wrong shape.
+    /// The metadata lacks a member, or the member has the wrong form.
     MetadataInvalid { member: String },
-    /// The provider cannot sign the user in without a question, and was told not to ask one (OpenID Connect Core §3.1.2.6).
+    /// The provider cannot sign the user in without interaction, which the request forbids (OpenID Connect Core §3.1.2.6).
     InteractionRequired(OAuthError),
-    /// No answer that could be read.
+    /// There is no response, or it cannot be read.
     Network { url: String },
-    /// The answer is no JSON.
+    /// The response is not JSON.
     NotJson { url: String, content_type: ForeignText },
-    /// The response came to another page than the one that the authorization request named (RFC 9700 §4.4.2.2).
+    /// The response arrived at another page than the one that the authorization request named (RFC 9700 §4.4.2.2).
     OtherPage { redirect_uri: String },
-    /// The call may not carry the token.
+    /// The request may not carry the token.
     RequestBlocked { reason: &'static str },
-    /// The answer has the wrong shape; `part` names the member, the parameter, or the status.
+    /// The response has the wrong form; `part` names the member, the parameter, or the status.
     ResponseInvalid { part: String },
-    /// The server answered 429 or 5xx.
+    /// The server responded with 429 or 5xx.
     ServerUnavailable { url: String, status: u16, retry_after: Option<u32> },
     /// The refresh token is no longer accepted (RFC 6749 §5.2, `invalid_grant`).
     SessionEnded,
-    /// The response belongs to no pending transaction of this browser (RFC 6749 §10.12).
+    /// The response does not belong to a pending transaction of this browser (RFC 6749 §10.12).
     StateMismatch { reason: &'static str },
-    /// The deadline passed.
+    /// There was no response before the deadline.
     Timeout { url: String },
-    /// The server refused the token request (RFC 6749 §5.2), or UserInfo the token (RFC 6750 §3.1).
+    /// The server refused the token request (RFC 6749 §5.2), or UserInfo refused the token (RFC 6750 §3.1).
     TokenRefused(OAuthError),
-    /// The answer is larger than any honest one.
+    /// The response, or a part of it, is larger than any honest one.
     TooLarge { part: &'static str },
-    /// The server refused an authorization request, and its response has no `state` that says which one.
+    /// The server refused an authorization request, and its response has no `state` that identifies the request.
     Unbound(OAuthError),
-    /// A state this library believed impossible.
+    /// A state that this library considered impossible.
     Unexpected(&'static str),
-    /// The server needs something that this client does not do.
+    /// The server needs a feature that this client does not support.
     Unsupported { feature: &'static str },
     /// An endpoint is not an acceptable URL.
     UrlRejected { member: String },
-    /// The provider signed in another user than the one of the session, without a question (`prompt=none`).
+    /// The provider silently (`prompt=none`) signed in another user than the one of the session.
     UserChanged,
-    /// UserInfo breaks a rule of OpenID Connect Core §5.3; `reason` names the claim or the part.
+    /// The UserInfo response violates a rule of OpenID Connect Core §5.3; `reason` names the claim or the part.
     UserinfoInvalid { reason: &'static str },
 }
 
@@ -135,19 +137,19 @@ impl Error {
         Arc::new(Self::Config { option: option.into(), problem })
     }
 
-    /// The browser's generator gives no random octets.
+    /// The browser's random number generator does not return random bytes.
     #[cold]
     pub fn no_entropy() -> Arc<Self> {
         Arc::new(Self::Environment("`crypto.getRandomValues` gives no random octets"))
     }
 
-    /// A state this library believed impossible.
+    /// A state that this library considered impossible.
     #[cold]
     pub fn unexpected(what: &'static str) -> Arc<Self> {
         Arc::new(Self::Unexpected(what))
     }
 
-    /// Stable and in `snake_case`, listed in `pkg/index.d.ts`.
+    /// The code of the error: stable and in `snake_case`, listed in `pkg/index.d.ts`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::AuthorizationRefused(_) | Self::Unbound(_) => "authorization_error",
@@ -207,7 +209,7 @@ impl Error {
         }
     }
 
-    /// What a server said, if one did.
+    /// The error response of the server, if there was one.
     pub fn oauth(&self) -> Option<&OAuthError> {
         match self {
             Self::AuthorizationRefused(said)
@@ -218,13 +220,13 @@ impl Error {
         }
     }
 
-    /// Seconds to wait before trying again, if the server said so.
+    /// Seconds to wait before the next attempt, if the server specified them.
     pub fn retry_after(&self) -> Option<u32> {
         if let Self::ServerUnavailable { retry_after, .. } = self { *retry_after } else { None }
     }
 
-    /// One clause about what happened, in lower case, from public values only. `error_description` stays out of it,
-    /// since anyone can put words into a redirect URL.
+    /// One clause about what happened, in lower case, with public values only. It does not contain `error_description`, since
+    /// anyone can put text into a redirect URL.
     pub fn message(&self) -> String {
         let parts: [&str; 4] = match self {
             Self::AuthorizationRefused(said) => {
@@ -284,7 +286,7 @@ impl Error {
         parts.concat()
     }
 
-    /// What to do about it, in a sentence or two.
+    /// What to do about the error, in a sentence or two.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::AuthorizationRefused(said) | Self::TokenRefused(said) | Self::Unbound(said) => {
@@ -357,7 +359,7 @@ impl Error {
     }
 }
 
-/// The part of a message that tells of texts that were left out.
+/// The part of a message that reports that texts were left out.
 fn left_out(said: &OAuthError) -> &'static str {
     if said.lacks_a_text() { "; a text of the server held a secret and was left out" } else { "" }
 }

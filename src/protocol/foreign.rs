@@ -1,44 +1,45 @@
-//! Text that a server wrote, on its way to a page.
+//! Text that a server wrote and that a page may see.
 //!
-//! A server can quote a token, a code or a verifier in any text of its own: in `error_description`, in a header, in a
-//! claim. [`ForeignText`] is the only form in which such a text leaves the core, and it is made by the [`Secrets`] of the
-//! exchange in which the text came: a text that holds one of them is left out.
+//! A server can quote a token, a code or a verifier in any text of its own: in `error_description`, in a header, in a claim.
+//! Such a text leaves the core only after the [`Secrets`] of the exchange in which it arrived have checked it, in most cases as
+//! [`ForeignText`]. A text that contains one of the secrets is left out.
 
 use core::fmt;
 
 use super::json::{self, Value};
 use super::secret::Secret;
 
-/// Characters of a server's text that are shown, at most, as JavaScript counts them (UTF-16).
+/// Maximum number of characters of a server's text that are shown, in UTF-16 code units, as JavaScript counts them.
 const MAX_TEXT: usize = 1000;
 
-/// Secrets of one exchange, at most: those that came first are forgotten first.
+/// Maximum number of secrets of one exchange. The oldest are dropped first.
 const MAX_SECRETS: usize = 32;
 
-/// Shorter secrets occur by chance.
+/// Minimum length of a secret in bytes. Shorter ones occur in a text by chance.
 const MIN_SECRET: usize = 16;
 
-/// Encodings on top of each other that are looked through.
+/// Maximum number of times that a text is searched and then decoded. If the last decoding still changes the text, the text
+/// counts as containing a secret.
 const MAX_ENCODINGS: usize = 4;
 
-/// What an exchange with a server must not let out: tokens, codes, verifiers, states and nonces.
+/// The secrets that an exchange with a server must not reveal: tokens, codes, verifiers, states and nonces.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// The secrets of an exchange. Those of less than 16 characters are not looked for.
+    /// The secrets of an exchange. Those of less than 16 characters are ignored.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut all = Self::default();
         secrets.into_iter().for_each(|secret| all.add(secret));
         all
     }
 
-    /// Adds one.
+    /// Adds a secret.
     pub fn add(&mut self, secret: &Secret) {
         self.add_to(MAX_SECRETS, secret);
     }
 
-    /// Adds one, and forgets the first one if there are so many already.
+    /// Adds a secret, and drops the oldest one if there are already `most`.
     pub fn add_to(&mut self, most: usize, secret: &Secret) {
         if secret.expose().len() < MIN_SECRET || self.0.iter().any(|known| known.expose() == secret.expose()) {
             return;
@@ -49,27 +50,27 @@ impl Secrets {
         self.0.push(secret.clone());
     }
 
-    /// Adds those of another exchange.
+    /// Adds the secrets of another exchange.
     pub fn join(&mut self, others: &Self) {
         others.0.iter().for_each(|secret| self.add(secret));
     }
 
-    /// The same without one that the server has to repeat.
+    /// The same secrets without the one that the server has to repeat.
     #[must_use]
     pub fn without(mut self, expected: &Secret) -> Self {
         self.0.retain(|secret| secret.expose() != expected.expose());
         self
     }
 
-    /// Whether a text holds one of the secrets: as it is, percent-encoded (RFC 3986 §2.1), escaped as in JSON (RFC 8259 §7),
-    /// or encoded several times. A text that is encoded more often than any honest one counts as one that does.
+    /// Whether a text contains one of the secrets: as it is, percent-encoded (RFC 3986 §2.1), escaped as in JSON (RFC 8259 §7),
+    /// or encoded several times. A text that is encoded more often than any honest one counts as containing one.
     pub fn are_in(&self, text: &str) -> bool {
         if self.0.is_empty() {
             return false;
         }
-        // What is not shown can stand inside of a secret.
+        // Hidden characters could split a secret.
         let mut form: String = text.chars().filter(|c| !is_hidden(*c)).collect();
-        // A secret may itself look encoded, so each is decoded along with the text.
+        // A secret may itself look encoded, so each secret is decoded along with the text.
         let mut secrets: Vec<(&str, String)> =
             self.0.iter().map(|secret| (secret.expose(), secret.expose().into())).collect();
         for _ in 0..MAX_ENCODINGS {
@@ -88,8 +89,8 @@ impl Secrets {
         true
     }
 
-    /// Makes a text of a server fit to be shown: at most 1,000 characters, without control characters, and left out
-    /// if it holds a secret.
+    /// Prepares a server's text for display: at most 1,000 characters, without control characters, and left out if it contains
+    /// a secret.
     pub fn quote(&self, text: &str) -> ForeignText {
         if self.are_in(text) {
             return ForeignText(None);
@@ -106,8 +107,8 @@ impl Secrets {
         ForeignText(Some(shown))
     }
 
-    /// The claims without those that hold a secret, in their name or in their value. `claims` is the JSON text of an
-    /// object; it comes back as it is if there is nothing to leave out.
+    /// The claims without those that contain a secret in their name or in their value. `claims` is the JSON text of an object.
+    /// It is returned unchanged if no claim is left out.
     pub fn cleared(&self, claims: &str) -> String {
         let Ok(Value::Object(mut members)) = Value::parse(claims) else { return claims.into() };
         let count = members.len();
@@ -124,7 +125,7 @@ impl Secrets {
     }
 }
 
-/// A text that a server wrote and that may be shown. It is data: never markup, never an instruction.
+/// A text that a server wrote and that may be shown. It is data, never markup and never an instruction.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ForeignText(Option<String>);
 
@@ -134,12 +135,12 @@ impl ForeignText {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// Whether the text held a secret of its exchange.
+    /// Whether the text contained a secret of its exchange.
     pub fn is_left_out(&self) -> bool {
         self.0.is_none()
     }
 
-    /// The text if a message can hold it: as long as an address, and without what could be markup.
+    /// The text, if it is suitable for a message: short, printable, and without `<`, which could begin markup.
     pub fn in_message(&self) -> &str {
         let text = self.as_str();
         let markup = text.bytes().any(|byte| byte == b'<');
@@ -153,17 +154,17 @@ impl fmt::Debug for ForeignText {
     }
 }
 
-/// Whether a text is short and made of NQSCHAR, printable ASCII without `"` and `\` (RFC 6749 appendix A).
+/// Whether a text is short and consists of NQSCHAR: printable ASCII without `"` and `\` (RFC 6749 appendix A).
 pub(super) fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.len() <= 256 && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\')
 }
 
-/// Control characters, which terminals obey, and the marks that reorder text.
+/// Whether a character is hidden: control characters, which terminals interpret, and marks that reorder text.
 fn is_hidden(c: char) -> bool {
     matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// One encoding less: `%2d`, `\u002d` and `\/` become the ASCII characters that they stand for.
+/// Removes one level of encoding: `%2d`, `\u002d` and `\/` become the ASCII characters that they represent.
 fn decoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars();
@@ -180,7 +181,7 @@ fn decoded(text: &str) -> String {
         };
         match stands_for {
             Some(character) => {
-                // What is not shown can stand inside of a secret.
+                // Hidden characters could split a secret.
                 out.extend(Some(character).filter(|c| !is_hidden(*c)));
                 rest = ahead;
             }
@@ -190,7 +191,7 @@ fn decoded(text: &str) -> String {
     out
 }
 
-/// The ASCII character that hexadecimal digits stand for. Secrets are made of nothing else (RFC 6749 appendix A).
+/// The ASCII character that `count` hexadecimal digits represent. Secrets are ASCII only (RFC 6749 appendix A).
 fn code_unit(digits: &mut core::str::Chars<'_>, count: usize) -> Option<char> {
     let mut code = 0;
     for _ in 0..count {

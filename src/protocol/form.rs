@@ -2,10 +2,10 @@
 
 use super::list::{cut, items};
 
-/// More parameters than any honest response has.
+/// Maximum number of parameters; more than any honest response has.
 const MAX_PARAMETERS: usize = 128;
 
-/// Appends `name=value` to a form, with the separator if it is not the first.
+/// Appends `name=value` to a form, with the separator unless it is the first parameter.
 pub fn append(form: &mut String, name: &str, value: &str) {
     if !form.is_empty() && !matches!(form.as_bytes().last(), Some(b'?' | b'&')) {
         form.push('&');
@@ -15,8 +15,8 @@ pub fn append(form: &mut String, name: &str, value: &str) {
     encode(form, value);
 }
 
-/// Appends a text with everything but unreserved characters as `%XX` (RFC 3986 §2.3); a space becomes `%20`, which
-/// every decoder understands in a query and in a body.
+/// Appends a text, with all characters except unreserved ones as `%XX` (RFC 3986 §2.3). A space becomes `%20`, which every
+/// decoder understands in a query and in a body.
 pub fn encode(out: &mut String, text: &str) {
     const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     for byte in text.bytes() {
@@ -31,10 +31,10 @@ pub fn encode(out: &mut String, text: &str) {
     }
 }
 
-/// The parameters of a query, decoded. `None` if there are too many.
+/// The decoded parameters of a query; `None` if there are too many.
 ///
-/// A name or a value that is no encoded UTF-8 text is `None`. That is a fault only for a reader who needs it: other scripts put
-/// parameters of their own into the addresses of pages.
+/// A name or a value that is not percent-encoded UTF-8 is `None`. That is an error only for a caller that needs it, because
+/// other scripts add parameters of their own to the URLs of pages.
 pub fn parameters(query: &str) -> Option<Vec<(Option<String>, Option<String>)>> {
     let mut parameters = Vec::new();
     for parameter in items(query, b'&') {
@@ -50,7 +50,7 @@ pub fn parameters(query: &str) -> Option<Vec<(Option<String>, Option<String>)>> 
     Some(parameters)
 }
 
-/// The same, where each of them has to be decodable.
+/// Like [`parameters`], but returns `None` if any name or value cannot be decoded.
 pub fn parse(query: &str) -> Option<Vec<(String, String)>> {
     parameters(query)?.into_iter().map(|(name, value)| name.zip(value)).collect()
 }

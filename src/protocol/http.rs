@@ -1,4 +1,4 @@
-//! Requests that the protocol wants sent, and the answers it gets to read.
+//! The requests that the protocol wants to send, and the responses that it reads.
 
 use core::fmt;
 use std::sync::Arc;
@@ -12,80 +12,79 @@ use super::list::cut;
 use super::secret::Secret;
 use super::url::{Loopback, Url};
 
-/// Larger than any honest metadata, key set or token response.
+/// Maximum size of a response in bytes; larger than any honest metadata, key set or token response.
 pub const MAX_RESPONSE: usize = 1 << 20;
 
-/// A longer address of a page about an error is left out: cut short, it would lead elsewhere.
+/// Maximum length of an `error_uri` in bytes. A longer one is left out, because a truncated URL would lead elsewhere.
 const MAX_LINK: usize = 1000;
 
-/// What a message says of an object that has a member twice.
+/// The words of a message about an object that has the same member twice.
 pub(super) const REPEATED: &str = "member, which comes twice,";
 
-/// The method, with a body where there is one.
+/// The method, with the body if there is one.
 #[derive(Clone, Debug)]
 pub enum Method {
     /// `GET`
     Get,
-    /// `POST` of a form (RFC 6749 appendix B). It holds credentials.
+    /// `POST` of a form (RFC 6749 appendix B), which contains credentials.
     Post(Secret),
 }
 
-/// What the browser's HTTP cache has to do with a request (Fetch §2.2.5, "cache mode"). A page's scripts cannot write
-/// into it.
+/// How a request uses the browser's HTTP cache (Fetch §2.2.5, "cache mode"). A page's scripts cannot write to that cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cache {
-    /// Nothing.
+    /// The cache is not used.
     #[default]
     NoStore,
-    /// The response is stored; a stored one is used if the server says that it still holds.
+    /// The response is stored. An earlier stored response is used if the server confirms that it is still valid.
     NoCache,
     /// A stored response is used, whatever its age.
     ForceCache,
-    /// The response is stored; a stored one is not used.
+    /// The response is stored. An earlier stored response is not used.
     Reload,
 }
 
 /// A request to the authorization server. It is sent without cookies, and no redirect is followed.
 #[derive(Clone, Debug)]
 pub struct HttpRequest {
-    /// Where to.
+    /// The URL of the request.
     pub url: String,
-    /// How.
+    /// The method and the body.
     pub method: Method,
-    /// The `Authorization` header, where there is one.
+    /// The `Authorization` header, if there is one.
     pub authorization: Option<Secret>,
-    /// What the HTTP cache has to do with it.
+    /// How the request uses the HTTP cache.
     pub cache: Cache,
-    /// What it tells the server, and the response must not tell a page.
+    /// The secrets in the request, which the response must not reveal to a page.
     pub secrets: Secrets,
 }
 
 impl HttpRequest {
-    /// Asks for what is at a URL.
+    /// Creates a `GET` request.
     pub fn get(url: String) -> Self {
         Self { url, method: Method::Get, authorization: None, cache: Cache::NoStore, secrets: Secrets::default() }
     }
 
-    /// Sends a form with secrets in it.
+    /// Creates a `POST` request with a form that contains secrets.
     pub fn post(url: String, form: Secret, secrets: Secrets) -> Self {
         Self { method: Method::Post(form), secrets, ..Self::get(url) }
     }
 }
 
-/// An answer, read to its end.
+/// A response with its complete body.
 #[derive(Clone)]
 pub struct HttpResponse {
-    /// The URL that was asked.
+    /// The URL of the request.
     pub url: String,
-    /// The status code; 0 where a browser was told not to follow a redirect.
+    /// The status code; 0 for a redirect that the browser was told not to follow.
     pub status: u16,
-    /// `Content-Type`, as sent; empty if absent or hidden.
+    /// `Content-Type` as sent; empty if it is absent or cannot be read.
     pub content_type: String,
-    /// `Retry-After` in seconds, if it is there and a number.
+    /// `Retry-After` in seconds, if it is present and a number.
     pub retry_after: Option<u32>,
-    /// The bytes.
+    /// The bytes of the body.
     pub body: Vec<u8>,
-    /// What the server knows and its text must not tell a page. A host leaves it empty.
+    /// The secrets that the server knows and that its text must not reveal to a page. A host leaves this empty.
     pub secrets: Secrets,
 }
 
@@ -101,7 +100,7 @@ impl HttpResponse {
         (200..300).contains(&self.status)
     }
 
-    /// The text of a JSON answer, or of a JWT, which nobody takes for JSON; its `Content-Type` must say that it is one.
+    /// The text of a response whose `Content-Type` is JSON or JWT. A JWT cannot be mistaken for JSON.
     ///
     /// # Errors
     ///
@@ -129,12 +128,12 @@ impl HttpResponse {
         core::str::from_utf8(&self.body).map_err(|_| Error::ResponseInvalid { part: "encoding".into() }.into())
     }
 
-    /// Reads the text as one JSON object.
+    /// Parses the text as one JSON object.
     ///
     /// # Errors
     ///
-    /// Those of [`HttpResponse::text`] for the text itself, and [`Error::ResponseInvalid`] for nesting, encoding, a
-    /// repeated member, or a value that is no object.
+    /// [`Error::NotJson`] for a syntax error, and [`Error::ResponseInvalid`] for nesting that is too deep, invalid encoding, a
+    /// repeated member, or a value that is not an object.
     pub fn json<'a>(&self, text: &'a str) -> Result<Value<'a>, Arc<Error>> {
         match Value::parse(text) {
             Ok(value @ Value::Object(_)) => Ok(value),
@@ -152,11 +151,11 @@ impl HttpResponse {
     }
 }
 
-/// The `error` of a JSON object, whatever the status (RFC 6749 §5.2; some servers send it with a 200).
+/// Reads the `error` of a JSON object, whatever the status (RFC 6749 §5.2; some servers send it with a 200).
 ///
 /// # Errors
 ///
-/// [`Error::ResponseInvalid`] if `error` is there and not a code, or if it is absent though the status demands one.
+/// [`Error::ResponseInvalid`] if `error` is present but not a code, or if it is absent although the status requires one.
 pub(super) fn oauth_error_of(
     is_ok: bool,
     response: &Value<'_>,
@@ -182,7 +181,7 @@ struct Refusal<'a> {
     error_uri: IfText<'a>,
 }
 
-/// Puts together what a server said; a URI that a page should not link to is left out.
+/// Builds the error that a server reported. A URI that a page should not link to is left out.
 pub(super) fn oauth_error(secrets: &Secrets, error: &str, description: Option<&str>, uri: Option<&str>) -> OAuthError {
     let is_link = |uri: &&str| uri.len() <= MAX_LINK && Url::parse(uri, Loopback::Refused).is_some();
     OAuthError {

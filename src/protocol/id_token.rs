@@ -1,6 +1,6 @@
 //! The ID Token (OpenID Connect Core §2, §3.1.3.7, §12.2).
 //!
-//! Every claim is checked here, and only once the signature was found right: see [`super::jwt`].
+//! All checks of claims are here. They run only after the signature was verified: see [`super::jwt`].
 
 use std::sync::Arc;
 
@@ -17,29 +17,29 @@ use super::list::items;
 use super::time::Now;
 use super::transaction::Transaction;
 
-/// Seconds by which the clock of a device may differ from the server's: phones that set their clock by hand are minutes off.
-/// It only concerns ID Tokens; how long an access token lives is measured on the device alone.
+/// Seconds by which the clock of a device may differ from the server's: phones whose clock was set by hand can be minutes off.
+/// This only applies to ID Tokens; the lifetime of an access token is measured on the device alone.
 const CLOCK_LEEWAY: i64 = 5 * 60;
 
-/// Seconds by which `iat` may lie before and after now. The nonce proves that a token is fresh, so this only catches gross
-/// faults (OpenID Connect Core §3.1.3.7 (10) leaves the range to the client): Microsoft Entra ID writes `iat` five minutes
-/// back, and the clocks may differ besides.
+/// Seconds by which `iat` may lie before and after the current time. The nonce proves that a token is fresh, so this check only
+/// catches gross errors (OpenID Connect Core §3.1.3.7 (10) leaves the range to the client): Microsoft Entra ID sets `iat` back
+/// by five minutes, and the clocks may differ as well.
 const ISSUED_BEFORE: i64 = 15 * 60;
 const ISSUED_AFTER: i64 = 10 * 60;
 
-/// Seconds that pass at the server between the sign-in of the user and the times that it writes.
+/// Seconds that may pass at the server between the authentication of the user and the times that the server writes.
 const AUTHENTICATION_LEEWAY: i64 = 30;
 
-/// Who the user is, says the provider.
+/// The identity of the user, according to the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The user, unique at the issuer.
+    /// The identifier of the user, unique at the issuer.
     pub sub: String,
     /// All claims, as a JSON object.
     pub claims: String,
-    /// Those that a page may see, as a JSON object.
+    /// The claims that a page may see, as a JSON object.
     pub shown: String,
-    /// When the user last proved who they are, in seconds since 1970.
+    /// The time of the user's last authentication, in seconds since 1970.
     pub auth_time: Option<i64>,
 }
 
@@ -71,14 +71,15 @@ impl Identity {
         Ok(Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims })
     }
 
-    /// Reads the ID Token of a refresh against the one before (OpenID Connect Core §12.2). `None`: it says nothing new, and the
-    /// earlier claims hold on. A refresh needs no ID Token, so a flaw that concerns neither the user nor the parties makes it
-    /// count as none: a clock that was set, a server that writes `auth_time` or `aud` in another way.
+    /// Checks the ID Token of a refresh against the previous one (OpenID Connect Core §12.2). `None` means that it contains
+    /// nothing new, and that the earlier claims remain valid. A refresh does not require an ID Token, so an ID Token with a
+    /// flaw that concerns neither the user nor the parties is ignored. Examples are a clock that was changed, and a server that
+    /// writes `auth_time` or `aud` in another way.
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`] for what can mean another user or another party: `iss`, `sub`, `azp`, or an `aud` without this
-    /// client.
+    /// [`Error::IdTokenInvalid`] for a flaw that can mean another user or another party: in `iss`, `sub` or `azp`, or an `aud`
+    /// without this client.
     pub fn from_refresh(
         token: Verified,
         earlier: &Self,
@@ -102,11 +103,11 @@ impl Identity {
         Ok(is_news.then(|| Self { sub, auth_time, shown: token.claims.clone(), claims: token.claims }))
     }
 
-    /// The same, with no secret of the exchange in what a page sees.
+    /// Removes the claims that contain a secret of the exchange from those that a page sees.
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`] with `sub` if the user is named by a secret.
+    /// [`Error::IdTokenInvalid`] with `sub` if the `sub` contains a secret.
     pub fn cleared(mut self, secrets: &Secrets) -> Result<Self, Arc<Error>> {
         if secrets.are_in(&self.sub) {
             return Err(invalid("sub"));
@@ -116,7 +117,7 @@ impl Identity {
     }
 }
 
-/// The claims that say whose token it is, and for whom.
+/// The claims that name the issuer of the token and the parties that it is for.
 #[derive(Deserialize)]
 struct Parties<'a> {
     iss: Option<&'a str>,
@@ -144,7 +145,7 @@ fn mismatched(mismatch: Mismatch) -> Arc<Error> {
     invalid(mismatch.member)
 }
 
-/// The rules by which a flaw can mean another user or another party.
+/// Checks the rules whose violation can mean another user or another party.
 fn check_parties(claims: &Value<'_>, config: &Config) -> Result<(), Arc<Error>> {
     let Parties { iss, aud, azp } = claims.read().map_err(mismatched)?;
     if iss != Some(&config.issuer) {
@@ -160,9 +161,9 @@ fn check_parties(claims: &Value<'_>, config: &Config) -> Result<(), Arc<Error>> 
 }
 
 impl Claims<'_> {
-    /// The other rules that hold for every ID Token.
+    /// Checks the other rules, which apply to every ID Token.
     fn check(&self, hash: &[u8], now: Now) -> Result<(), Arc<Error>> {
-        // With several audiences, `azp` has to say that we are the one that asked.
+        // With several audiences, `azp` has to be present. `check_parties` ensures that it names this client.
         if let Some(OneOrMany::Many(all)) = &self.aud
             && !(all.iter().all(|one| one.0.is_some()) && (all.len() == 1 || self.azp.is_some()))
         {
@@ -182,11 +183,11 @@ impl Claims<'_> {
         if self.sub.is_none_or(|sub| !(1..=255).contains(&sub.len())) {
             return Err(invalid("sub"));
         }
-        // A logout token (Back-Channel Logout §2.4) is no ID Token.
+        // A logout token (Back-Channel Logout §2.4) is not an ID Token.
         if self.events.is_some() {
             return Err(invalid("events"));
         }
-        // The left half (OpenID Connect Core §3.1.3.6).
+        // The left half of the hash (OpenID Connect Core §3.1.3.6).
         let (half, _) = hash.split_at_checked(hash.len() / 2).unwrap_or_default();
         if self.at_hash.is_some_and(|at_hash| at_hash != base64url::encode(half)) {
             return Err(invalid("at_hash"));
@@ -194,15 +195,17 @@ impl Claims<'_> {
         Ok(())
     }
 
-    /// When the user last proved who they are. Some servers (Glewlwyd) write 0 for a time that they do not know.
+    /// The time of the user's last authentication. Some servers (Glewlwyd) write 0 for a time that they do not know.
     fn auth_time(&self) -> Option<i64> {
         self.auth_time.filter(|time| *time > 0)
     }
 
-    /// Whether the user proved who they are as lately as was asked. `max_age` demands `auth_time` (OpenID Connect Core §2); after
-    /// `prompt=login` it is checked where it comes, since not every server sends it, and whatever `max_age` is besides.
+    /// Checks that the user authenticated as recently as requested. `max_age` requires `auth_time` (OpenID Connect Core §2).
+    /// `prompt=login` alone does not: `auth_time` is then checked if it is present, because not every server sends it. With
+    /// `prompt=login`, only an authentication after the sign-in began is recent enough, whatever the value of `max_age` is.
     ///
-    /// All is reckoned by the server's clock, which `iat` shows. What the user did since the sign-in began is young enough.
+    /// All times are compared by the server's clock, which `iat` shows. An authentication after the sign-in began is always
+    /// recent enough.
     fn check_authentication(&self, transaction: &Transaction, now: Now) -> Result<(), Arc<Error>> {
         let max_age = json::integer(&transaction.max_age);
         let anew = transaction.asks_to("login");

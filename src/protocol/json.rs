@@ -1,7 +1,7 @@
 //! JSON as servers send it (RFC 8259), read as hostile input (RFC 7515 §4, RFC 7519 §4).
 //!
-//! A member that comes twice, nesting deeper than any honest answer, and text that is no Unicode are refused for the
-//! whole document, whether or not anybody asks for that part. Numbers keep their spelling, so none loses precision.
+//! A repeated member, nesting that is deeper than in any honest response, and text that is not Unicode are refused for the
+//! whole document, whether or not the affected part is read. Numbers keep their spelling, so they lose no precision.
 
 mod de;
 mod ser;
@@ -15,25 +15,25 @@ use super::list::repetitions;
 pub use de::{IfText, Mismatch, OneOrMany};
 pub use ser::{Spelled, Unwritable, to_string};
 
-/// Deeper than any answer of an honest server, far from the end of the stack.
+/// Maximum depth of nesting: deeper than any response of an honest server, and far from a stack overflow.
 const MAX_DEPTH: usize = 32;
 
-/// More members than any honest object has.
+/// Maximum number of members of an object; more than any honest object has.
 const MAX_MEMBERS: usize = 16_384;
 
-/// Members that are compared with each other as they come. If there are more, they are sorted at the end.
+/// Up to this number, members are compared with each other as they are read. If there are more, they are sorted at the end.
 const FEW_MEMBERS: usize = 32;
 
-/// What is wrong with a text that should be JSON.
+/// The reason why a text is not acceptable as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// It is no JSON, or ends too early.
+    /// The text is not JSON, or ends too early.
     Syntax,
-    /// It is nested too deeply, or has too many members.
+    /// The text is nested too deeply, or an object has too many members.
     Excess,
-    /// A string holds half of a surrogate pair.
+    /// A string contains half of a surrogate pair.
     Encoding,
-    /// An object has a member twice.
+    /// An object has the same member twice.
     Repeated,
 }
 
@@ -44,18 +44,18 @@ pub enum Value<'a> {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number, as spelled.
+    /// A number, in its original spelling.
     Number(&'a str),
     /// A string, unescaped.
     String(Cow<'a, str>),
     /// An array.
     Array(Vec<Self>),
-    /// An object, in the order of its text. No name occurs twice.
+    /// An object, with its members in their original order. No name occurs twice.
     Object(Vec<(Cow<'a, str>, Self)>),
 }
 
 impl<'a> Value<'a> {
-    /// Reads one JSON text. A byte order mark in front is ignored, as RFC 8259 §8.1 allows.
+    /// Parses one JSON text. A byte order mark at its start is ignored, as RFC 8259 §8.1 allows.
     pub fn parse(text: &'a str) -> Result<Self, Flaw> {
         let mut reader = Reader { text: text.strip_prefix('\u{feff}').unwrap_or(text), at: 0 };
         let value = reader.value(0)?;
@@ -63,10 +63,10 @@ impl<'a> Value<'a> {
         if reader.at == reader.text.len() { Ok(value) } else { Err(Flaw::Syntax) }
     }
 
-    /// A member of an object; absent in everything else.
+    /// A member of an object; `None` for any other value.
     ///
-    /// A member that is `null` counts as absent: many servers write every member that they know, and `null` for what does
-    /// not apply (Keycloak, `PingFederate`, authentik). No specification that is read here gives `null` another meaning.
+    /// A member that is `null` counts as absent: many servers write every member that they know, with `null` for those that do
+    /// not apply (Keycloak, `PingFederate`, authentik). No specification that this client follows gives `null` another meaning.
     pub fn get(&self, name: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
         let (_, value) = members.iter().find(|(key, _)| key == name)?;
@@ -83,22 +83,22 @@ impl<'a> Value<'a> {
         if let Self::Array(items) = self { Some(items) } else { None }
     }
 
-    /// A number without its fraction; absent if it has no place in 64 bits.
+    /// A number without its fraction; `None` if it does not fit into 64 bits.
     pub fn as_integer(&self) -> Option<i64> {
         if let Self::Number(spelling) = self { integer(spelling) } else { None }
     }
 
-    /// Reads what a type wants of the value.
+    /// Deserializes the value as a type.
     ///
     /// # Errors
     ///
-    /// [`Mismatch`] names the member of another type, or the one that is missing.
+    /// [`Mismatch`] names the member that is missing or of another type.
     pub fn read<'de, T: Deserialize<'de>>(&'de self) -> Result<T, Mismatch> {
         T::deserialize(self)
     }
 }
 
-/// Writes a string with its quotes. Everything outside of printable ASCII that JSON demands to be escaped is escaped.
+/// Writes a string with its quotes. Escapes the characters that JSON requires to be escaped, and no others.
 fn write_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
@@ -116,7 +116,7 @@ fn write_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Writes a whole number. The formatting machinery of `core` would cost more than everything in this file.
+/// Writes an integer. The formatting code of `core` would be larger than everything in this file.
 pub fn write_integer(out: &mut String, value: i64) {
     if value < 0 {
         out.push('-');
@@ -131,12 +131,12 @@ fn write_digits(out: &mut String, value: u64) {
     out.push(char::from(b'0' + (value % 10) as u8));
 }
 
-/// The whole part of a decimal number, without a float on the way: `3600.7` is 3600, `1.8e9` is 1800000000.
-/// Absent if it is no number or has no place in 64 bits.
+/// The whole part of a decimal number, computed without a float: `3600.7` is 3600, `1.8e9` is 1800000000. `None` if the text is
+/// not a number, or if the number does not fit into 64 bits.
 pub fn integer(spelling: &str) -> Option<i64> {
     let digits = spelling.strip_prefix('-').unwrap_or(spelling);
     let mut value = 0_i64;
-    // Places after the point that are part of the value so far, and the exponent.
+    // The number of decimal places that are part of the value so far, and the exponent.
     let (mut fraction, mut exponent) = (None, 0_i64);
     let mut rest = digits.bytes();
     while let Some(byte) = rest.next() {

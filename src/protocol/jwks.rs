@@ -1,4 +1,4 @@
-//! The provider's public keys (RFC 7517), and which of them a token is to be checked with.
+//! The provider's public keys (RFC 7517), and the choice of the key with which a token is verified.
 
 use std::sync::Arc;
 
@@ -12,33 +12,33 @@ use super::jwt::{Algorithm, Unverified, Verification, invalid};
 use super::metadata::ServerMetadata;
 use super::time::Now;
 
-/// More keys than any honest provider has at a time.
+/// Maximum number of keys; more than any honest provider has at a time.
 const MAX_KEYS: usize = 100;
 
-/// Milliseconds after which a sign-in fetches the keys again, beside its token request.
+/// Milliseconds after which a sign-in fetches the keys again, in parallel with its token request.
 const LIFE: i64 = 10 * 60 * 1000;
 
-/// Milliseconds in which an unknown key leads to two requests at most, whatever tokens come.
+/// Milliseconds in which unknown keys cause at most two requests, whatever tokens arrive.
 const PAUSE: i64 = 60 * 1000;
 
-/// The keys of one provider, as far as they are known.
+/// The known keys of one provider.
 #[derive(Debug, Default)]
 pub struct Keys {
     set: Option<String>,
-    /// By the monotonic clock: when the keys are old, and when an unknown key may lead to a request again, by the
-    /// last request but one and by the last.
+    /// Times of the monotonic clock: when the keys are old, and when an unknown key may cause a request again, according to the
+    /// last request but one and to the last request.
     old: i64,
     free: [i64; 2],
 }
 
 impl Keys {
-    /// The request that goes out beside a token request; `None` while the keys are known and young.
+    /// The request to send in parallel with a token request; `None` while the keys are known and recent.
     pub fn early(&mut self, metadata: &ServerMetadata, now: Now) -> Option<HttpRequest> {
         if self.set.is_some() && now.monotonic < self.old { None } else { self.ask(metadata, now) }
     }
 
-    /// The request for a key that is not among those at hand (OpenID Connect Core §10.1.1); `None` after two of them
-    /// within a minute.
+    /// The request for a key that is not among the known ones (OpenID Connect Core §10.1.1); `None` after two of them within a
+    /// minute.
     pub fn again(&mut self, metadata: &ServerMetadata, now: Now) -> Option<HttpRequest> {
         let [first, _] = self.free;
         if now.monotonic < first { None } else { self.ask(metadata, now) }
@@ -52,11 +52,11 @@ impl Keys {
         Some(HttpRequest::get(url))
     }
 
-    /// Takes the answer. A bad one changes nothing; where there was none, old keys are still old.
+    /// Stores the response. An invalid response changes nothing. Without a response, the keys count as old.
     ///
     /// # Errors
     ///
-    /// What went wrong on the way; [`Error::ResponseInvalid`] for what is no key set, [`Error::TooLarge`].
+    /// The failure of the request; [`Error::ResponseInvalid`] if the response is not a key set; [`Error::TooLarge`].
     pub fn receive(&mut self, outcome: Result<HttpResponse, Arc<Error>>) -> Result<(), Arc<Error>> {
         let response = outcome.inspect_err(|_| self.old = 0)?;
         let text = response.text()?;
@@ -73,13 +73,13 @@ impl Keys {
     }
 
     /// Finds the one key that a token can have been signed with, by `kid`, `kty`, `crv`, `use`, `key_ops` and `alg`
-    /// (RFC 7517 §4, OpenID Connect Core §10.1). `beside` goes along, to be hashed.
+    /// (RFC 7517 §4, OpenID Connect Core §10.1). `beside` is passed on to be hashed.
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`] with `key` if there is none, `key ambiguous` if there are several, `key weak` for RSA
-    /// of less than 2048 bits or with an exponent that hides nothing (RFC 7518 §3.3); with `signature` for one whose length
-    /// is not that of the RSA modulus (RFC 8017 §8.1.2 and §8.2.2).
+    /// [`Error::IdTokenInvalid`] with `key` if there is none, `key ambiguous` if there are several, `key weak` for an RSA key
+    /// of less than 2048 bits or with an insecure exponent (RFC 7518 §3.3); with `signature` for a signature whose length is
+    /// not that of the RSA modulus (RFC 8017 §8.1.2 and §8.2.2).
     pub fn select<'a>(&self, token: &'a Unverified<'_>, beside: &'a str) -> Result<Verification<'a>, Arc<Error>> {
         let set = Value::parse(self.set.as_deref().unwrap_or("0")).unwrap_or(Value::Null);
         let keys = set.get("keys").and_then(Value::as_array).unwrap_or_default();
@@ -91,7 +91,7 @@ impl Keys {
         }
         if let Some(modulus) = n {
             let bits = odd_number(modulus, 2048)?;
-            // Engines differ in whether they take a signature that is shorter or longer than the modulus.
+            // Browser engines differ in whether they accept a signature that is shorter or longer than the modulus.
             if token.signature.len() != bits.div_ceil(8) as usize {
                 return Err(invalid("signature"));
             }
@@ -105,7 +105,7 @@ impl Keys {
     }
 }
 
-/// A key of a set (RFC 7517 §4). One with a member of another type fits no token.
+/// A key of a set (RFC 7517 §4). A key with a member of another type fits no token.
 #[derive(Deserialize)]
 struct Jwk<'a> {
     kid: Option<&'a str>,
@@ -133,7 +133,7 @@ impl Jwk<'_> {
     }
 }
 
-/// What makes a public key, and nothing else (RFC 7518 §6).
+/// The members that define a public key, and no others (RFC 7518 §6).
 #[derive(Serialize)]
 struct PublicKey<'a> {
     kty: &'a str,
@@ -149,7 +149,7 @@ struct PublicKey<'a> {
     e: Option<&'a str>,
 }
 
-/// How many bits a number of an RSA key has (RFC 7518 §6.3.1): at least so many, and the number is odd.
+/// The number of bits of a number in an RSA key (RFC 7518 §6.3.1). It must be odd and have at least `least` bits.
 fn odd_number(number: &str, least: u32) -> Result<u32, Arc<Error>> {
     let bytes = base64url::decode(number).unwrap_or_default();
     let bits = bytes.iter().fold(0, |bits, byte| if bits > 0 { bits + 8 } else { 8 - byte.leading_zeros() });

@@ -1,7 +1,7 @@
-//! JSON Web Tokens, signed, in compact form (RFC 7515 §7.1, RFC 7519, RFC 8725).
+//! Signed JSON Web Tokens in compact form (RFC 7515 §7.1, RFC 7519, RFC 8725).
 //!
 //! ```text
-//! text ─▶ Unverified ─▶ (a key of the issuer's, see jwks) ─▶ Verification ─▶ (somebody computes) ─▶ Verified
+//! text ─▶ Unverified ─▶ (a key of the issuer, see jwks) ─▶ Verification ─▶ (the host verifies) ─▶ Verified
 //! ```
 
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use super::base64url;
 use super::error::Error;
 use super::json::{Flaw, IfText, Value};
 
-/// Larger than any honest token.
+/// Maximum length of a token in bytes; larger than any honest one.
 pub const MAX_JWT: usize = 256 * 1024;
 
-/// A signature algorithm of a key pair (RFC 7518 §3.1, RFC 8037 §3.1). `none` and HMAC are not among them: they prove nothing to
-/// a public client.
+/// A signature algorithm with a key pair (RFC 7518 §3.1, RFC 8037 §3.1). `none` and HMAC are not included: they prove nothing
+/// to a public client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the registered names")]
 pub enum Algorithm {
@@ -38,7 +38,7 @@ pub enum Algorithm {
 pub struct Algorithms(u16);
 
 impl Algorithm {
-    /// By its registered name; `Ed25519` (RFC 9864 §2.2) is the one curve that `EdDSA` stands for here.
+    /// The algorithm with this registered name. `Ed25519` (RFC 9864 §2.2) is the only curve that `EdDSA` stands for here.
     pub fn named(alg: &str) -> Option<Self> {
         Some(match alg {
             "RS256" => Self::Rs256,
@@ -55,7 +55,7 @@ impl Algorithm {
         })
     }
 
-    /// `kty` of its keys (RFC 7518 §6.1).
+    /// The `kty` of its keys (RFC 7518 §6.1).
     pub fn kty(self) -> &'static str {
         match self {
             Self::Es256 | Self::Es384 | Self::Es512 => "EC",
@@ -64,7 +64,7 @@ impl Algorithm {
         }
     }
 
-    /// `crv` of its keys; empty for RSA.
+    /// The `crv` of its keys; empty for RSA.
     pub fn curve(self) -> &'static str {
         match self {
             Self::Es256 => "P-256",
@@ -75,7 +75,7 @@ impl Algorithm {
         }
     }
 
-    /// The description that Web Cryptography wants for keys and signatures, as JSON.
+    /// The parameters that Web Cryptography expects for keys and signatures, as JSON.
     pub fn description(self) -> &'static str {
         match self {
             Self::Rs256 => r#"{"name":"RSASSA-PKCS1-v1_5","hash":"SHA-256"}"#,
@@ -91,7 +91,7 @@ impl Algorithm {
         }
     }
 
-    /// Bytes of a signature (RFC 7518 §3.4, RFC 8037 §3.1); `None` where the key decides.
+    /// Length of a signature in bytes (RFC 7518 §3.4, RFC 8037 §3.1); `None` if it depends on the key.
     fn length(self) -> Option<usize> {
         match self {
             Self::Es256 | Self::EdDsa => Some(64),
@@ -103,10 +103,10 @@ impl Algorithm {
 }
 
 impl Algorithms {
-    /// All that this client knows.
+    /// All algorithms that this client supports.
     pub const ALL: Self = Self(u16::MAX);
 
-    /// Those of a list (OpenID Connect Discovery §3) that this client knows. `None` if there are none.
+    /// The algorithms of a list (OpenID Connect Discovery §3) that this client supports. `None` if there are none.
     pub fn of(list: &[IfText<'_>]) -> Option<Self> {
         let known = list.iter().filter_map(|alg| Algorithm::named(alg.0?));
         let bits = known.fold(0, |bits, algorithm| bits | 1 << algorithm as u16);
@@ -118,7 +118,7 @@ impl Algorithms {
     }
 }
 
-/// The members of a header that are looked at (RFC 7515 §4.1).
+/// The members of a header that are read (RFC 7515 §4.1).
 #[derive(Deserialize)]
 struct Header<'a> {
     alg: Option<&'a str>,
@@ -142,37 +142,37 @@ impl core::fmt::Debug for Unverified<'_> {
     }
 }
 
-/// A question for whoever can compute: is this the signature of the data by this key?
+/// A request to the host: is this the signature of the data by this key?
 pub struct Verification<'a> {
-    /// How.
+    /// The signature algorithm.
     pub algorithm: Algorithm,
-    /// The public key as a JWK, with no members but those that make the key.
+    /// The public key as a JWK, with only the members that define the key.
     pub key: String,
-    /// What was signed.
+    /// The signed data.
     pub data: &'a str,
-    /// A text whose hash is asked for, too, by the hash function of the signature.
+    /// A text that the host hashes as well, with the hash function of the signature.
     pub beside: &'a str,
     /// The signature.
     pub signature: &'a [u8],
 }
 
-/// What a [`Verification`] says of the signature.
+/// The result of a [`Verification`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signature {
-    /// It is.
+    /// The signature is valid.
     Right,
-    /// It is not.
+    /// The signature is not valid.
     Wrong,
-    /// The key is none.
+    /// The key cannot be used.
     Unusable,
 }
 
-/// Claims whose signature is right.
+/// Claims whose signature was verified.
 #[derive(Clone)]
 pub struct Verified {
     /// The claims, as JSON.
     pub claims: String,
-    /// The hash of the text that came beside it, by the hash function of the signature.
+    /// The hash of the text [`Verification::beside`], by the hash function of the signature.
     pub(super) hash: Vec<u8>,
 }
 
@@ -183,7 +183,7 @@ impl core::fmt::Debug for Verified {
 }
 
 impl<'a> Unverified<'a> {
-    /// Takes a token apart. Keys and addresses of keys in its header (`jwk`, `jku`, `x5c`, `x5u`) are not looked at.
+    /// Parses a token. Keys and URLs of keys in its header (`jwk`, `jku`, `x5c`, `x5u`) are ignored.
     ///
     /// # Errors
     ///
@@ -201,7 +201,7 @@ impl<'a> Unverified<'a> {
         if dots == 4 {
             return Err(Error::Unsupported { feature: "encrypted tokens" }.into());
         }
-        // A dot too many, or too few, is no base64url in the middle part.
+        // With too many or too few dots, the middle part cannot be decoded.
         let octets = |from: usize, to: usize| base64url::decode(token.get(from..to)?);
         let text = |from, to| String::from_utf8(octets(from, to)?).ok();
         let parts = || Some((text(0, first)?, text(first + 1, last)?, octets(last + 1, token.len())?));
@@ -234,7 +234,7 @@ impl<'a> Unverified<'a> {
         })
     }
 
-    /// Trusts the claims, or not, by the answer to a [`Verification`]: what the signature is, and the hash that was asked for.
+    /// Decides whether to trust the claims, by the result of a [`Verification`]: whether the signature is valid, and the hash.
     ///
     /// # Errors
     ///
@@ -248,7 +248,7 @@ impl<'a> Unverified<'a> {
     }
 }
 
-/// Reads a part as a JSON object.
+/// Parses a part of a token as a JSON object.
 pub(super) fn object(part: &str) -> Result<Value<'_>, Arc<Error>> {
     match Value::parse(part) {
         Ok(value @ Value::Object(_)) => Ok(value),

@@ -1,7 +1,7 @@
-//! Texts that are lists: scopes, parameters, headers. The language's own splitting knows more of Unicode than a separator
-//! in ASCII needs, and weighs it.
+//! Lists in a text: scopes, parameters, headers. The separators are ASCII characters. The split functions of the standard
+//! library support all of Unicode, which would make the shipped module larger.
 
-/// The text before the first separator, and the one after it if there is one.
+/// The text before the first separator, and the text after it if there is a separator.
 pub(crate) fn cut(text: &str, separator: u8) -> (&str, Option<&str>) {
     match text.bytes().position(|byte| byte == separator) {
         Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
@@ -9,7 +9,7 @@ pub(crate) fn cut(text: &str, separator: u8) -> (&str, Option<&str>) {
     }
 }
 
-/// The items of a list; one, if there is no separator.
+/// The items of a list; a single item if there is no separator.
 pub(crate) fn items(list: &str, separator: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(list);
     core::iter::from_fn(move || {
@@ -19,8 +19,8 @@ pub(crate) fn items(list: &str, separator: u8) -> impl Iterator<Item = &str> {
     })
 }
 
-/// For each item, whether an earlier one is equal. The items are sorted for that: comparing each with all before it would
-/// cost the square of a length that a server chooses.
+/// For each item, whether an earlier one is equal. The items are sorted for this: to compare each with all earlier ones would
+/// take quadratic time in a length that a server chooses.
 pub(crate) fn repetitions<T: Ord + Copy>(items: &[T]) -> Vec<bool> {
     let mut sorted: Vec<(T, usize)> = items.iter().copied().zip(0..).collect();
     sorted.sort_unstable();

@@ -1,4 +1,4 @@
-//! Ending a session at the server: revocation (RFC 7009) and RP-Initiated Logout; and by the server: Front-Channel Logout.
+//! Ends a session at the server (revocation, RFC 7009; RP-Initiated Logout), and lets the server end it (Front-Channel Logout).
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use super::json::Value;
 use super::metadata::{ServerMetadata, acceptable};
 use super::secret::Secret;
 
-/// The requests that revoke what is left of a session, in its order. The answers need not be read: they say
-/// nothing that would change anything here (RFC 7009 §2.2).
+/// The requests that revoke the remaining tokens of a session, in their order. The responses do not have to be read: they
+/// contain nothing that would change anything here (RFC 7009 §2.2).
 ///
-/// Empty if the server offers no revocation, or at an address that is not acceptable.
+/// Empty if the server has no revocation endpoint, or if its URL is not acceptable.
 pub fn revocation_requests(leftover: &[Secret], metadata: &ServerMetadata, config: &Config) -> Vec<HttpRequest> {
     let endpoint = metadata.revocation_endpoint.as_ref().and_then(|url| acceptable(url, config));
     let Some(endpoint) = endpoint else { return Vec::new() };
@@ -33,12 +33,13 @@ pub fn revocation_requests(leftover: &[Secret], metadata: &ServerMetadata, confi
     leftover.iter().enumerate().map(request).collect()
 }
 
-/// Where the page goes to end the provider's own session (RP-Initiated Logout §2), to come back to `return_to`. `None` if
-/// the server offers none. Amazon Cognito and older Auth0 tenants have shapes of their own, without `state` and hint.
+/// The URL to which the page navigates to end the provider's own session (RP-Initiated Logout §2) and to come back to
+/// `return_to`. `None` if the server has none. Amazon Cognito and older Auth0 tenants have parameters of their own, without
+/// `state` and hint.
 ///
 /// # Errors
 ///
-/// [`Error::UrlRejected`] if the address is not acceptable; [`Error::Config`] for a `return_to` that is no page.
+/// [`Error::UrlRejected`] if the endpoint is not acceptable; [`Error::Config`] for a `return_to` that is not the URL of a page.
 pub fn end_session_url(
     metadata: &ServerMetadata,
     config: &Config,
@@ -61,7 +62,7 @@ pub fn end_session_url(
     form::append(&mut query, parameter, return_to);
     if parameter == "post_logout_redirect_uri" {
         form::append(&mut query, "state", state.expose());
-        // One that makes the address too long for some server on the way is left out: it helps, and is not needed everywhere.
+        // A hint that makes the URL too long for some servers or proxies is left out. Not every provider needs it.
         if let Some(hint) =
             id_token_hint.filter(|hint| endpoint.as_str().len() + query.len() + hint.expose().len() < MAX_URL)
         {
@@ -71,8 +72,8 @@ pub fn end_session_url(
     Ok(Some(endpoint.with_query(&query)))
 }
 
-/// Whether the query of a front-channel logout page names a session, by its issuer and its `sid`, each of them once and
-/// to the letter (Front-Channel Logout §3). Less than that could be anybody's link.
+/// Whether the query of a front-channel logout page names a session: by its issuer and its `sid`, each exactly once and with
+/// the exact value (Front-Channel Logout §3). A query without them could come from any link.
 pub fn names_session(query: &str, issuer: &str, claims: &Value<'_>) -> bool {
     let Some(parameters) = form::parse(query) else { return false };
     let sid = claims.get("sid").and_then(Value::as_str);

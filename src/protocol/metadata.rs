@@ -13,42 +13,42 @@ use super::jwt::Algorithms;
 use super::list::cut;
 use super::url::Url;
 
-/// What the client has to know of the server. Every URL in it is acceptable.
+/// The part of the metadata that the client uses. Every [`Url`] in it is acceptable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerMetadata {
-    /// Identical to the configured issuer; empty where only endpoints were given.
+    /// Identical to the configured issuer; empty if only endpoints were given.
     pub issuer: String,
     /// RFC 6749 §3.1.
     pub authorization_endpoint: Url,
     /// RFC 6749 §3.2.
     pub token_endpoint: Url,
-    /// RFC 8414 §2, OpenID Connect Discovery §3; always there for OpenID Connect.
+    /// RFC 8414 §2, OpenID Connect Discovery §3; always present for OpenID Connect.
     pub jwks_uri: Option<Url>,
     /// OpenID Connect Discovery §3.
     pub userinfo_endpoint: Option<Url>,
-    /// What an ID Token may be signed with, by OpenID Connect Discovery §3 and by this client.
+    /// The signature algorithms of ID Tokens that both the server (OpenID Connect Discovery §3) and this client support.
     pub algorithms: Algorithms,
-    /// RFC 7009 §2. Kept as sent, and checked when it is used: a fault there must not keep anyone from signing in.
+    /// RFC 7009 §2. Kept as sent, and checked when it is used: an invalid URL must not prevent a sign-in.
     pub revocation_endpoint: Option<String>,
-    /// RP-Initiated Logout §2.1. Kept as sent, like the one above.
+    /// RP-Initiated Logout §2.1. Kept as sent, like `revocation_endpoint`.
     pub end_session_endpoint: Option<String>,
     /// RFC 9207 §3.
     pub authorization_response_iss_parameter_supported: bool,
-    /// RFC 9126 §5: every authorization request has to be pushed, which this client does not do yet.
+    /// RFC 9126 §5: every authorization request has to be pushed, which this client does not support yet.
     pub require_pushed_authorization_requests: bool,
 }
 
 /// RFC 8615 §3.
 const WELL_KNOWN: &str = "/.well-known/";
 
-/// The places where metadata may be, in order (RFC 8414 §3.1 and §5, OpenID Connect Discovery §4).
+/// The URLs at which metadata may be found, in order (RFC 8414 §3.1 and §5, OpenID Connect Discovery §4).
 #[derive(Clone, Debug)]
 pub struct Discovery {
     candidates: [String; 3],
 }
 
 impl Discovery {
-    /// For OpenID Connect the issuer's own path comes first, for plain OAuth 2 the root's.
+    /// For OpenID Connect, the URL below the issuer's own path comes first; for plain OAuth 2, the one below the root.
     pub fn new(config: &Config) -> Self {
         let issuer = config.issuer.strip_suffix('/').unwrap_or(&config.issuer);
         // The third slash, after the two of `https://`, begins the path.
@@ -61,7 +61,7 @@ impl Discovery {
         Self { candidates: if config.openid { [appended, oauth, inserted] } else { [oauth, inserted, appended] } }
     }
 
-    /// One request for each place, to be sent in turn until one of them has metadata.
+    /// One request for each URL. They are sent one after another until a response contains metadata.
     pub fn requests(&self, cache: Cache) -> Vec<HttpRequest> {
         let mut requests: Vec<HttpRequest> = Vec::new();
         for url in &self.candidates {
@@ -72,13 +72,12 @@ impl Discovery {
         requests
     }
 
-    /// Reads the answer of one place.
+    /// Reads the response from one URL.
     ///
     /// # Errors
     ///
-    /// [`Error::DiscoveryFailed`] for a place where nothing is, or that does not answer to everybody; those of
-    /// [`ServerMetadata::parse`], and those of an answer that is no JSON or no answer. [`Failures`] says which of them leave
-    /// the next place to be asked.
+    /// [`Error::DiscoveryFailed`] for any status other than 2xx, 429 and 5xx; those of [`HttpResponse::text`],
+    /// [`HttpResponse::json`] and [`ServerMetadata::parse`]. [`Failures`] decides after which of them the next URL is tried.
     pub fn from_response(config: &Config, response: &HttpResponse) -> Result<ServerMetadata, Arc<Error>> {
         if matches!(response.status, 404 | 405 | 410) {
             return Err(Error::DiscoveryFailed { url: config.issuer.clone() }.into());
@@ -92,7 +91,7 @@ impl Discovery {
             Error::ResponseInvalid { part } if part == REPEATED => missing("a member that comes twice"),
             _ => error,
         })?;
-        // Pages go to some of these addresses, and errors name the others.
+        // Pages navigate to some of these URLs, and errors name the others.
         if response.secrets.are_in(text) {
             return Err(missing("an address that holds a secret"));
         }
@@ -100,17 +99,17 @@ impl Discovery {
     }
 }
 
-/// What went wrong at the places that were asked so far.
+/// The failures of the URLs that were tried so far.
 #[derive(Debug, Default)]
 pub struct Failures(Option<Arc<Error>>);
 
 impl Failures {
-    /// Takes note of a failure after which the next place is asked: there is nothing at this one, or something else, or no
-    /// answer (to a page, a 404 without CORS headers looks like that).
+    /// Records a failure after which the next URL is tried: nothing is found at the URL, or something other than metadata, or
+    /// there is no response (to a page, a 404 without CORS headers looks like that).
     ///
     /// # Errors
     ///
-    /// Every other failure ends the search: metadata that are wrong, and a server that is there and cannot answer now.
+    /// Every other failure ends the search: invalid metadata, and a server that exists but cannot respond at the moment.
     pub fn add(&mut self, failure: Arc<Error>) -> Result<(), Arc<Error>> {
         let new = telling(&failure);
         if new == 0 {
@@ -123,17 +122,18 @@ impl Failures {
         Ok(())
     }
 
-    /// The failure that says most about what is wrong, once no place is left.
+    /// The most informative failure, when no URL is left.
     pub fn into_error(self, config: &Config) -> Arc<Error> {
         self.0.unwrap_or_else(|| Error::DiscoveryFailed { url: config.issuer.clone() }.into())
     }
 }
 
-/// How much the failure of one place says about what is wrong; 0 if it ends the search.
+/// How informative the failure of one URL is; 0 if it ends the search.
 fn telling(failure: &Error) -> u8 {
     match failure {
         Error::NotJson { .. } => 4,
-        // The address of one place: it is there, and answers with a status of its own. That of the issuer: nothing is there.
+        // If `url` is one of the tried URLs, the server responded with an unexpected status. If it is the issuer, nothing was
+        // found.
         Error::DiscoveryFailed { url } if url.contains(WELL_KNOWN) => 3,
         Error::Network { .. } => 2,
         Error::DiscoveryFailed { .. } => 1,
@@ -142,13 +142,13 @@ fn telling(failure: &Error) -> u8 {
 }
 
 impl ServerMetadata {
-    /// Checks metadata, fetched or brought along. `secrets` are those of the exchange in which they came.
+    /// Checks metadata, whether fetched or given in the options. `secrets` are those of the exchange in which it arrived.
     ///
     /// # Errors
     ///
-    /// [`Error::IssuerMismatch`] (RFC 8414 §3.3), [`Error::MetadataInvalid`], [`Error::UrlRejected`] for an endpoint
-    /// that is not `https`, [`Error::Unsupported`] for a server that does without S256, the code flow, or
-    /// signatures of key pairs.
+    /// [`Error::IssuerMismatch`] (RFC 8414 §3.3), [`Error::MetadataInvalid`], [`Error::UrlRejected`] for an endpoint that is
+    /// not `https`, [`Error::Unsupported`] for a server that does not support S256, the code flow, or signatures with key
+    /// pairs.
     pub fn parse(value: &Value<'_>, config: &Config, secrets: &Secrets) -> Result<Self, Arc<Error>> {
         let members: Members<'_> = value.read().map_err(|mismatch| missing(mismatch.member))?;
         let issuer = match members.issuer {
@@ -206,7 +206,7 @@ struct Members<'a> {
     require_pushed_authorization_requests: Option<bool>,
 }
 
-/// Some servers write `""` for an address that they do not have.
+/// Some servers write `""` for an endpoint that they do not have.
 fn is_there(address: &&str) -> bool {
     !address.is_empty()
 }
@@ -216,12 +216,12 @@ fn missing(member: &str) -> Arc<Error> {
     Error::MetadataInvalid { member: member.into() }.into()
 }
 
-/// An endpoint: `https`, no user information, no fragment (RFC 6749 §3.1 and §3.2).
+/// Parses an endpoint: `https`, no user information, no fragment (RFC 6749 §3.1 and §3.2).
 pub(super) fn acceptable(text: &str, config: &Config) -> Option<Url> {
     Url::parse(text, config.loopback).filter(|url| cut(url.rest(), b'#').1.is_none())
 }
 
-/// A list that is there must hold one of the values; a list that is absent says nothing.
+/// Checks that a list, if it is present, contains one of the values. An absent list is accepted.
 fn requires(list: Option<Vec<IfText<'_>>>, any: &[&str], feature: &'static str) -> Result<(), Arc<Error>> {
     let Some(items) = list else { return Ok(()) };
     let found = items.iter().any(|item| item.0.is_some_and(|text| any.contains(&text)));

@@ -1,11 +1,11 @@
-//! The protocol: what to send, what to believe, what to do next. It knows RFCs and no browser.
+//! The protocol: what to send, what to trust, what to do next. It knows RFCs and no browser.
 //!
 //! ```text
 //! config ─▶ metadata ─▶ authorization_request ─▶ (redirect) ─▶ authorization_response ─▶ token ─▶ session ─▶ resource
 //! ```
 //!
-//! Everything is synchronous and the same on every target. Time and entropy are arguments; requests are returned for
-//! somebody else to send.
+//! Everything is synchronous and the same on every target. Time and entropy are arguments. Requests are returned, and the
+//! caller sends them.
 
 #![forbid(unsafe_code)]
 

@@ -1,9 +1,9 @@
 //! Proof Key for Code Exchange (RFC 7636).
 //!
-//! The client invents a [`CodeVerifier`], sends only its hash in the authorization request, and shows the verifier
-//! itself in the token request.
+//! The client creates a [`CodeVerifier`], sends only its hash in the authorization request, and reveals the verifier itself in
+//! the token request.
 //!
-//! Only `S256` exists here: it is the method that does not reveal the verifier.
+//! Only `S256` is supported: it is the method that does not reveal the verifier.
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,12 +15,12 @@ use super::secret::Secret;
 pub struct CodeVerifier(Secret);
 
 impl CodeVerifier {
-    /// Spells 32 random octets, drawn by the caller, as a verifier.
+    /// Encodes 32 random bytes, drawn by the caller, as a verifier.
     pub fn from_entropy(octets: [u8; 32]) -> Self {
         Self(random_text(octets))
     }
 
-    /// Takes up a verifier that was kept over a redirect.
+    /// Restores a verifier that was stored during a redirect.
     pub(super) fn from_kept(verifier: Secret) -> Self {
         Self(verifier)
     }
@@ -41,7 +41,7 @@ impl CodeVerifier {
     }
 }
 
-/// 32 random octets as 43 unreserved characters, also good for `state` and `nonce`.
+/// Encodes 32 random bytes as 43 unreserved characters, which are also suitable for `state` and `nonce`.
 pub fn random_text(octets: [u8; 32]) -> Secret {
     Secret::new(base64url::encode(&octets))
 }

@@ -1,4 +1,4 @@
-//! Where the access token may go (RFC 6750 §5.2, RFC 9700 §4.9).
+//! Where the access token may be sent (RFC 6750 §5.2, RFC 9700 §4.9).
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use serde::{Deserialize, Deserializer};
 use super::error::Error;
 use super::url::{Loopback, Url};
 
-/// More entries than any honest app lists; bounds the search for equal ones.
+/// Maximum number of entries; more than any honest app lists. It bounds the search for equal entries.
 const MAX_ENTRIES: usize = 100;
 
 /// The APIs that the token is for: exact origins, each with a path prefix.
 #[derive(Clone, Debug, Default)]
 pub struct ApiList {
-    /// Each of them once.
+    /// Without repetitions.
     entries: Vec<Url>,
 }
 
@@ -23,7 +23,7 @@ pub struct ApiList {
 pub struct ApiEntry<'a> {
     /// An origin with a path.
     pub url: &'a str,
-    /// Whether the API is asked ahead of the token.
+    /// Whether the API is sent a request before the token is available.
     pub is_warm: bool,
 }
 
@@ -63,11 +63,12 @@ impl PartialEq for ApiList {
 impl Eq for ApiList {}
 
 impl ApiList {
-    /// The list of these entries.
+    /// Builds a list of these entries.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for an entry that is no canonical URL, has a query or a fragment, or tries to be a pattern.
+    /// [`Error::Config`] for an entry that is not a canonical URL, has a query or a fragment, or contains a wildcard, and for
+    /// too many entries.
     pub fn of<'a>(entries: impl Iterator<Item = &'a ApiEntry<'a>>, loopback: Loopback) -> Result<Self, Arc<Error>> {
         let mut list = Self::default();
         for (index, ApiEntry { url: entry, .. }) in entries.enumerate() {
@@ -90,11 +91,11 @@ impl ApiList {
         Ok(list)
     }
 
-    /// Decides on a URL, as the browser's parser wrote it.
+    /// Decides whether the token may be sent to a URL, as the browser's parser serialized it.
     ///
     /// # Errors
     ///
-    /// [`Error::RequestBlocked`] says why the token does not go there.
+    /// [`Error::RequestBlocked`] says why the token may not be sent there.
     pub fn permit(&self, url: &str) -> Result<(), Arc<Error>> {
         let Some(url) = Url::parse(url, Loopback::Allowed) else {
             return Err(Error::RequestBlocked { reason: "the address is not a plain https URL" }.into());

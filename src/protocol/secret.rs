@@ -1,8 +1,8 @@
-//! A value that must not be seen: token, code, verifier, state.
+//! A value that must not be displayed: token, code, verifier, state.
 
 use core::fmt;
 
-/// A credential. It has no `Display`, its `Debug` prints a placeholder, and [`Secret::expose`] is the only way out.
+/// A credential. It has no `Display`, its `Debug` prints a placeholder, and only [`Secret::expose`] returns its value.
 #[derive(Clone)]
 pub struct Secret(String);
 

@@ -1,7 +1,7 @@
-//! The session: which token is good, who renews it, and what ends it.
+//! The session: whether its token is valid, when the token is renewed, and what ends the session.
 //!
-//! Callers and renewals compete here, so this is a state machine. It is asked before every call ([`Session::next`]) and
-//! told about every renewal ([`Session::refreshed`]); timers play no part.
+//! Callers and renewals compete, so this is a state machine. It is consulted before every call ([`Session::next`]) and informed
+//! of the outcome of every renewal ([`Session::refreshed`]). It uses no timers.
 
 use std::sync::Arc;
 
@@ -21,16 +21,17 @@ use super::token::{TokenRequest, TokenResponse};
 use super::transaction::Transaction;
 use super::url::Url;
 
-/// Former tokens that are remembered, so that no text of the server tells them.
+/// Maximum number of former tokens that are remembered, so that no text of the server reveals them.
 const MAX_FORMER: usize = 8;
 
-/// Longer than any name by which people sign in; an e-mail address has 254 characters at most (RFC 5321 §4.5.3.1).
+/// Maximum length of a login hint in bytes; longer than any name with which users sign in. An e-mail address has at most 254
+/// characters (RFC 5321 §4.5.3.1).
 const MAX_HINT: usize = 1024;
 
-/// Milliseconds before its end from which a token is renewed, unless it lives so short that a quarter of it is less.
+/// Milliseconds before its expiry at which a token is renewed, unless a quarter of its lifetime is shorter.
 const MARGIN: i64 = 10_000;
 
-/// Milliseconds until a refused or failed renewal is tried again: doubled each time, between these two.
+/// Minimum and maximum of the milliseconds after which a refused or failed renewal is tried again. They are doubled each time.
 const BACK_OFF: (i64, i64) = (2_000, 128_000);
 
 /// What the caller does next.
@@ -42,15 +43,15 @@ pub enum Action {
     Refresh(HttpRequest, Ticket),
     /// A refresh is under way: wait for it instead of starting a second one.
     Wait,
-    /// Nobody is signed in.
+    /// No user is signed in.
     SignIn,
-    /// The token is no longer good, and there is nothing to renew it with: the session is over, as [`Session::view`] shows.
+    /// The token is no longer valid and cannot be renewed: the session is over, as [`Session::view`] shows.
     Expired,
-    /// The renewal that this call needs did not work, or belongs to another session.
+    /// The renewal that this call needs has failed, or the session was replaced by another one.
     Fail(Arc<Error>),
 }
 
-/// What a caller remembers of the session that it began with.
+/// The state of the session at the start of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
     sign_outs: u32,
@@ -59,38 +60,38 @@ pub struct Call {
     failures: u32,
 }
 
-/// Names the session that a renewal belongs to, so that its answer cannot reach another one.
+/// Identifies the session that a renewal belongs to, so that its response cannot affect another session.
 #[derive(Clone, Copy, Debug)]
 pub struct Ticket {
     epoch: u32,
     user: u32,
 }
 
-/// What the refusal of a token by an API leads to.
+/// The consequence of an API's refusal of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// To try again makes sense: the token is another one by now, or can be renewed.
+    /// A second attempt makes sense: the token has been replaced in the meantime, or can be renewed.
     Again,
-    /// The API's response stands.
+    /// The API's refusal is the response.
     Stands,
-    /// There is nothing to renew the token with: the session is over, as [`Session::view`] shows. The response stands.
+    /// The token cannot be renewed: the session is over, as [`Session::view`] shows. The API's refusal is the response.
     Ends,
 }
 
-/// Why the session is not what it was.
+/// The reason for a change of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Somebody signed in.
+    /// A user signed in.
     SignedIn,
-    /// Signed out by the app.
+    /// A sign-out ended the session.
     SignedOut,
-    /// The same user, new tokens.
+    /// The tokens of the same user were renewed.
     Renewed,
-    /// Somebody else signed in where a user was signed in.
+    /// The provider signed in another user than the one of the session.
     UserChanged,
-    /// The server ended it.
+    /// The server ended the session.
     Ended,
-    /// The token is no longer good, and nothing came to renew it with.
+    /// The token is no longer valid and cannot be renewed.
     Expired,
 }
 
@@ -108,11 +109,11 @@ impl Change {
     }
 }
 
-/// The ID Token of a token response after its signature was checked, if one came and is asked for.
+/// The verified ID Token of a token response; `None` if there is none, or if the client does not use it.
 pub type Proof = Result<Option<Verified>, Arc<Error>>;
 
-/// Tokens that nobody needs any more, to be revoked: a refresh token first, since it can make new
-/// ones; an access token last, always there.
+/// Tokens that are no longer needed and are to be revoked. Refresh tokens come first, since they can obtain new tokens. If
+/// there are any tokens, the last one is an access token.
 pub type Leftover = Vec<Secret>;
 
 /// The session of one client: signed in or not.
@@ -120,7 +121,7 @@ pub type Leftover = Vec<Secret>;
 pub struct Session {
     sign_outs: u32,
     epoch: u32,
-    /// Another number for another user.
+    /// A number that changes with the user.
     user: u32,
     live: Option<Box<Live>>,
 }
@@ -129,19 +130,19 @@ pub struct Session {
 struct Live {
     issuer: String,
     identity: Option<Identity>,
-    /// As it came, for the provider to recognize.
+    /// As received, so that the provider recognizes it.
     id_token: Option<Secret>,
     scope: String,
     access_token: Secret,
     refresh_token: Option<Secret>,
-    /// Tokens that others have taken the place of, some of which the server may still accept.
+    /// Tokens that were replaced, some of which the server may still accept.
     former: Secrets,
     received: Now,
-    /// Milliseconds from receipt; absent if the server did not say.
+    /// Milliseconds from receipt; absent if the server did not specify them.
     lifetime: Option<i64>,
-    /// An API refused the token before its time.
+    /// An API refused the token before it expired.
     refused: bool,
-    /// The app wants another one. The token is good meanwhile.
+    /// The app has requested a renewal. The token may be used in the meantime.
     due: bool,
     refreshing: bool,
     renewals: u32,
@@ -153,7 +154,7 @@ struct Live {
 struct Failure {
     error: Arc<Error>,
     at: Now,
-    /// Milliseconds until the next try.
+    /// Milliseconds until the next attempt.
     delay: i64,
 }
 
@@ -181,8 +182,8 @@ impl Live {
             self.drop_refresh_token();
             self.refresh_token = tokens.refresh_token;
         }
-        // Without anything to renew it with, a token that lives for 0 seconds is one of which nobody said how long it lives: a
-        // few servers write that for a token without an end. An API says when it is over.
+        // Without a refresh token, a lifetime of 0 seconds counts as unspecified: a few servers write 0 for a token that does
+        // not expire. An API's refusal shows when such a token is no longer valid.
         let said = tokens.expires_in.filter(|seconds| *seconds > 0 || self.refresh_token.is_some());
         self.lifetime = said.map(|seconds| seconds.saturating_mul(1000));
         if let Some(scope) = tokens.scope {
@@ -190,7 +191,7 @@ impl Live {
         }
     }
 
-    /// Uses the refresh token no more.
+    /// Stops using the refresh token.
     fn drop_refresh_token(&mut self) {
         if let Some(former) = self.refresh_token.take() {
             self.former.add_to(MAX_FORMER, &former);
@@ -199,16 +200,16 @@ impl Live {
 }
 
 impl Session {
-    /// Begins a session with the tokens of a sign-in, of which `proof` is the ID Token. Tokens that are not used, old or new,
-    /// come back, to be revoked, if they are another user's than the session's. Those of the same user do not: a server may
-    /// take new and old ones for one grant, and revoke it whole (RFC 7009 §2.1).
+    /// Begins a session with the tokens of a sign-in, whose ID Token is `proof`. Returns the tokens, old or new, that are not
+    /// used and are to be revoked, if they are those of another user than the session's. Tokens of the same user are not
+    /// returned: a server may treat new and old tokens as one grant, and revoke the whole grant (RFC 7009 §2.1).
     ///
     /// # Errors
     ///
-    /// What `proof` holds, and what [`Identity::from_sign_in`] says; [`Error::IdTokenInvalid`] with `missing` where OpenID
-    /// Connect was asked for and no ID Token came. An earlier session is then still there. [`Error::UserChanged`] if the
-    /// provider, without a question, signed in another user than the one who is signed in here: nobody has seen that happen,
-    /// so the earlier session is over and no other begins.
+    /// The error in `proof`, and those of [`Identity::from_sign_in`]; [`Error::IdTokenInvalid`] with `missing` if
+    /// OpenID Connect is used and there is no ID Token. An earlier session is kept in these cases. [`Error::UserChanged`] if
+    /// the provider silently signed in another user than the one of the session. The user has not seen that happen, so the
+    /// earlier session ends and no new one begins.
     pub fn sign_in(
         &mut self,
         tokens: Box<TokenResponse>,
@@ -217,7 +218,7 @@ impl Session {
         config: &Config,
         now: Now,
     ) -> (Result<Change, Arc<Error>>, Leftover) {
-        // The nonce is a claim, and spent.
+        // The nonce is a claim, and cannot be used again.
         let secrets = tokens.secrets.clone().without(&transaction.nonce);
         let identity = match proof {
             Ok(Some(token)) => Identity::from_sign_in(token, transaction, config, now)
@@ -268,32 +269,32 @@ impl Session {
         (Ok(change), leftover)
     }
 
-    /// Signs out. Answers to requests under way will find nobody.
+    /// Signs out. Responses to pending requests no longer find a session.
     pub fn end(&mut self) -> Leftover {
         self.sign_outs = self.sign_outs.wrapping_add(1);
         self.user = self.user.wrapping_add(1);
         self.forget()
     }
 
-    /// Tokens that came too late, or that nobody can use: to be revoked only if they cannot share a grant with the tokens of
-    /// the session, since a server may revoke a grant whole. `user` is that of the session which they were meant for, if it
-    /// is known.
+    /// Returns tokens that arrived too late, or that cannot be used, so that they are revoked. It only returns them if they
+    /// cannot share a grant with the tokens of the session, since a server may revoke a whole grant. `user` is the number of
+    /// the user that the tokens were meant for, if it is known.
     fn overtaken(&self, tokens: TokenResponse, user: Option<u32>) -> Leftover {
         let may_share = self.live.is_some() && user.is_none_or(|user| user == self.user);
         if may_share { Leftover::new() } else { tokens.into_leftover() }
     }
 
-    /// The tokens of a sign-in that somebody overtook by signing out.
+    /// Returns the tokens of a sign-in that a sign-out has superseded, as far as they are to be revoked.
     pub fn too_late(&self, tokens: TokenResponse) -> Leftover {
         self.overtaken(tokens, None)
     }
 
-    /// Ends the session if its token is no longer good and there is nothing to renew it with. Whether it did.
+    /// Ends the session if its token is no longer valid and cannot be renewed. Returns whether it did.
     pub fn expire(&mut self, now: Now) -> bool {
         let is_over = |live: &Live| live.refresh_token.is_none() && live.left(now) <= 0;
         let is_over = self.live.as_deref().is_some_and(is_over);
         if is_over {
-            // A token that is over needs no revocation.
+            // A token that is no longer valid does not have to be revoked.
             self.forget();
         }
         is_over
@@ -307,19 +308,19 @@ impl Session {
         }
     }
 
-    /// Begins a call.
+    /// Records the state of the session at the start of a call.
     pub fn call(&self) -> Call {
         let (renewals, failures) = self.live.as_ref().map_or((0, 0), |live| (live.renewals, live.failures));
         Call { sign_outs: self.sign_outs, epoch: self.epoch, renewals, failures }
     }
 
-    /// Whether somebody signed out since a call began.
+    /// Whether a sign-out took place since a call began.
     pub fn is_overtaken(&self, call: Call) -> bool {
         call.sign_outs != self.sign_outs
     }
 
-    /// Decides for a call. A token that arrived after the call began is used however short it lives, so no call
-    /// renews twice.
+    /// Decides what a call does next. A token that arrived after the call began is used however short its lifetime is, so that
+    /// no call renews twice.
     pub fn next(&mut self, call: Call, token_endpoint: &Url, config: &Config, now: Now) -> Action {
         if call.epoch != self.epoch {
             return if self.live.is_some() { Action::Fail(Error::Cancelled.into()) } else { Action::SignIn };
@@ -345,15 +346,16 @@ impl Session {
         if self.expire(now) { Action::Expired } else { Action::Use }
     }
 
-    /// Takes the outcome of a renewal, or of not being able to send it. A renewal may do without an ID Token (OpenID Connect
-    /// Core §12.2), so one that cannot be checked now, for lack of keys, counts as none, and so does one with a flaw that says
-    /// nothing of its user and its parties: see [`Identity::from_refresh`].
+    /// Processes the outcome of a renewal, or the failure to send it. A renewal may lack an ID Token
+    /// (OpenID Connect Core §12.2). Therefore an ID Token that cannot be verified now, because no key is available, is ignored,
+    /// and so is an ID Token with a flaw that concerns neither its user nor its parties: see [`Identity::from_refresh`].
     ///
     /// # Errors
     ///
     /// [`Error::SessionEnded`] for `invalid_grant`, and [`Error::IdTokenInvalid`] for an ID Token of another user or another
     /// party, or with a wrong signature: both end the session, as [`Session::view`] then shows. [`Error::Cancelled`] if the
-    /// session is another one by now. Every other error leaves the session as it was.
+    /// session was replaced or ended in the meantime. Every other error keeps the session; another [`Error::TokenRefused`]
+    /// drops its refresh token.
     pub fn refreshed(
         &mut self,
         ticket: Ticket,
@@ -394,7 +396,7 @@ impl Session {
         }
     }
 
-    /// Notes that an API refused the token that this call used.
+    /// Records that an API refused the token that this call used.
     pub fn refused(&mut self, call: Call, now: Now) -> Refused {
         match &mut self.live {
             Some(live) if call.epoch == self.epoch => {
@@ -411,7 +413,7 @@ impl Session {
         }
     }
 
-    /// Makes the next call renew, whatever the age of the token. See [`Session::renewed`].
+    /// Makes the next call renew the token, whatever its age. See [`Session::renewed`].
     pub fn renew(&mut self) {
         if let Some(live) = &mut self.live {
             live.due = true;
@@ -419,11 +421,11 @@ impl Session {
         }
     }
 
-    /// Whether the token is another one than when a call began.
+    /// Checks that the token was renewed since a call began.
     ///
     /// # Errors
     ///
-    /// Why it is not: the last renewal's, or [`Error::LoginRequired`] if there is nothing to renew with.
+    /// The reason why it was not: the error of the last renewal, or [`Error::LoginRequired`] if it cannot be renewed.
     pub fn renewed(&self, call: Call) -> Result<(), Arc<Error>> {
         let Some(live) = &self.live else { return Err(Error::LoginRequired.into()) };
         match &live.failure {
@@ -438,13 +440,13 @@ impl Session {
         self.live.as_ref().map(|live| &live.access_token)
     }
 
-    /// The user, where OpenID Connect says who it is.
+    /// The user's `sub`; absent without an ID Token.
     pub fn subject(&self) -> Option<&str> {
         Some(&self.live.as_ref()?.identity.as_ref()?.sub)
     }
 
-    /// What the provider may know the user by, for `login_hint` (OpenID Connect Core §3.1.2.1): a claim made for that, or the
-    /// name with which people sign in. A claim that no address has room for is none.
+    /// The name by which the provider may know the user, for `login_hint` (OpenID Connect Core §3.1.2.1): a claim that is made
+    /// for this purpose, or the name with which the user signs in. A claim that is too long for a URL is ignored.
     pub fn login_hint(&self) -> Option<String> {
         let identity = self.live.as_ref()?.identity.as_ref()?;
         let claims = Value::parse(&identity.shown).ok()?;
@@ -453,7 +455,7 @@ impl Session {
         names.iter().find_map(text)
     }
 
-    /// The tokens of the session, former ones included, which no text of a server may tell a page.
+    /// The tokens of the session, including former ones, which no text of a server may reveal to a page.
     pub fn secrets(&self) -> Secrets {
         let Some(live) = &self.live else { return Secrets::default() };
         let mut secrets = live.former.clone();
@@ -467,14 +469,14 @@ impl Session {
         self.live.as_ref()?.id_token.as_ref()
     }
 
-    /// Whether the query of a front-channel logout page means this session: see [`logout::names_session`].
+    /// Whether the query of a front-channel logout page names this session: see [`logout::names_session`].
     pub fn is_named_by(&self, query: &str) -> bool {
         let Some(live) = &self.live else { return false };
         let claims = live.identity.as_ref().map_or("", |identity| &identity.claims);
         Value::parse(claims).is_ok_and(|claims| logout::names_session(query, &live.issuer, &claims))
     }
 
-    /// What the app may know, as a JSON object; absent when signed out.
+    /// The part of the session that the app may know, as a JSON object; absent when signed out.
     pub fn view(&self, now: Now) -> Option<String> {
         let live = self.live.as_ref()?;
         let identity = live.identity.as_ref();
@@ -493,21 +495,21 @@ impl Session {
     }
 }
 
-/// What an app may know of a session.
+/// The part of a session that the app may know.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct View<'a> {
     sub: &'a str,
     issuer: &'a str,
     scope: &'a str,
-    /// Milliseconds since 1970; `null` if the server did not say.
+    /// Milliseconds since 1970; `null` if the server did not specify a lifetime.
     expires_at: Option<i64>,
     /// Seconds since 1970.
     auth_time: Option<i64>,
     claims: Spelled<'a>,
 }
 
-/// Takes new tokens, if the ID Token among them is of the same user (OpenID Connect Core §12.2).
+/// Stores new tokens, unless the ID Token among them is for another user (OpenID Connect Core §12.2).
 fn renew(
     live: &mut Live,
     tokens: Box<TokenResponse>,
@@ -529,7 +531,7 @@ fn renew(
     Ok(())
 }
 
-/// A lost connection may be tried again at once, a server in trouble is left alone for a while.
+/// A renewal after a lost connection may be tried again immediately. After any other failure there is a delay.
 fn failure(error: Arc<Error>, earlier: Option<&Failure>, now: Now) -> Failure {
     let delay = match &*error {
         Error::Network { .. } | Error::Timeout { .. } => 0,

@@ -1,17 +1,17 @@
-//! Time, as the caller tells it. Nothing in the protocol reads a clock.
+//! Time, as given by the caller. The protocol never reads a clock.
 
 /// One reading of both of the browser's clocks, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Since 1970. The user can set it, also backwards.
+    /// Milliseconds since 1970. The user can change this clock, also backwards.
     pub wall: i64,
-    /// Since some start. It never goes backwards, and may stand still while the device sleeps.
+    /// Milliseconds since some start. This clock never goes backwards, and may stop while the device sleeps.
     pub monotonic: i64,
 }
 
 impl Now {
-    /// Milliseconds since an earlier reading. Each clock has a way to miss time (one can be set back, the other sleeps),
-    /// so the one that saw more of it is believed: at worst a token is renewed too early.
+    /// Milliseconds since an earlier reading. Each clock can miss time (one can be set back, the other can stop during sleep),
+    /// so the clock that measured more time is used. At worst, a token is renewed too early.
     pub fn since(self, earlier: Self) -> i64 {
         let wall = self.wall.saturating_sub(earlier.wall);
         let monotonic = self.monotonic.saturating_sub(earlier.monotonic);

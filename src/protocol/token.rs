@@ -17,7 +17,7 @@ use super::session::Leftover;
 use super::transaction::Transaction;
 use super::url::Url;
 
-/// A request for tokens. A code goes into one request only: it is taken by value.
+/// A request for tokens. A code can be used in one request only, so it is taken by value.
 #[derive(Debug)]
 pub struct TokenRequest {
     form: Secret,
@@ -25,7 +25,8 @@ pub struct TokenRequest {
 }
 
 impl TokenRequest {
-    /// Redeems a checked code (RFC 6749 §4.1.3, RFC 7636 §4.5). The transaction comes back for checking the answer.
+    /// Redeems a checked code (RFC 6749 §4.1.3, RFC 7636 §4.5). Also returns the transaction, against which the response is
+    /// checked.
     pub fn for_grant(grant: Grant, config: &Config) -> (Self, Box<Transaction>) {
         let Grant { code, transaction } = grant;
         let request = Self::new(&[
@@ -58,38 +59,38 @@ impl TokenRequest {
         Self { form: Secret::new(body), secrets: Secrets::default() }
     }
 
-    /// The request for the browser to send, once.
+    /// The HTTP request, which may be sent once.
     pub fn request(self, token_endpoint: &Url) -> HttpRequest {
         HttpRequest::post(token_endpoint.as_str().into(), self.form, self.secrets)
     }
 }
 
-/// What a message says of a response that says who the user is and gives no access.
+/// The words of a message about a response that identifies the user and grants no access.
 pub(super) const ID_TOKEN_ALONE: &str = "`access_token` beside its `id_token`";
 
-/// A successful answer (RFC 6749 §5.1). Members that it does not name are not read.
+/// A successful response (RFC 6749 §5.1). Members without a field here are ignored.
 #[derive(Debug)]
 pub struct TokenResponse {
-    /// Opaque, and never looked into.
+    /// Opaque: its content is never read.
     pub access_token: Secret,
-    /// Seconds; absent if the server did not say.
+    /// Seconds; absent if the server did not specify them.
     pub expires_in: Option<i64>,
-    /// A new one replaces the old one (RFC 6749 §6).
+    /// A new refresh token replaces the old one (RFC 6749 §6).
     pub refresh_token: Option<Secret>,
-    /// What was granted; absent if it is what was asked for, empty if it held a secret.
+    /// The granted scope; absent if it is the requested scope, empty if it contained a secret.
     pub scope: Option<String>,
-    /// Who the user is (OpenID Connect Core §3.1.3.3).
+    /// The identity of the user (OpenID Connect Core §3.1.3.3).
     pub id_token: Option<Secret>,
-    /// What the exchange must not let out: what was shown to the server, and these tokens.
+    /// The secrets that the exchange must not reveal: those sent to the server, and these tokens.
     pub secrets: Secrets,
 }
 
 impl TokenResponse {
-    /// Reads the answer of the token endpoint.
+    /// Reads the response of the token endpoint.
     ///
     /// # Errors
     ///
-    /// [`Error::TokenRefused`] holds what the server said, whatever its status; [`Error::ServerUnavailable`],
+    /// [`Error::TokenRefused`] contains the server's error response, whatever its status; [`Error::ServerUnavailable`],
     /// [`Error::NotJson`], [`Error::ResponseInvalid`], [`Error::TooLarge`]; [`Error::Unsupported`] for a token type
     /// other than Bearer (RFC 6749 §7.1).
     pub fn from_response(response: &HttpResponse) -> Result<Box<Self>, Arc<Error>> {
@@ -135,7 +136,7 @@ impl TokenResponse {
 }
 
 impl TokenResponse {
-    /// Tokens that came too late for their session, to be revoked.
+    /// The tokens as a list, to be revoked because the session does not use them.
     pub fn into_leftover(self) -> Leftover {
         self.refresh_token.into_iter().chain([self.access_token]).collect()
     }
@@ -158,7 +159,7 @@ struct Members<'a> {
     id_token: Option<&'a str>,
 }
 
-/// A lifetime: a number that is not negative, or digits in a string, as a few servers send them.
+/// A lifetime: a number that is not negative, or digits in a string, which a few servers send.
 struct Seconds(i64);
 
 impl<'de> Deserialize<'de> for Seconds {

@@ -1,4 +1,4 @@
-//! What must be known again when the user comes back (RFC 6749 §10.12, RFC 7636 §4.3, RFC 9207 §4).
+//! The data of a sign-in that is needed when the user comes back (RFC 6749 §10.12, RFC 7636 §4.3, RFC 9207 §4).
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use super::pkce::CodeVerifier;
 use super::secret::Secret;
 use super::time::Now;
 
-/// Milliseconds in which a user can sign in: long enough to register, and to wait for the e-mail that confirms it. A response
-/// after that belongs to no sign-in. It is the code that has to live short (RFC 6749 §4.1.2), and it is younger.
+/// Milliseconds in which a user can sign in: long enough to register, and to wait for the confirmation e-mail. A later response
+/// belongs to no sign-in. Only the code has to be short-lived (RFC 6749 §4.1.2), and the server issues it later.
 pub(crate) const LIFE: i64 = 60 * 60 * 1000;
 
-/// How a transaction is kept over a redirect.
+/// The form in which a transaction is stored during a redirect.
 #[derive(Deserialize, Serialize)]
 struct Record<'a> {
     started: i64,
@@ -36,44 +36,45 @@ struct Record<'a> {
     max_age: &'a str,
 }
 
-/// One sign-in under way. It ends with the first response that carries its state.
+/// One sign-in under way. It ends with the first response that has its state.
 ///
-/// It binds the response, and holds nothing that says where to send anything: a record of it lies where every script of
-/// the origin can write.
+/// It binds the response, and contains nothing that decides where data is sent: every script of the origin can write to the
+/// storage where its record is kept.
 #[derive(Clone, Debug)]
 pub struct Transaction {
     /// Binds the response to this browser.
     pub state: Secret,
     /// Binds the ID Token to this sign-in; empty for plain OAuth 2.
     pub nonce: Secret,
-    /// Proves to the token endpoint who began.
+    /// Proves to the token endpoint that this client began the sign-in.
     pub code_verifier: CodeVerifier,
-    /// The provider that was asked, by [`Config::provider`].
+    /// The provider of the sign-in, as [`Config::provider`] identifies it.
     pub provider: String,
-    /// The client that asked.
+    /// The client ID of the sign-in.
     pub client_id: String,
     /// As sent, since the token request must repeat it (RFC 6749 §4.1.3).
     pub redirect_uri: String,
-    /// As asked for; it holds if the server does not say what it granted.
+    /// As requested. It applies if the server does not specify the granted scope.
     pub scope: String,
-    /// Where the user was: path, query and fragment.
+    /// Where the user was when the sign-in began: path, query and fragment.
     pub return_to: String,
-    /// What the provider was asked to show (OpenID Connect Core §3.1.2.1), separated by spaces; empty for what it sees fit.
+    /// The interaction that the request asks the provider for (OpenID Connect Core §3.1.2.1), separated by spaces; empty if the
+    /// provider decides.
     pub prompt: String,
-    /// Whether this is an attempt to bring an earlier session back, for which nobody has asked.
+    /// Whether this is an automatic attempt to restore an earlier session, which the user did not ask for.
     pub restores: bool,
-    /// Whether another provider's responses come to the redirect page, as far as the page could see.
+    /// Whether the responses of another provider arrive at the redirect page, as far as the page could tell.
     pub shared: bool,
-    /// Authentication contexts of which the ID Token must name one, separated by spaces; empty for any.
+    /// The authentication contexts, separated by spaces, of which the ID Token must name one; empty for any.
     pub acr_values: String,
-    /// Seconds since the user proved who they are, at most, in digits; empty for any time.
+    /// Maximum number of seconds since the user's last authentication, in digits; empty for no limit.
     pub max_age: String,
-    /// When it began, in milliseconds since 1970.
+    /// The start of the sign-in, in milliseconds since 1970.
     pub started: i64,
 }
 
 impl Transaction {
-    /// The text under which a transaction is kept over a redirect. It holds secrets, and lives for one sign-in.
+    /// The text that is stored during a redirect. It contains secrets, and is used for one sign-in.
     pub fn to_record(&self) -> String {
         json::to_string(&Record {
             started: self.started,
@@ -93,7 +94,7 @@ impl Transaction {
         })
     }
 
-    /// Reads what was kept. Every script of the origin can write there, so anything odd is no transaction.
+    /// Parses a stored text. Every script of the origin can write to the storage, so any unexpected text is refused.
     pub fn from_record(record: &str) -> Option<Box<Self>> {
         let value = Value::parse(record).ok()?;
         let record: Record<'_> = value.read().ok()?;
@@ -116,28 +117,28 @@ impl Transaction {
         }))
     }
 
-    /// What the provider knows of it, and must not tell a page.
+    /// The secrets that the provider knows and must not reveal to a page.
     pub fn secrets(&self) -> Secrets {
         Secrets::new([&self.state, &self.nonce, self.code_verifier.secret()])
     }
 
-    /// Whether the provider was asked for something (OpenID Connect Core §3.1.2.1, `prompt`).
+    /// Whether the request has this value of `prompt` (OpenID Connect Core §3.1.2.1).
     pub fn asks_to(&self, prompt: &str) -> bool {
         items(&self.prompt, b' ').any(|one| one == prompt)
     }
 
-    /// Whether a client began it.
+    /// Whether this client began the sign-in.
     pub fn is_of(&self, config: &Config) -> bool {
         self.provider == config.provider() && self.client_id == config.client_id
     }
 
-    /// Whether the time for it has passed, or lies in the future because the clock was set back.
+    /// Whether the sign-in has expired, or lies in the future because the clock was set back.
     pub fn is_expired(&self, now: Now) -> bool {
         !(0..=LIFE).contains(&now.wall.saturating_sub(self.started))
     }
 }
 
-/// A place of this origin to return to: a plain absolute path with query and fragment. Forms that some parser would
+/// Checks a target on this origin to return to: a plain absolute path with query and fragment. Forms that some parser would
 /// take for another origin are refused, encoded or not (RFC 9700 §4.11.1).
 ///
 /// # Errors

@@ -1,7 +1,8 @@
-//! What has to be known of a URL (WHATWG URL, RFC 3986), without a URL parser: that costs 55 KB in the shipped module.
+//! The parts of a URL that this crate needs (WHATWG URL, RFC 3986), without a URL parser, which costs 55 KB in the shipped
+//! module.
 //!
-//! The browser parses URLs; this file only reads texts that the browser's parser would leave alone in everything that
-//! decides, and refuses the others. So both see the same host and the same path, or the URL is not used.
+//! The browser parses URLs. This file accepts only texts that the browser's parser would leave unchanged in all parts that
+//! matter for a decision, and refuses the others. So both see the same host and the same path, or the URL is not used.
 
 use super::list::items;
 use super::{form, json};
@@ -14,20 +15,20 @@ pub struct Url {
     path: usize,
 }
 
-/// Whether `http` is acceptable on this device itself. Elsewhere it never is (OAuth 2.1 §1.5).
+/// Whether `http` is acceptable on loopback. On other hosts it never is (OAuth 2.1 §1.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loopback {
-    /// `http` may be used for `localhost` and names below it (RFC 6761 §6.3), 127.0.0.0/8 and `[::1]`: what browsers take
-    /// for trustworthy (Secure Contexts §3.1).
+    /// `http` may be used for `localhost` and names below it (RFC 6761 §6.3), 127.0.0.0/8 and `[::1]`, which browsers consider
+    /// trustworthy (Secure Contexts §3.1).
     Allowed,
     /// Only `https`.
     Refused,
 }
 
 impl Url {
-    /// Reads an absolute URL. `None` for every other scheme, for user information, for characters that a parser would
-    /// drop or rewrite (white space, controls, backslash, quotes, angle brackets, anything outside ASCII), and for an
-    /// empty host.
+    /// Parses an absolute URL. Returns `None` for every other scheme, for user information, for characters that a parser would
+    /// drop or rewrite (white space, controls, backslash, quotes, angle brackets, anything outside ASCII), and for an empty
+    /// host.
     pub fn parse(text: &str, loopback: Loopback) -> Option<Self> {
         if !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'`')) {
             return None;
@@ -49,7 +50,7 @@ impl Url {
         Some(Self { text: [text.get(..origin)?, slash, rest].concat(), origin, path: origin + slash.len() + path })
     }
 
-    /// The whole text, with at least `/` for a path.
+    /// The complete text. Its path is at least `/`.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -69,8 +70,8 @@ impl Url {
         self.text.get(self.path..).unwrap_or_default()
     }
 
-    /// Whether the browser's parser would write origin and path exactly like this. A path with dot segments, spelled
-    /// out or encoded, is not canonical, nor is one where a server might decode such a segment later.
+    /// Whether the browser's parser would serialize origin and path exactly like this. A path with dot segments, literal or
+    /// encoded, is not canonical, and neither is a path in which a server might find such a segment by further decoding.
     pub fn is_canonical(&self) -> bool {
         let default_port = if self.text.starts_with("https") { ":443" } else { ":80" };
         let query = self.rest().bytes().take_while(|byte| *byte != b'#');
@@ -123,12 +124,12 @@ fn is_host(host: &str) -> bool {
 }
 
 /// Looks for `.` and `..` between separators, after every round of decoding that a careless server might add. Dots and
-/// separators are no hexadecimal digits, so no further round changes them: the text after the last one shows them all.
+/// separators are not hexadecimal digits, so no further round changes them: the text after the last round contains all of them.
 fn has_dot_segment(path: &str) -> bool {
     let mut decoded = Vec::with_capacity(path.len());
     for byte in path.bytes() {
         decoded.push(byte);
-        // A decoded byte can complete the escape in front of it.
+        // A decoded byte can complete the escape before it.
         while let [.., b'%', high, low] = *decoded.as_slice()
             && let (Some(high), Some(low)) = (form::hex(Some(high)), form::hex(Some(low)))
         {

@@ -1,4 +1,4 @@
-//! What the provider says of the user when it is asked (OpenID Connect Core §5.3).
+//! The UserInfo request and response (OpenID Connect Core §5.3).
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::json::{Mismatch, OneOrMany};
 use super::jwt::object;
 use super::metadata::ServerMetadata;
 
-/// The request, to which the access token is attached as to a call of an API (OpenID Connect Core §5.3.1).
+/// The request. The access token is attached in the same way as for a request to an API (OpenID Connect Core §5.3.1).
 ///
 /// # Errors
 ///
@@ -23,11 +23,12 @@ pub fn request(metadata: &ServerMetadata) -> Result<HttpRequest, Arc<Error>> {
     Ok(HttpRequest::get(url))
 }
 
-/// The text of an answer: JSON, or a JWT where that was agreed on.
+/// The text of a response: JSON, or a JWT if the provider is registered to send one.
 ///
 /// # Errors
 ///
-/// [`Error::TokenRefused`] for 401 (RFC 6750 §3.1), [`Error::UserinfoInvalid`] with `status`, and those of any answer.
+/// [`Error::TokenRefused`] for 401 (RFC 6750 §3.1), [`Error::UserinfoInvalid`] with `status`, and those of
+/// [`HttpResponse::text`].
 pub fn text(response: &HttpResponse) -> Result<&str, Arc<Error>> {
     if response.status == 401 {
         let error = Secrets::default().quote("invalid_token");
@@ -37,9 +38,9 @@ pub fn text(response: &HttpResponse) -> Result<&str, Arc<Error>> {
     if response.is_ok() { Ok(text) } else { Err(invalid("status")) }
 }
 
-/// Checks whom the claims are of, to the letter, and, where they were signed, for whom (OpenID Connect Core §5.3.2). Where
-/// a JWT was agreed on and JSON comes, or the other way about, there are no claims: whoever can leave a signature out
-/// could have changed what was signed.
+/// Checks that the claims are about exactly the expected user and, if they were signed, that they come from the issuer and are
+/// for this client (OpenID Connect Core §5.3.2). If the response should be a JWT and is JSON, or the other way around, there
+/// are no claims: an attacker who can remove a signature could have changed the signed claims as well.
 ///
 /// # Errors
 ///
@@ -64,13 +65,13 @@ pub fn check(
     Ok(())
 }
 
-/// Whom the claims are of.
+/// The user that the claims are about.
 #[derive(Deserialize)]
 struct Subject<'a> {
     sub: Option<&'a str>,
 }
 
-/// Who signed them, and for whom.
+/// The issuer of signed claims, and the clients that they are for.
 #[derive(Deserialize)]
 struct Parties<'a> {
     #[serde(borrow)]
@@ -87,7 +88,7 @@ fn invalid(reason: &'static str) -> Arc<Error> {
     Error::UserinfoInvalid { reason }.into()
 }
 
-/// What is wrong with a token, said of UserInfo.
+/// Turns an error about a token into the same error about UserInfo.
 pub fn of_userinfo(error: Arc<Error>) -> Arc<Error> {
     if let Error::IdTokenInvalid { reason } = &*error { invalid(reason) } else { error }
 }

@@ -1,6 +1,8 @@
-//! The messages of a vault: of its ports, and of other vaults. Each is one JSON object with `op`, and gives a text.
+//! The messages that a vault receives from its ports and from other vaults. Each message is one JSON object with a member `op`,
+//! and its result is a text.
 //!
-//! Whatever a port says, it acts on the one client of its own. `docs/security.md` lists what each message can bring about.
+//! A message of a port acts on that port's client only; beyond that, it can only end sessions and sign-ins. `docs/security.md`
+//! lists the possible effects of each message.
 
 use core::cell::RefCell;
 use std::sync::Arc;
@@ -19,31 +21,31 @@ use crate::protocol::json::{Spelled, Value, to_string};
 use crate::protocol::session::Change;
 use crate::protocol::time::Now;
 
-/// What a vault asks of the worker that it lives in, besides what each client asks of its [`Host`].
+/// The functions that a vault needs from the worker that it runs in, in addition to the [`Host`] of each client.
 pub trait Worker {
-    /// The place of one client.
+    /// The host of one client.
     type Host: Host;
 
-    /// The host of a new client, which the vault knows by this number.
+    /// Creates the host of a new client, which the vault knows by this number.
     fn host(&self, client: u32) -> Self::Host;
 
     /// Reads both clocks.
     fn now(&self) -> Now;
 
-    /// Tells the other vaults of the origin.
+    /// Sends news to the other vaults of the origin.
     fn tell(&self, news: &str);
 }
 
-/// What a message gives: a text, empty for nothing.
+/// The result of a message: a text, which is empty if there is no result.
 pub type Outcome = Result<String, Failed>;
 
-/// Why a message was not carried out. The path at which a sign-in began is there if it is this sign-in that failed: the page
-/// belongs there.
+/// The reason why a message was not carried out. If a sign-in failed, this includes the path at which the sign-in began, to
+/// which the page has to return.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
-    /// What went wrong.
+    /// The error.
     pub error: Arc<Error>,
-    /// Path, query and fragment.
+    /// The path, query and fragment at which the sign-in began.
     pub return_to: Option<String>,
 }
 
@@ -61,7 +63,7 @@ impl From<Arc<Error>> for Failed {
     }
 }
 
-/// Sign-in options that have a name of ours, and their registered spelling.
+/// Sign-in options that have a name in this library, with the registered name of their parameter.
 const OPTIONS: [(&str, &str); 8] = [
     ("acrValues", "acr_values"),
     ("claims", "claims"),
@@ -73,7 +75,7 @@ const OPTIONS: [(&str, &str); 8] = [
     ("uiLocales", "ui_locales"),
 ];
 
-/// Does what a message says. The app's own requests are no messages: [`Client::fetch`] sends them.
+/// Carries out a message. The app's own requests are not messages: [`Client::fetch`] sends them.
 ///
 /// # Errors
 ///
@@ -120,12 +122,13 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             let Userinfo { sub } = wire::read(&message)?;
             return Ok(client.userinfo(sub).await?);
         }
-        // No other client gives out a token, wherever its port is.
+        // A client with any other setting never returns a token, wherever its port is.
         "accessToken" if client.config().tokens == Tokens::Page => {
             client.completed().await;
             return Ok(client.access_token().await?);
         }
-        // Gives the address at which the provider ends its own session, if it has one and the page may go there.
+        // Returns the URL at which the provider ends its own session; empty if there is none, or if the message has no
+        // `returnTo`.
         "end" => {
             let End { return_to } = wire::read(&message)?;
             client.check_return(return_to)?;
@@ -134,7 +137,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             ended(vault, worker, &client, subject.as_deref(), SignIns::End);
             return Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default());
         }
-        // Gives whether there was a session that it ended.
+        // Returns whether it ended a session.
         "frontChannel" => {
             let FrontChannel { query } = wire::read(&message)?;
             return Ok(to_string(&front_channel(vault, worker, query)));
@@ -144,8 +147,8 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
     Ok(String::new())
 }
 
-/// Begins a sign-in. Gives `{ url, state, record }`, without the record for a sign-in in another window: that one never leaves the
-/// vault.
+/// Begins a sign-in. Returns `{ url, state, record }`. For a sign-in in another window there is no record, because its
+/// transaction never leaves the vault.
 async fn begin<W: Worker>(
     vault: &RefCell<Vault<W::Host>>,
     worker: &W,
@@ -172,7 +175,7 @@ async fn begin<W: Worker>(
     Ok(begun)
 }
 
-/// Completes a sign-in. Gives `{ returnTo, declined }`. A page that waits for another window gets a refusal as an error.
+/// Completes a sign-in. Returns `{ returnTo, declined }`. A page that waits for another window receives a refusal as an error.
 async fn complete<W: Worker>(
     vault: &RefCell<Vault<W::Host>>,
     worker: &W,
@@ -183,7 +186,7 @@ async fn complete<W: Worker>(
     let Complete { address, state, record, pending, shared } = wire::read(message)?;
     let kept = vault.borrow_mut().take(port, state, record, worker.now());
     let transaction = match kept {
-        // A page waits for it, and has to be told.
+        // A page is waiting for this response and must be notified.
         Kept::Spent if is_in_window(state) => return Err(Arc::new(Error::Cancelled).into()),
         Kept::Spent => return Ok(to_string(&Completed::default())),
         Kept::Nothing => None,
@@ -211,8 +214,8 @@ async fn complete<W: Worker>(
     }))
 }
 
-/// Whether the provider signed in another user than the one who was there, without a question. A session can also end by
-/// itself meanwhile, which concerns no other client.
+/// Whether the provider silently signed in a different user than the one of the session. A session can also end for another
+/// reason in the meantime, which does not affect other clients.
 fn is_of_another(completion: &Result<Completion, Arc<Error>>) -> bool {
     match completion {
         Ok(Completion::Declined(_, said)) => said.error.as_str() == "user_changed",
@@ -221,7 +224,8 @@ fn is_of_another(completion: &Result<Completion, Arc<Error>>) -> bool {
     }
 }
 
-/// A client has a user now: ends the sessions of the user who was there before, and tells the other vaults.
+/// Handles the sign-in of a client: if the user has changed, ends the sessions of the previous user; then notifies the other
+/// vaults.
 fn signed_in<W: Worker>(
     vault: &RefCell<Vault<W::Host>>,
     worker: &W,
@@ -240,7 +244,7 @@ fn signed_in<W: Worker>(
     }
 }
 
-/// Ends the sessions of a user with the other clients of the same registration, here and in other vaults.
+/// Ends the sessions of a user in the other clients with the same provider and client ID, in this vault and in others.
 fn ended<W: Worker>(
     vault: &RefCell<Vault<W::Host>>,
     worker: &W,
@@ -255,8 +259,8 @@ fn ended<W: Worker>(
     worker.tell(&to_string(&wire::News::from(&news)));
 }
 
-/// Ends the session that the provider names (Front-Channel Logout §2), and the others of its user. Gives whether there was
-/// one.
+/// Ends the session that the provider names (Front-Channel Logout §2), and the other sessions of its user. Returns whether
+/// there was such a session.
 fn front_channel<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, query: &str) -> bool {
     let named = vault.borrow().clients().into_iter().find(|client| client.is_named_by(query));
     let Some(client) = named else { return false };
@@ -266,7 +270,7 @@ fn front_channel<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, query: 
     true
 }
 
-/// Does what another vault's news mean here.
+/// Applies the news of another vault to this one.
 fn heard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &Value<'_>) {
     let news = message.read::<wire::News<'_>>();
     if let Some(news) = news.ok().as_ref().and_then(wire::News::read) {
@@ -274,10 +278,10 @@ fn heard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &Value
     }
 }
 
-/// Ends the sessions and sign-ins that are over by these news, but for the session of the client which brought them.
+/// Ends the sessions and sign-ins that this news ends, except for the session of the client that caused the news.
 fn end_others<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, from: Option<&Client<W::Host>>, news: &News<'_>) {
     vault.borrow_mut().abandon_all(news, worker.now());
-    // No borrow is held while sessions end: their pages are told, and the host asks the vault which these are.
+    // The vault is not borrowed while sessions end: the host then asks the vault which pages to notify.
     let clients = vault.borrow().clients();
     for client in clients.iter().filter(|client| from.is_none_or(|from| !client.is_same(from))) {
         if news.end(client) {
@@ -286,7 +290,8 @@ fn end_others<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, from: Opti
     }
 }
 
-/// The options of a sign-in in their registered spelling: `loginHint` is `login_hint`, a list has spaces between.
+/// Reads the options of a sign-in as parameters with registered names: `loginHint` becomes `login_hint`, and the items of a
+/// list are separated by spaces.
 fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>, Arc<Error>> {
     let Some(Value::Object(members)) = options else { return Err(Error::config("options", "not an object")) };
     let params = options.and_then(|options| options.get("params"));
@@ -319,7 +324,7 @@ fn not_strings() -> Arc<Error> {
     Error::config("params", "not an object of strings")
 }
 
-/// Writes the value of an option as a parameter.
+/// Writes the value of an option as the value of a parameter.
 fn spell(out: &mut String, value: &Value<'_>) {
     match value {
         Value::String(text) => out.push_str(text),
@@ -333,13 +338,14 @@ fn spell(out: &mut String, value: &Value<'_>) {
     }
 }
 
-/// An error as `pkg/errors.js` makes it again on the other side.
+/// Serializes an error, so that `pkg/errors.js` can recreate it in the page.
 #[cold]
 pub fn to_json(failed: &Failed) -> String {
     to_string(&wire::Failure::from(failed))
 }
 
-/// What a page hears of a change: `{ session, reason }`. `session` is what the app may know now, as JSON.
+/// The message about a change that a page receives: `{ session, reason }`. `session` is the part of the session that the app
+/// may know, as JSON.
 pub fn changed(change: Change, session: Option<&str>) -> String {
     to_string(&wire::Changed { session: session.map(Spelled), reason: change.as_str() })
 }

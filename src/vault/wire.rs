@@ -1,4 +1,4 @@
-//! What the messages of a vault look like: one JSON object each, in both directions.
+//! The format of a vault's messages: one JSON object each, in both directions.
 
 use std::sync::Arc;
 
@@ -10,30 +10,30 @@ use crate::protocol::error::Error;
 use crate::protocol::foreign::ForeignText;
 use crate::protocol::json::{Spelled, Value};
 
-/// Reads what an operation takes of a message.
+/// Reads the members that an operation needs from a message.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] names what is missing or of another type. The worker of the package sends no such message.
+/// [`Error::Config`] names the member that is missing or of another type. The worker of the package sends no such message.
 pub(super) fn read<'a, T: Deserialize<'a>>(message: &'a Value<'a>) -> Result<T, Arc<Error>> {
     message.read().map_err(|mismatch| Error::config(mismatch.member, "missing, or of another type"))
 }
 
-/// Who says a message, and what is to be done.
+/// The sender of a message, and the operation.
 #[derive(Deserialize)]
 pub(super) struct Addressed<'a> {
     pub(super) op: &'a str,
-    /// The number of the port; other vaults have none.
+    /// The number of the port; absent in a message from another vault.
     pub(super) port: Option<u32>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Configure<'a> {
-    /// In JSON.
+    /// As JSON text.
     pub(super) options: &'a str,
 }
 
-/// What is missing is refused by its name where it is used.
+/// A missing member is refused by its name where it is used.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Begin<'a> {
@@ -67,13 +67,13 @@ pub(super) struct Complete<'a> {
     pub(super) shared: Option<bool>,
 }
 
-/// Without a path there was nothing to complete.
+/// Without a path, there was nothing to complete.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Completed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) return_to: Option<&'a str>,
-    /// The code of the refusal that a silent attempt ended with.
+    /// The error code of the refusal that ended a silent attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) declined: Option<&'a str>,
 }
@@ -94,7 +94,7 @@ pub(super) struct FrontChannel<'a> {
     pub(super) query: &'a str,
 }
 
-/// [`super::News`] on their way.
+/// [`super::News`] in the format of a message.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct News<'a> {
@@ -124,7 +124,7 @@ impl<'a> News<'a> {
         }
     }
 
-    /// What they say; nothing, if they are not known here.
+    /// Reads the news; `None` if its kind is unknown.
     pub(super) fn read(&self) -> Option<super::News<'a>> {
         let Self { kind, provider, client_id, account, sub, sign_ins } = *self;
         match kind {
@@ -147,7 +147,7 @@ pub(super) struct Changed<'a> {
     pub(super) reason: &'a str,
 }
 
-/// An error.
+/// An error, as a page receives it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Failure<'a> {
@@ -164,7 +164,7 @@ pub(super) struct Failure<'a> {
     oauth: Option<OAuth<'a>>,
 }
 
-/// What the server said (RFC 6749 §4.1.2.1 and §5.2), in its spelling.
+/// The server's error response (RFC 6749 §4.1.2.1 and §5.2), with the registered names.
 #[derive(Serialize)]
 struct OAuth<'a> {
     error: &'a str,

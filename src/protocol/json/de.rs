@@ -1,7 +1,7 @@
-//! [`Value`] as a format that serde reads: `#[derive(Deserialize)]` says which members a wire format has.
+//! Lets serde read a [`Value`]: `#[derive(Deserialize)]` declares the members of a wire format.
 //!
-//! What is strict about a text was decided when it was parsed. Here, a member that is `null` counts as absent
-//! ([`Value::get`] says why), strings are lent, and a number is read without its fraction.
+//! The parser has already applied all strict rules to the text. Here, a member that is `null` counts as absent ([`Value::get`]
+//! explains why), strings are borrowed, and a number is read without its fraction.
 
 use std::borrow::Cow;
 
@@ -11,15 +11,15 @@ use serde::forward_to_deserialize_any;
 
 use super::{Value, integer};
 
-/// A value of another type than its reader wants, or one that is missing.
+/// A value that is missing, or that has another type than its reader expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// The innermost member that it is about; empty for the value itself.
+    /// The innermost member that is concerned; empty for the value itself.
     pub member: &'static str,
 }
 
 impl Mismatch {
-    /// About no member yet.
+    /// A mismatch whose member is not known yet.
     const HERE: Self = Self { member: "" };
 
     fn of(self, member: &'static str) -> Self {
@@ -35,7 +35,7 @@ impl core::fmt::Display for Mismatch {
 
 impl core::error::Error for Mismatch {}
 
-/// What serde would say in words is left out: errors name the member, and formatting costs more than this file.
+/// The words of serde's errors are dropped: errors name the member, and formatting would cost more than this file.
 impl de::Error for Mismatch {
     fn custom<T: core::fmt::Display>(_: T) -> Self {
         Self::HERE
@@ -140,8 +140,8 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     }
 }
 
-/// The members of an object that a type has fields for, in the order of the fields: derived code is shorter when it need not match
-/// names. A member that is absent is read as `null`, which is what an `Option` can do with.
+/// The members of an object for the fields of a type, in the order of the fields: derived code is smaller if it does not have
+/// to match names. An absent member is read as `null`, which an `Option` accepts.
 struct Fields<'de> {
     rest: core::slice::Iter<'static, &'static str>,
     last: &'static str,
@@ -149,7 +149,7 @@ struct Fields<'de> {
 }
 
 impl<'de> Fields<'de> {
-    #[inline(never)] // or it would be there for each field
+    #[inline(never)] // otherwise, each field would contain a copy
     fn next(&mut self) -> &'de Value<'de> {
         self.last = self.rest.next().copied().unwrap_or_default();
         let found = self.members.iter().find(|(name, _)| name == self.last);
@@ -165,13 +165,13 @@ impl<'de> SeqAccess<'de> for &mut Fields<'de> {
     }
 }
 
-/// A text, where there is one: a value of another type counts as none.
+/// A text, if there is one. A value of another type counts as absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IfText<'a>(pub Option<&'a str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for IfText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The one error that the string's own reader can have is that there is no string.
+        // Reading a string can fail only because the value is not a string.
         Ok(Self(<&'a str>::deserialize(deserializer).ok()))
     }
 }
@@ -179,14 +179,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for IfText<'a> {
 /// One text or a list of them, as in `aud` (RFC 7519 §4.1.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OneOrMany<'a> {
-    /// A text that is no list.
+    /// A single text.
     One(&'a str),
-    /// What is in a list.
+    /// The items of a list.
     Many(Vec<IfText<'a>>),
 }
 
 impl OneOrMany<'_> {
-    /// Whether a text is the one, or one of them.
+    /// Whether a text is the single one, or one of the list.
     pub fn contains(&self, text: &str) -> bool {
         match self {
             Self::One(one) => *one == text,

@@ -1,20 +1,20 @@
-//! JSON text as a format that serde writes: `#[derive(Serialize)]` says which members a wire format has.
+//! Lets serde write JSON text: `#[derive(Serialize)]` declares the members of a wire format.
 
 use serde::ser::{self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 
 use super::{Value, write_integer, write_string};
 
-/// Writes a value as JSON text without white space. The types that are written here cannot fail: they have no floats, no
-/// enums with data and no keys but strings.
+/// Writes a value as JSON text without white space. The types that this crate writes cannot fail: they have no floats, no enums
+/// with data, and only strings as keys.
 pub fn to_string(value: &impl Serialize) -> String {
     let mut text = String::new();
-    // A type that this cannot write is a fault of the program, and tests write each of them.
+    // A type that cannot be written is a bug in this crate, and the tests write each type.
     let written = value.serialize(Writer::new(&mut text));
     debug_assert!(written.is_ok());
     text
 }
 
-/// What has no place in the texts that are written here.
+/// The error for a value that this format does not support.
 #[derive(Clone, Copy, Debug)]
 pub struct Unwritable;
 
@@ -32,10 +32,10 @@ impl ser::Error for Unwritable {
     }
 }
 
-/// JSON text, which is written as it is spelled.
+/// JSON text that is written unchanged.
 pub struct Spelled<'a>(pub &'a str);
 
-/// The name by which it is known to its writer.
+/// The name by which [`Writer`] recognizes [`Spelled`].
 const SPELLED: &str = "$spelled";
 
 impl Serialize for Spelled<'_> {
@@ -220,7 +220,7 @@ impl<'a> Serializer for Writer<'a> {
     }
 }
 
-/// An array or an object that is open.
+/// An array or an object that is being written.
 struct List<'a> {
     text: &'a mut String,
     is_empty: bool,
