@@ -8,7 +8,6 @@ use support::signing::{Curve, E1, jwt, proof};
 use support::{at, claims, config, id_token, json, metadata, transaction};
 use valet_key::protocol::error::Error;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
-use valet_key::protocol::secret::Secret;
 use valet_key::protocol::session::{Action, Change, Leftover, Refused, Session, Ticket};
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::TokenResponse;
@@ -23,8 +22,8 @@ fn tokens(access: &str, members: &str) -> HttpResponse {
     json(200, &format!(r#"{{"access_token":"{access}","token_type":"Bearer"{members}}}"#))
 }
 
-fn exposed(leftover: &Leftover) -> Vec<&str> {
-    leftover.iter().map(Secret::expose).collect()
+fn exposed(leftover: &[Leftover]) -> Vec<&str> {
+    leftover.iter().map(|leftover| leftover.token.expose()).collect()
 }
 
 /// Alice, signed in at 0 with a token for ten minutes.
@@ -58,7 +57,7 @@ fn outcome(
     ticket: Ticket,
     outcome: Result<HttpResponse, Arc<Error>>,
     now: Now,
-) -> (Option<&'static str>, Leftover) {
+) -> (Option<&'static str>, Vec<Leftover>) {
     let tokens = outcome.and_then(|response| TokenResponse::from_response(&response));
     let proof = tokens.as_ref().map_or(Ok(None), |tokens| proof(tokens));
     let (result, leftover) = session.refreshed(ticket, tokens, proof, &config(), now);
@@ -495,6 +494,9 @@ fn a_silent_sign_in_of_another_user_ends_the_session_and_begins_none() {
         let (result, leftover) = session.sign_in(response, proof, &transaction, &config(), at(0));
         assert_eq!(result.map_err(|error| error.code()), expected, "{prompt} {sub}");
         assert_eq!(exposed(&leftover), revoked, "{prompt} {sub}");
+        // RFC 7009 §2.1: each with its own hint.
+        let hint = |leftover: &Leftover| if leftover.token.expose() == "r1" { "refresh_token" } else { "access_token" };
+        assert!(leftover.iter().all(|one| one.token_type_hint == hint(one)), "{leftover:?}");
         assert_eq!(session.view(at(0)).is_some(), expected.is_ok(), "{prompt} {sub}");
     }
     let mut nobody = Session::default();

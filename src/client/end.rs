@@ -14,7 +14,7 @@ use crate::protocol::session::{Change, Leftover};
 /// A session that has ended, with the data that is needed to end it at the provider.
 #[derive(Debug)]
 pub struct Ended {
-    leftover: Leftover,
+    leftover: Vec<Leftover>,
     id_token: Option<Secret>,
 }
 
@@ -85,14 +85,14 @@ impl<H: Host> Client<H> {
     }
 
     /// Asks the provider to revoke the remaining tokens, all at once. This is best effort: no response changes anything here.
-    fn ask_to_revoke(&self, leftover: &[Secret]) -> Vec<Exchange<H>> {
+    fn ask_to_revoke(&self, leftover: &[Leftover]) -> Vec<Exchange<H>> {
         let Some(metadata) = self.core.lookup.borrow().found.clone() else { return Vec::new() };
         let requests = logout::revocation_requests(leftover, &metadata, &self.core.config);
         requests.into_iter().map(|request| self.send(request)).collect()
     }
 
     /// Revokes the remaining tokens, and waits until the responses have arrived or their deadline has passed.
-    pub(super) async fn revoke(&self, leftover: Leftover) {
+    pub(super) async fn revoke(&self, leftover: Vec<Leftover>) {
         for asked in self.ask_to_revoke(&leftover) {
             drop(asked.response(&Secrets::default()).await);
         }

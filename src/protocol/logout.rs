@@ -11,26 +11,23 @@ use super::http::HttpRequest;
 use super::json::Value;
 use super::metadata::{ServerMetadata, acceptable};
 use super::secret::Secret;
+use super::session::Leftover;
 
 /// The requests that revoke the remaining tokens of a session, in their order. The responses do not have to be read: they
 /// contain nothing that would change anything here (RFC 7009 §2.2).
 ///
 /// Empty if the server has no revocation endpoint, or if its URL is not acceptable.
-pub fn revocation_requests(leftover: &[Secret], metadata: &ServerMetadata, config: &Config) -> Vec<HttpRequest> {
+pub fn revocation_requests(leftover: &[Leftover], metadata: &ServerMetadata, config: &Config) -> Vec<HttpRequest> {
     let endpoint = metadata.revocation_endpoint.as_ref().and_then(|url| acceptable(url, config));
     let Some(endpoint) = endpoint else { return Vec::new() };
-    let request = |(index, token): (usize, &Secret)| {
+    let request = |Leftover { token, token_type_hint }: &Leftover| {
         let mut body = String::new();
         form::append(&mut body, "token", token.expose());
-        form::append(
-            &mut body,
-            "token_type_hint",
-            if index + 1 < leftover.len() { "refresh_token" } else { "access_token" },
-        );
+        form::append(&mut body, "token_type_hint", token_type_hint);
         form::append(&mut body, "client_id", &config.client_id);
         HttpRequest::post(endpoint.as_str().into(), Secret::new(body), Secrets::new([token]))
     };
-    leftover.iter().enumerate().map(request).collect()
+    leftover.iter().map(request).collect()
 }
 
 /// The URL to which the page navigates to end the provider's own session (RP-Initiated Logout §2) and to come back to

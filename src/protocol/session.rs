@@ -112,9 +112,22 @@ impl Change {
 /// The verified ID Token of a token response; `None` if there is none, or if the client does not use it.
 pub type Proof = Result<Option<Verified>, Arc<Error>>;
 
-/// Tokens that are no longer needed and are to be revoked. Refresh tokens come first, since they can obtain new tokens. If
-/// there are any tokens, the last one is an access token.
-pub type Leftover = Vec<Secret>;
+/// A token that no session uses any more, to be revoked.
+#[derive(Debug)]
+pub struct Leftover {
+    /// The token.
+    pub token: Secret,
+    /// What it is, in the spelling of `token_type_hint` (RFC 7009 §2.1).
+    pub token_type_hint: &'static str,
+}
+
+impl Leftover {
+    /// The tokens of one grant: the refresh token first, since it can make new ones.
+    pub(super) fn of(refresh_token: Option<Secret>, access_token: Secret) -> Vec<Self> {
+        let refresh_token = refresh_token.map(|token| Self { token, token_type_hint: "refresh_token" });
+        refresh_token.into_iter().chain([Self { token: access_token, token_type_hint: "access_token" }]).collect()
+    }
+}
 
 /// The session of one client: signed in or not.
 #[derive(Debug, Default)]
@@ -217,7 +230,7 @@ impl Session {
         transaction: &Transaction,
         config: &Config,
         now: Now,
-    ) -> (Result<Change, Arc<Error>>, Leftover) {
+    ) -> (Result<Change, Arc<Error>>, Vec<Leftover>) {
         // The nonce is a claim, and cannot be used again.
         let secrets = tokens.secrets.clone().without(&transaction.nonce);
         let identity = match proof {
@@ -270,7 +283,7 @@ impl Session {
     }
 
     /// Signs out. Responses to pending requests no longer find a session.
-    pub fn end(&mut self) -> Leftover {
+    pub fn end(&mut self) -> Vec<Leftover> {
         self.sign_outs = self.sign_outs.wrapping_add(1);
         self.user = self.user.wrapping_add(1);
         self.forget()
@@ -279,13 +292,13 @@ impl Session {
     /// Returns tokens that arrived too late, or that cannot be used, so that they are revoked. It only returns them if they
     /// cannot share a grant with the tokens of the session, since a server may revoke a whole grant. `user` is the number of
     /// the user that the tokens were meant for, if it is known.
-    fn overtaken(&self, tokens: TokenResponse, user: Option<u32>) -> Leftover {
+    fn overtaken(&self, tokens: TokenResponse, user: Option<u32>) -> Vec<Leftover> {
         let may_share = self.live.is_some() && user.is_none_or(|user| user == self.user);
-        if may_share { Leftover::new() } else { tokens.into_leftover() }
+        if may_share { Vec::new() } else { tokens.into_leftover() }
     }
 
     /// Returns the tokens of a sign-in that a sign-out has superseded, as far as they are to be revoked.
-    pub fn too_late(&self, tokens: TokenResponse) -> Leftover {
+    pub fn too_late(&self, tokens: TokenResponse) -> Vec<Leftover> {
         self.overtaken(tokens, None)
     }
 
@@ -300,11 +313,11 @@ impl Session {
         is_over
     }
 
-    fn forget(&mut self) -> Leftover {
+    fn forget(&mut self) -> Vec<Leftover> {
         self.epoch = self.epoch.wrapping_add(1);
         match self.live.take() {
-            Some(live) => live.refresh_token.into_iter().chain([live.access_token]).collect(),
-            None => Leftover::new(),
+            Some(live) => Leftover::of(live.refresh_token, live.access_token),
+            None => Vec::new(),
         }
     }
 
@@ -363,7 +376,7 @@ impl Session {
         proof: Proof,
         config: &Config,
         now: Now,
-    ) -> (Result<Change, Arc<Error>>, Leftover) {
+    ) -> (Result<Change, Arc<Error>>, Vec<Leftover>) {
         let live = match &mut self.live {
             Some(live) if ticket.epoch == self.epoch => live,
             _ => {
@@ -374,7 +387,7 @@ impl Session {
         live.refreshing = false;
         live.due = false;
         match tokens.and_then(|tokens| renew(live, tokens, proof, config, now)) {
-            Ok(()) => (Ok(Change::Renewed), Leftover::new()),
+            Ok(()) => (Ok(Change::Renewed), Vec::new()),
             Err(error) => {
                 let ends = match &*error {
                     Error::TokenRefused(said) => said.error.as_str() == "invalid_grant",
@@ -391,7 +404,7 @@ impl Session {
                 }
                 live.failures = live.failures.wrapping_add(1);
                 live.failure = Some(failure(error.clone(), live.failure.as_ref(), now));
-                (Err(error), Leftover::new())
+                (Err(error), Vec::new())
             }
         }
     }

@@ -137,8 +137,8 @@ impl TokenResponse {
 
 impl TokenResponse {
     /// The tokens as a list, to be revoked because the session does not use them.
-    pub fn into_leftover(self) -> Leftover {
-        self.refresh_token.into_iter().chain([self.access_token]).collect()
+    pub fn into_leftover(self) -> Vec<Leftover> {
+        Leftover::of(self.refresh_token, self.access_token)
     }
 }
 

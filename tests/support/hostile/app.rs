@@ -229,7 +229,7 @@ impl App {
         self.revoke(provider, &leftover);
     }
 
-    fn revoke(&self, provider: &mut Provider, leftover: &Leftover) {
+    fn revoke(&self, provider: &mut Provider, leftover: &[Leftover]) {
         let Some(metadata) = &self.metadata else { return };
         for request in logout::revocation_requests(leftover, metadata, &self.config) {
             drop(provider.answer(&request));
