@@ -5,11 +5,11 @@
  * `src/vault.rs` decides what a port may do. This file has the ports, the streams and the start-up.
  */
 
+import { whenBroken } from './host.js';
 import { VERSION, answering } from './port.js';
 import {
   fetch as authorized,
   initSync,
-  isBroken,
   listen,
   perform as tellCore,
   __wbg_reset_state as startAnew,
@@ -179,7 +179,7 @@ const PIECE = 65536;
  * Sends a message to the core; `src/vault/messages.rs` handles each `op`.
  * @param {Record<string, unknown> & { op: string }} message @returns {Promise<string>}
  */
-const perform = (message) => tellCore(JSON.stringify(message));
+const perform = async (message) => tellCore(JSON.stringify(message));
 
 /** @param {string} url */
 async function load(url) {
@@ -232,6 +232,7 @@ const plain = (code, message, hint, fault = code === 'unexpected' ? 'library' : 
 /** @param {unknown} error @returns {Plain} */
 function toPlain(error) {
   if (typeof error === 'string') return JSON.parse(error);
+  if (error instanceof WebAssembly.RuntimeError) trapped();
   return JSON.parse(plain('unexpected', 'a fault in the vault', 'Please report it.'));
 }
 
@@ -252,15 +253,13 @@ function notLoaded(error) {
 }
 
 /** Handles a trap, which ends the instance and its sessions: tells the pages, which start a new worker or reset the core. */
-function onError() {
-  if (!wasStarted || !isBroken()) return;
+const trapped = whenBroken(() => {
   for (const port of ports.values()) port.postMessage({ event: 'trapped', session: null, reason: 'restarted' });
   ports.clear();
   vaults?.close();
   loading = undefined;
   if (isWorker) scope.close();
-}
-addEventListener('error', onError);
+});
 
 const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;

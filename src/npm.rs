@@ -1,8 +1,8 @@
 //! The exports of the npm package: the vault, as `pkg/worker.js` uses it. This module only translates: JSON text in, promises
 //! out, errors as JSON text.
 
-use core::cell::{Cell, OnceCell, RefCell};
-use core::future::{Future, poll_fn};
+use core::cell::{OnceCell, RefCell};
+use core::future::Future;
 use core::pin::Pin;
 use std::rc::Rc;
 
@@ -23,8 +23,6 @@ static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_all
 thread_local! {
     static VAULT: Rc<RefCell<Vault<Browser>>> = Rc::default();
     static LISTENERS: OnceCell<Listeners> = const { OnceCell::new() };
-    /// Whether a future is being polled. If it is set while no call is running, a call has ended in a trap.
-    static RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The JavaScript functions that receive changes and news.
@@ -62,20 +60,9 @@ pub fn fetch(port: u32, request: Request, again: Option<Function>) -> Promise {
     }))
 }
 
-/// Whether a call has ended in a trap. If so, neither the instance nor its sessions can be used any longer.
-#[wasm_bindgen(js_name = isBroken)]
-pub fn is_broken() -> bool {
-    RUNNING.get()
-}
-
 /// The only function that turns a future into a promise: each further one would add a copy of the generated code.
-fn promise(mut future: Pin<Box<dyn Future<Output = Result<JsValue, Failed>>>>) -> Promise {
-    future_to_promise(poll_fn(move |context| {
-        RUNNING.set(true);
-        let outcome = future.as_mut().poll(context);
-        RUNNING.set(false);
-        outcome.map_err(|failed| to_json(&failed).into())
-    }))
+fn promise(future: Pin<Box<dyn Future<Output = Result<JsValue, Failed>>>>) -> Promise {
+    future_to_promise(async move { future.await.map_err(|failed| to_json(&failed).into()) })
 }
 
 /// The worker, or the page if the app keeps its tokens in the page.

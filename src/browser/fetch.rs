@@ -1,6 +1,6 @@
 //! Sends requests with the browser's `fetch`, and reads responses of the authorization server up to a size limit.
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub(super) fn send(request: HttpRequest, timeout: u32) -> Answer {
     })
 }
 
-/// Sends a request immediately. gloo-net alone would send it when the future is first polled. `pkg/fetch.js` ensures that a
+/// Sends a request immediately. gloo-net alone would send it when the future is first polled. `pkg/host.js` ensures that a
 /// failed `fetch` always rejects with an `Error`, even if the page has replaced `fetch`.
 fn start(request: &Request) -> impl Future<Output = Result<Response, gloo_net::Error>> + use<> {
     let mut response = Box::pin(gloo_net::http::Request::from(Clone::clone(request)).send());
@@ -88,30 +88,32 @@ fn prepare(request: HttpRequest, timeout: u32) -> Result<Request, Arc<Error>> {
 
 /// A request of the app.
 pub(crate) struct AppRequest {
-    request: Request,
-    /// Creates the same request a second time; absent if the request cannot be sent twice.
+    url: String,
+    request: RefCell<Request>,
+    /// Creates the same request a second time, if its body allows that.
     again: RefCell<Option<Again>>,
-    sent: Cell<bool>,
 }
 
-/// Creates a second copy of a request that was already sent.
+/// Creates a request that has been sent a second time.
 pub(crate) type Again = Box<dyn FnOnce() -> Option<Request>>;
 
 impl AppRequest {
     pub(crate) fn new(request: Request, again: Option<Again>) -> Self {
-        Self { request, again: RefCell::new(again), sent: Cell::new(false) }
+        Self { url: request.url(), request: RefCell::new(request), again: RefCell::new(again) }
     }
 }
 
-/// Copies a request so that it fails at a redirect. Otherwise, the token could follow the redirect to any other URL.
-///
-/// # Errors
-///
-/// [`Error::RequestBlocked`] for a request whose body has been read.
-pub(super) fn without_redirects(request: &Request) -> Result<Request, Arc<Error>> {
+/// The same request, which fails at a redirect: the token would go along to the target of the redirect.
+fn without_redirects(request: &Request) -> Result<Request, Arc<Error>> {
+    if request.redirect() == RequestRedirect::Error {
+        return Ok(Clone::clone(request));
+    }
     let init = RequestInit::new();
     init.set_redirect(RequestRedirect::Error);
-    let used = |_| Error::RequestBlocked { reason: "its body has been read" };
+    // A request that is made of another one with other options loses its referrer.
+    init.set_referrer(&request.referrer());
+    init.set_referrer_policy(request.referrer_policy());
+    let used = |_| Error::RequestBlocked { reason: "the browser makes no request of it that refuses redirects" };
     Request::new_with_request_and_init(request, &init).map_err(|error| used(error).into())
 }
 
@@ -119,15 +121,11 @@ impl AuthorizedRequest for AppRequest {
     type Response = web_sys::Response;
 
     async fn send(&self, authorization: &Secret) -> Result<web_sys::Response, Arc<Error>> {
-        let again = if self.sent.replace(true) { self.again.take().and_then(|make| make()) } else { None };
-        // Only the URL of the first request was checked against the API list.
-        let again = again.filter(|again| again.url() == self.request.url());
-        let request = again.as_ref().unwrap_or(&self.request);
+        let request = without_redirects(&self.request.borrow())?;
         let attached = request.headers().set("Authorization", authorization.expose());
         attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
-        response_to(fetch(request)).await.map_err(|_| {
-            let url = request.url();
-            let (public, _) = cut(cut(&url, b'#').0, b'?');
+        response_to(fetch(&request)).await.map_err(|_| {
+            let (public, _) = cut(cut(&self.url, b'#').0, b'?');
             Arc::new(if request.signal().aborted() { Error::Cancelled } else { Error::Network { url: public.into() } })
         })
     }
@@ -136,18 +134,22 @@ impl AuthorizedRequest for AppRequest {
         response.status()
     }
 
-    fn is_repeatable(&self) -> bool {
-        self.again.borrow().is_some()
+    fn prepare_again(&self) -> bool {
+        let again = self.again.take().and_then(|make| make());
+        // The API list permits the URL of the first request.
+        let Some(again) = again.filter(|again| again.url() == self.url) else { return false };
+        self.request.replace(again);
+        true
     }
 }
 
 impl ApiRequest for AppRequest {
     fn url(&self) -> String {
-        self.request.url()
+        self.url.clone()
     }
 
     fn brings_credentials(&self) -> bool {
-        let brings = |name| self.request.headers().has(name).unwrap_or(true);
+        let brings = |name| self.request.borrow().headers().has(name).unwrap_or(true);
         brings("authorization") || brings("dpop")
     }
 
@@ -155,9 +157,9 @@ impl ApiRequest for AppRequest {
     fn ask_ahead(&self) {
         let init = RequestInit::new();
         init.set_method("HEAD");
-        init.set_credentials(self.request.credentials());
+        init.set_credentials(self.request.borrow().credentials());
         init.set_redirect(RequestRedirect::Error);
-        let Ok(request) = Request::new_with_str_and_init(&self.request.url(), &init) else { return };
+        let Ok(request) = Request::new_with_str_and_init(&self.url, &init) else { return };
         if request.headers().set("Authorization", "Bearer ahead").is_ok() {
             let unheard = fetch(&request);
             spawn_local(async move { drop(response_to(unheard).await) });
@@ -177,16 +179,20 @@ fn lost(request: &Request) -> Arc<Error> {
     Arc::new(if request.signal().aborted() { Error::Timeout { url } } else { Error::Network { url } })
 }
 
-/// Reads the complete body of a response from the authorization server.
+/// Reads a response from the authorization server: its whole body, or little more than [`MAX_RESPONSE`] of it.
 ///
 /// # Errors
 ///
-/// [`Error::Network`], [`Error::Timeout`], [`Error::TooLarge`].
+/// [`Error::Network`], [`Error::Timeout`].
 async fn read(request: &Request, response: Response) -> Result<HttpResponse, Arc<Error>> {
+    // A page can have put a `fetch` in the place of the browser's that reads the body itself.
+    if response.body_used() {
+        return Err(lost(request));
+    }
     let mut body = Vec::new();
     if let Some(stream) = response.body() {
         let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
-        loop {
+        while body.len() <= MAX_RESPONSE {
             let part = JsFuture::from(reader.read()).await.map_err(|_| lost(request))?;
             // A part without a value marks the end of the stream.
             let chunk = Reflect::get(&part, &"value".into()).map_err(|_| lost(request))?;
@@ -194,12 +200,11 @@ async fn read(request: &Request, response: Response) -> Result<HttpResponse, Arc
                 break;
             }
             let chunk: Uint8Array = chunk.unchecked_into();
-            if body.len() + chunk.length() as usize > MAX_RESPONSE {
-                // The rest is not read, whether or not the stream can be cancelled.
-                drop(reader.cancel());
-                return Err(Error::TooLarge { part: "answer" }.into());
-            }
             body.extend(chunk.to_vec());
+        }
+        if body.len() > MAX_RESPONSE {
+            let cancelled = JsFuture::from(reader.cancel());
+            spawn_local(async move { drop(cancelled.await) });
         }
     }
     let header = |name| response.headers().get(name).unwrap_or_default();

@@ -109,8 +109,7 @@ impl Client {
     ///
     /// Those of [`Client::fetch`](client::Client::fetch).
     pub async fn call(&self, request: Request, again: Option<Request>) -> Result<Response, Arc<Error>> {
-        let again = again.map(|again| fetch::without_redirects(&again)).transpose()?;
         let again = again.map(|again| Box::new(move || Some(again)) as fetch::Again);
-        self.fetch(&AppRequest::new(fetch::without_redirects(&request)?, again)).await
+        self.fetch(&AppRequest::new(request, again)).await
     }
 }

@@ -32,7 +32,8 @@ pub(super) fn origin() -> String {
 
 /// Draws 32 bytes from the browser's random number generator.
 pub(super) fn entropy() -> Result<[u8; 32], Arc<Error>> {
-    let mut octets = [0; 32];
-    getrandom::fill(&mut octets).map_err(|_| Error::no_entropy())?;
-    Ok(octets)
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|_| Error::no_entropy())?;
+    // A stub in the place of `getRandomValues` leaves them as they are.
+    if bytes == [0; 32] { Err(Error::no_entropy()) } else { Ok(bytes) }
 }

@@ -22,8 +22,9 @@ pub trait AuthorizedRequest {
     /// The status code of a response.
     fn status(response: &Self::Response) -> u16;
 
-    /// Whether the request can be sent a second time. It cannot if its body is a stream, which the first attempt consumes.
-    fn is_repeatable(&self) -> bool;
+    /// Prepares the request for a second attempt, if that is possible. It is not if the body is a stream, which the first attempt
+    /// consumes.
+    fn prepare_again(&self) -> bool;
 }
 
 /// A request of the app to an API.
@@ -77,7 +78,7 @@ impl<H: Host> Client<H> {
         let call = self.core.session.borrow().call();
         let pass = self.pass(call).await?;
         let response = request.send(&pass.authorization).await?;
-        if R::status(&response) != 401 || !self.refused(pass.call) || !request.is_repeatable() {
+        if R::status(&response) != 401 || !self.refused(pass.call) || !request.prepare_again() {
             return Ok(response);
         }
         match self.pass(pass.call).await {

@@ -33,7 +33,7 @@ impl<H: Host> AuthorizedRequest for UserinfoRequest<'_, H> {
         response.status
     }
 
-    fn is_repeatable(&self) -> bool {
+    fn prepare_again(&self) -> bool {
         true
     }
 }

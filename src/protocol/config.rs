@@ -113,8 +113,11 @@ impl Options {
             return Err(Error::config(name, unknown(name)));
         }
         let options = Value::Object(members);
-        let members: Members<'_> =
-            options.read().map_err(|Mismatch { member }| Error::config(member, wanted(member)))?;
+        let members: Members<'_> = options.read().map_err(|Mismatch { member }| {
+            // Members of an entry.
+            let option = if matches!(member, "url" | "warm") { "api" } else { member };
+            Error::config(option, wanted(option))
+        })?;
         let client = read_client(&members, options.get("server"))?;
         if members.timeout == Some(0) {
             return Err(Error::config("timeout", wanted("timeout")));

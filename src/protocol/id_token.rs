@@ -11,7 +11,7 @@ use super::base64url;
 use super::config::Config;
 use super::error::Error;
 use super::foreign::Secrets;
-use super::json::{self, Mismatch, OneOrMany, Value};
+use super::json::{self, IfText, Mismatch, OneOrMany, Value};
 use super::jwt::{Verified, invalid, object};
 use super::list::items;
 use super::time::Now;
@@ -64,7 +64,8 @@ impl Identity {
         }
         claims.check_authentication(transaction, now)?;
         let asked = &transaction.acr_values;
-        if !asked.is_empty() && !items(asked, b' ').any(|one| claims.acr == Some(one)) {
+        let is_asked_for = items(asked, b' ').any(|one| claims.acr == Some(IfText(Some(one))));
+        if claims.acr == Some(IfText(None)) || (!asked.is_empty() && !is_asked_for) {
             return Err(invalid("acr"));
         }
         let (sub, auth_time) = (claims.sub.unwrap_or_default().into(), claims.auth_time());
@@ -129,6 +130,7 @@ struct Parties<'a> {
 #[derive(Deserialize)]
 struct Claims<'a> {
     sub: Option<&'a str>,
+    #[serde(borrow)]
     aud: Option<OneOrMany<'a>>,
     azp: Option<IgnoredAny>,
     exp: Option<i64>,
@@ -136,7 +138,7 @@ struct Claims<'a> {
     nbf: Option<i64>,
     auth_time: Option<i64>,
     nonce: Option<&'a str>,
-    acr: Option<&'a str>,
+    acr: Option<IfText<'a>>,
     at_hash: Option<&'a str>,
     events: Option<IgnoredAny>,
 }

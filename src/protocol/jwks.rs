@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::base64url;
 use super::error::Error;
 use super::http::{HttpRequest, HttpResponse};
-use super::json::{self, Value};
+use super::json::{self, IfText, OneOrMany, Value};
 use super::jwt::{Algorithm, Unverified, Verification, invalid};
 use super::metadata::ServerMetadata;
 use super::time::Now;
@@ -85,7 +85,8 @@ impl Keys {
         let keys = set.get("keys").and_then(Value::as_array).unwrap_or_default();
         let readable = keys.iter().filter_map(|key| key.read::<Jwk<'_>>().ok());
         let mut fitting = readable.filter(|key| key.fits(token));
-        let Jwk { kty, crv, x, y, n, e, .. } = fitting.next().ok_or_else(|| invalid("key"))?;
+        let Jwk { kty, crv: IfText(crv), x: IfText(x), y: IfText(y), n: IfText(n), e: IfText(e), .. } =
+            fitting.next().ok_or_else(|| invalid("key"))?;
         if fitting.next().is_some() {
             return Err(invalid("key ambiguous"));
         }
@@ -108,28 +109,34 @@ impl Keys {
 /// A key of a set (RFC 7517 §4). A key with a member of another type fits no token.
 #[derive(Deserialize)]
 struct Jwk<'a> {
-    kid: Option<&'a str>,
+    #[serde(borrow)]
+    kid: IfText<'a>,
     kty: &'a str,
-    crv: Option<&'a str>,
+    crv: IfText<'a>,
     #[serde(rename = "use")]
-    purpose: Option<&'a str>,
-    key_ops: Option<Vec<&'a str>>,
-    alg: Option<&'a str>,
-    x: Option<&'a str>,
-    y: Option<&'a str>,
-    n: Option<&'a str>,
-    e: Option<&'a str>,
+    purpose: Option<IfText<'a>>,
+    key_ops: Option<OneOrMany<'a>>,
+    alg: Option<IfText<'a>>,
+    x: IfText<'a>,
+    y: IfText<'a>,
+    n: IfText<'a>,
+    e: IfText<'a>,
 }
 
 impl Jwk<'_> {
     fn fits(&self, token: &Unverified<'_>) -> bool {
         let algorithm = token.algorithm;
-        (token.kid.is_none() || token.kid.as_deref() == self.kid)
+        let is = |text: IfText<'_>, expected: &str| text.0 == Some(expected);
+        token.kid.as_deref().is_none_or(|kid| is(self.kid, kid))
             && self.kty == algorithm.kty()
-            && (algorithm.curve().is_empty() || self.crv == Some(algorithm.curve()))
-            && self.purpose.is_none_or(|purpose| purpose == "sig")
-            && self.alg.is_none_or(|alg| Algorithm::named(alg) == Some(algorithm))
-            && self.key_ops.as_ref().is_none_or(|operations| operations.contains(&"verify"))
+            && (algorithm.curve().is_empty() || is(self.crv, algorithm.curve()))
+            && self.purpose.is_none_or(|purpose| is(purpose, "sig"))
+            && self.alg.is_none_or(|alg| alg.0.and_then(Algorithm::named) == Some(algorithm))
+            && match &self.key_ops {
+                None => true,
+                Some(OneOrMany::Many(operations)) => operations.iter().any(|operation| is(*operation, "verify")),
+                Some(OneOrMany::One(_)) => false,
+            }
     }
 }
 

@@ -170,7 +170,7 @@ impl ServerMetadata {
             let text = text.filter(is_there).ok_or_else(|| missing(member))?;
             acceptable(text, config).ok_or_else(|| Arc::new(Error::UrlRejected { member: member.into() }))
         };
-        let jwks_uri = config.openid.then(|| endpoint("jwks_uri", members.jwks_uri)).transpose()?;
+        let jwks_uri = config.openid.then(|| endpoint("jwks_uri", members.jwks_uri.0)).transpose()?;
         let userinfo_endpoint = members.userinfo_endpoint.filter(is_there);
         let userinfo_endpoint = userinfo_endpoint.map(|text| endpoint("userinfo_endpoint", Some(text))).transpose()?;
         Ok(Self {
@@ -195,7 +195,8 @@ struct Members<'a> {
     issuer: Option<&'a str>,
     authorization_endpoint: Option<&'a str>,
     token_endpoint: Option<&'a str>,
-    jwks_uri: Option<&'a str>,
+    #[serde(borrow)]
+    jwks_uri: IfText<'a>,
     userinfo_endpoint: Option<&'a str>,
     revocation_endpoint: Option<&'a str>,
     end_session_endpoint: Option<&'a str>,

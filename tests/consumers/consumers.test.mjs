@@ -145,7 +145,7 @@ async function startNginx() {
 
 test('the package holds what it needs and nothing else', async () => {
   const folder = join(await install('contents', 'static'), 'node_modules/valet-key');
-  const inWorker = ['worker.js', 'fetch.js'];
+  const inWorker = ['worker.js', 'host.js'];
   const modules = (await readdir(join(ROOT, 'pkg'))).filter((file) => file.endsWith('.js') && !inWorker.includes(file));
   const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   const names = files.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));

@@ -3,7 +3,7 @@
 //! ```text
 //! rustc ─▶ traps instead of panics ─▶ wasm-bindgen ─▶ wasm-opt ─▶ valet_key.wasm
 //!                                          │ glue.js               │ its hash
-//!                                          └────────────────────▶ esbuild ◀─ pkg/worker.js, fetch.js, port.js
+//!                                          └────────────────────▶ esbuild ◀─ pkg/worker.js, host.js, port.js
 //!                                                                   └─▶ worker.js
 //! ```
 
@@ -144,7 +144,7 @@ fn bind(workspace: &Workspace, compiled: &Path) -> Result<()> {
         output.snippets().values().all(Vec::is_empty) && output.local_modules().is_empty(),
         "a crate brings JavaScript of its own, which the shipped package has no place for: leave that crate out"
     );
-    let glue = [FETCH, output.js()].concat();
+    let glue = [HOST, output.js()].concat();
     let types = output.ts().unwrap_or_default().to_owned();
     let names = short_names(output.wasm_mut(), &glue);
     fs::create_dir_all(workspace.shipped())?;
@@ -170,7 +170,7 @@ fn generator() -> Result<Bindgen> {
 }
 
 /// What the glue is to call instead of the browser's own.
-const FETCH: &str = "import { fetch } from '../fetch.js';\n";
+const HOST: &str = "import { fetch, queueMicrotask } from '../host.js';\n";
 
 /// The glue between the module and `pkg/worker.js`. It does not ship: esbuild puts it into the worker.
 fn glue_file(workspace: &Workspace) -> PathBuf {

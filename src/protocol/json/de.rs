@@ -97,7 +97,12 @@ impl<'de> Deserializer<'de> for &'de Value<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        let Value::Object(members) = self else { return self.deserialize_any(visitor) };
+        let members = match self {
+            Value::Object(members) => members,
+            // The type decides whether it takes a text in the place of an object.
+            Value::String(_) => return self.deserialize_any(visitor),
+            _ => return Err(Mismatch::HERE),
+        };
         let mut fields = Fields { rest: fields.iter(), last: "", members };
         let outcome = visitor.visit_seq(&mut fields);
         outcome.map_err(|mismatch| mismatch.of(fields.last))
@@ -307,7 +312,7 @@ mod tests {
     #[test]
     fn a_member_that_is_null_counts_as_absent() {
         let all = ["text", "number", "small", "flag", "lenient", "audience", "list", "kind", "presence"];
-        let null: String = all.iter().map(|name| format!(r#""{name}":null,"#)).collect();
+        let null: String = all.map(|name| [r#"""#, name, r#"":null,"#].concat()).concat();
         for text in [r#"{"required":"r"}"#.to_owned(), format!(r#"{{{null}"required":"r"}}"#)] {
             read(&text, |everything| assert_eq!(everything, Ok(NOTHING), "{text}"));
         }
@@ -341,7 +346,7 @@ mod tests {
             read(&text, |everything| assert_eq!(everything, Err(Mismatch { member: name }), "{text}"));
         }
         read(r#"{"required":"r","lenient":[]}"#, |everything| assert_eq!(everything, Ok(NOTHING)));
-        for text in ["[]", "\"r\"", "7", "null", "true"] {
+        for text in ["[]", r#"["r","t",7,7,true,"l","a",["b"],"one",{}]"#, "\"r\"", "7", "null", "true"] {
             read(text, |everything| assert_eq!(everything, Err(Mismatch { member: "" }), "{text}"));
         }
     }

@@ -196,7 +196,7 @@ impl AuthorizedRequest for TestRequest {
         *response
     }
 
-    fn is_repeatable(&self) -> bool {
+    fn prepare_again(&self) -> bool {
         !self.once
     }
 }
