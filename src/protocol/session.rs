@@ -2,6 +2,18 @@
 //!
 //! Callers and renewals compete, so this is a state machine. It is consulted before every call ([`Session::next`]) and informed
 //! of the outcome of every renewal ([`Session::refreshed`]). It uses no timers.
+//!
+//! ```text
+//!               sign_in                ten seconds left, renew() or a 401             next: Refresh
+//! signed out ───────────▶ valid token ───────────────────────────────────▶ due ───────────────────────▶ refreshing
+//!      ▲                       ▲                                            ▲                            │  │  │
+//!      │                       └───────── refreshed: new tokens ────────────┼────────────────────────────┘  │  │
+//!      │                                                                    └── refreshed: failed, wait ────┘  │
+//!      └────────── end · refreshed: invalid_grant, another user or party · expired without a refresh token ────┘
+//! ```
+//!
+//! While the session is due or refreshing, a token that is still valid is used if the renewal fails. [`Call`] and [`Ticket`]
+//! keep calls and renewals of an earlier session from touching a later one.
 
 use std::sync::Arc;
 
