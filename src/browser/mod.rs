@@ -1,4 +1,4 @@
-//! The client for Rust front ends: implements [`Host`] with a browser, in pages and in workers.
+//! Implements [`Host`] with a browser, in pages and in workers: for Rust front ends and for the npm package.
 //!
 //! The functions that need a window are in [`page`].
 

@@ -215,7 +215,8 @@ story(
         sites.push(
           await startSite({
             host,
-            policies: { page: "default-src 'self'; frame-ancestors *" },
+            policies: { page: 'default-src http:; frame-ancestors *' },
+            headers: { 'access-control-allow-origin': '*' }, // a sandboxed page is of another origin than its script
             scripts: {
               '/www/app.js': `
         const { state } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
@@ -233,10 +234,10 @@ story(
       const popup = await driver.getWindowHandle();
       await driver.switchTo().window(home);
       const state = [...provider.issued.states].at(-1);
-      await page.run(
+      const origins = await page.run(
         `async (urls) => {
-      let left = urls.length * 2;
-      const all = new Promise((done) => addEventListener('message', ({ data }) => data === 'done' && --left === 0 && done()));
+      const origins = [];
+      const all = new Promise((done) => addEventListener('message', ({ data, origin }) => data === 'done' && origins.push(origin) === urls.length * 2 && done()));
       for (const url of urls) {
         for (const sandbox of [undefined, 'allow-scripts']) {
           const frame = document.createElement('iframe');
@@ -245,9 +246,15 @@ story(
           document.body.append(frame);
         }
       }
-      await Promise.race([all, new Promise((late) => setTimeout(late, 5000))]);
+      await all;
+      return origins.sort();
     }`,
         sites.map(({ url }) => `${url}#state=${state}`),
+      );
+      assert.deepEqual(
+        origins,
+        [...sites.map(({ origin }) => origin), 'null', 'null'].sort(),
+        'every frame has spoken',
       );
       await driver.switchTo().window(popup);
       await stage.login();
