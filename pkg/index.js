@@ -204,10 +204,10 @@ class Client extends EventTarget {
     }
     const session = await this.#look();
     const { restore, issuer, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
-    if (session) this.#pending.mark(true);
-    else if (!inWindow && restore === 'silent' && openid && this.#pending.had()) return this.#restore();
-    else quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
-    return session;
+    if (session) return session;
+    if (!inWindow && restore === 'silent' && openid && this.#pending.had()) return this.#restore();
+    quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
+    return null;
   }
 
   /**
@@ -313,7 +313,7 @@ class Client extends EventTarget {
 
   async #settled() {
     const session = await this.#look();
-    this.#pending.mark(session !== null);
+    if (!session) this.#pending.mark(false);
     return session;
   }
 
@@ -367,8 +367,12 @@ class Client extends EventTarget {
     this.dispatchEvent(Object.assign(new Event(type), details));
   }
 
-  /** @template {Session | null} T @param {T} session @returns {T} */
+  /**
+   * Keeps the session for the app. The mark comes first: the app may reload the page as soon as it knows of the session.
+   * @template {Session | null} T @param {T} session @returns {T}
+   */
   #take(session) {
+    if (session) this.#pending.mark(true);
     return (this.#session = frozen(session && { ...session }));
   }
 }

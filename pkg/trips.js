@@ -64,6 +64,7 @@ export async function signOut(pending, waits, failure, ended, session) {
     waits[wait](failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
   try {
     const url = await ended;
+    pending.mark(false); // once more: news of the session may have come meanwhile
     if (!url) return;
     pending.signingOut(new URL(url).searchParams.get('state') ?? '');
     location.assign(url);

@@ -51,6 +51,40 @@ story('when the provider has forgotten the user, a reload asks once and then wai
   await page.see('Signed in as alice');
 });
 
+story(
+  'an app that reloads the page as soon as it hears of the sign-in loses nothing',
+  {
+    ...ALONE,
+    scripts: {
+      '/www/app.js': `
+      import { createClient } from '../pkg/index.js';
+      const config = await (await fetch('config.json')).json();
+      const client = createClient({ ...config, scope: 'openid profile' });
+      client.addEventListener('change', ({ reason }) => {
+        if (reason !== 'signed_in' || sessionStorage.getItem('keys') !== null) return;
+        sessionStorage.setItem('keys', Object.keys(localStorage).join());
+        location.reload();
+      });
+      const session = await client.start();
+      document.getElementById('state').textContent = session ? 'Signed in as ' + session.sub : 'Signed out';
+      document.getElementById('sign-in').hidden = false;
+      document.getElementById('sign-in').onclick = () => client.signIn();
+    `,
+    },
+  },
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.visit();
+    await page.click('button', 'Sign in');
+    await stage.login();
+    await stage.consent();
+    await page.until('the reload and the silent trip', () => provider.count('token') === 2);
+    await page.see('Signed in as alice');
+    const keys = await page.run(`async () => sessionStorage.getItem('keys')`);
+    assert.match(keys, /^valet-key:had:/, 'the next page would know of the session from then on');
+  },
+);
+
 story('going back after a sign-in, and forward again, does no harm', {}, async (stage) => {
   const { page, site } = stage;
   await stage.signIn();
