@@ -44,23 +44,23 @@ story('a popup signs in, and the page stays where it is', POPUP, async (stage) =
   );
 });
 
+// WebKitGTK may end the shared worker of a page with this policy when its popup goes to another page, and may not. The worker
+// takes the sign-in of the popup with it. The page is told, and a sign-in by redirect works.
 story(
-  'POP-13 P1: under a Cross-Origin-Opener-Policy a popup signs in all the same',
-  { ...POPUP, headers: { 'cross-origin-opener-policy': 'same-origin' }, differs: ['cutOff'] },
+  'POP-13 P1: under a Cross-Origin-Opener-Policy a popup signs in, unless the browser ends the vault',
+  { ...POPUP, headers: { 'cross-origin-opener-policy': 'same-origin' }, everyEngine: true },
   async (stage) => {
     const { page } = stage;
     await stage.visit();
-    if (stage.lacks('cutOff')) {
-      const home = await follow(stage);
-      await stage.login();
-      await stage.consent();
-      await back(stage, home);
-      await page.see('Told: unexpected', 20_000);
-      await page.click('button', 'Sign in');
-      return page.see('Signed in as alice');
-    }
-    await signInThere(stage);
-    await page.see('Told: alice');
+    const home = await follow(stage);
+    await stage.login();
+    await stage.consent();
+    await back(stage, home);
+    await page.see('Told: ');
+    const isVaultLost = await page.run("async () => events.some(([what]) => what === 'restarted')");
+    await page.see(isVaultLost ? 'Told: unexpected' : 'Told: alice');
+    if (isVaultLost) await page.click('button', 'Sign in');
+    await page.see('Signed in as alice');
   },
 );
 

@@ -3,8 +3,7 @@
  * where `stage.lacks(ability)`; a story that only some drivers can drive names what it `needs`. `docs/engines.md` says both,
  * in these words.
  *
- * Browsers change, so no ability is known by the name or the version of an engine: each browser is tried, once in a process
- * unless the answer varies. What varies is in no table.
+ * Browsers change, so no ability is known by the name or the version of an engine: each browser is tried, once in a process.
  */
 import { createServer } from 'node:http';
 import { close, listen, pathOf, portNear } from './loopback.mjs';
@@ -14,7 +13,7 @@ import { close, listen, pathOf, portNear } from './loopback.mjs';
 
 /**
  * What an engine or a home of tokens has or lacks, and what happens instead.
- * @type {Record<string, { has: (place: Place, browser: Browser) => boolean | Promise<boolean>, varies?: boolean, lacking: string, instead: string }>}
+ * @type {Record<string, { has: (place: Place, browser: Browser) => boolean | Promise<boolean>, lacking: string, instead: string }>}
  */
 export const ABILITIES = {
   lasting: {
@@ -27,13 +26,6 @@ export const ABILITIES = {
     has: (place, browser) => trial(browser, storesResponse),
     lacking: 'The browser, as its driver opens it, stores no response, whatever its headers allow',
     instead: 'a vault that is new when the user comes back asks the provider for its metadata once',
-  },
-  cutOff: {
-    has: ({ home }, browser) => home !== 'shared' || inBrowser(browser, keepsWorkerBesidePopup),
-    varies: true, // with what the browser did before, so it is tried each time
-    lacking:
-      'A page with `Cross-Origin-Opener-Policy: same-origin` loses its shared worker when it opens a popup, and the sign-in with it',
-    instead: 'the vault starts anew, and a sign-in by redirect works',
   },
 };
 
@@ -104,24 +96,6 @@ async function storesResponse({ page }, { origin, requests }) {
   return requests.filter((path) => path === '/stored').length === 1;
 }
 
-/** Whether a page that is cut off from its popups keeps its shared worker while one goes elsewhere and comes back. */
-async function keepsWorkerBesidePopup({ page }, { origin, elsewhere }) {
-  const { driver } = page;
-  await page.goto(`${origin}/?cut-off`);
-  const before = await page.run(LIFE);
-  const home = await driver.getWindowHandle();
-  await page.click('button', 'Open');
-  const popup = await page.until('a popup', async () =>
-    (await driver.getAllWindowHandles()).find((handle) => handle !== home),
-  );
-  await driver.switchTo().window(popup);
-  await page.goto(`${elsewhere}/`);
-  await page.goto(`${origin}/?cut-off`);
-  await driver.close();
-  await driver.switchTo().window(home);
-  return (await page.run(LIFE)) === before;
-}
-
 const FILES = {
   '/shared.js': ['text/javascript', WORKER],
   '/storing.js': [
@@ -129,27 +103,20 @@ const FILES = {
     "fetch('/stored', { cache: 'force-cache' }).then((response) => response.text()).then(postMessage)",
   ],
   '/stored': ['text/plain', 'stored', { 'cache-control': 'max-age=600' }],
-  '/': [
-    'text/html',
-    "<!doctype html><title>A trial</title><button onclick=\"open('', '_blank', 'popup').opener = null\">Open</button>",
-  ],
+  '/': ['text/html', '<!doctype html><title>A trial</title>'],
 };
 
 /** @typedef {Awaited<ReturnType<typeof startTrial>>} Site */
 
-/** A site of its own, which can be had at another origin, too. */
+/** A site of its own. */
 async function startTrial() {
   const requests = [];
-  const ports = [await portNear(), await portNear()];
-  const servers = ports.map(() =>
-    createServer((request, response) => {
-      requests.push(pathOf(request));
-      const [type, text, headers] = FILES[pathOf(request)] ?? ['text/plain', ''];
-      const cutOff = request.url.endsWith('?cut-off') && { 'cross-origin-opener-policy': 'same-origin' };
-      response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store', ...headers, ...cutOff }).end(text);
-    }),
-  );
-  await Promise.all(servers.map((server, index) => listen(server, ports[index])));
-  const [origin, elsewhere] = ports.map((port) => `http://localhost:${port}`);
-  return { origin, elsewhere, requests, close: () => Promise.all(servers.map(close)) };
+  const port = await portNear();
+  const server = createServer((request, response) => {
+    requests.push(pathOf(request));
+    const [type, text, headers] = FILES[pathOf(request)] ?? ['text/plain', ''];
+    response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store', ...headers }).end(text);
+  });
+  await listen(server, port);
+  return { origin: `http://localhost:${port}`, requests, close: () => close(server) };
 }

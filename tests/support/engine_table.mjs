@@ -35,7 +35,7 @@ async function render(ran) {
     return [
       stories.some(({ needs }) => !needs) ? '✓' : '–',
       ...Object.keys(ABILITIES)
-        .filter((name) => lacked.has(name) && !ABILITIES[name].varies)
+        .filter((name) => lacked.has(name))
         .map((name) => note('ability', name)),
       ...Object.keys(NEEDS)
         .filter((name) => skipped.has(name))

@@ -54,7 +54,7 @@ export function story(name, { homes, needs, differs, everyEngine, ...options }, 
       await stage.leave();
     } catch (error) {
       await stage.picture(`${name} ${place.engine} ${place.home}`).catch(() => {});
-      throw error;
+      throw new Error(`${error.message}\n\n${stage.asked()}`, { cause: error });
     } finally {
       await stage.close();
     }
@@ -313,6 +313,13 @@ export class Stage {
         staying.filter(([place, text]) => place !== 'performance' && !text.includes('can escape its sandboxing')),
       ),
     ];
+  }
+
+  /** What the servers were asked, in order, for whoever reads of a failure. No query is in it. */
+  asked() {
+    const list = ({ requests = [] }) =>
+      requests.map(({ method, path, status }) => `\n  ${method} ${path} ${status}`).join('');
+    return `The provider was asked:${list(this.provider)}\nThe API:${list(this.api)}`;
   }
 
   async picture(name) {
