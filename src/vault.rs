@@ -17,13 +17,11 @@
 pub mod messages;
 mod wire;
 
-use std::sync::Arc;
-
 use crate::client::Client;
 use crate::client::host::Host;
 use crate::protocol::authorization_request::is_in_window;
 use crate::protocol::config::{Config, Options};
-use crate::protocol::error::Error;
+use crate::protocol::error::{Error, Result};
 use crate::protocol::time::Now;
 use crate::protocol::transaction::{LIFE, Transaction};
 
@@ -87,8 +85,8 @@ impl<H: Host> Vault<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for invalid options, for a port that already has another client, and if there are too many clients.
-    pub fn configure(&mut self, port: u32, options: &str, host: impl FnOnce(u32) -> H) -> Result<(), Arc<Error>> {
+    /// [`Kind::Config`](crate::protocol::error::Kind::Config) for invalid options, for a port that already has another client, and if there are too many clients.
+    pub fn configure(&mut self, port: u32, options: &str, host: impl FnOnce(u32) -> H) -> Result<()> {
         let options = Options::parse(options)?;
         let same = self.clients.iter().find(|tenant| *tenant.client.config() == options.client);
         let same = same.map(|tenant| (tenant.number, tenant.client.clone()));
@@ -116,7 +114,7 @@ impl<H: Host> Vault<H> {
 
     /// If the maximum is reached, removes the oldest client that has no session, no page, and no sign-in that is being
     /// completed.
-    fn make_room(&mut self) -> Result<(), Arc<Error>> {
+    fn make_room(&mut self) -> Result<()> {
         if self.clients.len() < MAX_CLIENTS {
             return Ok(());
         }
@@ -144,8 +142,8 @@ impl<H: Host> Vault<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unexpected`] for a port without a client.
-    pub fn client(&self, port: u32) -> Result<Client<H>, Arc<Error>> {
+    /// [`Kind::Unexpected`](crate::protocol::error::Kind::Unexpected) for a port without a client.
+    pub fn client(&self, port: u32) -> Result<Client<H>> {
         let known = self.ports.iter().find(|known| known.number == port);
         known.map(|port| port.client.clone()).ok_or_else(|| Error::unexpected("a call before `configure`"))
     }

@@ -2,15 +2,13 @@
 
 mod support;
 
-use std::sync::Arc;
-
 use support::{
     METADATA, at, code, config, discover, finish, finish_at, honest_query, json, metadata, request, transaction,
 };
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::config::Config;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::foreign::ForeignText;
 use valet_key::protocol::form;
 use valet_key::protocol::http::Method;
@@ -20,7 +18,7 @@ use valet_key::protocol::secret::Secret;
 use valet_key::protocol::token::{TokenRequest, TokenResponse};
 use valet_key::protocol::transaction::Transaction;
 
-fn begin(sign_in: SignIn<'_>) -> Result<AuthorizationRequest, Arc<Error>> {
+fn begin(sign_in: SignIn<'_>) -> Result<AuthorizationRequest> {
     AuthorizationRequest::new(&config(), &metadata(), sign_in, support::ORIGIN, &support::ENTROPY, at(0))
 }
 
@@ -55,7 +53,7 @@ fn wrong_options_are_named() {
     ];
     for (options, expected) in rows {
         let error = Config::parse(options).expect_err(options);
-        assert!(matches!(&*error, Error::Config { option, .. } if option == expected), "{options}: {error}");
+        assert!(matches!(error.kind(), Kind::Config { option, .. } if option == expected), "{options}: {error}");
     }
     let local = r#"{"issuer":"http://localhost:9000","clientId":"spa","allowLoopbackHttp":true}"#;
     assert_eq!(code(&Config::parse(local)), None);
@@ -79,7 +77,7 @@ fn a_wrong_sign_in_is_named_before_any_request() {
     ];
     for (sign_in, expected) in rows {
         let error = sign_in.check(&config(), support::ORIGIN).expect_err(expected);
-        assert!(matches!(&*error, Error::Config { option, .. } if option == expected), "{sign_in:?}: {error}");
+        assert!(matches!(error.kind(), Kind::Config { option, .. } if option == expected), "{sign_in:?}: {error}");
     }
     let local = SignIn { redirect_uri: "http://localhost:5173/", ..honest };
     assert_eq!(code(&local.check(&config(), "http://localhost:5173")), None, "OAuth 2.1 §1.5");

@@ -2,11 +2,9 @@
 
 mod support;
 
-use std::sync::Arc;
-
 use support::signing::{Curve, E1, jwt, proof};
 use support::{at, claims, config, id_token, json, metadata, transaction};
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Error, Kind, Result};
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 use valet_key::protocol::session::{Action, Change, Leftover, Refused, Session, Ticket};
 use valet_key::protocol::time::Now;
@@ -16,7 +14,7 @@ use valet_key::protocol::token::TokenResponse;
 type Changes<'a> = &'a [(&'a str, &'a str)];
 
 /// What is said of it, what the renewal led to, and the code of the error.
-type Trouble = (&'static str, Result<HttpResponse, Arc<Error>>, &'static str);
+type Trouble = (&'static str, Result<HttpResponse>, &'static str);
 
 fn tokens(access: &str, members: &str) -> HttpResponse {
     json(200, &format!(r#"{{"access_token":"{access}","token_type":"Bearer"{members}}}"#))
@@ -33,7 +31,7 @@ fn signed_in() -> Session {
     session
 }
 
-fn sign_in(session: &mut Session, access: &str, claims: &str) -> Result<Change, Arc<Error>> {
+fn sign_in(session: &mut Session, access: &str, claims: &str) -> Result<Change> {
     let response =
         tokens(access, &format!(r#","refresh_token":"r1","expires_in":600,"id_token":"{}""#, id_token(claims)));
     let tokens = TokenResponse::from_response(&response)?;
@@ -55,7 +53,7 @@ fn refresh(session: &mut Session, seconds: i64) -> (HttpRequest, Ticket) {
 fn outcome(
     session: &mut Session,
     ticket: Ticket,
-    outcome: Result<HttpResponse, Arc<Error>>,
+    outcome: Result<HttpResponse>,
     now: Now,
 ) -> (Option<&'static str>, Vec<Leftover>) {
     let tokens = outcome.and_then(|response| TokenResponse::from_response(&response));
@@ -114,7 +112,7 @@ fn a_token_that_is_stale_on_arrival_is_used_for_the_call_that_asked() {
 
 #[test]
 fn trouble_never_ends_a_session() {
-    let network = || Err(Arc::new(Error::Network { url: "https://as.test/token".into() }));
+    let network = || Err(Error::from(Kind::Network { url: "https://as.test/token".into() }));
     let rows: [Trouble; 6] = [
         ("offline", network(), "network_error"),
         ("500", Ok(json(500, "{}")), "server_unavailable"),
@@ -168,7 +166,7 @@ fn a_server_in_trouble_is_left_alone_for_a_while() {
 fn a_lost_connection_may_be_tried_again_at_once() {
     let mut session = signed_in();
     let (_, ticket) = refresh(&mut session, 700);
-    outcome(&mut session, ticket, Err(Arc::new(Error::Network { url: String::new() })), at(700));
+    outcome(&mut session, ticket, Err(Error::from(Kind::Network { url: String::new() })), at(700));
     refresh(&mut session, 700);
 }
 
@@ -220,7 +218,7 @@ fn renewed_with(label: &str, first: &[(&str, &str)], id_token: &str) -> Renewed 
     let tokens = TokenResponse::from_response(&response);
     let proof = tokens.as_ref().map_or(Ok(None), |tokens| proof(tokens));
     let (result, leftover) = session.refreshed(ticket, tokens, proof, &config(), at(596));
-    match result.as_ref().map_err(|error| &**error) {
+    match result.as_ref().map_err(Error::kind) {
         Ok(change) => {
             assert_eq!((*change, token(&session), exposed(&leftover)), (Change::Renewed, "a2", vec![]), "{label}");
             let (request, _) = refresh(&mut session, 1300);
@@ -228,11 +226,11 @@ fn renewed_with(label: &str, first: &[(&str, &str)], id_token: &str) -> Renewed 
             assert!(form.expose().contains("refresh_token=r2"), "{label}: the new refresh token is kept");
             if claims_of(&session) == before { Renewed::CountsAsNone } else { Renewed::News }
         }
-        Err(Error::IdTokenInvalid { reason }) => {
+        Err(Kind::IdTokenInvalid { reason }) => {
             assert_eq!((session.view(at(596)), exposed(&leftover)), (None, vec!["r1", "a1"]), "{label}");
             Renewed::Ends(reason)
         }
-        Err(other) => panic!("{label}: {other}"),
+        Err(other) => panic!("{label}: {other:?}"),
     }
 }
 
@@ -622,16 +620,16 @@ fn an_id_token_of_a_refresh_is_signed_or_counts_as_none() {
     let bob = || {
         Ok(tokens("a2", &format!(r#","expires_in":600,"id_token":"{}""#, id_token(&claims(&[("sub", r#""bob""#)])))))
     };
-    let network = Error::Network { url: "https://as.test/jwks".into() };
+    let network = Kind::Network { url: "https://as.test/jwks".into() };
     let rows = [
         ("the keys cannot be had", network, None, "a2"),
         (
             "OpenID Connect Core §12.2: a wrong signature",
-            Error::IdTokenInvalid { reason: "signature" },
+            Kind::IdTokenInvalid { reason: "signature" },
             Some("id_token_invalid"),
             "",
         ),
-        ("an unknown key", Error::IdTokenInvalid { reason: "key" }, None, "a2"),
+        ("an unknown key", Kind::IdTokenInvalid { reason: "key" }, None, "a2"),
     ];
     for (label, problem, expected, left) in rows {
         let mut session = signed_in();
@@ -646,11 +644,12 @@ fn an_id_token_of_a_refresh_is_signed_or_counts_as_none() {
 
 #[test]
 fn a_sign_in_without_a_right_signature_leaves_the_earlier_session() {
-    for problem in [Error::IdTokenInvalid { reason: "signature" }, Error::Network { url: String::new() }] {
+    for problem in [Kind::IdTokenInvalid { reason: "signature" }, Kind::Network { url: String::new() }].map(Error::from)
+    {
         let mut session = signed_in();
         let response = tokens("b1", &format!(r#","id_token":"{}""#, id_token(&claims(&[]))));
         let tokens = TokenResponse::from_response(&response).expect("well formed");
-        let (result, leftover) = session.sign_in(tokens, Err(problem.clone().into()), &transaction(), &config(), at(0));
+        let (result, leftover) = session.sign_in(tokens, Err(problem.clone()), &transaction(), &config(), at(0));
         assert_eq!(support::code(&result), Some(problem.code()));
         assert_eq!((exposed(&leftover), token(&session)), (vec![], "a1"), "what came may be of the grant that is kept");
     }

@@ -2,12 +2,10 @@
 
 mod support;
 
-use std::sync::Arc;
-
 use support::signing::{self, honest_keys};
 use support::{METADATA, T0, answer, config, discover, json, metadata, options};
 use valet_key::protocol::config::{Config, Userinfo};
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::http::{HttpResponse, Method};
 use valet_key::protocol::jwt::{Algorithms, Unverified};
 use valet_key::protocol::userinfo;
@@ -17,7 +15,7 @@ fn signed() -> Config {
 }
 
 /// What a browser does with an answer.
-fn read(response: &HttpResponse, config: &Config, expected: [Option<&str>; 2]) -> Result<String, Arc<Error>> {
+fn read(response: &HttpResponse, config: &Config, expected: [Option<&str>; 2]) -> Result<String> {
     let mut claims = String::from(userinfo::text(response)?);
     if config.userinfo == Userinfo::Signed {
         let verified = Unverified::parse(&claims, Algorithms::ALL).and_then(|token| {
@@ -30,10 +28,10 @@ fn read(response: &HttpResponse, config: &Config, expected: [Option<&str>; 2]) -
     Ok(claims)
 }
 
-fn reason(result: Result<String, Arc<Error>>) -> Option<String> {
-    result.err().map(|error| match &*error {
-        Error::UserinfoInvalid { reason } => format!("userinfo_invalid({reason})"),
-        other => other.code().into(),
+fn reason(result: Result<String>) -> Option<String> {
+    result.err().map(|error| match error.kind() {
+        Kind::UserinfoInvalid { reason } => format!("userinfo_invalid({reason})"),
+        _ => error.code().into(),
     })
 }
 

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use support::known::SIGNED;
 use support::signing::check;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Error, Kind, Result};
 use valet_key::protocol::http::Cache;
 use valet_key::protocol::json::{Value, to_string};
 use valet_key::protocol::jwks::Keys;
@@ -105,9 +105,9 @@ fn the_json_test_suite() {
 
 /// Whether a token is accepted with a key set, by the client and the checker of the tests; `Err` with the reason.
 fn accepted(token: &str, set: &str) -> Result<(), String> {
-    let reason = |error: std::sync::Arc<Error>| match &*error {
-        Error::IdTokenInvalid { reason } => (*reason).to_owned(),
-        other => other.code().to_owned(),
+    let reason = |error: Error| match error.kind() {
+        Kind::IdTokenInvalid { reason } => (*reason).to_owned(),
+        _ => error.code().to_owned(),
     };
     let mut keys = Keys::default();
     keys.receive(Ok(support::json(200, set))).map_err(reason)?;

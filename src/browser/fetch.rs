@@ -3,7 +3,6 @@
 use core::cell::RefCell;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use std::sync::Arc;
 
 use gloo_net::http::Response;
 use js_sys::{Promise, Reflect, Uint8Array};
@@ -15,7 +14,7 @@ use web_sys::{
 };
 
 use crate::client::{ApiRequest, AuthorizedRequest};
-use crate::protocol::error::Error;
+use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpRequest, HttpResponse, MAX_RESPONSE, Method};
 use crate::protocol::json;
@@ -30,7 +29,7 @@ extern "C" {
 }
 
 /// The future of a response.
-pub(super) type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Arc<Error>>>>>;
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse>>>>;
 
 /// Sends a request to the authorization server, as [`Host::send`](crate::client::host::Host::send) specifies.
 pub(super) fn send(request: HttpRequest, timeout: u32) -> Answer {
@@ -56,7 +55,7 @@ fn start(request: &Request) -> impl Future<Output = Result<Response, gloo_net::E
 }
 
 /// Converts a request of the protocol into a request of the browser.
-fn prepare(request: HttpRequest, timeout: u32) -> Result<Request, Arc<Error>> {
+fn prepare(request: HttpRequest, timeout: u32) -> Result<Request> {
     let HttpRequest { url, method, authorization, cache, .. } = request;
     let init = RequestInit::new();
     init.set_cache(match cache {
@@ -104,7 +103,7 @@ impl AppRequest {
 }
 
 /// The same request, which fails at a redirect: the token would go along to the target of the redirect.
-fn without_redirects(request: &Request) -> Result<Request, Arc<Error>> {
+fn without_redirects(request: &Request) -> Result<Request> {
     if request.redirect() == RequestRedirect::Error {
         return Ok(Clone::clone(request));
     }
@@ -113,20 +112,20 @@ fn without_redirects(request: &Request) -> Result<Request, Arc<Error>> {
     // A request that is made of another one with other options loses its referrer.
     init.set_referrer(&request.referrer());
     init.set_referrer_policy(request.referrer_policy());
-    let used = |_| Error::RequestBlocked { reason: "the browser makes no request of it that refuses redirects" };
+    let used = |_| Kind::RequestBlocked { reason: "the browser makes no request of it that refuses redirects" };
     Request::new_with_request_and_init(request, &init).map_err(|error| used(error).into())
 }
 
 impl AuthorizedRequest for AppRequest {
     type Response = web_sys::Response;
 
-    async fn send(&self, authorization: &Secret) -> Result<web_sys::Response, Arc<Error>> {
+    async fn send(&self, authorization: &Secret) -> Result<web_sys::Response> {
         let request = without_redirects(&self.request.borrow())?;
         let attached = request.headers().set("Authorization", authorization.expose());
         attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
         response_to(fetch(&request)).await.map_err(|_| {
             let (public, _) = cut(cut(&self.url, b'#').0, b'?');
-            Arc::new(if request.signal().aborted() { Error::Cancelled } else { Error::Network { url: public.into() } })
+            Error::from(if request.signal().aborted() { Kind::Cancelled } else { Kind::Network { url: public.into() } })
         })
     }
 
@@ -174,17 +173,17 @@ async fn response_to(sent: Result<Promise, JsValue>) -> Result<web_sys::Response
 }
 
 /// The error for a missing response.
-fn lost(request: &Request) -> Arc<Error> {
+fn lost(request: &Request) -> Error {
     let url = request.url();
-    Arc::new(if request.signal().aborted() { Error::Timeout { url } } else { Error::Network { url } })
+    Error::from(if request.signal().aborted() { Kind::Timeout { url } } else { Kind::Network { url } })
 }
 
 /// Reads a response from the authorization server: its whole body, or little more than [`MAX_RESPONSE`] of it.
 ///
 /// # Errors
 ///
-/// [`Error::Network`], [`Error::Timeout`].
-async fn read(request: &Request, response: Response) -> Result<HttpResponse, Arc<Error>> {
+/// [`Kind::Network`], [`Kind::Timeout`].
+async fn read(request: &Request, response: Response) -> Result<HttpResponse> {
     // A page can have put a `fetch` in the place of the browser's that reads the body itself.
     if response.body_used() {
         return Err(lost(request));

@@ -8,14 +8,12 @@ pub mod page;
 mod place;
 mod store;
 
-use std::sync::Arc;
-
 use fetch::AppRequest;
 use web_sys::{Request, Response};
 
 use crate::client;
 use crate::client::host::Host;
-use crate::protocol::error::Error;
+use crate::protocol::error::Result;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::jwt::{Signature, Verification};
 use crate::protocol::session::Change;
@@ -68,7 +66,7 @@ impl Host for Browser {
         }
     }
 
-    fn entropy(&self) -> Result<[u8; 32], Arc<Error>> {
+    fn entropy(&self) -> Result<[u8; 32]> {
         place::entropy()
     }
 }
@@ -85,8 +83,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`].
-    pub fn new(options: &str) -> Result<Self, Arc<Error>> {
+    /// [`Kind::Config`](crate::protocol::error::Kind::Config).
+    pub fn new(options: &str) -> Result<Self> {
         Self::with_host(Browser::default(), options)
     }
 
@@ -94,11 +92,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`].
-    pub fn with_listener(
-        options: &str,
-        listener: impl Fn(Change, Option<String>) + 'static,
-    ) -> Result<Self, Arc<Error>> {
+    /// [`Kind::Config`](crate::protocol::error::Kind::Config).
+    pub fn with_listener(options: &str, listener: impl Fn(Change, Option<String>) + 'static) -> Result<Self> {
         Self::with_host(Browser::with_listener(listener), options)
     }
 
@@ -108,7 +103,7 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`Client::fetch`](client::Client::fetch).
-    pub async fn call(&self, request: Request, again: Option<Request>) -> Result<Response, Arc<Error>> {
+    pub async fn call(&self, request: Request, again: Option<Request>) -> Result<Response> {
         let again = again.map(|again| Box::new(move || Some(again)) as fetch::Again);
         self.fetch(&AppRequest::new(request, again)).await
     }

@@ -1,8 +1,6 @@
 //! The functions that need a window: they navigate to the provider, and handle the return from it. They are for Rust front
 //! ends; the npm package has its own.
 
-use std::sync::Arc;
-
 use wasm_bindgen::JsValue;
 use web_sys::Window;
 
@@ -10,7 +8,7 @@ use super::store::Store;
 use super::{Client, Completion};
 use crate::protocol::authorization_request::{SignIn, is_ours};
 use crate::protocol::authorization_response::{RESPONSE, RedirectPage};
-use crate::protocol::error::Error;
+use crate::protocol::error::{Error, Result};
 use crate::protocol::form;
 use crate::protocol::transaction::Transaction;
 
@@ -20,8 +18,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::complete`]; [`Error::Config`] outside of a page, or without session storage.
-    pub async fn start(&self) -> Result<(), Arc<Error>> {
+    /// Those of [`Client::complete`]; [`Kind::Config`](crate::protocol::error::Kind::Config) outside of a page, or without session storage.
+    pub async fn start(&self) -> Result<()> {
         let window = window()?;
         let location = window.location();
         let search = location.search().unwrap_or_default();
@@ -53,8 +51,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::begin`]; [`Error::Config`] outside of a page, or without session storage.
-    pub async fn sign_in(&self, sign_in: SignIn<'_>) -> Result<(), Arc<Error>> {
+    /// Those of [`Client::begin`]; [`Kind::Config`](crate::protocol::error::Kind::Config) outside of a page, or without session storage.
+    pub async fn sign_in(&self, sign_in: SignIn<'_>) -> Result<()> {
         let location = window()?.location();
         let request = self.begin(sign_in).await?;
         Store::open(self.config())?.keep(&request.transaction)?;
@@ -65,8 +63,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::end`]; [`Error::Config`] outside of a page.
-    pub async fn sign_out(&self, return_to: &str) -> Result<(), Arc<Error>> {
+    /// Those of [`Client::end`]; [`Kind::Config`](crate::protocol::error::Kind::Config) outside of a page.
+    pub async fn sign_out(&self, return_to: &str) -> Result<()> {
         match self.end(Some(return_to)).await? {
             Some(url) => window()?
                 .location()
@@ -77,11 +75,11 @@ impl Client {
     }
 }
 
-fn window() -> Result<Window, Arc<Error>> {
+fn window() -> Result<Window> {
     web_sys::window().ok_or_else(|| Error::config("redirectUri", "a redirect needs a page, not a worker"))
 }
 
-fn show(window: &Window, path: &str) -> Result<(), Arc<Error>> {
+fn show(window: &Window, path: &str) -> Result<()> {
     let refused = |_| Error::unexpected("an address that the browser refuses");
     let history = window.history().map_err(refused)?;
     history.replace_state_with_url(&JsValue::NULL, "", Some(path)).map_err(refused)

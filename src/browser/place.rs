@@ -1,10 +1,8 @@
 //! The features that pages and workers both provide: clocks, their origin, and entropy.
 
-use std::sync::Arc;
-
 use wasm_bindgen::prelude::*;
 
-use crate::protocol::error::Error;
+use crate::protocol::error::{Error, Result};
 use crate::protocol::time::Now;
 
 #[wasm_bindgen]
@@ -31,7 +29,7 @@ pub(super) fn origin() -> String {
 }
 
 /// Draws 32 bytes from the browser's random number generator.
-pub(super) fn entropy() -> Result<[u8; 32], Arc<Error>> {
+pub(super) fn entropy() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|_| Error::no_entropy())?;
     // A stub in the place of `getRandomValues` leaves them as they are.

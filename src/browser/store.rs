@@ -1,11 +1,9 @@
 //! Stores the transactions of sign-ins by redirect in the page's session storage. Each can be taken out once.
 
-use std::sync::Arc;
-
 use web_sys::Storage;
 
 use crate::protocol::config::Config;
-use crate::protocol::error::Error;
+use crate::protocol::error::{Error, Result};
 use crate::protocol::transaction::Transaction;
 
 /// The prefix of every storage key of this library; `pkg/pending.js` uses the same.
@@ -23,8 +21,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if there is none, as in a worker or if the user has disabled storage.
-    pub(super) fn open(config: &Config) -> Result<Self, Arc<Error>> {
+    /// [`Kind::Config`](crate::protocol::error::Kind::Config) if there is none, as in a worker or if the user has disabled storage.
+    pub(super) fn open(config: &Config) -> Result<Self> {
         let storage = web_sys::window().and_then(|window| window.session_storage().ok().flatten());
         let storage =
             storage.ok_or_else(|| Error::config("redirectUri", "a sign-in by redirect needs session storage"))?;
@@ -36,8 +34,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the storage is full.
-    pub(super) fn keep(&self, transaction: &Transaction) -> Result<(), Arc<Error>> {
+    /// [`Kind::Config`](crate::protocol::error::Kind::Config) if the storage is full.
+    pub(super) fn keep(&self, transaction: &Transaction) -> Result<()> {
         let key = [&self.prefix, transaction.state.expose()].concat();
         let kept = self.storage.set_item(&key, &transaction.to_record());
         kept.map_err(|_| Error::config("redirectUri", "session storage takes nothing more"))

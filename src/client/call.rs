@@ -1,13 +1,11 @@
 //! Requests that carry the access token: the app's requests to an API, and the client's own request to UserInfo.
 
-use core::future::Future;
-use std::sync::Arc;
-
 use super::Client;
 use super::host::Host;
-use crate::protocol::error::Error;
+use crate::protocol::error::{Kind, Result};
 use crate::protocol::secret::Secret;
 use crate::protocol::session::{Call, Change, Refused};
+use core::future::Future;
 
 /// A request that can be sent with an access token.
 pub trait AuthorizedRequest {
@@ -16,8 +14,8 @@ pub trait AuthorizedRequest {
 
     /// Sends the request with this value of the `Authorization` header (RFC 6750 §2.1). Each call sends the request again.
     ///
-    /// Fails with [`Error::Network`] if there is no response, and with [`Error::Cancelled`] if the app aborted the request.
-    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<Self::Response, Arc<Error>>>;
+    /// Fails with [`Kind::Network`] if there is no response, and with [`Kind::Cancelled`] if the app aborted the request.
+    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<Self::Response>>;
 
     /// The status code of a response.
     fn status(response: &Self::Response) -> u16;
@@ -53,8 +51,8 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::RequestBlocked`], [`Error::LoginRequired`], those of a renewal and those of [`AuthorizedRequest::send`].
-    pub async fn fetch<R: ApiRequest>(&self, request: &R) -> Result<R::Response, Arc<Error>> {
+    /// [`Kind::RequestBlocked`], [`Kind::LoginRequired`], those of a renewal and those of [`AuthorizedRequest::send`].
+    pub async fn fetch<R: ApiRequest>(&self, request: &R) -> Result<R::Response> {
         let url = request.url();
         if self.is_completing() && self.is_warm(&url) {
             request.ask_ahead();
@@ -62,7 +60,7 @@ impl<H: Host> Client<H> {
         self.completed().await;
         self.core.config.api.permit(&url)?;
         if request.brings_credentials() {
-            return Err(Error::RequestBlocked { reason: "it brings its own `Authorization` or `DPoP` header" }.into());
+            return Err(Kind::RequestBlocked { reason: "it brings its own `Authorization` or `DPoP` header" }.into());
         }
         self.authorized(request).await
     }
@@ -74,7 +72,7 @@ impl<H: Host> Client<H> {
     }
 
     /// Sends a request with the access token, and after a 401 a second time with a renewed token.
-    pub(super) async fn authorized<R: AuthorizedRequest>(&self, request: &R) -> Result<R::Response, Arc<Error>> {
+    pub(super) async fn authorized<R: AuthorizedRequest>(&self, request: &R) -> Result<R::Response> {
         let call = self.core.session.borrow().call();
         let pass = self.pass(call).await?;
         let response = request.send(&pass.authorization).await?;
@@ -84,7 +82,7 @@ impl<H: Host> Client<H> {
         match self.pass(pass.call).await {
             Ok(pass) => request.send(&pass.authorization).await,
             // No renewal is possible, and the API's own response says more than this error.
-            Err(error) if matches!(*error, Error::LoginRequired) => Ok(response),
+            Err(error) if matches!(error.kind(), Kind::LoginRequired) => Ok(response),
             Err(error) => Err(error),
         }
     }
@@ -99,7 +97,7 @@ impl<H: Host> Client<H> {
         refused == Refused::Again
     }
 
-    async fn pass(&self, call: Call) -> Result<Pass, Arc<Error>> {
+    async fn pass(&self, call: Call) -> Result<Pass> {
         self.ready(call).await?;
         // The session is read only now, so that `call` describes the token that is attached.
         let session = self.core.session.borrow();
@@ -108,7 +106,7 @@ impl<H: Host> Client<H> {
                 let authorization = Secret::new(["Bearer ", token.expose()].concat());
                 Ok(Pass { call: session.call(), authorization })
             }
-            None => Err(Error::LoginRequired.into()),
+            None => Err(Kind::LoginRequired.into()),
         }
     }
 }

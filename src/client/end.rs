@@ -1,11 +1,9 @@
 //! Sign-out in this client, at the provider, and on request of the provider.
 
-use std::sync::Arc;
-
 use super::host::Host;
 use super::{Client, Exchange};
 use crate::protocol::authorization_request::{own_page, own_state};
-use crate::protocol::error::Error;
+use crate::protocol::error::Result;
 use crate::protocol::foreign::Secrets;
 use crate::protocol::logout;
 use crate::protocol::secret::Secret;
@@ -37,8 +35,8 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::UrlRejected`] if the provider names an unacceptable URL. The session has ended nevertheless.
-    pub async fn end_at_provider(&self, ended: Ended, return_to: Option<&str>) -> Result<Option<String>, Arc<Error>> {
+    /// [`Kind::UrlRejected`](crate::protocol::error::Kind::UrlRejected) if the provider names an unacceptable URL. The session has ended nevertheless.
+    pub async fn end_at_provider(&self, ended: Ended, return_to: Option<&str>) -> Result<Option<String>> {
         let Ended { leftover, id_token } = ended;
         self.revoke(leftover).await;
         let Some(return_to) = return_to else { return Ok(None) };
@@ -56,8 +54,8 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a page of another origin.
-    pub fn check_return(&self, return_to: Option<&str>) -> Result<(), Arc<Error>> {
+    /// [`Kind::Config`](crate::protocol::error::Kind::Config) for a page of another origin.
+    pub fn check_return(&self, return_to: Option<&str>) -> Result<()> {
         let Some(return_to) = return_to else { return Ok(()) };
         own_page("postLogoutRedirectUri", return_to, &self.core.host.origin())
     }
@@ -67,7 +65,7 @@ impl<H: Host> Client<H> {
     /// # Errors
     ///
     /// Those of [`Client::check_return`] and [`Client::end_at_provider`].
-    pub async fn end(&self, return_to: Option<&str>) -> Result<Option<String>, Arc<Error>> {
+    pub async fn end(&self, return_to: Option<&str>) -> Result<Option<String>> {
         self.check_return(return_to)?;
         self.end_at_provider(self.forget(), return_to).await
     }

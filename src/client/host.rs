@@ -1,25 +1,23 @@
 //! The environment that a client runs in.
 
-use core::future::Future;
-use std::sync::Arc;
-
-use crate::protocol::error::Error;
+use crate::protocol::error::Result;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwt::{Signature, Verification};
 use crate::protocol::session::Change;
 use crate::protocol::time::Now;
+use core::future::Future;
 
 /// An environment that sends requests, verifies signatures, and provides clocks and entropy.
 pub trait Host {
     /// The future of a response.
-    type Answer: Future<Output = Result<HttpResponse, Arc<Error>>>;
+    type Answer: Future<Output = Result<HttpResponse>>;
 
     /// Sends a request to the authorization server. The request leaves immediately, and not when the future is first polled. It
     /// carries no cookies and no referrer, uses the request's cache mode, and fails after `timeout` milliseconds. Redirects are
     /// not followed: a redirect is a response with status 0. The host reads at most little more than
     /// [`MAX_RESPONSE`](crate::protocol::http::MAX_RESPONSE) bytes of the body.
     ///
-    /// Fails with [`Error::Network`] or [`Error::Timeout`] if there is no response.
+    /// Fails with [`Kind::Network`](crate::protocol::error::Kind::Network) or [`Kind::Timeout`](crate::protocol::error::Kind::Timeout) if there is no response.
     fn send(&self, request: HttpRequest, timeout: u32) -> Self::Answer;
 
     /// Verifies a signature, and hashes the text [`Verification::beside`].
@@ -38,6 +36,6 @@ pub trait Host {
     ///
     /// # Errors
     ///
-    /// [`Error::Environment`] if the environment has no source of randomness.
-    fn entropy(&self) -> Result<[u8; 32], Arc<Error>>;
+    /// [`Kind::Environment`](crate::protocol::error::Kind::Environment) if the environment has no source of randomness.
+    fn entropy(&self) -> Result<[u8; 32]>;
 }

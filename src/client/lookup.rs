@@ -1,20 +1,18 @@
 //! Looks up the provider's metadata. It is fetched once, by one caller at a time.
 
-use std::rc::Rc;
-use std::sync::Arc;
-
 use super::Client;
 use super::host::Host;
-use crate::protocol::error::Error;
+use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
 use crate::protocol::metadata::{Discovery, Failures, ServerMetadata};
+use std::rc::Rc;
 
 /// The state of the lookup.
 #[derive(Debug, Default)]
 pub(super) struct Lookup {
     pub(super) found: Option<Rc<ServerMetadata>>,
-    failed: Option<Arc<Error>>,
+    failed: Option<Error>,
     under_way: bool,
     attempts: u32,
 }
@@ -32,7 +30,7 @@ impl<H: Host> Client<H> {
     /// # Errors
     ///
     /// Those of discovery.
-    pub async fn prepare(&self) -> Result<(), Arc<Error>> {
+    pub async fn prepare(&self) -> Result<()> {
         self.metadata().await.map(drop)
     }
 
@@ -41,7 +39,7 @@ impl<H: Host> Client<H> {
     /// # Errors
     ///
     /// Those of discovery.
-    pub(super) async fn metadata(&self) -> Result<Rc<ServerMetadata>, Arc<Error>> {
+    pub(super) async fn metadata(&self) -> Result<Rc<ServerMetadata>> {
         self.metadata_from(Cache::NoCache, &Secrets::default()).await
     }
 
@@ -52,11 +50,7 @@ impl<H: Host> Client<H> {
     /// # Errors
     ///
     /// Those of discovery.
-    pub(super) async fn metadata_from(
-        &self,
-        cache: Cache,
-        secrets: &Secrets,
-    ) -> Result<Rc<ServerMetadata>, Arc<Error>> {
+    pub(super) async fn metadata_from(&self, cache: Cache, secrets: &Secrets) -> Result<Rc<ServerMetadata>> {
         let attempts = self.core.lookup.borrow().attempts;
         loop {
             {
@@ -91,7 +85,7 @@ impl<H: Host> Client<H> {
         outcome
     }
 
-    async fn discover(&self, cache: Cache, secrets: &Secrets) -> Result<ServerMetadata, Arc<Error>> {
+    async fn discover(&self, cache: Cache, secrets: &Secrets) -> Result<ServerMetadata> {
         let config = &self.core.config;
         let mut failures = Failures::default();
         for request in Discovery::new(config).requests(cache) {

@@ -20,20 +20,18 @@ mod renewal;
 mod sign_in;
 mod userinfo;
 
-use core::cell::{Cell, RefCell};
-use std::rc::Rc;
-use std::sync::Arc;
-
 use bell::Bell;
+use core::cell::{Cell, RefCell};
 use host::Host;
 use lookup::Lookup;
+use std::rc::Rc;
 
 pub use call::{ApiRequest, AuthorizedRequest};
 pub use end::Ended;
 pub use sign_in::Completion;
 
 use crate::protocol::config::{Config, Options, PageOptions};
-use crate::protocol::error::Error;
+use crate::protocol::error::Result;
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwks::Keys;
@@ -80,7 +78,7 @@ impl<H: Host> Exchange<H> {
     /// Waits for the response, and adds the secrets that its text must not reveal to a page: the session's tokens at the time
     /// of the request and at the time of the response, the secrets of the sign-in or renewal that the request is part of, and
     /// the secrets in the request itself. If there are too many, those of the request are dropped last.
-    async fn response(self, part_of: &Secrets) -> Result<HttpResponse, Arc<Error>> {
+    async fn response(self, part_of: &Secrets) -> Result<HttpResponse> {
         let Self { core, response, secrets: asked } = self;
         let response = response.await?;
         let mut secrets = core.session.borrow().secrets();
@@ -96,7 +94,7 @@ impl<H: Host> Client<H> {
     /// # Errors
     ///
     /// Those of [`Options::parse`].
-    pub fn with_host(host: H, options: &str) -> Result<Self, Arc<Error>> {
+    pub fn with_host(host: H, options: &str) -> Result<Self> {
         Options::parse(options).map(|options| Self::from_options(host, options))
     }
 

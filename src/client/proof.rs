@@ -1,10 +1,8 @@
 //! Proves who issued a token: verifies its signature with one of the provider's keys.
 
-use std::sync::Arc;
-
 use super::host::Host;
 use super::{Client, Exchange};
-use crate::protocol::error::Error;
+use crate::protocol::error::Result;
 use crate::protocol::foreign::Secrets;
 use crate::protocol::jwt::{Algorithms, Unverified, Verified};
 use crate::protocol::metadata::ServerMetadata;
@@ -31,7 +29,7 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`], those of [`Unverified::parse`], and those of fetching the keys.
+    /// [`Kind::IdTokenInvalid`](crate::protocol::error::Kind::IdTokenInvalid), those of [`Unverified::parse`], and those of fetching the keys.
     pub(super) async fn verify(
         &self,
         token: &str,
@@ -40,7 +38,7 @@ impl<H: Host> Client<H> {
         metadata: &ServerMetadata,
         mut keys: Option<Exchange<H>>,
         secrets: &Secrets,
-    ) -> Result<Verified, Arc<Error>> {
+    ) -> Result<Verified> {
         let token = Unverified::parse(token, allowed)?;
         loop {
             let received = match keys.take() {

@@ -1,10 +1,8 @@
 //! The renewal of tokens: one renewal at a time, which all calls wait for.
 
-use std::sync::Arc;
-
 use super::Client;
 use super::host::Host;
-use crate::protocol::error::Error;
+use crate::protocol::error::{Kind, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::session::{Action, Call, Change};
 use crate::protocol::token::TokenResponse;
@@ -15,20 +13,20 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::LoginRequired`], and those of a renewal.
-    pub async fn access_token(&self) -> Result<String, Arc<Error>> {
+    /// [`Kind::LoginRequired`], and those of a renewal.
+    pub async fn access_token(&self) -> Result<String> {
         let call = self.core.session.borrow().call();
         self.ready(call).await?;
         let session = self.core.session.borrow();
-        session.access_token().map(|token| token.expose().into()).ok_or_else(|| Error::LoginRequired.into())
+        session.access_token().map(|token| token.expose().into()).ok_or_else(|| Kind::LoginRequired.into())
     }
 
     /// Renews the tokens now. If the renewal fails, calls use the current access token for as long as it is valid.
     ///
     /// # Errors
     ///
-    /// [`Error::LoginRequired`], and those of a renewal.
-    pub async fn refresh(&self) -> Result<(), Arc<Error>> {
+    /// [`Kind::LoginRequired`], and those of a renewal.
+    pub async fn refresh(&self) -> Result<()> {
         let call = {
             let mut session = self.core.session.borrow_mut();
             session.renew();
@@ -39,9 +37,9 @@ impl<H: Host> Client<H> {
     }
 
     /// Waits until the access token may be attached, and renews it if necessary.
-    pub(super) async fn ready(&self, call: Call) -> Result<(), Arc<Error>> {
+    pub(super) async fn ready(&self, call: Call) -> Result<()> {
         if !self.is_signed_in() {
-            return Err(Error::LoginRequired.into());
+            return Err(Kind::LoginRequired.into());
         }
         let (host, config) = (&self.core.host, &self.core.config);
         let metadata = self.metadata().await?;
@@ -50,10 +48,10 @@ impl<H: Host> Client<H> {
             match action {
                 Action::Use => return Ok(()),
                 Action::Wait => self.core.ended.rung().await,
-                Action::SignIn => return Err(Error::LoginRequired.into()),
+                Action::SignIn => return Err(Kind::LoginRequired.into()),
                 Action::Expired => {
                     self.changed(Change::Expired);
-                    return Err(Error::LoginRequired.into());
+                    return Err(Kind::LoginRequired.into());
                 }
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
@@ -67,7 +65,7 @@ impl<H: Host> Client<H> {
                         self.core.session.borrow_mut().refreshed(ticket, tokens, proof, config, host.now());
                     match &result {
                         Ok(change) => self.changed(*change),
-                        Err(error) if !leftover.is_empty() && !matches!(**error, Error::Cancelled) => {
+                        Err(error) if !leftover.is_empty() && !matches!(error.kind(), Kind::Cancelled) => {
                             self.changed(Change::Ended);
                         }
                         Err(_) => {}
@@ -75,7 +73,7 @@ impl<H: Host> Client<H> {
                     self.core.ended.ring();
                     self.revoke(leftover).await;
                     if let Err(error) = result
-                        && matches!(*error, Error::SessionEnded | Error::IdTokenInvalid { .. } | Error::Cancelled)
+                        && matches!(error.kind(), Kind::SessionEnded | Kind::IdTokenInvalid { .. } | Kind::Cancelled)
                     {
                         return Err(error);
                     }

@@ -1,12 +1,10 @@
 //! From the authorization request to the session.
 
-use std::sync::Arc;
-
 use super::host::Host;
 use super::{Client, Core};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use crate::protocol::authorization_response::{AuthorizationResponse, Declines, RedirectPage};
-use crate::protocol::error::{Error, OAuthError};
+use crate::protocol::error::{Error, Kind, OAuthError, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
 use crate::protocol::metadata::ServerMetadata;
@@ -27,7 +25,7 @@ pub enum Completion {
 }
 
 /// Distinguishes a refusal that is a normal result of a silent attempt from an error.
-fn declined(error: Arc<Error>, declines: Declines, return_to: String) -> Result<Completion, Arc<Error>> {
+fn declined(error: Error, declines: Declines, return_to: String) -> Result<Completion> {
     if !declines.include(&error) {
         return Err(error);
     }
@@ -44,7 +42,7 @@ impl<H: Host> Client<H> {
     /// # Errors
     ///
     /// Those of discovery, and those of [`AuthorizationRequest::new`].
-    pub async fn begin(&self, sign_in: SignIn<'_>) -> Result<AuthorizationRequest, Arc<Error>> {
+    pub async fn begin(&self, sign_in: SignIn<'_>) -> Result<AuthorizationRequest> {
         let (host, config) = (&self.core.host, &self.core.config);
         let origin = host.origin();
         sign_in.check(config, &origin)?;
@@ -65,11 +63,11 @@ impl<H: Host> Client<H> {
 
     /// Checks that the provider responds before the page navigates to it without a user action. A response from the last few
     /// minutes is sufficient.
-    async fn see(&self, metadata: &ServerMetadata) -> Result<(), Arc<Error>> {
+    async fn see(&self, metadata: &ServerMetadata) -> Result<()> {
         let keys = self.core.keys.borrow_mut().early(metadata, self.core.host.now());
         let Some(request) = keys else { return Ok(()) };
         let outcome = self.send(request).response(&Secrets::default()).await;
-        let answered = outcome.as_ref().map(drop).map_err(Arc::clone);
+        let answered = outcome.as_ref().map(drop).map_err(Error::clone);
         // A flaw of the keys is reported when a token needs them.
         drop(self.core.keys.borrow_mut().receive(outcome));
         answered
@@ -82,14 +80,14 @@ impl<H: Host> Client<H> {
     /// # Errors
     ///
     /// Any flaw of the response, its code or its tokens, and those of fetching the metadata and the tokens. An earlier session
-    /// is kept, except with [`Error::UserChanged`].
+    /// is kept, except with [`Kind::UserChanged`].
     pub async fn complete(
         &self,
         address: &str,
         transaction: Option<Box<Transaction>>,
         pending: bool,
         others: RedirectPage,
-    ) -> Result<Completion, Arc<Error>> {
+    ) -> Result<Completion> {
         let end = address.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
         let query = address.get(end..).unwrap_or_default();
         let query = query.strip_prefix('?').unwrap_or(query);
@@ -126,14 +124,14 @@ impl<H: Host> Client<H> {
         let (result, leftover) = {
             let mut session = self.core.session.borrow_mut();
             if session.is_overtaken(call) {
-                (Err(Error::Cancelled.into()), session.too_late(*tokens))
+                (Err(Kind::Cancelled.into()), session.too_late(*tokens))
             } else {
                 session.sign_in(tokens, proof, &transaction, config, host.now())
             }
         };
         match &result {
             Ok(change) => self.changed(*change),
-            Err(error) if matches!(**error, Error::UserChanged) => self.changed(Change::UserChanged),
+            Err(error) if matches!(error.kind(), Kind::UserChanged) => self.changed(Change::UserChanged),
             Err(_) => {}
         }
         self.revoke(leftover).await;

@@ -1,18 +1,16 @@
 //! The provider's claims about the user (OpenID Connect Core §5.3).
 
-use core::future::Future;
-use std::sync::Arc;
-
 use super::Client;
 use super::call::AuthorizedRequest;
 use super::host::Host;
 use crate::protocol::config::Userinfo;
-use crate::protocol::error::Error;
+use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwt::Algorithms;
 use crate::protocol::secret::Secret;
 use crate::protocol::userinfo;
+use core::future::Future;
 
 /// The request to the UserInfo endpoint.
 struct UserinfoRequest<'a, H> {
@@ -23,7 +21,7 @@ struct UserinfoRequest<'a, H> {
 impl<H: Host> AuthorizedRequest for UserinfoRequest<'_, H> {
     type Response = HttpResponse;
 
-    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<HttpResponse, Arc<Error>>> {
+    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<HttpResponse>> {
         let authorization = Some(authorization.clone());
         let exchange = self.client.send(HttpRequest { authorization, ..self.request.clone() });
         async { exchange.response(&Secrets::default()).await }
@@ -44,10 +42,10 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if no user is expected, [`Error::LoginRequired`], [`Error::UserinfoInvalid`],
-    /// [`Error::MetadataInvalid`], those of discovery, those of a renewal, and those of sending the request and verifying the
+    /// [`Kind::Config`](crate::protocol::error::Kind::Config) if no user is expected, [`Kind::LoginRequired`](crate::protocol::error::Kind::LoginRequired), [`Kind::UserinfoInvalid`](crate::protocol::error::Kind::UserinfoInvalid),
+    /// [`Kind::MetadataInvalid`](crate::protocol::error::Kind::MetadataInvalid), those of discovery, those of a renewal, and those of sending the request and verifying the
     /// response. A flaw of the response does not end the session.
-    pub async fn userinfo(&self, sub: Option<&str>) -> Result<String, Arc<Error>> {
+    pub async fn userinfo(&self, sub: Option<&str>) -> Result<String> {
         let config = &self.core.config;
         let subject = self.subject();
         let expected = [subject.as_deref(), sub];

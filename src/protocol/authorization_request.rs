@@ -1,9 +1,7 @@
 //! The authorization request (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1).
 
-use std::sync::Arc;
-
 use super::config::{Config, check_page_url, scope};
-use super::error::Error;
+use super::error::{Error, Kind, Result};
 use super::form;
 use super::json;
 use super::list::cut;
@@ -93,10 +91,10 @@ impl<'a> SignIn<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] names a `redirectUri` that is not a page of `origin` or whose query cannot be decoded, an invalid
+    /// [`Kind::Config`] names a `redirectUri` that is not a page of `origin` or whose query cannot be decoded, an invalid
     /// `scope`, a `returnTo` that is not a path of this origin, a parameter that only the client may set, or a `max_age` that
     /// is not a number of seconds.
-    pub fn check(&self, config: &Config, origin: &str) -> Result<String, Arc<Error>> {
+    pub fn check(&self, config: &Config, origin: &str) -> Result<String> {
         own_page("redirectUri", self.redirect_uri, origin)?;
         // A response is distinguished from others by the parameters of the page at which it arrives.
         if form::parse(cut(self.redirect_uri, b'?').1.unwrap_or_default()).is_none() {
@@ -128,8 +126,8 @@ pub struct AuthorizationRequest {
 ///
 /// # Errors
 ///
-/// [`Error::Config`] names the option.
-pub(crate) fn own_page(option: &'static str, page: &str, origin: &str) -> Result<(), Arc<Error>> {
+/// [`Kind::Config`] names the option.
+pub(crate) fn own_page(option: &'static str, page: &str, origin: &str) -> Result<()> {
     check_page_url(option, page)?;
     match Url::parse(page, Loopback::Allowed) {
         Some(url) if url.origin() == origin => Ok(()),
@@ -157,8 +155,8 @@ impl AuthorizationRequest {
     ///
     /// # Errors
     ///
-    /// Those of [`SignIn::check`]; [`Error::Config`] for a redirect page that is shared with another provider, if the responses
-    /// of this provider would not identify it, and for parameters that make the URL too long; [`Error::Unsupported`] for a
+    /// Those of [`SignIn::check`]; [`Kind::Config`] for a redirect page that is shared with another provider, if the responses
+    /// of this provider would not identify it, and for parameters that make the URL too long; [`Kind::Unsupported`] for a
     /// server that accepts only pushed requests.
     pub fn new(
         config: &Config,
@@ -167,10 +165,10 @@ impl AuthorizationRequest {
         origin: &str,
         entropy: &Entropy,
         now: Now,
-    ) -> Result<Self, Arc<Error>> {
+    ) -> Result<Self> {
         let scope = sign_in.check(config, origin)?;
         if metadata.require_pushed_authorization_requests {
-            return Err(Error::Unsupported {
+            return Err(Kind::Unsupported {
                 feature: "pushed authorization requests (PAR), which the provider demands",
             }
             .into());

@@ -1,10 +1,7 @@
 //! The authorization response (RFC 6749 §4.1.2, RFC 9207).
 
-use core::fmt;
-use std::sync::Arc;
-
 use super::config::Config;
-use super::error::{Error, OAuthError};
+use super::error::{Error, Kind, OAuthError, Result};
 use super::foreign::{Secrets, is_plain};
 use super::form;
 use super::http::oauth_error;
@@ -14,6 +11,7 @@ use super::secret::Secret;
 use super::time::Now;
 use super::transaction::Transaction;
 use super::url::{Loopback, Url};
+use core::fmt;
 
 /// Maximum length of a response in bytes; longer than any honest one.
 const MAX_RESPONSE: usize = 128 * 1024;
@@ -89,34 +87,34 @@ impl AuthorizationResponse {
     ///
     /// # Errors
     ///
-    /// [`Error::DuplicateParameter`], [`Error::TooLarge`], [`Error::ResponseInvalid`].
-    pub fn parse(query: &str) -> Result<Option<Self>, Arc<Error>> {
+    /// [`Kind::DuplicateParameter`], [`Kind::TooLarge`], [`Kind::ResponseInvalid`].
+    pub fn parse(query: &str) -> Result<Option<Self>> {
         if query.len() > MAX_RESPONSE {
-            return Err(Error::TooLarge { part: "authorization response" }.into());
+            return Err(Kind::TooLarge { part: "authorization response" }.into());
         }
         let (query, fragment) = cut(query, b'#');
         let is_response = |part| matches!(cut(part, b'='), (name, Some(_)) if IN_FRAGMENT.contains(&name));
         if items(fragment.unwrap_or_default(), b'&').any(is_response) {
-            return Err(Error::ResponseInvalid { part: "fragment".into() }.into());
+            return Err(Kind::ResponseInvalid { part: "fragment".into() }.into());
         }
         let Some(all) = form::parameters(query) else {
-            return Err(Error::ResponseInvalid { part: "query".into() }.into());
+            return Err(Kind::ResponseInvalid { part: "query".into() }.into());
         };
         let mut response = Self { parameters: Vec::new() };
         let known = |name: &str| KNOWN.into_iter().chain(FOREIGN).find(|known| *known == name);
         for (name, value) in all {
             let Some(name) = name.and_then(|name| known(&name)) else { continue };
             if response.parameters.iter().any(|(earlier, _)| *earlier == name) {
-                return Err(Error::DuplicateParameter { name: name.into() }.into());
+                return Err(Kind::DuplicateParameter { name: name.into() }.into());
             }
             // Some servers send texts for humans in a national encoding instead of UTF-8.
             if value.is_none() && !matches!(name, "error_description" | "error_uri") {
-                return Err(Error::ResponseInvalid { part: name.into() }.into());
+                return Err(Kind::ResponseInvalid { part: name.into() }.into());
             }
             response.parameters.push((name, value.unwrap_or_default()));
         }
         if let Some(name) = FOREIGN.into_iter().find(|name| response.get(name).is_some()) {
-            return Err(Error::ResponseInvalid { part: name.into() }.into());
+            return Err(Kind::ResponseInvalid { part: name.into() }.into());
         }
         let is_response = ["state", "code", "error"].iter().any(|name| response.get(name).is_some());
         Ok(is_response.then_some(response))
@@ -129,14 +127,14 @@ impl AuthorizationResponse {
     }
 
     /// The error for a response without a stored transaction, while a sign-in is under way that the response may belong to.
-    pub fn unbound(&self) -> Arc<Error> {
+    pub fn unbound(&self) -> Error {
         match self.get("error") {
             // A server that fails before it has read the request does not know its `state`.
             Some(error) if self.get("state").is_none() && is_registered(error) => {
-                Error::Unbound(OAuthError::from_code(Secrets::default().quote(error))).into()
+                Kind::Unbound(OAuthError::from_code(Secrets::default().quote(error))).into()
             }
-            _ if self.get("state").is_none() => Error::StateMismatch { reason: "no `state`" }.into(),
-            _ => Error::StateMismatch { reason: "another `state`" }.into(),
+            _ if self.get("state").is_none() => Kind::StateMismatch { reason: "no `state`" }.into(),
+            _ => Kind::StateMismatch { reason: "another `state`" }.into(),
         }
     }
 
@@ -154,7 +152,7 @@ impl AuthorizationResponse {
     ///
     /// # Errors
     ///
-    /// [`Error::StateMismatch`], [`Error::OtherPage`], [`Error::IssMismatch`]. The transaction is consumed in every case.
+    /// [`Kind::StateMismatch`], [`Kind::OtherPage`], [`Kind::IssMismatch`]. The transaction is consumed in every case.
     pub fn bind(
         self,
         transaction: Box<Transaction>,
@@ -162,15 +160,15 @@ impl AuthorizationResponse {
         page: &str,
         others: RedirectPage,
         now: Now,
-    ) -> Result<Bound, Arc<Error>> {
+    ) -> Result<Bound> {
         if !self.is_for(&transaction) {
             return Err(self.unbound());
         }
         if !transaction.is_of(config) {
-            return Err(Error::StateMismatch { reason: "of another client" }.into());
+            return Err(Kind::StateMismatch { reason: "of another client" }.into());
         }
         if transaction.is_expired(now) {
-            return Err(Error::StateMismatch { reason: "expired" }.into());
+            return Err(Kind::StateMismatch { reason: "expired" }.into());
         }
         match self.get("iss") {
             Some(iss) if config.issuer.is_empty() || iss != config.issuer => {
@@ -185,16 +183,16 @@ impl AuthorizationResponse {
         let expected = Page::of_response(&transaction.redirect_uri);
         if !page.zip(expected).is_some_and(|(page, expected)| page.is(&expected, self.get("iss").is_some())) {
             let redirect_uri = cut(&transaction.redirect_uri, b'?').0.into();
-            return Err(Error::OtherPage { redirect_uri }.into());
+            return Err(Kind::OtherPage { redirect_uri }.into());
         }
         Ok(Bound { response: self, transaction })
     }
 
     #[cold]
-    fn iss_mismatch(&self, transaction: &Transaction, config: &Config) -> Arc<Error> {
+    fn iss_mismatch(&self, transaction: &Transaction, config: &Config) -> Error {
         let secrets = self.secrets(transaction);
         let received = self.get("iss").map(|iss| secrets.quote(iss));
-        Error::IssMismatch { expected: config.issuer.clone(), received }.into()
+        Kind::IssMismatch { expected: config.issuer.clone(), received }.into()
     }
 
     /// The secrets that the response must not reveal to a page.
@@ -219,12 +217,12 @@ pub enum Declines {
 impl Declines {
     /// Whether an error is such a refusal.
     pub fn include(self, error: &Error) -> bool {
-        match error {
-            Error::AuthorizationRefused(said) => {
+        match error.kind() {
+            Kind::AuthorizationRefused(said) => {
                 let code = said.error.as_str();
                 self == Self::AnyRefusal || (self == Self::Interaction && INTERACTION_NEEDED.contains(&code))
             }
-            Error::TokenRefused(_) | Error::UserChanged => self == Self::AnyRefusal,
+            Kind::TokenRefused(_) | Kind::UserChanged => self == Self::AnyRefusal,
             _ => false,
         }
     }
@@ -254,27 +252,27 @@ impl Bound {
     ///
     /// # Errors
     ///
-    /// [`Error::IssMismatch`] if the server's metadata promises `iss` and the response lacks it (RFC 9207 §2.4),
-    /// [`Error::AuthorizationRefused`], [`Error::ResponseInvalid`].
-    pub fn accept(self, metadata: &ServerMetadata, config: &Config) -> Result<Grant, Arc<Error>> {
+    /// [`Kind::IssMismatch`] if the server's metadata promises `iss` and the response lacks it (RFC 9207 §2.4),
+    /// [`Kind::AuthorizationRefused`], [`Kind::ResponseInvalid`].
+    pub fn accept(self, metadata: &ServerMetadata, config: &Config) -> Result<Grant> {
         let Self { response, transaction } = self;
         if response.get("iss").is_none() && metadata.authorization_response_iss_parameter_supported {
             return Err(response.iss_mismatch(&transaction, config));
         }
         if let Some(error) = response.get("error") {
             if !is_plain(error) {
-                return Err(Error::ResponseInvalid { part: "`error`".into() }.into());
+                return Err(Kind::ResponseInvalid { part: "`error`".into() }.into());
             }
             let secrets = response.secrets(&transaction);
             let said = oauth_error(&secrets, error, response.get("error_description"), response.get("error_uri"));
-            return Err(Error::AuthorizationRefused(said).into());
+            return Err(Kind::AuthorizationRefused(said).into());
         }
         match response.get("code") {
             // RFC 6749 appendix A.11.
             Some(code) if code.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
                 Ok(Grant { code: Secret::new(code), transaction })
             }
-            _ => Err(Error::ResponseInvalid { part: "`code`".into() }.into()),
+            _ => Err(Kind::ResponseInvalid { part: "`code`".into() }.into()),
         }
     }
 }

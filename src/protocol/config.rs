@@ -3,11 +3,9 @@
 //! A client is defined by the part of the options that says whose tokens it holds and where they may be sent: [`Config`]. The
 //! options of each page are in [`PageOptions`].
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
-use super::error::Error;
+use super::error::{Error, Result};
 use super::foreign::Secrets;
 use super::json::{Mismatch, Value};
 use super::list::{cut, items, repetitions};
@@ -103,9 +101,9 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] names the option that is missing, unknown, or invalid. For `server`, also those of
+    /// [`Kind::Config`](crate::protocol::error::Kind::Config) names the option that is missing, unknown, or invalid. For `server`, also those of
     /// [`ServerMetadata::parse`].
-    pub fn parse(options: &str) -> Result<Self, Arc<Error>> {
+    pub fn parse(options: &str) -> Result<Self> {
         let Ok(Value::Object(members)) = Value::parse(options) else {
             return Err(Error::config("options", "not a JSON object"));
         };
@@ -167,7 +165,7 @@ impl Config {
     /// # Errors
     ///
     /// Those of [`Options::parse`].
-    pub fn parse(options: &str) -> Result<Self, Arc<Error>> {
+    pub fn parse(options: &str) -> Result<Self> {
         Options::parse(options).map(|options| options.client)
     }
 
@@ -178,7 +176,7 @@ impl Config {
     }
 }
 
-fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Config, Arc<Error>> {
+fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Config> {
     let loopback = if options.allow_loopback_http == Some(true) { Loopback::Allowed } else { Loopback::Refused };
     let issuer = options.issuer.unwrap_or_default();
     if !issuer.is_empty() || server.is_none() {
@@ -221,7 +219,7 @@ fn unknown(option: &str) -> &'static str {
 }
 
 /// Checks an issuer. RFC 8414 §2: an `https` URL without query and fragment.
-fn check_issuer(issuer: &str, loopback: Loopback) -> Result<(), Arc<Error>> {
+fn check_issuer(issuer: &str, loopback: Loopback) -> Result<()> {
     match Url::parse(issuer, loopback) {
         _ if issuer.bytes().any(|byte| byte == b'{') => {
             Err(Error::config("issuer", "a template; put in what stands for `{…}`, such as the id of your tenant"))
@@ -236,7 +234,7 @@ fn check_issuer(issuer: &str, loopback: Loopback) -> Result<(), Arc<Error>> {
 }
 
 /// Checks the URL of a page of the app: `https`, or `http` on loopback (OAuth 2.1 §1.5), without a fragment (RFC 6749 §3.1.2).
-pub(super) fn check_page_url(option: &'static str, text: &str) -> Result<(), Arc<Error>> {
+pub(super) fn check_page_url(option: &'static str, text: &str) -> Result<()> {
     match Url::parse(text, Loopback::Allowed) {
         Some(url) if cut(url.rest(), b'#').1.is_some() => {
             Err(Error::config(option, "has a fragment, which RFC 6749 §3.1.2 forbids"))
@@ -247,7 +245,7 @@ pub(super) fn check_page_url(option: &'static str, text: &str) -> Result<(), Arc
 }
 
 /// The scope without repetitions, with `openid` for OpenID Connect (OpenID Connect Core §3.1.2.1).
-pub(super) fn scope(asked: &str, openid: bool) -> Result<String, Arc<Error>> {
+pub(super) fn scope(asked: &str, openid: bool) -> Result<String> {
     if !asked.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
         return Err(Error::config("scope", "holds a character that RFC 6749 §3.3 forbids"));
     }

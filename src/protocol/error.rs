@@ -61,12 +61,22 @@ impl OAuthError {
     }
 }
 
-/// Every error of this crate. It is returned as an [`Arc`]: several callers can wait for one failure, and a result stays as
-/// small as its value, which makes the shipped module smaller by a tenth. No variant contains a token, code, verifier, state,
-/// query or body.
+/// The result of a fallible function of this crate.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// Every error of this crate: what happened ([`Error::kind`], [`Error::code`], [`Error::message`]), whose turn it is
+/// ([`Error::fault`]), and what to do about it ([`Error::hint`]).
+///
+/// A clone is cheap, and is the same error: several callers can wait for one failure. The size is that of a pointer, so that a
+/// result stays as small as its value, which makes the shipped module smaller by a tenth.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Arc<Kind>);
+
+/// The kinds of [`Error`]. None of them contains a token, code, verifier, state, query or body.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[expect(missing_docs, reason = "each variant's sentence names its fields")]
-pub enum Error {
+pub enum Kind {
     /// The server refused the authorization request (RFC 6749 §4.1.2.1).
     AuthorizationRefused(OAuthError),
     /// A sign-out or another sign-in has superseded the operation, or the caller has aborted it.
@@ -133,76 +143,81 @@ const MISCONFIGURED: &str = "The provider is misconfigured, or somebody is betwe
 impl Error {
     /// An option that is missing or wrong.
     #[cold]
-    pub fn config(option: &str, problem: &'static str) -> Arc<Self> {
-        Arc::new(Self::Config { option: option.into(), problem })
+    pub fn config(option: &str, problem: &'static str) -> Self {
+        Kind::Config { option: option.into(), problem }.into()
     }
 
     /// The browser's random number generator does not return random bytes.
     #[cold]
-    pub fn no_entropy() -> Arc<Self> {
-        Arc::new(Self::Environment("`crypto.getRandomValues` gives no random octets"))
+    pub fn no_entropy() -> Self {
+        Kind::Environment("`crypto.getRandomValues` gives no random octets").into()
     }
 
     /// A state that this library considered impossible.
     #[cold]
-    pub fn unexpected(what: &'static str) -> Arc<Self> {
-        Arc::new(Self::Unexpected(what))
+    pub fn unexpected(what: &'static str) -> Self {
+        Kind::Unexpected(what).into()
+    }
+
+    /// What happened, with its details.
+    pub fn kind(&self) -> &Kind {
+        &self.0
     }
 
     /// The code of the error: stable and in `snake_case`, listed in `pkg/index.d.ts`.
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::AuthorizationRefused(_) | Self::Unbound(_) => "authorization_error",
-            Self::Cancelled => "cancelled",
-            Self::Config { .. } | Self::Environment(_) => "config_error",
-            Self::DiscoveryFailed { .. } => "discovery_failed",
-            Self::DuplicateParameter { .. } => "duplicate_parameter",
-            Self::IdTokenInvalid { .. } => "id_token_invalid",
-            Self::IssMismatch { .. } | Self::OtherPage { .. } => "iss_mismatch",
-            Self::IssuerMismatch { .. } => "issuer_mismatch",
-            Self::LoginRequired | Self::InteractionRequired(_) => "login_required",
-            Self::MetadataInvalid { .. } => "metadata_invalid",
-            Self::Network { .. } => "network_error",
-            Self::NotJson { .. } => "not_json",
-            Self::RequestBlocked { .. } => "request_blocked",
-            Self::ResponseInvalid { .. } => "response_invalid",
-            Self::ServerUnavailable { .. } => "server_unavailable",
-            Self::SessionEnded => "session_ended",
-            Self::StateMismatch { .. } => "state_mismatch",
-            Self::Timeout { .. } => "timeout",
-            Self::TokenRefused(_) => "token_error",
-            Self::TooLarge { .. } => "too_large",
-            Self::Unexpected(_) => "unexpected",
-            Self::Unsupported { .. } => "unsupported",
-            Self::UrlRejected { .. } => "url_rejected",
-            Self::UserChanged => "user_changed",
-            Self::UserinfoInvalid { .. } => "userinfo_invalid",
+        match self.kind() {
+            Kind::AuthorizationRefused(_) | Kind::Unbound(_) => "authorization_error",
+            Kind::Cancelled => "cancelled",
+            Kind::Config { .. } | Kind::Environment(_) => "config_error",
+            Kind::DiscoveryFailed { .. } => "discovery_failed",
+            Kind::DuplicateParameter { .. } => "duplicate_parameter",
+            Kind::IdTokenInvalid { .. } => "id_token_invalid",
+            Kind::IssMismatch { .. } | Kind::OtherPage { .. } => "iss_mismatch",
+            Kind::IssuerMismatch { .. } => "issuer_mismatch",
+            Kind::LoginRequired | Kind::InteractionRequired(_) => "login_required",
+            Kind::MetadataInvalid { .. } => "metadata_invalid",
+            Kind::Network { .. } => "network_error",
+            Kind::NotJson { .. } => "not_json",
+            Kind::RequestBlocked { .. } => "request_blocked",
+            Kind::ResponseInvalid { .. } => "response_invalid",
+            Kind::ServerUnavailable { .. } => "server_unavailable",
+            Kind::SessionEnded => "session_ended",
+            Kind::StateMismatch { .. } => "state_mismatch",
+            Kind::Timeout { .. } => "timeout",
+            Kind::TokenRefused(_) => "token_error",
+            Kind::TooLarge { .. } => "too_large",
+            Kind::Unexpected(_) => "unexpected",
+            Kind::Unsupported { .. } => "unsupported",
+            Kind::UrlRejected { .. } => "url_rejected",
+            Kind::UserChanged => "user_changed",
+            Kind::UserinfoInvalid { .. } => "userinfo_invalid",
         }
     }
 
     /// Whose turn it is.
     pub fn fault(&self) -> Fault {
-        match self {
-            Self::Config { .. } | Self::RequestBlocked { .. } => Fault::App,
-            Self::AuthorizationRefused(said) | Self::Unbound(said) if said.error.as_str() == "access_denied" => {
+        match self.kind() {
+            Kind::Config { .. } | Kind::RequestBlocked { .. } => Fault::App,
+            Kind::AuthorizationRefused(said) | Kind::Unbound(said) if said.error.as_str() == "access_denied" => {
                 Fault::User
             }
-            Self::Cancelled
-            | Self::InteractionRequired(_)
-            | Self::LoginRequired
-            | Self::SessionEnded
-            | Self::UserChanged => Fault::User,
-            Self::Environment(_) | Self::Network { .. } | Self::StateMismatch { .. } => Fault::Browser,
-            Self::Unexpected(_) => Fault::Library,
+            Kind::Cancelled
+            | Kind::InteractionRequired(_)
+            | Kind::LoginRequired
+            | Kind::SessionEnded
+            | Kind::UserChanged => Fault::User,
+            Kind::Environment(_) | Kind::Network { .. } | Kind::StateMismatch { .. } => Fault::Browser,
+            Kind::Unexpected(_) => Fault::Library,
             _ => Fault::Server,
         }
     }
 
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Network { .. } | Self::Timeout { .. } | Self::ServerUnavailable { .. } | Self::NotJson { .. } => true,
-            Self::AuthorizationRefused(said) | Self::Unbound(said) => {
+        match self.kind() {
+            Kind::Network { .. } | Kind::Timeout { .. } | Kind::ServerUnavailable { .. } | Kind::NotJson { .. } => true,
+            Kind::AuthorizationRefused(said) | Kind::Unbound(said) => {
                 matches!(said.error.as_str(), "server_error" | "temporarily_unavailable")
             }
             _ => false,
@@ -211,85 +226,85 @@ impl Error {
 
     /// The error response of the server, if there was one.
     pub fn oauth(&self) -> Option<&OAuthError> {
-        match self {
-            Self::AuthorizationRefused(said)
-            | Self::InteractionRequired(said)
-            | Self::TokenRefused(said)
-            | Self::Unbound(said) => Some(said),
+        match self.kind() {
+            Kind::AuthorizationRefused(said)
+            | Kind::InteractionRequired(said)
+            | Kind::TokenRefused(said)
+            | Kind::Unbound(said) => Some(said),
             _ => None,
         }
     }
 
     /// Seconds to wait before the next attempt, if the server specified them.
     pub fn retry_after(&self) -> Option<u32> {
-        if let Self::ServerUnavailable { retry_after, .. } = self { *retry_after } else { None }
+        if let Kind::ServerUnavailable { retry_after, .. } = self.kind() { *retry_after } else { None }
     }
 
     /// One clause about what happened, in lower case, with public values only. It does not contain `error_description`, since
     /// anyone can put text into a redirect URL.
     pub fn message(&self) -> String {
-        let parts: [&str; 4] = match self {
-            Self::AuthorizationRefused(said) => {
+        let parts: [&str; 4] = match self.kind() {
+            Kind::AuthorizationRefused(said) => {
                 ["the server refused the authorization request", left_out(said), "", ""]
             }
-            Self::Cancelled => ["overtaken by a sign-out or another sign-in", "", "", ""],
-            Self::Config { option, problem } => ["option `", option, "`: ", problem],
-            Self::Environment(problem) => [problem, "", "", ""],
-            Self::DiscoveryFailed { url } => ["no metadata at ", url, "", ""],
-            Self::DuplicateParameter { name } => ["`", name, "` comes twice in the authorization response", ""],
-            Self::IdTokenInvalid { reason } => ["the ID Token is not acceptable: ", reason, "", ""],
-            Self::IssMismatch { expected, received: Some(received) } if expected.is_empty() => [
+            Kind::Cancelled => ["overtaken by a sign-out or another sign-in", "", "", ""],
+            Kind::Config { option, problem } => ["option `", option, "`: ", problem],
+            Kind::Environment(problem) => [problem, "", "", ""],
+            Kind::DiscoveryFailed { url } => ["no metadata at ", url, "", ""],
+            Kind::DuplicateParameter { name } => ["`", name, "` comes twice in the authorization response", ""],
+            Kind::IdTokenInvalid { reason } => ["the ID Token is not acceptable: ", reason, "", ""],
+            Kind::IssMismatch { expected, received: Some(received) } if expected.is_empty() => [
                 "response from issuer ",
                 received.in_message(),
                 ", and this client has no `issuer` to compare it with",
                 "",
             ],
-            Self::IssMismatch { expected, received: Some(received) } => {
+            Kind::IssMismatch { expected, received: Some(received) } => {
                 ["response from issuer ", received.in_message(), ", expected ", expected]
             }
-            Self::IssMismatch { expected, received: None } => {
+            Kind::IssMismatch { expected, received: None } => {
                 ["response without `iss`, which ", expected, " has to send here", ""]
             }
-            Self::IssuerMismatch { expected, received } => {
+            Kind::IssuerMismatch { expected, received } => {
                 ["metadata of issuer ", received.in_message(), ", expected ", expected]
             }
-            Self::InteractionRequired(_) => ["the provider has to ask the user", "", "", ""],
-            Self::LoginRequired => ["nobody is signed in", "", "", ""],
-            Self::MetadataInvalid { member } => ["the server's metadata: `", member, "` is missing or malformed", ""],
-            Self::Network { url } => ["no answer from ", url, "", ""],
-            Self::NotJson { url, content_type } => ["no JSON at ", url, ", but ", content_type.in_message()],
-            Self::OtherPage { redirect_uri } => {
+            Kind::InteractionRequired(_) => ["the provider has to ask the user", "", "", ""],
+            Kind::LoginRequired => ["nobody is signed in", "", "", ""],
+            Kind::MetadataInvalid { member } => ["the server's metadata: `", member, "` is missing or malformed", ""],
+            Kind::Network { url } => ["no answer from ", url, "", ""],
+            Kind::NotJson { url, content_type } => ["no JSON at ", url, ", but ", content_type.in_message()],
+            Kind::OtherPage { redirect_uri } => {
                 ["the response came to another page than `redirectUri`, which is ", redirect_uri, "", ""]
             }
-            Self::RequestBlocked { reason } => ["the call was not sent: ", reason, "", ""],
-            Self::ResponseInvalid { part } => ["the answer's ", part, " is missing or malformed", ""],
-            Self::ServerUnavailable { url, .. } => [url, " cannot answer at the moment", "", ""],
-            Self::SessionEnded => ["the session is over", "", "", ""],
-            Self::StateMismatch { reason } => ["the response belongs to no pending sign-in: ", reason, "", ""],
-            Self::Timeout { url } => [url, " did not answer in time", "", ""],
-            Self::TokenRefused(said) => {
+            Kind::RequestBlocked { reason } => ["the call was not sent: ", reason, "", ""],
+            Kind::ResponseInvalid { part } => ["the answer's ", part, " is missing or malformed", ""],
+            Kind::ServerUnavailable { url, .. } => [url, " cannot answer at the moment", "", ""],
+            Kind::SessionEnded => ["the session is over", "", "", ""],
+            Kind::StateMismatch { reason } => ["the response belongs to no pending sign-in: ", reason, "", ""],
+            Kind::Timeout { url } => [url, " did not answer in time", "", ""],
+            Kind::TokenRefused(said) => {
                 ["the server refused the token, or the request for one", left_out(said), "", ""]
             }
-            Self::TooLarge { part } => ["the ", part, " is larger than any honest one", ""],
-            Self::Unbound(_) => [
+            Kind::TooLarge { part } => ["the ", part, " is larger than any honest one", ""],
+            Kind::Unbound(_) => [
                 "the server refused an authorization request; its response has no `state`, so it may be of another one",
                 "",
                 "",
                 "",
             ],
-            Self::Unexpected(what) => ["unexpected: ", what, "", ""],
-            Self::Unsupported { feature } => ["not supported by this client: ", feature, "", ""],
-            Self::UrlRejected { member } => ["`", member, "` is not an acceptable https URL", ""],
-            Self::UserChanged => ["another user is signed in at the provider; the session is over", "", "", ""],
-            Self::UserinfoInvalid { reason } => ["UserInfo is not acceptable: ", reason, "", ""],
+            Kind::Unexpected(what) => ["unexpected: ", what, "", ""],
+            Kind::Unsupported { feature } => ["not supported by this client: ", feature, "", ""],
+            Kind::UrlRejected { member } => ["`", member, "` is not an acceptable https URL", ""],
+            Kind::UserChanged => ["another user is signed in at the provider; the session is over", "", "", ""],
+            Kind::UserinfoInvalid { reason } => ["UserInfo is not acceptable: ", reason, "", ""],
         };
         parts.concat()
     }
 
     /// What to do about the error, in a sentence or two.
     pub fn hint(&self) -> &'static str {
-        match self {
-            Self::AuthorizationRefused(said) | Self::TokenRefused(said) | Self::Unbound(said) => {
+        match self.kind() {
+            Kind::AuthorizationRefused(said) | Kind::TokenRefused(said) | Kind::Unbound(said) => {
                 match said.error.as_str() {
                     "access_denied" => "The user or the server said no. Offer the sign-in again.",
                     "invalid_scope" => "Check `scope` against what this client may ask for at the provider.",
@@ -300,16 +315,16 @@ impl Error {
                     _ => "`oauth` holds what the server said.",
                 }
             }
-            Self::Cancelled => "Something newer took its place.",
-            Self::Config { .. } => "Correct the option; index.d.ts says what it takes.",
-            Self::Environment(_) => "Look for a script or a policy that takes it away.",
-            Self::DiscoveryFailed { .. } => {
+            Kind::Cancelled => "Something newer took its place.",
+            Kind::Config { .. } => "Correct the option; index.d.ts says what it takes.",
+            Kind::Environment(_) => "Look for a script or a policy that takes it away.",
+            Kind::DiscoveryFailed { .. } => {
                 "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."
             }
-            Self::DuplicateParameter { .. } | Self::StateMismatch { .. } => {
+            Kind::DuplicateParameter { .. } | Kind::StateMismatch { .. } => {
                 "Sign in again. A stale tab, a bookmark or somebody else's link are the usual causes."
             }
-            Self::IdTokenInvalid { reason } => match *reason {
+            Kind::IdTokenInvalid { reason } => match *reason {
                 "exp" | "iat" | "nbf" => {
                     "The clocks of this device and of the server differ by more than five minutes. Set the wrong one right."
                 }
@@ -317,44 +332,44 @@ impl Error {
                 "aud" | "azp" => "Check `clientId`, and that the provider issues ID Tokens for this client.",
                 _ => MISCONFIGURED,
             },
-            Self::UserinfoInvalid { .. } => MISCONFIGURED,
-            Self::OtherPage { .. } => {
+            Kind::UserinfoInvalid { .. } => MISCONFIGURED,
+            Kind::OtherPage { .. } => {
                 "Register the page's final address at the provider and set `redirectUri` to it, to the last slash and with its query."
             }
-            Self::IssMismatch { expected, .. } if expected.is_empty() => {
+            Kind::IssMismatch { expected, .. } if expected.is_empty() => {
                 "Set `issuer`, in the options or in `server`, to the issuer that the provider sends."
             }
-            Self::IssuerMismatch { received, .. } if received.as_str().contains('{') => {
+            Kind::IssuerMismatch { received, .. } if received.as_str().contains('{') => {
                 "This address serves several tenants. Set `issuer` to the address of your own tenant."
             }
-            Self::IssMismatch { .. } | Self::IssuerMismatch { .. } => {
+            Kind::IssMismatch { .. } | Kind::IssuerMismatch { .. } => {
                 "Check that `issuer` is spelled exactly as the server spells it, to the last slash."
             }
-            Self::InteractionRequired(_) | Self::LoginRequired | Self::SessionEnded | Self::UserChanged => {
+            Kind::InteractionRequired(_) | Kind::LoginRequired | Kind::SessionEnded | Kind::UserChanged => {
                 "Call `signIn()`."
             }
-            Self::MetadataInvalid { .. } | Self::UrlRejected { .. } => {
+            Kind::MetadataInvalid { .. } | Kind::UrlRejected { .. } => {
                 "Correct it at the provider, or pass the metadata as `server`."
             }
-            Self::Network { .. } => {
+            Kind::Network { .. } => {
                 "If the address answers in a tab, CORS settings are the likely cause: its answer needs the header \
                  `Access-Control-Allow-Origin` with this page's origin. Redirects are not followed."
             }
-            Self::NotJson { .. } => "Open the address in a tab: HTML there means a wrong path or a proxy's error page.",
-            Self::RequestBlocked { .. } => {
+            Kind::NotJson { .. } => "Open the address in a tab: HTML there means a wrong path or a proxy's error page.",
+            Kind::RequestBlocked { .. } => {
                 "Add the address to `api` if the token is meant for it; otherwise use `fetch`."
             }
-            Self::ResponseInvalid { part } => match part.as_str() {
+            Kind::ResponseInvalid { part } => match part.as_str() {
                 ID_TOKEN_ALONE => {
                     "Some providers give an access token only where a scope of an API is asked for: add one to `scope`."
                 }
                 "expires_in" => "Set a lifetime of access tokens at the provider: a positive number of seconds.",
                 _ => "The server breaks the specification.",
             },
-            Self::TooLarge { .. } => "The server breaks the specification.",
-            Self::ServerUnavailable { .. } | Self::Timeout { .. } => "Try again later. The session is kept.",
-            Self::Unexpected(_) => "Please report it.",
-            Self::Unsupported { .. } => "Change it at the provider.",
+            Kind::TooLarge { .. } => "The server breaks the specification.",
+            Kind::ServerUnavailable { .. } | Kind::Timeout { .. } => "Try again later. The session is kept.",
+            Kind::Unexpected(_) => "Please report it.",
+            Kind::Unsupported { .. } => "Change it at the provider.",
         }
     }
 }
@@ -362,6 +377,19 @@ impl Error {
 /// The part of a message that reports that texts were left out.
 fn left_out(said: &OAuthError) -> &'static str {
     if said.lacks_a_text() { "; a text of the server held a secret and was left out" } else { "" }
+}
+
+impl From<Kind> for Error {
+    #[cold]
+    fn from(kind: Kind) -> Self {
+        Self(Arc::new(kind))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl fmt::Display for Error {

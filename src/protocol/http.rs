@@ -1,11 +1,9 @@
 //! The requests that the protocol wants to send, and the responses that it reads.
 
 use core::fmt;
-use std::sync::Arc;
-
 use serde::Deserialize;
 
-use super::error::{Error, OAuthError};
+use super::error::{Error, Kind, OAuthError, Result};
 use super::foreign::{Secrets, is_plain};
 use super::json::{Flaw, IfText, Value};
 use super::list::cut;
@@ -104,18 +102,18 @@ impl HttpResponse {
     ///
     /// # Errors
     ///
-    /// [`Error::ServerUnavailable`] for 429 and 5xx, [`Error::Network`] for a redirect, [`Error::TooLarge`],
-    /// [`Error::NotJson`], [`Error::ResponseInvalid`] for a text that is not UTF-8.
-    pub fn text(&self) -> Result<&str, Arc<Error>> {
+    /// [`Kind::ServerUnavailable`] for 429 and 5xx, [`Kind::Network`] for a redirect, [`Kind::TooLarge`],
+    /// [`Kind::NotJson`], [`Kind::ResponseInvalid`] for a text that is not UTF-8.
+    pub fn text(&self) -> Result<&str> {
         if self.status < 200 || (300..400).contains(&self.status) {
-            return Err(Error::Network { url: self.url.clone() }.into());
+            return Err(Kind::Network { url: self.url.clone() }.into());
         }
         if self.status == 429 || self.status >= 500 {
             let Self { status, retry_after, .. } = *self;
-            return Err(Error::ServerUnavailable { url: self.url.clone(), status, retry_after }.into());
+            return Err(Kind::ServerUnavailable { url: self.url.clone(), status, retry_after }.into());
         }
         if self.body.len() > MAX_RESPONSE {
-            return Err(Error::TooLarge { part: "answer" }.into());
+            return Err(Kind::TooLarge { part: "answer" }.into());
         }
         let media_type = cut(&self.content_type, b';').0.trim_ascii();
         let (kind, subtype) = cut(media_type, b'/');
@@ -125,29 +123,29 @@ impl HttpResponse {
         if !kind.eq_ignore_ascii_case("application") || !is_json.iter().any(|(one, it)| it.eq_ignore_ascii_case(one)) {
             return Err(self.not_json());
         }
-        core::str::from_utf8(&self.body).map_err(|_| Error::ResponseInvalid { part: "encoding".into() }.into())
+        core::str::from_utf8(&self.body).map_err(|_| Kind::ResponseInvalid { part: "encoding".into() }.into())
     }
 
     /// Parses the text as one JSON object.
     ///
     /// # Errors
     ///
-    /// [`Error::NotJson`] for a syntax error, and [`Error::ResponseInvalid`] for nesting that is too deep, invalid encoding, a
+    /// [`Kind::NotJson`] for a syntax error, and [`Kind::ResponseInvalid`] for nesting that is too deep, invalid encoding, a
     /// repeated member, or a value that is not an object.
-    pub fn json<'a>(&self, text: &'a str) -> Result<Value<'a>, Arc<Error>> {
+    pub fn json<'a>(&self, text: &'a str) -> Result<Value<'a>> {
         match Value::parse(text) {
             Ok(value @ Value::Object(_)) => Ok(value),
-            Ok(_) => Err(Error::ResponseInvalid { part: "JSON object".into() }.into()),
+            Ok(_) => Err(Kind::ResponseInvalid { part: "JSON object".into() }.into()),
             Err(Flaw::Syntax) => Err(self.not_json()),
-            Err(Flaw::Excess) => Err(Error::ResponseInvalid { part: "nesting".into() }.into()),
-            Err(Flaw::Encoding) => Err(Error::ResponseInvalid { part: "encoding".into() }.into()),
-            Err(Flaw::Repeated) => Err(Error::ResponseInvalid { part: REPEATED.into() }.into()),
+            Err(Flaw::Excess) => Err(Kind::ResponseInvalid { part: "nesting".into() }.into()),
+            Err(Flaw::Encoding) => Err(Kind::ResponseInvalid { part: "encoding".into() }.into()),
+            Err(Flaw::Repeated) => Err(Kind::ResponseInvalid { part: REPEATED.into() }.into()),
         }
     }
 
     #[cold]
-    fn not_json(&self) -> Arc<Error> {
-        Error::NotJson { url: self.url.clone(), content_type: self.secrets.quote(&self.content_type) }.into()
+    fn not_json(&self) -> Error {
+        Kind::NotJson { url: self.url.clone(), content_type: self.secrets.quote(&self.content_type) }.into()
     }
 }
 
@@ -155,13 +153,9 @@ impl HttpResponse {
 ///
 /// # Errors
 ///
-/// [`Error::ResponseInvalid`] if `error` is present but not a code, or if it is absent although the status requires one.
-pub(super) fn oauth_error_of(
-    is_ok: bool,
-    response: &Value<'_>,
-    secrets: &Secrets,
-) -> Result<Option<OAuthError>, Arc<Error>> {
-    let invalid = || Error::ResponseInvalid { part: "`error`".into() };
+/// [`Kind::ResponseInvalid`] if `error` is present but not a code, or if it is absent although the status requires one.
+pub(super) fn oauth_error_of(is_ok: bool, response: &Value<'_>, secrets: &Secrets) -> Result<Option<OAuthError>> {
+    let invalid = || Kind::ResponseInvalid { part: "`error`".into() };
     let Refusal { error, error_description, error_uri } = response.read().map_err(|_| invalid())?;
     match error {
         None if is_ok => Ok(None),

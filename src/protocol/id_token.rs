@@ -2,14 +2,12 @@
 //!
 //! All checks of claims are here. They run only after the signature was verified: see [`super::jwt`].
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::base64url;
 use super::config::Config;
-use super::error::Error;
+use super::error::{Error, Result};
 use super::foreign::Secrets;
 use super::json::{self, IfText, Mismatch, OneOrMany, Value};
 use super::jwt::{Verified, invalid, object};
@@ -48,13 +46,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`] names the claim.
-    pub fn from_sign_in(
-        token: Verified,
-        transaction: &Transaction,
-        config: &Config,
-        now: Now,
-    ) -> Result<Self, Arc<Error>> {
+    /// [`Kind::IdTokenInvalid`](crate::protocol::error::Kind::IdTokenInvalid) names the claim.
+    pub fn from_sign_in(token: Verified, transaction: &Transaction, config: &Config, now: Now) -> Result<Self> {
         let value = object(&token.claims)?;
         check_parties(&value, config)?;
         let claims: Claims<'_> = value.read().map_err(mismatched)?;
@@ -79,14 +72,9 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`] for a flaw that can mean another user or another party: in `iss`, `sub` or `azp`, or an `aud`
+    /// [`Kind::IdTokenInvalid`](crate::protocol::error::Kind::IdTokenInvalid) for a flaw that can mean another user or another party: in `iss`, `sub` or `azp`, or an `aud`
     /// without this client.
-    pub fn from_refresh(
-        token: Verified,
-        earlier: &Self,
-        config: &Config,
-        now: Now,
-    ) -> Result<Option<Self>, Arc<Error>> {
+    pub fn from_refresh(token: Verified, earlier: &Self, config: &Config, now: Now) -> Result<Option<Self>> {
         let Ok(value) = object(&token.claims) else { return Ok(None) };
         let before = object(&earlier.claims)?;
         check_parties(&value, config)?;
@@ -108,8 +96,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`] with `sub` if the `sub` contains a secret.
-    pub fn cleared(mut self, secrets: &Secrets) -> Result<Self, Arc<Error>> {
+    /// [`Kind::IdTokenInvalid`](crate::protocol::error::Kind::IdTokenInvalid) with `sub` if the `sub` contains a secret.
+    pub fn cleared(mut self, secrets: &Secrets) -> Result<Self> {
         if secrets.are_in(&self.sub) {
             return Err(invalid("sub"));
         }
@@ -143,12 +131,12 @@ struct Claims<'a> {
     events: Option<IgnoredAny>,
 }
 
-fn mismatched(mismatch: Mismatch) -> Arc<Error> {
+fn mismatched(mismatch: Mismatch) -> Error {
     invalid(mismatch.member)
 }
 
 /// Checks the rules whose violation can mean another user or another party.
-fn check_parties(claims: &Value<'_>, config: &Config) -> Result<(), Arc<Error>> {
+fn check_parties(claims: &Value<'_>, config: &Config) -> Result<()> {
     let Parties { iss, aud, azp } = claims.read().map_err(mismatched)?;
     if iss != Some(&config.issuer) {
         return Err(invalid("iss"));
@@ -164,7 +152,7 @@ fn check_parties(claims: &Value<'_>, config: &Config) -> Result<(), Arc<Error>> 
 
 impl Claims<'_> {
     /// Checks the other rules, which apply to every ID Token.
-    fn check(&self, hash: &[u8], now: Now) -> Result<(), Arc<Error>> {
+    fn check(&self, hash: &[u8], now: Now) -> Result<()> {
         // With several audiences, `azp` has to be present. `check_parties` ensures that it names this client.
         if let Some(OneOrMany::Many(all)) = &self.aud
             && !(all.iter().all(|one| one.0.is_some()) && (all.len() == 1 || self.azp.is_some()))
@@ -208,7 +196,7 @@ impl Claims<'_> {
     ///
     /// All times are compared by the server's clock, which `iat` shows. An authentication after the sign-in began is always
     /// recent enough.
-    fn check_authentication(&self, transaction: &Transaction, now: Now) -> Result<(), Arc<Error>> {
+    fn check_authentication(&self, transaction: &Transaction, now: Now) -> Result<()> {
         let max_age = json::integer(&transaction.max_age);
         let anew = transaction.asks_to("login");
         if max_age.is_none() && !anew {

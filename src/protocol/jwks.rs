@@ -1,11 +1,9 @@
 //! The provider's public keys (RFC 7517), and the choice of the key with which a token is verified.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::base64url;
-use super::error::Error;
+use super::error::{Kind, Result};
 use super::http::{HttpRequest, HttpResponse};
 use super::json::{self, IfText, OneOrMany, Value};
 use super::jwt::{Algorithm, Unverified, Verification, invalid};
@@ -56,19 +54,19 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// The failure of the request; [`Error::ResponseInvalid`] if the response is not a key set; [`Error::TooLarge`].
-    pub fn receive(&mut self, outcome: Result<HttpResponse, Arc<Error>>) -> Result<(), Arc<Error>> {
+    /// The failure of the request; [`Kind::ResponseInvalid`] if the response is not a key set; [`Kind::TooLarge`].
+    pub fn receive(&mut self, outcome: Result<HttpResponse>) -> Result<()> {
         let response = outcome.inspect_err(|_| self.old = 0)?;
         let text = response.text()?;
         match response.json(text)?.get("keys").and_then(Value::as_array) {
             Some(keys) if response.is_ok() => {
                 if keys.len() > MAX_KEYS {
-                    return Err(Error::TooLarge { part: "key set" }.into());
+                    return Err(Kind::TooLarge { part: "key set" }.into());
                 }
                 self.set = Some(text.into());
                 Ok(())
             }
-            _ => Err(Error::ResponseInvalid { part: "`keys`".into() }.into()),
+            _ => Err(Kind::ResponseInvalid { part: "`keys`".into() }.into()),
         }
     }
 
@@ -77,10 +75,10 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`] with `key` if there is none, `key ambiguous` if there are several, `key weak` for an RSA key
+    /// [`Kind::IdTokenInvalid`] with `key` if there is none, `key ambiguous` if there are several, `key weak` for an RSA key
     /// of less than 2048 bits or with an insecure exponent (RFC 7518 §3.3); with `signature` for a signature whose length is
     /// not that of the RSA modulus (RFC 8017 §8.1.2 and §8.2.2).
-    pub fn select<'a>(&self, token: &'a Unverified<'_>, beside: &'a str) -> Result<Verification<'a>, Arc<Error>> {
+    pub fn select<'a>(&self, token: &'a Unverified<'_>, beside: &'a str) -> Result<Verification<'a>> {
         let set = Value::parse(self.set.as_deref().unwrap_or("0")).unwrap_or(Value::Null);
         let keys = set.get("keys").and_then(Value::as_array).unwrap_or_default();
         let readable = keys.iter().filter_map(|key| key.read::<Jwk<'_>>().ok());
@@ -157,7 +155,7 @@ struct PublicKey<'a> {
 }
 
 /// The number of bits of a number in an RSA key (RFC 7518 §6.3.1). It must be odd and have at least `least` bits.
-fn odd_number(number: &str, least: u32) -> Result<u32, Arc<Error>> {
+fn odd_number(number: &str, least: u32) -> Result<u32> {
     let bytes = base64url::decode(number).unwrap_or_default();
     let bits = bytes.iter().fold(0, |bits, byte| if bits > 0 { bits + 8 } else { 8 - byte.leading_zeros() });
     if bits < least || bytes.last().is_none_or(|last| last % 2 == 0) { Err(invalid("key weak")) } else { Ok(bits) }

@@ -4,13 +4,11 @@
 //! text ─▶ Unverified ─▶ (a key of the issuer, see jwks) ─▶ Verification ─▶ (the host verifies) ─▶ Verified
 //! ```
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::base64url;
-use super::error::Error;
+use super::error::{Error, Kind, Result};
 use super::json::{Flaw, IfText, Value};
 
 /// Maximum length of a token in bytes; larger than any honest one.
@@ -187,10 +185,10 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`] names the part, [`Error::TooLarge`], [`Error::Unsupported`] for an encrypted token.
-    pub fn parse(token: &'a str, allowed: Algorithms) -> Result<Self, Arc<Error>> {
+    /// [`Kind::IdTokenInvalid`] names the part, [`Kind::TooLarge`], [`Kind::Unsupported`] for an encrypted token.
+    pub fn parse(token: &'a str, allowed: Algorithms) -> Result<Self> {
         if token.len() > MAX_JWT {
-            return Err(Error::TooLarge { part: "token" }.into());
+            return Err(Kind::TooLarge { part: "token" }.into());
         }
         let (mut first, mut last, mut dots) = (0, 0, 0_usize);
         for (at, _) in token.bytes().enumerate().filter(|(_, byte)| *byte == b'.') {
@@ -199,7 +197,7 @@ impl<'a> Unverified<'a> {
             dots += 1;
         }
         if dots == 4 {
-            return Err(Error::Unsupported { feature: "encrypted tokens" }.into());
+            return Err(Kind::Unsupported { feature: "encrypted tokens" }.into());
         }
         // With too many or too few dots, the middle part cannot be decoded.
         let octets = |from: usize, to: usize| base64url::decode(token.get(from..to)?);
@@ -238,8 +236,8 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::IdTokenInvalid`] names `key` or `signature`.
-    pub fn accept(&self, (signature, hash): (Signature, Vec<u8>)) -> Result<Verified, Arc<Error>> {
+    /// [`Kind::IdTokenInvalid`] names `key` or `signature`.
+    pub fn accept(&self, (signature, hash): (Signature, Vec<u8>)) -> Result<Verified> {
         match signature {
             Signature::Right => Ok(Verified { claims: self.payload.clone(), hash }),
             Signature::Wrong => Err(invalid("signature")),
@@ -249,7 +247,7 @@ impl<'a> Unverified<'a> {
 }
 
 /// Parses a part of a token as a JSON object.
-pub(super) fn object(part: &str) -> Result<Value<'_>, Arc<Error>> {
+pub(super) fn object(part: &str) -> Result<Value<'_>> {
     match Value::parse(part) {
         Ok(value @ Value::Object(_)) => Ok(value),
         Err(Flaw::Repeated) => Err(invalid("a member that comes twice")),
@@ -258,6 +256,6 @@ pub(super) fn object(part: &str) -> Result<Value<'_>, Arc<Error>> {
 }
 
 #[cold]
-pub(super) fn invalid(reason: &'static str) -> Arc<Error> {
-    Error::IdTokenInvalid { reason }.into()
+pub(super) fn invalid(reason: &'static str) -> Error {
+    Kind::IdTokenInvalid { reason }.into()
 }

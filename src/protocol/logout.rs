@@ -1,10 +1,8 @@
 //! Ends a session at the server (revocation, RFC 7009; RP-Initiated Logout), and lets the server end it (Front-Channel Logout).
 
-use std::sync::Arc;
-
 use super::authorization_request::MAX_URL;
 use super::config::{Config, check_page_url};
-use super::error::Error;
+use super::error::{Kind, Result};
 use super::foreign::Secrets;
 use super::form;
 use super::http::HttpRequest;
@@ -36,14 +34,14 @@ pub fn revocation_requests(leftover: &[Leftover], metadata: &ServerMetadata, con
 ///
 /// # Errors
 ///
-/// [`Error::UrlRejected`] if the endpoint is not acceptable; [`Error::Config`] for a `return_to` that is not the URL of a page.
+/// [`Kind::UrlRejected`] if the endpoint is not acceptable; [`Kind::Config`] for a `return_to` that is not the URL of a page.
 pub fn end_session_url(
     metadata: &ServerMetadata,
     config: &Config,
     return_to: &str,
     state: &Secret,
     id_token_hint: Option<&Secret>,
-) -> Result<Option<String>, Arc<Error>> {
+) -> Result<Option<String>> {
     check_page_url("postLogoutRedirectUri", return_to)?;
     let issuer = &config.issuer;
     let (url, parameter) = match &metadata.end_session_endpoint {
@@ -53,7 +51,7 @@ pub fn end_session_url(
         None => return Ok(None),
     };
     let endpoint =
-        acceptable(&url, config).ok_or_else(|| Error::UrlRejected { member: "end_session_endpoint".into() })?;
+        acceptable(&url, config).ok_or_else(|| Kind::UrlRejected { member: "end_session_endpoint".into() })?;
     let mut query = String::new();
     form::append(&mut query, "client_id", &config.client_id);
     form::append(&mut query, parameter, return_to);

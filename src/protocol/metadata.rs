@@ -1,11 +1,9 @@
 //! Metadata of the authorization server (RFC 8414, OpenID Connect Discovery).
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use super::config::Config;
-use super::error::Error;
+use super::error::{Error, Kind, Result};
 use super::foreign::Secrets;
 use super::http::{Cache, HttpRequest, HttpResponse, REPEATED};
 use super::json::{IfText, Value};
@@ -76,19 +74,19 @@ impl Discovery {
     ///
     /// # Errors
     ///
-    /// [`Error::DiscoveryFailed`] for any status other than 2xx, 429 and 5xx; those of [`HttpResponse::text`],
+    /// [`Kind::DiscoveryFailed`] for any status other than 2xx, 429 and 5xx; those of [`HttpResponse::text`],
     /// [`HttpResponse::json`] and [`ServerMetadata::parse`]. [`Failures`] decides after which of them the next URL is tried.
-    pub fn from_response(config: &Config, response: &HttpResponse) -> Result<ServerMetadata, Arc<Error>> {
+    pub fn from_response(config: &Config, response: &HttpResponse) -> Result<ServerMetadata> {
         if matches!(response.status, 404 | 405 | 410) {
-            return Err(Error::DiscoveryFailed { url: config.issuer.clone() }.into());
+            return Err(Kind::DiscoveryFailed { url: config.issuer.clone() }.into());
         }
         let is_in_trouble = response.status == 429 || response.status >= 500;
         if !response.is_ok() && !is_in_trouble {
-            return Err(Error::DiscoveryFailed { url: response.url.clone() }.into());
+            return Err(Kind::DiscoveryFailed { url: response.url.clone() }.into());
         }
         let text = response.text()?;
-        let answer = response.json(text).map_err(|error| match &*error {
-            Error::ResponseInvalid { part } if part == REPEATED => missing("a member that comes twice"),
+        let answer = response.json(text).map_err(|error| match error.kind() {
+            Kind::ResponseInvalid { part } if part == REPEATED => missing("a member that comes twice"),
             _ => error,
         })?;
         // Pages navigate to some of these URLs, and errors name the others.
@@ -101,7 +99,7 @@ impl Discovery {
 
 /// The failures of the URLs that were tried so far.
 #[derive(Debug, Default)]
-pub struct Failures(Option<Arc<Error>>);
+pub struct Failures(Option<Error>);
 
 impl Failures {
     /// Records a failure after which the next URL is tried: nothing is found at the URL, or something other than metadata, or
@@ -110,12 +108,12 @@ impl Failures {
     /// # Errors
     ///
     /// Every other failure ends the search: invalid metadata, and a server that exists but cannot respond at the moment.
-    pub fn add(&mut self, failure: Arc<Error>) -> Result<(), Arc<Error>> {
+    pub fn add(&mut self, failure: Error) -> Result<()> {
         let new = telling(&failure);
         if new == 0 {
             return Err(failure);
         }
-        let known = self.0.as_ref().map_or(0, |known| telling(known));
+        let known = self.0.as_ref().map_or(0, telling);
         if new > known {
             self.0 = Some(failure);
         }
@@ -123,20 +121,20 @@ impl Failures {
     }
 
     /// The most informative failure, when no URL is left.
-    pub fn into_error(self, config: &Config) -> Arc<Error> {
-        self.0.unwrap_or_else(|| Error::DiscoveryFailed { url: config.issuer.clone() }.into())
+    pub fn into_error(self, config: &Config) -> Error {
+        self.0.unwrap_or_else(|| Kind::DiscoveryFailed { url: config.issuer.clone() }.into())
     }
 }
 
 /// How informative the failure of one URL is; 0 if it ends the search.
 fn telling(failure: &Error) -> u8 {
-    match failure {
-        Error::NotJson { .. } => 4,
+    match failure.kind() {
+        Kind::NotJson { .. } => 4,
         // If `url` is one of the tried URLs, the server responded with an unexpected status. If it is the issuer, nothing was
         // found.
-        Error::DiscoveryFailed { url } if url.contains(WELL_KNOWN) => 3,
-        Error::Network { .. } => 2,
-        Error::DiscoveryFailed { .. } => 1,
+        Kind::DiscoveryFailed { url } if url.contains(WELL_KNOWN) => 3,
+        Kind::Network { .. } => 2,
+        Kind::DiscoveryFailed { .. } => 1,
         _ => 0,
     }
 }
@@ -146,16 +144,16 @@ impl ServerMetadata {
     ///
     /// # Errors
     ///
-    /// [`Error::IssuerMismatch`] (RFC 8414 §3.3), [`Error::MetadataInvalid`], [`Error::UrlRejected`] for an endpoint that is
-    /// not `https`, [`Error::Unsupported`] for a server that does not support S256, the code flow, or signatures with key
+    /// [`Kind::IssuerMismatch`] (RFC 8414 §3.3), [`Kind::MetadataInvalid`], [`Kind::UrlRejected`] for an endpoint that is
+    /// not `https`, [`Kind::Unsupported`] for a server that does not support S256, the code flow, or signatures with key
     /// pairs.
-    pub fn parse(value: &Value<'_>, config: &Config, secrets: &Secrets) -> Result<Self, Arc<Error>> {
+    pub fn parse(value: &Value<'_>, config: &Config, secrets: &Secrets) -> Result<Self> {
         let members: Members<'_> = value.read().map_err(|mismatch| missing(mismatch.member))?;
         let issuer = match members.issuer {
             Some(issuer) if issuer == config.issuer || config.issuer.is_empty() => issuer,
             Some(issuer) => {
                 let (expected, received) = (config.issuer.clone(), secrets.quote(issuer));
-                return Err(Error::IssuerMismatch { expected, received }.into());
+                return Err(Kind::IssuerMismatch { expected, received }.into());
             }
             None if config.issuer.is_empty() => "",
             None => return Err(missing("issuer")),
@@ -163,12 +161,12 @@ impl ServerMetadata {
         requires(members.response_types_supported, &["code"], "a server without the authorization code flow")?;
         requires(members.code_challenge_methods_supported, &["S256"], "a server without PKCE by S256")?;
         let algorithms = match members.id_token_signing_alg_values_supported.filter(|_| config.openid) {
-            Some(list) => Algorithms::of(&list).ok_or(Error::Unsupported { feature: "its ID Tokens' algorithms" })?,
+            Some(list) => Algorithms::of(&list).ok_or(Kind::Unsupported { feature: "its ID Tokens' algorithms" })?,
             None => Algorithms::ALL,
         };
         let endpoint = |member, text: Option<&str>| {
             let text = text.filter(is_there).ok_or_else(|| missing(member))?;
-            acceptable(text, config).ok_or_else(|| Arc::new(Error::UrlRejected { member: member.into() }))
+            acceptable(text, config).ok_or_else(|| Error::from(Kind::UrlRejected { member: member.into() }))
         };
         let jwks_uri = config.openid.then(|| endpoint("jwks_uri", members.jwks_uri.0)).transpose()?;
         let userinfo_endpoint = members.userinfo_endpoint.filter(is_there);
@@ -213,8 +211,8 @@ fn is_there(address: &&str) -> bool {
 }
 
 #[cold]
-fn missing(member: &str) -> Arc<Error> {
-    Error::MetadataInvalid { member: member.into() }.into()
+fn missing(member: &str) -> Error {
+    Kind::MetadataInvalid { member: member.into() }.into()
 }
 
 /// Parses an endpoint: `https`, no user information, no fragment (RFC 6749 §3.1 and §3.2).
@@ -223,8 +221,8 @@ pub(super) fn acceptable(text: &str, config: &Config) -> Option<Url> {
 }
 
 /// Checks that a list, if it is present, contains one of the values. An absent list is accepted.
-fn requires(list: Option<Vec<IfText<'_>>>, any: &[&str], feature: &'static str) -> Result<(), Arc<Error>> {
+fn requires(list: Option<Vec<IfText<'_>>>, any: &[&str], feature: &'static str) -> Result<()> {
     let Some(items) = list else { return Ok(()) };
     let found = items.iter().any(|item| item.0.is_some_and(|text| any.contains(&text)));
-    if found { Ok(()) } else { Err(Error::Unsupported { feature }.into()) }
+    if found { Ok(()) } else { Err(Kind::Unsupported { feature }.into()) }
 }

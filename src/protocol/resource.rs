@@ -1,11 +1,9 @@
 //! Where the access token may be sent (RFC 6750 §5.2, RFC 9700 §4.9).
 
-use std::sync::Arc;
-
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::error::Error;
+use super::error::{Error, Kind, Result};
 use super::url::{Loopback, Url};
 
 /// Maximum number of entries; more than any honest app lists. It bounds the search for equal entries.
@@ -67,9 +65,9 @@ impl ApiList {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for an entry that is not a canonical URL, has a query or a fragment, or contains a wildcard, and for
+    /// [`Kind::Config`] for an entry that is not a canonical URL, has a query or a fragment, or contains a wildcard, and for
     /// too many entries.
-    pub fn of<'a>(entries: impl Iterator<Item = &'a ApiEntry<'a>>, loopback: Loopback) -> Result<Self, Arc<Error>> {
+    pub fn of<'a>(entries: impl Iterator<Item = &'a ApiEntry<'a>>, loopback: Loopback) -> Result<Self> {
         let mut list = Self::default();
         for (index, ApiEntry { url: entry, .. }) in entries.enumerate() {
             if index == MAX_ENTRIES {
@@ -95,13 +93,13 @@ impl ApiList {
     ///
     /// # Errors
     ///
-    /// [`Error::RequestBlocked`] says why the token may not be sent there.
-    pub fn permit(&self, url: &str) -> Result<(), Arc<Error>> {
+    /// [`Kind::RequestBlocked`] says why the token may not be sent there.
+    pub fn permit(&self, url: &str) -> Result<()> {
         let Some(url) = Url::parse(url, Loopback::Allowed) else {
-            return Err(Error::RequestBlocked { reason: "the address is not a plain https URL" }.into());
+            return Err(Kind::RequestBlocked { reason: "the address is not a plain https URL" }.into());
         };
         if !url.is_canonical() {
-            return Err(Error::RequestBlocked { reason: "the address has dot segments or encoded separators" }.into());
+            return Err(Kind::RequestBlocked { reason: "the address has dot segments or encoded separators" }.into());
         }
         let is_listed = self.entries.iter().any(|entry| {
             url.origin() == entry.origin()
@@ -110,7 +108,7 @@ impl ApiList {
         if is_listed {
             Ok(())
         } else {
-            Err(Error::RequestBlocked { reason: "the address is not on the `api` list" }.into())
+            Err(Kind::RequestBlocked { reason: "the address is not on the `api` list" }.into())
         }
     }
 }

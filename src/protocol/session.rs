@@ -15,12 +15,10 @@
 //! While the session is due or refreshing, a token that is still valid is used if the renewal fails. [`Call`] and [`Ticket`]
 //! keep calls and renewals of an earlier session from touching a later one.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::config::Config;
-use super::error::Error;
+use super::error::{Error, Kind, Result};
 use super::foreign::Secrets;
 use super::http::HttpRequest;
 use super::id_token::Identity;
@@ -60,7 +58,7 @@ pub enum Action {
     /// The token is no longer valid and cannot be renewed: the session is over, as [`Session::view`] shows.
     Expired,
     /// The renewal that this call needs has failed, or the session was replaced by another one.
-    Fail(Arc<Error>),
+    Fail(Error),
 }
 
 /// The state of the session at the start of a call.
@@ -122,7 +120,7 @@ impl Change {
 }
 
 /// The verified ID Token of a token response; `None` if there is none, or if the client does not use it.
-pub type Proof = Result<Option<Verified>, Arc<Error>>;
+pub type Proof = Result<Option<Verified>>;
 
 /// A token that no session uses any more, to be revoked.
 #[derive(Debug)]
@@ -177,7 +175,7 @@ struct Live {
 
 #[derive(Debug)]
 struct Failure {
-    error: Arc<Error>,
+    error: Error,
     at: Now,
     /// Milliseconds until the next attempt.
     delay: i64,
@@ -231,8 +229,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The error in `proof`, and those of [`Identity::from_sign_in`]; [`Error::IdTokenInvalid`] with `missing` if
-    /// OpenID Connect is used and there is no ID Token. An earlier session is kept in these cases. [`Error::UserChanged`] if
+    /// The error in `proof`, and those of [`Identity::from_sign_in`]; [`Kind::IdTokenInvalid`] with `missing` if
+    /// OpenID Connect is used and there is no ID Token. An earlier session is kept in these cases. [`Kind::UserChanged`] if
     /// the provider silently signed in another user than the one of the session. The user has not seen that happen, so the
     /// earlier session ends and no new one begins.
     pub fn sign_in(
@@ -242,14 +240,14 @@ impl Session {
         transaction: &Transaction,
         config: &Config,
         now: Now,
-    ) -> (Result<Change, Arc<Error>>, Vec<Leftover>) {
+    ) -> (Result<Change>, Vec<Leftover>) {
         // The nonce is a claim, and cannot be used again.
         let secrets = tokens.secrets.clone().without(&transaction.nonce);
         let identity = match proof {
             Ok(Some(token)) => Identity::from_sign_in(token, transaction, config, now)
                 .and_then(|identity| identity.cleared(&secrets))
                 .map(Some),
-            Ok(None) if config.openid => Err(Error::IdTokenInvalid { reason: "missing" }.into()),
+            Ok(None) if config.openid => Err(Kind::IdTokenInvalid { reason: "missing" }.into()),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
@@ -269,7 +267,7 @@ impl Session {
             self.user = self.user.wrapping_add(1);
             if transaction.asks_to("none") {
                 leftover.extend(tokens.into_leftover());
-                return (Err(Error::UserChanged.into()), leftover);
+                return (Err(Kind::UserChanged.into()), leftover);
             }
         }
         let mut live = Box::new(Live {
@@ -348,7 +346,7 @@ impl Session {
     /// no call renews twice.
     pub fn next(&mut self, call: Call, token_endpoint: &Url, config: &Config, now: Now) -> Action {
         if call.epoch != self.epoch {
-            return if self.live.is_some() { Action::Fail(Error::Cancelled.into()) } else { Action::SignIn };
+            return if self.live.is_some() { Action::Fail(Kind::Cancelled.into()) } else { Action::SignIn };
         }
         let Some(live) = &mut self.live else { return Action::SignIn };
         if live.is_fresh(now) || live.renewals != call.renewals {
@@ -377,23 +375,23 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionEnded`] for `invalid_grant`, and [`Error::IdTokenInvalid`] for an ID Token of another user or another
-    /// party, or with a wrong signature: both end the session, as [`Session::view`] then shows. [`Error::Cancelled`] if the
-    /// session was replaced or ended in the meantime. Every other error keeps the session; another [`Error::TokenRefused`]
+    /// [`Kind::SessionEnded`] for `invalid_grant`, and [`Kind::IdTokenInvalid`] for an ID Token of another user or another
+    /// party, or with a wrong signature: both end the session, as [`Session::view`] then shows. [`Kind::Cancelled`] if the
+    /// session was replaced or ended in the meantime. Every other error keeps the session; another [`Kind::TokenRefused`]
     /// drops its refresh token.
     pub fn refreshed(
         &mut self,
         ticket: Ticket,
-        tokens: Result<Box<TokenResponse>, Arc<Error>>,
+        tokens: Result<Box<TokenResponse>>,
         proof: Proof,
         config: &Config,
         now: Now,
-    ) -> (Result<Change, Arc<Error>>, Vec<Leftover>) {
+    ) -> (Result<Change>, Vec<Leftover>) {
         let live = match &mut self.live {
             Some(live) if ticket.epoch == self.epoch => live,
             _ => {
                 let leftover = tokens.ok().map(|tokens| self.overtaken(*tokens, Some(ticket.user)));
-                return (Err(Error::Cancelled.into()), leftover.unwrap_or_default());
+                return (Err(Kind::Cancelled.into()), leftover.unwrap_or_default());
             }
         };
         live.refreshing = false;
@@ -401,17 +399,17 @@ impl Session {
         match tokens.and_then(|tokens| renew(live, tokens, proof, config, now)) {
             Ok(()) => (Ok(Change::Renewed), Vec::new()),
             Err(error) => {
-                let ends = match &*error {
-                    Error::TokenRefused(said) => said.error.as_str() == "invalid_grant",
-                    error => matches!(error, Error::IdTokenInvalid { .. }),
+                let ends = match error.kind() {
+                    Kind::TokenRefused(said) => said.error.as_str() == "invalid_grant",
+                    error => matches!(error, Kind::IdTokenInvalid { .. }),
                 };
                 if ends {
                     self.user = self.user.wrapping_add(1);
                     let leftover = self.forget();
-                    let refused = matches!(*error, Error::TokenRefused(_));
-                    return (Err(if refused { Error::SessionEnded.into() } else { error }), leftover);
+                    let refused = matches!(error.kind(), Kind::TokenRefused(_));
+                    return (Err(if refused { Kind::SessionEnded.into() } else { error }), leftover);
                 }
-                if matches!(*error, Error::TokenRefused(_)) {
+                if matches!(error.kind(), Kind::TokenRefused(_)) {
                     live.drop_refresh_token();
                 }
                 live.failures = live.failures.wrapping_add(1);
@@ -450,13 +448,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The reason why it was not: the error of the last renewal, or [`Error::LoginRequired`] if it cannot be renewed.
-    pub fn renewed(&self, call: Call) -> Result<(), Arc<Error>> {
-        let Some(live) = &self.live else { return Err(Error::LoginRequired.into()) };
+    /// The reason why it was not: the error of the last renewal, or [`Kind::LoginRequired`] if it cannot be renewed.
+    pub fn renewed(&self, call: Call) -> Result<()> {
+        let Some(live) = &self.live else { return Err(Kind::LoginRequired.into()) };
         match &live.failure {
             _ if live.renewals != call.renewals => Ok(()),
             Some(failure) => Err(failure.error.clone()),
-            None => Err(Error::LoginRequired.into()),
+            None => Err(Kind::LoginRequired.into()),
         }
     }
 
@@ -535,20 +533,14 @@ struct View<'a> {
 }
 
 /// Stores new tokens, unless the ID Token among them is for another user (OpenID Connect Core §12.2).
-fn renew(
-    live: &mut Live,
-    tokens: Box<TokenResponse>,
-    proof: Proof,
-    config: &Config,
-    now: Now,
-) -> Result<(), Arc<Error>> {
+fn renew(live: &mut Live, tokens: Box<TokenResponse>, proof: Proof, config: &Config, now: Now) -> Result<()> {
     match (proof, &live.identity) {
         (Ok(Some(token)), Some(earlier)) => {
             if let Some(identity) = Identity::from_refresh(token, earlier, config, now)? {
                 live.identity = Some(identity.cleared(&tokens.secrets)?);
             }
         }
-        (Err(error), _) if *error == Error::IdTokenInvalid { reason: "signature" } => return Err(error),
+        (Err(error), _) if *error.kind() == Kind::IdTokenInvalid { reason: "signature" } => return Err(error),
         _ => {}
     }
     live.receive(*tokens, now);
@@ -557,9 +549,9 @@ fn renew(
 }
 
 /// A renewal after a lost connection may be tried again immediately. After any other failure there is a delay.
-fn failure(error: Arc<Error>, earlier: Option<&Failure>, now: Now) -> Failure {
-    let delay = match &*error {
-        Error::Network { .. } | Error::Timeout { .. } => 0,
+fn failure(error: Error, earlier: Option<&Failure>, now: Now) -> Failure {
+    let delay = match error.kind() {
+        Kind::Network { .. } | Kind::Timeout { .. } => 0,
         _ => {
             let doubled = earlier.map_or(0, |earlier| earlier.delay.saturating_mul(2)).clamp(BACK_OFF.0, BACK_OFF.1);
             doubled.max(i64::from(error.retry_after().unwrap_or(0)) * 1000)

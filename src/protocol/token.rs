@@ -1,13 +1,11 @@
 //! The token endpoint (RFC 6749 §4.1.3, §5 and §6).
 
-use std::sync::Arc;
-
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::authorization_response::Grant;
 use super::config::{Config, scope_set};
-use super::error::Error;
+use super::error::{Error, Kind, Result};
 use super::foreign::Secrets;
 use super::form;
 use super::http::{HttpRequest, HttpResponse, oauth_error_of};
@@ -90,13 +88,13 @@ impl TokenResponse {
     ///
     /// # Errors
     ///
-    /// [`Error::TokenRefused`] contains the server's error response, whatever its status; [`Error::ServerUnavailable`],
-    /// [`Error::NotJson`], [`Error::ResponseInvalid`], [`Error::TooLarge`]; [`Error::Unsupported`] for a token type
+    /// [`Kind::TokenRefused`] contains the server's error response, whatever its status; [`Kind::ServerUnavailable`],
+    /// [`Kind::NotJson`], [`Kind::ResponseInvalid`], [`Kind::TooLarge`]; [`Kind::Unsupported`] for a token type
     /// other than Bearer (RFC 6749 §7.1).
-    pub fn from_response(response: &HttpResponse) -> Result<Box<Self>, Arc<Error>> {
+    pub fn from_response(response: &HttpResponse) -> Result<Box<Self>> {
         let refused = !response.is_ok();
-        let unreadable = |error: Arc<Error>| match *error {
-            Error::NotJson { .. } if refused => Error::ResponseInvalid { part: status(response.status) }.into(),
+        let unreadable = |error: Error| match error.kind() {
+            Kind::NotJson { .. } if refused => Kind::ResponseInvalid { part: status(response.status) }.into(),
             _ => error,
         };
         let text = response.text().map_err(unreadable)?;
@@ -106,12 +104,12 @@ impl TokenResponse {
             secrets.add(&Secret::new(value.get(name).and_then(Value::as_str).unwrap_or_default()));
         }
         if let Some(said) = oauth_error_of(response.is_ok(), &value, &secrets)? {
-            return Err(Error::TokenRefused(said).into());
+            return Err(Kind::TokenRefused(said).into());
         }
-        let of_another_type = |mismatch: Mismatch| Error::ResponseInvalid { part: mismatch.member.into() };
+        let of_another_type = |mismatch: Mismatch| Kind::ResponseInvalid { part: mismatch.member.into() };
         let Members { access_token, token_type, expires_in, refresh_token, scope, id_token } =
             value.read().map_err(of_another_type)?;
-        let missing = |part: &str| Error::ResponseInvalid { part: part.into() };
+        let missing = |part: &str| Kind::ResponseInvalid { part: part.into() };
         let there = |token: &&str| !token.is_empty();
         let alone = id_token.as_ref().is_some_and(there);
         let access_token =
@@ -119,10 +117,10 @@ impl TokenResponse {
         let token_type = token_type.ok_or_else(|| missing("`token_type`"))?;
         let expires_in = expires_in.map(|Seconds(seconds)| seconds);
         if !token_type.eq_ignore_ascii_case("bearer") {
-            return Err(Error::Unsupported { feature: "a token type other than Bearer" }.into());
+            return Err(Kind::Unsupported { feature: "a token type other than Bearer" }.into());
         }
         if !access_token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
-            return Err(Error::ResponseInvalid { part: "access_token".into() }.into());
+            return Err(Kind::ResponseInvalid { part: "access_token".into() }.into());
         }
         Ok(Box::new(Self {
             access_token: Secret::new(access_token),

@@ -1,11 +1,9 @@
 //! The data of a sign-in that is needed when the user comes back (RFC 6749 §10.12, RFC 7636 §4.3, RFC 9207 §4).
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::config::Config;
-use super::error::Error;
+use super::error::{Error, Result};
 use super::foreign::Secrets;
 use super::json::{self, Value};
 use super::list::{cut, items};
@@ -143,8 +141,8 @@ impl Transaction {
 ///
 /// # Errors
 ///
-/// [`Error::Config`] names `returnTo`.
-pub(super) fn return_target(target: &str) -> Result<(), Arc<Error>> {
+/// [`Kind::Config`](crate::protocol::error::Kind::Config) names `returnTo`.
+pub(super) fn return_target(target: &str) -> Result<()> {
     let (path, _) = cut(cut(target, b'#').0, b'?');
     let begins = |start: &&str| path.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
     let plain = path.starts_with('/')

@@ -1,11 +1,9 @@
 //! The UserInfo request and response (OpenID Connect Core §5.3).
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use super::config::{Config, Userinfo};
-use super::error::{Error, OAuthError};
+use super::error::{Error, Kind, OAuthError, Result};
 use super::foreign::Secrets;
 use super::http::{HttpRequest, HttpResponse};
 use super::json::{Mismatch, OneOrMany};
@@ -16,10 +14,10 @@ use super::metadata::ServerMetadata;
 ///
 /// # Errors
 ///
-/// [`Error::MetadataInvalid`] if the provider has no such endpoint.
-pub fn request(metadata: &ServerMetadata) -> Result<HttpRequest, Arc<Error>> {
+/// [`Kind::MetadataInvalid`] if the provider has no such endpoint.
+pub fn request(metadata: &ServerMetadata) -> Result<HttpRequest> {
     let endpoint = metadata.userinfo_endpoint.as_ref();
-    let url = endpoint.ok_or_else(|| Error::MetadataInvalid { member: "userinfo_endpoint".into() })?.as_str().into();
+    let url = endpoint.ok_or_else(|| Kind::MetadataInvalid { member: "userinfo_endpoint".into() })?.as_str().into();
     Ok(HttpRequest::get(url))
 }
 
@@ -27,12 +25,12 @@ pub fn request(metadata: &ServerMetadata) -> Result<HttpRequest, Arc<Error>> {
 ///
 /// # Errors
 ///
-/// [`Error::TokenRefused`] for 401 (RFC 6750 §3.1), [`Error::UserinfoInvalid`] with `status`, and those of
+/// [`Kind::TokenRefused`] for 401 (RFC 6750 §3.1), [`Kind::UserinfoInvalid`] with `status`, and those of
 /// [`HttpResponse::text`].
-pub fn text(response: &HttpResponse) -> Result<&str, Arc<Error>> {
+pub fn text(response: &HttpResponse) -> Result<&str> {
     if response.status == 401 {
         let error = Secrets::default().quote("invalid_token");
-        return Err(Error::TokenRefused(OAuthError::from_code(error)).into());
+        return Err(Kind::TokenRefused(OAuthError::from_code(error)).into());
     }
     let text = response.text()?;
     if response.is_ok() { Ok(text) } else { Err(invalid("status")) }
@@ -44,13 +42,8 @@ pub fn text(response: &HttpResponse) -> Result<&str, Arc<Error>> {
 ///
 /// # Errors
 ///
-/// [`Error::UserinfoInvalid`] with the claim, or with `format`.
-pub fn check(
-    claims: &str,
-    expected: [Option<&str>; 2],
-    metadata: &ServerMetadata,
-    config: &Config,
-) -> Result<(), Arc<Error>> {
+/// [`Kind::UserinfoInvalid`] with the claim, or with `format`.
+pub fn check(claims: &str, expected: [Option<&str>; 2], metadata: &ServerMetadata, config: &Config) -> Result<()> {
     let value = object(claims).map_err(of_userinfo)?;
     let Subject { sub } = value.read().map_err(mismatched)?;
     if sub.is_none() || expected.iter().any(|expected| expected.is_some() && *expected != sub) {
@@ -79,16 +72,16 @@ struct Parties<'a> {
     aud: OneOrMany<'a>,
 }
 
-fn mismatched(mismatch: Mismatch) -> Arc<Error> {
+fn mismatched(mismatch: Mismatch) -> Error {
     invalid(mismatch.member)
 }
 
 #[cold]
-fn invalid(reason: &'static str) -> Arc<Error> {
-    Error::UserinfoInvalid { reason }.into()
+fn invalid(reason: &'static str) -> Error {
+    Kind::UserinfoInvalid { reason }.into()
 }
 
 /// Turns an error about a token into the same error about UserInfo.
-pub fn of_userinfo(error: Arc<Error>) -> Arc<Error> {
-    if let Error::IdTokenInvalid { reason } = &*error { invalid(reason) } else { error }
+pub fn of_userinfo(error: Error) -> Error {
+    if let Kind::IdTokenInvalid { reason } = error.kind() { invalid(reason) } else { error }
 }

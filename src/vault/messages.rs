@@ -4,9 +4,6 @@
 //! A message of a port acts on that port's client only; beyond that, it can only end sessions and sign-ins. `docs/security.md`
 //! lists the possible effects of each message.
 
-use core::cell::RefCell;
-use std::sync::Arc;
-
 use super::wire::{
     self, Abandon, Addressed, Begin, Begun, Complete, Completed, Configure, End, FrontChannel, Userinfo,
 };
@@ -16,10 +13,11 @@ use crate::client::{Client, Completion};
 use crate::protocol::authorization_request::{AuthorizationRequest, SignIn, is_in_window};
 use crate::protocol::authorization_response::RedirectPage;
 use crate::protocol::config::Tokens;
-use crate::protocol::error::Error;
+use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::json::{Spelled, Value, to_string};
 use crate::protocol::session::Change;
 use crate::protocol::time::Now;
+use core::cell::RefCell;
 
 /// The functions that a vault needs from the worker that it runs in, in addition to the [`Host`] of each client.
 pub trait Worker {
@@ -44,21 +42,13 @@ pub type Outcome = Result<String, Failed>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
     /// The error.
-    pub error: Arc<Error>,
+    pub error: Error,
     /// The path, query and fragment at which the sign-in began.
     pub return_to: Option<String>,
 }
 
-impl core::ops::Deref for Failed {
-    type Target = Error;
-
-    fn deref(&self) -> &Error {
-        &self.error
-    }
-}
-
-impl From<Arc<Error>> for Failed {
-    fn from(error: Arc<Error>) -> Self {
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
         Self { error, return_to: None }
     }
 }
@@ -187,7 +177,7 @@ async fn complete<W: Worker>(
     let kept = vault.borrow_mut().take(port, state, record, worker.now());
     let transaction = match kept {
         // A page is waiting for this response and must be notified.
-        Kept::Spent if is_in_window(state) => return Err(Arc::new(Error::Cancelled).into()),
+        Kept::Spent if is_in_window(state) => return Err(Error::from(Kind::Cancelled).into()),
         Kept::Spent => return Ok(to_string(&Completed::default())),
         Kept::Nothing => None,
         Kept::Transaction(transaction) => Some(transaction),
@@ -204,7 +194,7 @@ async fn complete<W: Worker>(
     Ok(to_string(&match &completion {
         Completion::Ignored => Completed::default(),
         Completion::Declined(_, said) if is_in_window(state) => {
-            return Err(Arc::new(Error::InteractionRequired(said.clone())).into());
+            return Err(Error::from(Kind::InteractionRequired(said.clone())).into());
         }
         Completion::Declined(path, said) => Completed { return_to: Some(path), declined: Some(said.error.as_str()) },
         Completion::ReturnTo(path) => {
@@ -216,11 +206,11 @@ async fn complete<W: Worker>(
 
 /// Whether the provider silently signed in a different user than the one of the session. A session can also end for another
 /// reason in the meantime, which does not affect other clients.
-fn is_of_another(completion: &Result<Completion, Arc<Error>>) -> bool {
+fn is_of_another(completion: &Result<Completion>) -> bool {
     match completion {
         Ok(Completion::Declined(_, said)) => said.error.as_str() == "user_changed",
         Ok(_) => false,
-        Err(error) => matches!(**error, Error::UserChanged),
+        Err(error) => matches!(error.kind(), Kind::UserChanged),
     }
 }
 
@@ -292,7 +282,7 @@ fn end_others<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, from: Opti
 
 /// Reads the options of a sign-in as parameters with registered names: `loginHint` becomes `login_hint`, and the items of a
 /// list are separated by spaces.
-fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>, Arc<Error>> {
+fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>> {
     let Some(Value::Object(members)) = options else { return Err(Error::config("options", "not an object")) };
     let params = options.and_then(|options| options.get("params"));
     let mut read: Vec<(String, String)> = Vec::new();
@@ -320,7 +310,7 @@ fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>, Ar
 }
 
 #[cold]
-fn not_strings() -> Arc<Error> {
+fn not_strings() -> Error {
     Error::config("params", "not an object of strings")
 }
 

@@ -1,12 +1,10 @@
 //! The format of a vault's messages: one JSON object each, in both directions.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::SignIns;
 use super::messages::Failed;
-use crate::protocol::error::Error;
+use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::ForeignText;
 use crate::protocol::json::{Spelled, Value};
 
@@ -14,8 +12,8 @@ use crate::protocol::json::{Spelled, Value};
 ///
 /// # Errors
 ///
-/// [`Error::Config`] names the member that is missing or of another type. The worker of the package sends no such message.
-pub(super) fn read<'a, T: Deserialize<'a>>(message: &'a Value<'a>) -> Result<T, Arc<Error>> {
+/// [`Kind::Config`](crate::protocol::error::Kind::Config) names the member that is missing or of another type. The worker of the package sends no such message.
+pub(super) fn read<'a, T: Deserialize<'a>>(message: &'a Value<'a>) -> Result<T> {
     message.read().map_err(|mismatch| Error::config(mismatch.member, "missing, or of another type"))
 }
 

@@ -10,7 +10,7 @@ use valet_key::protocol::authorization_request::SignIn;
 use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use valet_key::protocol::base64url;
 use valet_key::protocol::config::Config;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Error, Kind, Result};
 use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::form;
 use valet_key::protocol::http::HttpResponse;
@@ -262,7 +262,9 @@ const READERS: &[(&str, Read, &[Text])] = &[
     ),
     (
         "an error's message",
-        |text| Error::NotJson { url: ISSUER.into(), content_type: secrets().quote(text) }.message().len() > 20,
+        |text| {
+            Error::from(Kind::NotJson { url: ISSUER.into(), content_type: secrets().quote(text) }).message().len() > 20
+        },
         &[("words of others", 128 * KIB, |length| filled("", "e", "", length))],
     ),
 ];
@@ -402,7 +404,7 @@ fn is_last(apis: &str) -> bool {
     config.is_ok_and(|config| config.api.permit(last).is_ok())
 }
 
-fn accepted(query: &str) -> Option<Result<(), std::sync::Arc<Error>>> {
+fn accepted(query: &str) -> Option<Result<(), Error>> {
     let response = AuthorizationResponse::parse(query).ok()??;
     let (config, page) = (config(""), ["https://app.test/?", query].concat());
     let bound = response.bind(transaction(), &config, &page, RedirectPage::OfOneProvider, NOW);

@@ -1,10 +1,8 @@
 //! A member that is `null` is absent, in everything that a server or an app writes as JSON. An optional address that is `""`
 //! is, too.
 
-use std::sync::Arc;
-
 use valet_key::protocol::config::{Config, Options};
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::metadata::{Discovery, ServerMetadata};
 use valet_key::protocol::token::TokenResponse;
@@ -23,7 +21,7 @@ fn metadata(changes: &[(&str, &str)]) -> String {
 }
 
 /// A token response with changes.
-fn tokens(changes: &[(&str, &str)]) -> Result<Box<TokenResponse>, Arc<Error>> {
+fn tokens(changes: &[(&str, &str)]) -> Result<Box<TokenResponse>> {
     let mut members = Provider::perfect("https://as.test").token;
     change(&mut members, &[("access_token", r#""a""#)]);
     change(&mut members, changes);
@@ -48,7 +46,7 @@ fn tok_58_what_a_token_response_has_to_hold_is_missing_where_it_is_null() {
     for name in ["access_token", "token_type"] {
         let without = tokens(&[(&format!("-{name}"), "")]).map(drop);
         let error = without.clone().expect_err(name);
-        assert!(matches!(&*error, Error::ResponseInvalid { part } if part.contains(name)), "{name}: {error}");
+        assert!(matches!(error.kind(), Kind::ResponseInvalid { part } if part.contains(name)), "{name}: {error}");
         assert_eq!(tokens(&[(name, "null")]).map(drop), without, "{name}");
     }
     for error in [r#"{"error":null}"#, r#"{"error":null,"error_description":"x"}"#] {

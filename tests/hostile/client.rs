@@ -1,11 +1,9 @@
 //! The client as a whole, with a provider in the same process: what waits for what, and who is asked how often.
 
-use std::sync::Arc;
-
 use valet_key::client::{Client, Completion};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::RedirectPage;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::session::Change;
 use valet_key::protocol::transaction::Transaction;
 
@@ -96,7 +94,7 @@ fn idt_82_keys_are_asked_for_once_more_where_a_signature_is_wrong() {
 fn req_10_state_nonce_and_verifier_are_each_a_draw_of_their_own() {
     let here = Here::new();
     let client = here.client();
-    let begun: Vec<Waiting<'_, Result<AuthorizationRequest, Arc<Error>>>> =
+    let begun: Vec<Waiting<'_, Result<AuthorizationRequest>>> =
         (0..4).map(|_| Box::pin(client.begin(SIGN_IN)) as Waiting<'_, _>).collect();
     let mut used = Vec::new();
     for request in here.finish_all(begun) {
@@ -164,7 +162,7 @@ fn a_hundred_calls_share_one_renewal() {
     sign_in(&here, &client);
     here.wait(700);
     let request = TestRequest::new(&here, API);
-    let calls: Vec<Waiting<'_, Result<u16, Arc<Error>>>> =
+    let calls: Vec<Waiting<'_, Result<u16>>> =
         (0..100).map(|_| Box::pin(client.fetch(&request)) as Waiting<'_, _>).collect();
     assert!(here.finish_all(calls).into_iter().all(|status| status.is_ok_and(|status| status == 200)));
     assert_eq!(here.asked(Place::Refresh), 1);
@@ -219,7 +217,7 @@ fn a_request_of_an_earlier_session_does_not_get_the_token_of_a_later_one() {
     sign_in(&here, &client);
     let request = TestRequest::new(&here, API);
     here.world().statuses.push_back(401);
-    let mut call: Waiting<'_, Result<u16, Arc<Error>>> = Box::pin(client.fetch(&request));
+    let mut call: Waiting<'_, Result<u16>> = Box::pin(client.fetch(&request));
     assert!(poll(&mut call).is_pending(), "refused, it waits for a renewal");
     let held = here.world().wire.pop_front().expect("the renewal");
     assert_eq!(here.finish(client.end(None)).ok(), Some(None));
@@ -237,7 +235,7 @@ fn rt_38_a_late_renewal_is_revoked_only_where_no_session_can_share_its_grant() {
         let here = Here::new();
         let client = here.client();
         sign_in(&here, &client);
-        let mut renewal: Waiting<'_, Result<(), Arc<Error>>> = Box::pin(client.refresh());
+        let mut renewal: Waiting<'_, Result<()>> = Box::pin(client.refresh());
         assert!(poll(&mut renewal).is_pending());
         let held = here.world().wire.pop_front().expect("the renewal");
         if signs_out {
@@ -340,7 +338,7 @@ fn cb_44_the_redirect_page_tells_whose_response_came() {
     let client = here.client();
     let outcome = here.finish(client.begin(SignIn { shared: true, ..SIGN_IN }));
     assert!(
-        matches!(outcome, Err(error) if matches!(&*error, Error::Config { option, .. } if option == "redirectUri"))
+        matches!(outcome, Err(error) if matches!(error.kind(), Kind::Config { option, .. } if option == "redirectUri"))
     );
 }
 

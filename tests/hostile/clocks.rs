@@ -1,7 +1,7 @@
 //! Clocks: that of the device, that of the server, and what a provider writes of the time.
 
 use valet_key::protocol::authorization_request::SignIn;
-use valet_key::protocol::error::{Error, Fault};
+use valet_key::protocol::error::{Error, Fault, Kind};
 use valet_key::protocol::session::Change;
 
 use crate::hostile::app::{App, Completion, Outcome};
@@ -89,10 +89,10 @@ fn idt_81_what_max_age_asks_for_is_held_against_the_servers_own_clock() {
             (&[("prompt", "login")], None, None),
         ] {
             let (outcome, ..) = sign_in(off, Times { auth_time, ..PLAIN }, params);
-            let reason = match outcome.as_ref().map_err(|error| &**error) {
+            let reason = match outcome.as_ref().map_err(Error::kind) {
                 Ok(_) => None,
-                Err(Error::IdTokenInvalid { reason }) => Some(*reason),
-                Err(other) => panic!("{other}"),
+                Err(Kind::IdTokenInvalid { reason }) => Some(*reason),
+                Err(other) => panic!("{other:?}"),
             };
             assert_eq!(reason, expected, "{off} {params:?} {auth_time:?}");
         }
@@ -106,7 +106,7 @@ fn idt_81_a_clock_that_is_an_hour_off_is_named() {
             let (outcome, app, _) = sign_in(off, times, &[]);
             let error = outcome.expect_err("an hour");
             assert!(
-                matches!(&*error, Error::IdTokenInvalid { reason: "iat" | "exp" | "nbf" }),
+                matches!(error.kind(), Kind::IdTokenInvalid { reason: "iat" | "exp" | "nbf" }),
                 "{off} {times:?}: {error}"
             );
             assert!(error.hint().contains("clocks"), "{off} {times:?}: {}", error.hint());

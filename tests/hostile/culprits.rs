@@ -1,6 +1,6 @@
 //! One reason for each cause, and a hint that names the option or the setting.
 
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::Kind;
 
 use crate::hostile::app::{App, Completion};
 use crate::hostile::case::Case;
@@ -106,7 +106,10 @@ fn idt_49_a_claim_that_comes_twice_is_told_as_that() {
         let url = app.begin(&mut provider, SIGN_IN).expect("an address");
         let query = provider.authorize(&url);
         let error = app.complete(&mut provider, &query).expect_err(name);
-        assert!(matches!(&*error, Error::IdTokenInvalid { reason: "a member that comes twice" }), "{name}: {error}");
+        assert!(
+            matches!(error.kind(), Kind::IdTokenInvalid { reason: "a member that comes twice" }),
+            "{name}: {error}"
+        );
     }
     let twice = [("token_endpoint", r#""https://as.test/token","token_endpoint":"https://as.test/token""#)];
     let (message, _) = said(Case::new("DISC-17").metadata(&twice), "metadata_invalid");

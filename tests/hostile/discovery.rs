@@ -1,7 +1,7 @@
 //! DISC: metadata of the server.
 
 use valet_key::client::Client;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Error, Kind};
 use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::json::{Value, to_string};
@@ -209,8 +209,8 @@ impl Says {
             Self::Gone(status) | Self::Trouble(status) => answer(status, "text/plain", "no"),
             Self::Status(status) => json(status, r#"{"error":"no"}"#),
             Self::Page(content_type, body) => answer(200, content_type, body),
-            Self::NoAnswer => return Err(Error::Network { url: url.into() }.into()),
-            Self::NotInTime => return Err(Error::Timeout { url: url.into() }.into()),
+            Self::NoAnswer => return Err(Kind::Network { url: url.into() }.into()),
+            Self::NotInTime => return Err(Kind::Timeout { url: url.into() }.into()),
             Self::Wrong(changes, _) => {
                 let mut metadata = Provider::perfect("https://as.test/t1").metadata;
                 change(&mut metadata, changes);
@@ -279,7 +279,7 @@ fn disc_55_56_every_place_is_asked_until_one_says_something_of_the_issuer() {
                 says[asked.len() - 1].answer(&request.url)
             });
             let (code, count, named) = ends(*says, places);
-            assert_eq!(outcome.as_ref().map_or_else(|error| error.code(), |()| "ok"), code, "{openid} {says:?}");
+            assert_eq!(outcome.as_ref().map_or_else(Error::code, |()| "ok"), code, "{openid} {says:?}");
             assert_eq!(asked, places[..count], "{openid} {says:?}");
             let message = outcome.err().map(|error| error.message()).unwrap_or_default();
             assert!(message.contains(&named), "{openid} {says:?}: {message}");
@@ -559,7 +559,7 @@ fn a_server_without_a_name_is_known_by_its_endpoints() {
         let url = app.begin(&mut provider, SIGN_IN).expect("an address");
         let query = provider.authorize(&url);
         let outcome = app.complete(&mut provider, &query);
-        assert_eq!(outcome.as_ref().err().map(|error| error.code()), expected, "{label}");
+        assert_eq!(outcome.as_ref().err().map(Error::code), expected, "{label}");
         assert_eq!(provider.count(Place::Token), usize::from(expected.is_none()), "{label}");
         assert_eq!(provider.count(Place::Metadata), 0, "{label}: nothing is looked for");
         let view = format!(r#"{{"sub":"","issuer":"{shown}","#);

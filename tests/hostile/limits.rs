@@ -1,11 +1,10 @@
 //! CORE: parsers and arithmetic at their limits.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use valet_key::protocol::config::Config;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::json::{self, Flaw, Value};
 use valet_key::protocol::metadata::Discovery;
@@ -109,7 +108,7 @@ fn damaged(seed: &str, chance: &mut Chance) -> Vec<u8> {
     bytes
 }
 
-type Parser = fn(&[u8]) -> Result<(), Arc<Error>>;
+type Parser = fn(&[u8]) -> Result<()>;
 
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
@@ -191,7 +190,7 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
             match parser(&bytes) {
                 Ok(()) => {}
                 // It names the issuer that it was sent, which the damage may have made of anything.
-                Err(error) if matches!(*error, Error::IssMismatch { .. }) => {}
+                Err(error) if matches!(error.kind(), Kind::IssMismatch { .. }) => {}
                 Err(error) => {
                     let words = format!("{error} {error:?} {}", error.hint());
                     assert!(!words.contains(CANARY), "{name}: {words}");

@@ -1,8 +1,6 @@
 //! RT: renewing tokens.
 
-use std::sync::Arc;
-
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Error, Kind};
 use valet_key::protocol::session::{Action, Change, Refused};
 
 use crate::hostile::app::{App, Completion};
@@ -19,7 +17,7 @@ fn refused(error: &str) -> Vec<Answer> {
 }
 
 fn lost() -> Vec<Answer> {
-    vec![Err(Arc::new(Error::Network { url: "https://as.test/token".into() }))]
+    vec![Err(Error::from(Kind::Network { url: "https://as.test/token".into() }))]
 }
 
 fn stage() -> (App, Provider) {

@@ -1,11 +1,9 @@
 //! Sign-ins without a question: `prompt=none` (OpenID Connect Core §3.1.2.1), and those that bring an earlier session back.
 
-use std::sync::Arc;
-
 use valet_key::client::{Client, Completion};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::RedirectPage;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::session::Change;
 
@@ -18,7 +16,7 @@ fn params(of: &[(&str, &str)]) -> Vec<(String, String)> {
     of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-type Outcome = Result<Completion, Arc<Error>>;
+type Outcome = Result<Completion>;
 
 /// How a sign-in without a question begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +27,7 @@ enum By {
     Restore,
 }
 
-fn begin(
-    here: &Here,
-    client: &Client<Here>,
-    by: By,
-    more: &[(&str, &str)],
-) -> Result<AuthorizationRequest, Arc<Error>> {
+fn begin(here: &Here, client: &Client<Here>, by: By, more: &[(&str, &str)]) -> Result<AuthorizationRequest> {
     let mut all = vec![("prompt", "none")];
     all.extend(more);
     let params = params(&all);
@@ -107,11 +100,11 @@ fn with_server(more: &str) -> String {
 }
 
 fn lost(url: &str) -> Answer {
-    Err(Error::Network { url: url.into() }.into())
+    Err(Kind::Network { url: url.into() }.into())
 }
 
 fn not_in_time(url: &str) -> Answer {
-    Err(Error::Timeout { url: url.into() }.into())
+    Err(Kind::Timeout { url: url.into() }.into())
 }
 
 #[test]

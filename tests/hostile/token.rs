@@ -1,6 +1,6 @@
 //! TOK: the answer to the code.
 
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::Kind;
 
 use crate::hostile::app::{App, Completion};
 use crate::hostile::case::{Case, Played};
@@ -195,7 +195,7 @@ fn a_refusal_is_told_without_what_else_is_in_it() {
     let body = r#"{"error":"mfa_required","error_description":"more","mfa_token":"SECRET"}"#;
     let error = answers("TOK-28", 403, "application/json", body).poison("SECRET").play().error.expect("an error");
     assert!(!format!("{error:?}").contains("SECRET"));
-    assert!(matches!(&*error, Error::TokenRefused(said) if said.error.as_str() == "mfa_required"));
+    assert!(matches!(error.kind(), Kind::TokenRefused(said) if said.error.as_str() == "mfa_required"));
     let rows = [
         ("text/html", "<h1>no"),
         ("application/json", "{}"),

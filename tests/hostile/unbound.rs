@@ -1,11 +1,9 @@
 //! Responses that are bound to no transaction, and parameters that are not this client's to read.
 
-use std::sync::Arc;
-
 use valet_key::client::Completion;
 use valet_key::protocol::authorization_request::SignIn;
 use valet_key::protocol::authorization_response::RedirectPage;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::Result;
 use valet_key::protocol::foreign::ForeignText;
 use valet_key::protocol::transaction::Transaction;
 use valet_key::vault::messages::to_json;
@@ -17,7 +15,7 @@ use crate::hostile::world::Here;
 use crate::support::{SIGN_IN, code, options};
 
 /// What the client makes of an address for which nothing was kept.
-fn unbound(here: &Here, query: &str, pending: bool) -> Result<Completion, Arc<Error>> {
+fn unbound(here: &Here, query: &str, pending: bool) -> Result<Completion> {
     let client = here.client();
     let address = format!("https://app.test/cb{query}");
     let outcome = here.finish(client.complete(&address, None, pending, RedirectPage::OfOneProvider));

@@ -1,6 +1,6 @@
 //! Which key a token is checked with, and when a provider is asked for its keys (RFC 7517, OpenID Connect Core §10.1).
 
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Error, Kind};
 use valet_key::protocol::jwks::Keys;
 
 use crate::support::signing::{Curve, base64url, honest_keys, jwt, later, r1, set};
@@ -176,7 +176,7 @@ fn idt_82_a_key_that_was_replaced_under_its_name_is_found_but_not_without_end() 
 fn idt_61_62_bad_answers_are_not_kept() {
     let thousand: Vec<String> = (0..1000).map(|n| format!(r#"{{"kty":"EC","kid":"k{n}"}}"#)).collect();
     let huge = format!(r#"{{"keys":[],"x":"{}"}}"#, "x".repeat(2 << 20));
-    let network = || Err(std::sync::Arc::new(Error::Network { url: String::new() }));
+    let network = || Err(Error::from(Kind::Network { url: String::new() }));
     let rows = [
         ("IDT-61 500", Ok(json(500, "{}")), "server_unavailable"),
         ("IDT-61 a page", Ok(support::answer(200, "text/html", "<h1>")), "not_json"),

@@ -10,18 +10,16 @@ mod form;
 mod keys;
 mod signatures;
 
-use std::sync::Arc;
-
 use support::signing::{self, E1, honest_keys, identify, proof_with};
 use support::{claims, transaction};
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::jwks::Keys;
 
 const HONEST: &str = r#"{"alg":"RS256","kid":"r1"}"#;
 
 /// The reason for which something is refused.
-fn why<T>(result: Result<T, Arc<Error>>) -> Option<&'static str> {
-    result.err().map(|error| if let Error::IdTokenInvalid { reason } = &*error { reason } else { error.code() })
+fn why<T>(result: Result<T>) -> Option<&'static str> {
+    result.err().map(|error| if let Kind::IdTokenInvalid { reason } = error.kind() { reason } else { error.code() })
 }
 
 /// The reason for which the honest client refuses a token.

@@ -6,18 +6,16 @@ pub(crate) mod cases;
 pub(crate) mod known;
 pub(crate) mod signing;
 
-use std::ops::Deref;
-use std::sync::Arc;
-
 use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use valet_key::protocol::authorization_response::{AuthorizationResponse, Grant, RedirectPage};
 use valet_key::protocol::config::Config;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Error, Result};
 use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::metadata::{Discovery, ServerMetadata};
 use valet_key::protocol::time::Now;
 use valet_key::protocol::transaction::Transaction;
+use valet_key::vault::messages::Failed;
 
 pub(crate) const T0: i64 = 1_800_000_000;
 
@@ -67,7 +65,7 @@ pub(crate) fn json(status: u16, body: &str) -> HttpResponse {
     answer(status, "application/json", body)
 }
 
-pub(crate) fn discover(body: &str) -> Result<ServerMetadata, Arc<Error>> {
+pub(crate) fn discover(body: &str) -> Result<ServerMetadata> {
     Discovery::from_response(&config(), &json(200, body))
 }
 
@@ -100,12 +98,12 @@ pub(crate) fn honest_query() -> String {
     format!("code=c1&state={}&iss=https%3A%2F%2Fas.test", transaction().state.expose())
 }
 
-pub(crate) fn finish(query: &str) -> Result<Grant, Arc<Error>> {
+pub(crate) fn finish(query: &str) -> Result<Grant> {
     finish_at(5, query)
 }
 
 /// Takes a response so many seconds after the sign-in began.
-pub(crate) fn finish_at(seconds: i64, query: &str) -> Result<Grant, Arc<Error>> {
+pub(crate) fn finish_at(seconds: i64, query: &str) -> Result<Grant> {
     let response = AuthorizationResponse::parse(query)?.expect("an authorization response");
     let page = format!("https://app.test/cb?{query}");
     let bound = response.bind(transaction(), &config(), &page, RedirectPage::OfOneProvider, at(seconds))?;
@@ -138,7 +136,24 @@ pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// The code under which something failed, for tables.
-pub(crate) fn code<T, E: Deref<Target = Error>>(result: &Result<T, E>) -> Option<&'static str> {
-    result.as_ref().err().map(|error| error.code())
+/// A failure that has a code.
+pub(crate) trait Coded {
+    fn code(&self) -> &'static str;
+}
+
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        Error::code(self)
+    }
+}
+
+impl Coded for Failed {
+    fn code(&self) -> &'static str {
+        self.error.code()
+    }
+}
+
+/// The code of a failure, for tables.
+pub(crate) fn code<T, E: Coded>(result: &Result<T, E>) -> Option<&'static str> {
+    result.as_ref().err().map(Coded::code)
 }

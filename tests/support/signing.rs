@@ -1,6 +1,6 @@
 //! The honest provider's keys, what it signs with them, and somebody who can check a signature without a browser.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use ring::digest;
 use ring::rand::SystemRandom;
 use ring::rsa::{KeyPairComponents, PublicKeyComponents};
 use ring::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::Result;
 use valet_key::protocol::id_token::Identity;
 use valet_key::protocol::json::Value;
 use valet_key::protocol::jwks::Keys;
@@ -134,7 +134,7 @@ pub(crate) fn proof_beside(token: &str, access_token: &str, keys: &Keys) -> Proo
 }
 
 /// Who the user is, some seconds after the honest app's sign-in began, if what was proved stands up.
-pub(crate) fn identify(proof: Proof, transaction: &Transaction, seconds: i64) -> Result<Identity, Arc<Error>> {
+pub(crate) fn identify(proof: Proof, transaction: &Transaction, seconds: i64) -> Result<Identity> {
     let token = proof?.expect("an ID Token");
     Identity::from_sign_in(token, transaction, &config(), at(seconds))
 }

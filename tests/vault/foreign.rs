@@ -191,7 +191,7 @@ impl Scene {
             match outcome {
                 Ok(text) => texts.push(text),
                 Err(error) => {
-                    texts.extend([to_json(&error), error.to_string(), format!("{error:?}")]);
+                    texts.extend([to_json(&error), error.error.to_string(), format!("{error:?}")]);
                     errors.push(error);
                 }
             }
@@ -297,7 +297,7 @@ fn a_text_with_a_secret_of_its_exchange_reaches_no_page() {
                 if let Some(text) = shown.texts.iter().find(|text| shows(text, &shown.written)) {
                     faults.push(format!("{label} is shown: {text:.100}"));
                 }
-                let messages: Vec<String> = shown.errors.iter().map(|error| error.message()).collect();
+                let messages: Vec<String> = shown.errors.iter().map(|failed| failed.error.message()).collect();
                 let kept = match fate {
                     Said => messages
                         .iter()

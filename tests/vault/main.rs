@@ -18,7 +18,7 @@ mod states;
 use hostile::provider::Provider;
 use hostile::world::{Begun, SharedWorker};
 use support::options;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::Kind;
 use valet_key::vault::messages::Outcome;
 
 /// The honest app, at the honest provider.
@@ -60,8 +60,8 @@ fn worker() -> SharedWorker {
 
 /// The option that an error names.
 fn named(outcome: &Outcome) -> Option<&str> {
-    match outcome.as_ref().err().map(|error| &**error) {
-        Some(Error::Config { option, .. }) => Some(option),
+    match outcome.as_ref().err().map(|failed| failed.error.kind()) {
+        Some(Kind::Config { option, .. }) => Some(option),
         _ => None,
     }
 }

@@ -17,7 +17,7 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{self, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 use valet_key::protocol::session::Change;
@@ -786,7 +786,7 @@ impl Run {
         let is_metadata = self.choice_of(*from).well_known().contains(&url);
         let issuer = self.choice_of(*from).issuer;
         let answer = match how {
-            Reply::Lost => return Err(Error::Network { url }.into()),
+            Reply::Lost => return Err(error::Kind::Network { url }.into()),
             Reply::Trouble => json(503, ""),
             Reply::Refusal { quoting, code } => {
                 let code = ["invalid_grant", "invalid_request", "temporarily_unavailable"][code];

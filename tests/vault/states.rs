@@ -1,6 +1,6 @@
 //! States: whose they are, how often they count, and how long.
 
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::Kind;
 use valet_key::vault::Kept;
 
 use crate::hostile::provider::Place;
@@ -250,7 +250,7 @@ fn two_providers_on_one_redirect_page_have_to_name_themselves() {
     let port = worker.page(1, &app());
     let outcome = port.say("begin", shared);
     assert!(
-        matches!(outcome, Err(error) if matches!(&*error, Error::Config { option, .. } if option == "redirectUri"))
+        matches!(outcome, Err(failed) if matches!(failed.error.kind(), Kind::Config { option, .. } if option == "redirectUri"))
     );
 
     let begun = port.begin(Mode::Redirect);

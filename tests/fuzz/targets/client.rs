@@ -4,7 +4,6 @@
 //! otherwise; its signatures cannot be forged.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::task::Poll;
 
 use ::url::form_urlencoded;
@@ -13,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use valet_key::client::{Client, Completion};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::RedirectPage;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 use valet_key::protocol::transaction::Transaction;
 use valet_key::protocol::url::{Loopback, Url};
@@ -149,7 +148,7 @@ impl Program<'_> {
 /// An operation under way.
 struct Task {
     asked: Asked,
-    future: Waiting<'static, Result<Done, Arc<Error>>>,
+    future: Waiting<'static, Result<Done>>,
 }
 
 enum Asked {
@@ -202,7 +201,7 @@ impl Run {
         }
     }
 
-    fn start(&mut self, asked: Asked, operation: impl Future<Output = Result<Done, Arc<Error>>> + 'static) {
+    fn start(&mut self, asked: Asked, operation: impl Future<Output = Result<Done>> + 'static) {
         self.started += 1;
         self.tasks.push(Task { asked, future: Box::pin(operation) });
     }
@@ -284,7 +283,7 @@ impl Run {
         let honest = honest(&mut self.here.world(), &sending.request);
         let how = program.below(9);
         let answer = match (how, &honest) {
-            (1, _) => Err(Error::Network { url: sending.request.url.clone() }.into()),
+            (1, _) => Err(Kind::Network { url: sending.request.url.clone() }.into()),
             (2, Ok(honest)) => {
                 let (at, less, more) = (program.below(256), program.below(16), program.bytes());
                 let mut body = honest.body.clone();
@@ -375,7 +374,7 @@ impl Run {
         panic!("an operation sends one request after the other");
     }
 
-    fn check(&mut self, asked: &Asked, outcome: Result<Done, Arc<Error>>) {
+    fn check(&mut self, asked: &Asked, outcome: Result<Done>) {
         match outcome {
             Ok(Done::Begun(request)) => {
                 self.hidden(&request.url, true);

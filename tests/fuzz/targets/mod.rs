@@ -19,8 +19,6 @@ mod url;
 mod userinfo;
 mod vault;
 
-use std::sync::Arc;
-
 use valet_key::protocol::error::Error;
 use valet_key::vault::messages::to_json;
 
@@ -66,7 +64,7 @@ fn seeds<T: AsRef<[u8]>>(seeds: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {
 }
 
 /// Everything that can be read of an error.
-fn printed(error: &Arc<Error>) -> String {
+fn printed(error: &Error) -> String {
     format!("{error}\n{error:?}\n{}", to_json(&error.clone().into()))
 }
 

@@ -1,12 +1,10 @@
 //! The app: the protocol step by step, on a clock and a wire of the test's. For the client as a whole see world.rs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use valet_key::protocol::config::Config;
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::http::Cache;
 use valet_key::protocol::logout;
 use valet_key::protocol::metadata::{Discovery, Failures, ServerMetadata};
@@ -19,7 +17,7 @@ use super::provider::{Answer, Provider};
 use crate::support::signing::proof;
 use crate::support::{ORIGIN, at};
 
-pub(crate) type Outcome<T = ()> = Result<T, Arc<Error>>;
+pub(crate) type Outcome<T = ()> = Result<T>;
 
 /// What a callback led to.
 #[derive(Debug, PartialEq, Eq)]
@@ -159,7 +157,7 @@ impl App {
     pub(crate) fn redeemed(&mut self, provider: &mut Provider, exchange: &Exchange, answer: Answer) -> Outcome {
         let tokens = TokenResponse::from_response(&answer?)?;
         let (result, leftover) = if self.session.is_overtaken(exchange.call) {
-            (Err(Error::Cancelled.into()), tokens.into_leftover())
+            (Err(Kind::Cancelled.into()), tokens.into_leftover())
         } else {
             let proof = if self.config.openid { proof(&tokens) } else { Ok(None) };
             self.session.sign_in(tokens, proof, &exchange.transaction, &self.config, self.now)
@@ -183,16 +181,16 @@ impl App {
 
     pub(crate) fn call_of(&mut self, provider: &mut Provider, call: Call) -> Outcome<String> {
         if self.session.access_token().is_none() {
-            return Err(Error::LoginRequired.into());
+            return Err(Kind::LoginRequired.into());
         }
         for _ in 0..8 {
             match self.ask(call) {
                 Action::Use => return Ok(self.access_token().expect("somebody is signed in")),
                 Action::Wait => panic!("nobody else renews"),
-                Action::SignIn => return Err(Error::LoginRequired.into()),
+                Action::SignIn => return Err(Kind::LoginRequired.into()),
                 Action::Expired => {
                     self.changes.push(Change::Expired);
-                    return Err(Error::LoginRequired.into());
+                    return Err(Kind::LoginRequired.into());
                 }
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
@@ -214,7 +212,7 @@ impl App {
         let (result, leftover) = self.session.refreshed(ticket, tokens, proof, &self.config, self.now);
         match &result {
             Ok(change) => self.changes.push(*change),
-            Err(error) if !leftover.is_empty() && !matches!(**error, Error::Cancelled) => {
+            Err(error) if !leftover.is_empty() && !matches!(error.kind(), Kind::Cancelled) => {
                 self.changes.push(Change::Ended);
             }
             Err(_) => {}

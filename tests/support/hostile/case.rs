@@ -1,6 +1,5 @@
 //! One run of a row of `tests/cases`: the change, the way, and what must hold afterwards.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use valet_key::protocol::authorization_request::SignIn;
@@ -40,7 +39,7 @@ pub(crate) struct Case {
 pub(crate) struct Played {
     pub(crate) app: App,
     pub(crate) provider: Provider,
-    pub(crate) error: Option<Arc<Error>>,
+    pub(crate) error: Option<Error>,
     /// Everything that was asked in the run itself, before it was repaired.
     pub(crate) asked: Vec<super::provider::Seen>,
     /// The session when the run ended, before it was repaired.
@@ -325,7 +324,7 @@ impl Setting<'_> {
         app.call(provider).map(drop)
     }
 
-    fn check_error(&self, error: &Arc<Error>, provider: &Provider) {
+    fn check_error(&self, error: &Error, provider: &Provider) {
         let said = error.oauth().map(|said| format!("{said:?}")).unwrap_or_default();
         let words = format!("{} {} {} {error} {error:?}", error.code(), error.message(), error.hint());
         for secret in &provider.secrets {
@@ -384,7 +383,7 @@ impl Setting<'_> {
                 }
             }
             "RAW" if failed => assert!(!self.poison.is_empty(), "{label}: RAW: say which text"),
-            "RETRY" if failed => assert!(error.as_ref().is_some_and(|error| error.is_retryable()), "{label}: RETRY"),
+            "RETRY" if failed => assert!(error.as_ref().is_some_and(Error::is_retryable), "{label}: RETRY"),
             "FINAL" if failed => assert!(error.as_ref().is_some_and(|error| !error.is_retryable()), "{label}: FINAL"),
             _ => {
                 if let Some(count) = post.strip_prefix("RQ").and_then(|count| count.parse::<usize>().ok()) {

@@ -1,9 +1,7 @@
 //! The provider: perfect, and able to say something else at one place.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
-
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::Result;
 use valet_key::protocol::form;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 
@@ -23,7 +21,7 @@ pub(crate) enum Place {
 }
 
 /// An answer, or what the browser says of a connection that brought none.
-pub(crate) type Answer = Result<HttpResponse, Arc<Error>>;
+pub(crate) type Answer = Result<HttpResponse>;
 
 /// Members of an object, in order, with their values as JSON.
 pub(crate) type Members = Vec<(String, String)>;

@@ -6,12 +6,11 @@ use std::collections::VecDeque;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use valet_key::client::host::Host;
 use valet_key::client::{ApiRequest, AuthorizedRequest, Client};
-use valet_key::protocol::error::Error;
+use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::http::HttpRequest;
 use valet_key::protocol::jwt::{Signature, Verification};
@@ -135,7 +134,7 @@ impl Host for Here {
         world.pages.extend(told);
     }
 
-    fn entropy(&self) -> Result<[u8; 32], Arc<Error>> {
+    fn entropy(&self) -> Result<[u8; 32]> {
         let mut world = self.world();
         let number = u32::try_from(world.drawn.len()).unwrap_or_default() + 1;
         let number = number.wrapping_mul(0x9e37_79b9).to_be_bytes();
@@ -185,7 +184,7 @@ impl TestRequest {
 impl AuthorizedRequest for TestRequest {
     type Response = u16;
 
-    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<u16, Arc<Error>>> {
+    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<u16>> {
         let mut world = self.here.world();
         let authorization = authorization.expose().into();
         world.calls.push(ApiCall { call: self.call, url: self.url.clone(), authorization });
@@ -353,7 +352,7 @@ impl World {
     pub(crate) fn honest_answer(&mut self, request: &HttpRequest) -> Answer {
         match self.provider_at(&request.url) {
             Some(provider) => provider.answer(request),
-            None => Err(Error::Network { url: request.url.clone() }.into()),
+            None => Err(Kind::Network { url: request.url.clone() }.into()),
         }
     }
 }
@@ -394,7 +393,7 @@ impl SharedWorker {
     /// A port whose page has given these options.
     pub(crate) fn page(&self, number: u32, options: &str) -> Port<'_> {
         let port = self.port(number);
-        port.configure(options).unwrap_or_else(|error| panic!("{options}: {}", *error));
+        port.configure(options).unwrap_or_else(|failed| panic!("{options}: {}", failed.error));
         port
     }
 
