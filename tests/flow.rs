@@ -8,12 +8,12 @@ use support::{
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::config::Config;
+use valet_key::protocol::discovery::Discovery;
 use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::foreign::ForeignText;
 use valet_key::protocol::form;
 use valet_key::protocol::http::Method;
 use valet_key::protocol::logout;
-use valet_key::protocol::metadata::Discovery;
 use valet_key::protocol::secret::Secret;
 use valet_key::protocol::token::{TokenRequest, TokenResponse};
 use valet_key::protocol::transaction::Transaction;

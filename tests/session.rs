@@ -6,9 +6,9 @@ use support::signing::{Curve, E1, jwt, proof};
 use support::{at, claims, config, id_token, json, metadata, transaction};
 use valet_key::protocol::error::{Error, Kind, Result};
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
-use valet_key::protocol::session::{Action, Change, Leftover, Refused, Session, Ticket};
+use valet_key::protocol::session::{Action, Change, Refused, Session, Ticket};
 use valet_key::protocol::time::Now;
-use valet_key::protocol::token::TokenResponse;
+use valet_key::protocol::token::{Leftover, TokenResponse};
 
 /// Claims that differ from the honest ones.
 type Changes<'a> = &'a [(&'a str, &'a str)];

@@ -8,12 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use support::known::SIGNED;
 use support::signing::check;
+use valet_key::protocol::discovery::Discovery;
 use valet_key::protocol::error::{Error, Kind, Result};
 use valet_key::protocol::http::Cache;
 use valet_key::protocol::json::{Value, to_string};
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Unverified};
-use valet_key::protocol::metadata::Discovery;
 use valet_key::protocol::pkce::CodeVerifier;
 use valet_key::protocol::token::TokenResponse;
 

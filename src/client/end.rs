@@ -7,7 +7,8 @@ use crate::protocol::error::Result;
 use crate::protocol::foreign::Secrets;
 use crate::protocol::logout;
 use crate::protocol::secret::Secret;
-use crate::protocol::session::{Change, Leftover};
+use crate::protocol::session::Change;
+use crate::protocol::token::Leftover;
 
 /// A session that has ended, with the data that is needed to end it at the provider.
 #[derive(Debug)]

@@ -2,10 +2,11 @@
 
 use super::Client;
 use super::host::Host;
+use crate::protocol::discovery::{Discovery, Failures};
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
-use crate::protocol::metadata::{Discovery, Failures, ServerMetadata};
+use crate::protocol::metadata::ServerMetadata;
 use std::rc::Rc;
 
 /// The state of the lookup.

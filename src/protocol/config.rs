@@ -9,7 +9,7 @@ use super::error::{Error, Result};
 use super::foreign::Secrets;
 use super::json::{Mismatch, Value};
 use super::list::{cut, items, repetitions};
-use super::metadata::ServerMetadata;
+use super::metadata::{Expected, ServerMetadata};
 use super::resource::{ApiEntry, ApiList};
 use super::url::{Loopback, Url};
 
@@ -160,6 +160,11 @@ fn wanted(option: &str) -> &'static str {
 }
 
 impl Config {
+    /// The part that metadata are checked against.
+    pub fn expected(&self) -> Expected<'_> {
+        Expected { issuer: &self.issuer, openid: self.openid, loopback: self.loopback }
+    }
+
     /// Parses the part of the options that defines the client.
     ///
     /// # Errors
@@ -202,7 +207,7 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
         issuer: issuer.into(),
     };
     if let Some(server) = server {
-        let server = ServerMetadata::parse(server, &config, &Secrets::default())?;
+        let server = ServerMetadata::parse(server, config.expected(), &Secrets::default())?;
         config.issuer.clone_from(&server.issuer);
         config.server = Some(server);
     }

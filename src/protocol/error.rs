@@ -4,7 +4,6 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::foreign::ForeignText;
-use super::token::ID_TOKEN_ALONE;
 
 /// Whose turn it is after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +136,9 @@ pub enum Kind {
     /// The UserInfo response violates a rule of OpenID Connect Core §5.3; `reason` names the claim or the part.
     UserinfoInvalid { reason: &'static str },
 }
+
+/// The words of a message about a response that identifies the user and grants no access.
+pub(super) const ID_TOKEN_ALONE: &str = "`access_token` beside its `id_token`";
 
 const MISCONFIGURED: &str = "The provider is misconfigured, or somebody is between.";
 

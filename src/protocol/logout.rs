@@ -9,14 +9,14 @@ use super::http::HttpRequest;
 use super::json::Value;
 use super::metadata::{ServerMetadata, acceptable};
 use super::secret::Secret;
-use super::session::Leftover;
+use super::token::Leftover;
 
 /// The requests that revoke the remaining tokens of a session, in their order. The responses do not have to be read: they
 /// contain nothing that would change anything here (RFC 7009 §2.2).
 ///
 /// Empty if the server has no revocation endpoint, or if its URL is not acceptable.
 pub fn revocation_requests(leftover: &[Leftover], metadata: &ServerMetadata, config: &Config) -> Vec<HttpRequest> {
-    let endpoint = metadata.revocation_endpoint.as_ref().and_then(|url| acceptable(url, config));
+    let endpoint = metadata.revocation_endpoint.as_ref().and_then(|url| acceptable(url, config.loopback));
     let Some(endpoint) = endpoint else { return Vec::new() };
     let request = |Leftover { token, token_type_hint }: &Leftover| {
         let mut body = String::new();
@@ -51,7 +51,7 @@ pub fn end_session_url(
         None => return Ok(None),
     };
     let endpoint =
-        acceptable(&url, config).ok_or_else(|| Kind::UrlRejected { member: "end_session_endpoint".into() })?;
+        acceptable(&url, config.loopback).ok_or_else(|| Kind::UrlRejected { member: "end_session_endpoint".into() })?;
     let mut query = String::new();
     form::append(&mut query, "client_id", &config.client_id);
     form::append(&mut query, parameter, return_to);

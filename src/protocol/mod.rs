@@ -13,6 +13,7 @@ pub mod authorization_request;
 pub mod authorization_response;
 pub mod base64url;
 pub mod config;
+pub mod discovery;
 pub mod error;
 pub mod foreign;
 pub mod form;

@@ -27,7 +27,7 @@ use super::jwt::Verified;
 use super::logout;
 use super::secret::Secret;
 use super::time::Now;
-use super::token::{TokenRequest, TokenResponse};
+use super::token::{Leftover, TokenRequest, TokenResponse};
 use super::transaction::Transaction;
 use super::url::Url;
 
@@ -121,23 +121,6 @@ impl Change {
 
 /// The verified ID Token of a token response; `None` if there is none, or if the client does not use it.
 pub type Proof = Result<Option<Verified>>;
-
-/// A token that no session uses any more, to be revoked.
-#[derive(Debug)]
-pub struct Leftover {
-    /// The token.
-    pub token: Secret,
-    /// What it is, in the spelling of `token_type_hint` (RFC 7009 §2.1).
-    pub token_type_hint: &'static str,
-}
-
-impl Leftover {
-    /// The tokens of one grant: the refresh token first, since it can make new ones.
-    pub(super) fn of(refresh_token: Option<Secret>, access_token: Secret) -> Vec<Self> {
-        let refresh_token = refresh_token.map(|token| Self { token, token_type_hint: "refresh_token" });
-        refresh_token.into_iter().chain([Self { token: access_token, token_type_hint: "access_token" }]).collect()
-    }
-}
 
 /// The session of one client: signed in or not.
 #[derive(Debug, Default)]

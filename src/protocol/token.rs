@@ -5,13 +5,12 @@ use serde::{Deserialize, Deserializer};
 
 use super::authorization_response::Grant;
 use super::config::{Config, scope_set};
-use super::error::{Error, Kind, Result};
+use super::error::{Error, ID_TOKEN_ALONE, Kind, Result};
 use super::foreign::Secrets;
 use super::form;
 use super::http::{HttpRequest, HttpResponse, oauth_error_of};
 use super::json::{self, Mismatch, Value};
 use super::secret::Secret;
-use super::session::Leftover;
 use super::transaction::Transaction;
 use super::url::Url;
 
@@ -62,9 +61,6 @@ impl TokenRequest {
         HttpRequest::post(token_endpoint.as_str().into(), self.form, self.secrets)
     }
 }
-
-/// The words of a message about a response that identifies the user and grants no access.
-pub(super) const ID_TOKEN_ALONE: &str = "`access_token` beside its `id_token`";
 
 /// A successful response (RFC 6749 §5.1). Members without a field here are ignored.
 #[derive(Debug)]
@@ -182,5 +178,22 @@ impl Visitor<'_> for SecondsVisitor {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Seconds, E> {
         let seconds = json::integer(text).filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
         seconds.map(Seconds).ok_or_else(|| E::custom("no digits"))
+    }
+}
+
+/// A token that no session uses any more, to be revoked.
+#[derive(Debug)]
+pub struct Leftover {
+    /// The token.
+    pub token: Secret,
+    /// What it is, in the spelling of `token_type_hint` (RFC 7009 §2.1).
+    pub token_type_hint: &'static str,
+}
+
+impl Leftover {
+    /// The tokens of one grant: the refresh token first, since it can make new ones.
+    pub(super) fn of(refresh_token: Option<Secret>, access_token: Secret) -> Vec<Self> {
+        let refresh_token = refresh_token.map(|token| Self { token, token_type_hint: "refresh_token" });
+        refresh_token.into_iter().chain([Self { token: access_token, token_type_hint: "access_token" }]).collect()
     }
 }

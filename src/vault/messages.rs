@@ -8,6 +8,8 @@ use super::wire::{
     self, Abandon, Addressed, Begin, Begun, Complete, Completed, Configure, End, FrontChannel, Userinfo,
 };
 use super::{Kept, News, SignIns, Vault};
+
+pub use super::wire::{Failed, Outcome};
 use crate::client::host::Host;
 use crate::client::{Client, Completion};
 use crate::protocol::authorization_request::{AuthorizationRequest, SignIn, is_in_window};
@@ -32,25 +34,6 @@ pub trait Worker {
 
     /// Sends news to the other vaults of the origin.
     fn tell(&self, news: &str);
-}
-
-/// The result of a message: a text, which is empty if there is no result.
-pub type Outcome = Result<String, Failed>;
-
-/// The reason why a message was not carried out. If a sign-in failed, this includes the path at which the sign-in began, to
-/// which the page has to return.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
-    /// The error.
-    pub error: Error,
-    /// The path, query and fragment at which the sign-in began.
-    pub return_to: Option<String>,
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self { error, return_to: None }
-    }
 }
 
 /// Sign-in options that have a name in this library, with the registered name of their parameter.

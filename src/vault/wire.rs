@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::SignIns;
-use super::messages::Failed;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::ForeignText;
 use crate::protocol::json::{Spelled, Value};
@@ -143,6 +142,25 @@ impl<'a> News<'a> {
 pub(super) struct Changed<'a> {
     pub(super) session: Option<Spelled<'a>>,
     pub(super) reason: &'a str,
+}
+
+/// The result of a message: a text, which is empty if there is no result.
+pub type Outcome = Result<String, Failed>;
+
+/// The reason why a message was not carried out. If a sign-in failed, this includes the path at which the sign-in began, to
+/// which the page has to return.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// The error.
+    pub error: Error,
+    /// The path, query and fragment at which the sign-in began.
+    pub return_to: Option<String>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, return_to: None }
+    }
 }
 
 /// An error, as a page receives it.

@@ -2,9 +2,10 @@
 //! is, too.
 
 use valet_key::protocol::config::{Config, Options};
+use valet_key::protocol::discovery::Discovery;
 use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
-use valet_key::protocol::metadata::{Discovery, ServerMetadata};
+use valet_key::protocol::metadata::ServerMetadata;
 use valet_key::protocol::token::TokenResponse;
 use valet_key::protocol::userinfo;
 

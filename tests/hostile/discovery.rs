@@ -457,7 +457,11 @@ fn disc_30_an_address_that_is_a_script_is_refused_when_it_is_used() {
         let body = String::from_utf8(changed.body).expect("text");
         let from = format!("\"{member}\":\"https://as.test/");
         let body = body.replace(&from, &format!("\"{member}\":\"{url}\",\"was\":\""));
-        ServerMetadata::parse(&Value::parse(&body).expect("JSON"), &crate::support::config(), &Secrets::default())
+        ServerMetadata::parse(
+            &Value::parse(&body).expect("JSON"),
+            crate::support::config().expected(),
+            &Secrets::default(),
+        )
     };
     for url in ["javascript:alert(1)", "http://as.test/x", "data:text/html,x"] {
         let found = metadata("end_session_endpoint", url).expect("signing in works all the same");
@@ -535,7 +539,8 @@ fn disc_47_endpoints_may_move_while_the_user_is_away() {
     // The page comes back with metadata that were fetched anew: the issuer is the same.
     let moved = document(|honest| honest.replace("https://as.test/authorize", "https://as.test/v2/authorize"));
     let moved = String::from_utf8(moved.body).expect("text");
-    app.metadata = ServerMetadata::parse(&Value::parse(&moved).expect("JSON"), &app.config, &Secrets::default()).ok();
+    app.metadata =
+        ServerMetadata::parse(&Value::parse(&moved).expect("JSON"), app.config.expected(), &Secrets::default()).ok();
     assert_eq!(app.complete(&mut provider, &query).ok(), Some(Completion::SignedIn));
     assert_eq!(provider.requests.last().expect("a request").url, "https://as.test/token");
 }

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use valet_key::protocol::config::Config;
+use valet_key::protocol::discovery::Discovery;
 use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::json::{self, Flaw, Value};
-use valet_key::protocol::metadata::Discovery;
 use valet_key::protocol::token::TokenResponse;
 use valet_key::protocol::transaction::Transaction;
 use valet_key::protocol::url::{Loopback, Url};

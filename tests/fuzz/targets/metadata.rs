@@ -2,7 +2,7 @@
 
 use ::url::Url as Parsed;
 use valet_key::protocol::config::Config;
-use valet_key::protocol::metadata::Discovery;
+use valet_key::protocol::discovery::Discovery;
 
 use super::{assert_hidden, member, printed, read, seeds as list, text};
 use crate::support::{METADATA, json, options};

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
 use valet_key::protocol::config::Config;
+use valet_key::protocol::discovery::{Discovery, Failures};
 use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::http::Cache;
 use valet_key::protocol::logout;
-use valet_key::protocol::metadata::{Discovery, Failures, ServerMetadata};
-use valet_key::protocol::session::{Action, Call, Change, Leftover, Session, Ticket};
+use valet_key::protocol::metadata::ServerMetadata;
+use valet_key::protocol::session::{Action, Call, Change, Session, Ticket};
 use valet_key::protocol::time::Now;
-use valet_key::protocol::token::{TokenRequest, TokenResponse};
+use valet_key::protocol::token::{Leftover, TokenRequest, TokenResponse};
 use valet_key::protocol::transaction::Transaction;
 
 use super::provider::{Answer, Provider};
