@@ -73,7 +73,7 @@ impl Worker for Here {
 
     fn host(&self, client: u32) -> Browser {
         Browser::with_listener(move |change, session| {
-            let text = JsValue::from(messages::changed(change, session.as_deref()));
+            let text = JsValue::from(messages::changed(change, session.as_ref()));
             for port in VAULT.with(|vault| vault.borrow().ports_of(client)) {
                 call(|listeners| listeners.changed.call2(&JsValue::NULL, &port.into(), &text));
             }

@@ -11,18 +11,18 @@ use valet_key::protocol::http::Method;
 use valet_key::protocol::logout;
 use valet_key::protocol::metadata::ServerMetadata;
 use valet_key::protocol::secret::Secret;
-use valet_key::protocol::session::{Action, Session};
+use valet_key::protocol::session::{Action, SessionState};
 use valet_key::protocol::token::TokenResponse;
 
 const BYE: &str = "https://app.test/bye";
 
-fn signed_in(config: &Config, changes: &[(&str, &str)]) -> Session {
+fn signed_in(config: &Config, changes: &[(&str, &str)]) -> SessionState {
     let body = format!(
         r#"{{"access_token":"a","token_type":"Bearer","refresh_token":"r","id_token":"{}"}}"#,
         id_token(&claims(changes))
     );
     let tokens = TokenResponse::from_response(&json(200, &body)).expect("well formed");
-    let mut session = Session::default();
+    let mut session = SessionState::default();
     let proof = proof(&tokens);
     session.sign_in(tokens, proof, &transaction(), config, at(0)).0.expect("an honest sign-in");
     session
@@ -163,5 +163,5 @@ fn out_13_14_15_a_session_is_named_by_issuer_and_sid() {
     {
         assert!(!unnamed.is_named_by(query), "a session without `sid`: {query}");
     }
-    assert!(!Session::default().is_named_by("iss=https%3A%2F%2Fas.test&sid=s1"), "nobody is signed in");
+    assert!(!SessionState::default().is_named_by("iss=https%3A%2F%2Fas.test&sid=s1"), "nobody is signed in");
 }

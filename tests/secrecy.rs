@@ -5,7 +5,7 @@ mod support;
 use support::{at, config, id_token, json, metadata, transaction};
 use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::secret::Secret;
-use valet_key::protocol::session::Session;
+use valet_key::protocol::session::SessionState;
 use valet_key::protocol::token::{TokenRequest, TokenResponse};
 
 /// Stands for every credential in this file, so that one search finds them all.
@@ -42,7 +42,7 @@ fn nothing_printable_holds_a_credential() {
     assert_silent("an HTTP response", &format!("{answer:?}"));
     let tokens = TokenResponse::from_response(&answer).expect("well formed");
     assert_silent("a token response", &format!("{tokens:?}"));
-    let mut session = Session::default();
+    let mut session = SessionState::default();
     let proof = support::signing::proof(&tokens);
     assert_silent("a proof", &format!("{proof:?}"));
     session.sign_in(tokens, proof, &transaction(), &config(), at(1)).0.expect("honest");

@@ -16,7 +16,7 @@ use crate::client::host::Host;
 use crate::protocol::error::Result;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::jwt::{Signature, Verification};
-use crate::protocol::session::Change;
+use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 
 pub use crate::client::Completion;
@@ -32,8 +32,8 @@ pub struct Browser {
     listener: Option<Listener>,
 }
 
-/// Called at each change of the session, with the part of the session that the app may know, as JSON.
-type Listener = Box<dyn Fn(Change, Option<String>)>;
+/// Called at each change of the session, with the session after the change.
+type Listener = Box<dyn Fn(Change, Option<Session>)>;
 
 impl core::fmt::Debug for Browser {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -60,7 +60,7 @@ impl Host for Browser {
         place::origin()
     }
 
-    fn changed(&self, change: Change, session: Option<String>) {
+    fn changed(&self, change: Change, session: Option<Session>) {
         if let Some(listener) = &self.listener {
             listener(change, session);
         }
@@ -73,7 +73,7 @@ impl Host for Browser {
 
 impl Browser {
     /// Creates a host that calls `listener` at each change of the session, before the call that caused the change ends.
-    pub fn with_listener(listener: impl Fn(Change, Option<String>) + 'static) -> Self {
+    pub fn with_listener(listener: impl Fn(Change, Option<Session>) + 'static) -> Self {
         Self { listener: Some(Box::new(listener)) }
     }
 }
@@ -93,7 +93,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Kind::Config`](crate::protocol::error::Kind::Config).
-    pub fn with_listener(options: &str, listener: impl Fn(Change, Option<String>) + 'static) -> Result<Self> {
+    pub fn with_listener(options: &str, listener: impl Fn(Change, Option<Session>) + 'static) -> Result<Self> {
         Self::with_host(Browser::with_listener(listener), options)
     }
 

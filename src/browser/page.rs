@@ -7,10 +7,10 @@ use web_sys::Window;
 use super::store::Store;
 use super::{Client, Completion};
 use crate::protocol::authorization_request::{SignIn, is_ours};
-use crate::protocol::authorization_response::{RESPONSE, RedirectPage};
+use crate::protocol::authorization_response::RESPONSE;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::form;
-use crate::protocol::transaction::Transaction;
+use crate::protocol::transaction::{RedirectPage, Transaction};
 
 impl Client {
     /// Finishes a sign-in if the page was loaded with its response, and removes the response from the address bar. Afterwards,
@@ -27,7 +27,7 @@ impl Client {
         let found = form::parameters(query).unwrap_or_default().into_iter();
         let mut states = found.filter(|(name, _)| name.as_deref() == Some("state")).filter_map(|(_, state)| state);
         let Some(state) = states.find(|state| is_ours(state)) else { return Ok(()) };
-        let (record, pending) = Store::open(self.config())?.take(&state);
+        let (record, others) = Store::open(self.config())?.take(&state);
         let kept: Vec<&str> =
             query.split('&').filter(|part| !RESPONSE.contains(&part.split('=').next().unwrap_or(part))).collect();
         let mut clean = location.pathname().unwrap_or_default();
@@ -41,7 +41,7 @@ impl Client {
         show(&window, &clean)?;
         let transaction = record.as_deref().and_then(Transaction::from_record);
         // An app with clients of several providers on one page calls `complete` itself.
-        match self.complete(&address, transaction, pending, RedirectPage::OfOneProvider).await? {
+        match self.complete(&address, transaction, others, RedirectPage::OfOneProvider).await? {
             Completion::Ignored => Ok(()),
             Completion::ReturnTo(path) | Completion::Declined(path, _) => show(&window, &path),
         }

@@ -2,6 +2,7 @@
 
 use web_sys::Storage;
 
+use crate::client::OtherSignIns;
 use crate::protocol::config::Config;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::transaction::Transaction;
@@ -41,8 +42,8 @@ impl Store {
         kept.map_err(|_| Error::config("redirectUri", "session storage takes nothing more"))
     }
 
-    /// Takes out the record for a `state`, if there is one, and returns whether other transactions are pending.
-    pub(super) fn take(&self, state: &str) -> (Option<String>, bool) {
+    /// Takes out the record for a `state`, if there is one, and says whether other transactions are pending.
+    pub(super) fn take(&self, state: &str) -> (Option<String>, OtherSignIns) {
         let key = [&self.prefix, state].concat();
         let record = self.storage.get_item(&key).ok().flatten();
         if record.is_some() {
@@ -51,6 +52,7 @@ impl Store {
         }
         let count = self.storage.length().unwrap_or(0);
         let mut names = (0..count).filter_map(|index| self.storage.key(index).ok().flatten());
-        (record, names.any(|name| name.starts_with(&self.prefix)))
+        let is_other_pending = names.any(|name| name.starts_with(&self.prefix));
+        (record, if is_other_pending { OtherSignIns::Pending } else { OtherSignIns::None })
     }
 }

@@ -3,7 +3,7 @@
 use crate::protocol::error::Result;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwt::{Signature, Verification};
-use crate::protocol::session::Change;
+use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 use core::future::Future;
 
@@ -30,7 +30,7 @@ pub trait Host {
     fn origin(&self) -> String;
 
     /// Receives a change of the session. `session` is the part of the session that the app may know after the change.
-    fn changed(&self, change: Change, session: Option<String>);
+    fn changed(&self, change: Change, session: Option<Session>);
 
     /// Draws 32 unpredictable bytes.
     ///

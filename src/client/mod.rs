@@ -28,14 +28,14 @@ use std::rc::Rc;
 
 pub use call::{ApiRequest, AuthorizedRequest};
 pub use end::Ended;
-pub use sign_in::Completion;
+pub use sign_in::{Completion, OtherSignIns};
 
 use crate::protocol::config::{Config, Options, PageOptions};
 use crate::protocol::error::Result;
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwks::Keys;
-use crate::protocol::session::{Change, Session};
+use crate::protocol::session::{Change, Session, SessionState};
 
 /// One client of one provider, as one page uses it. Calls may overlap.
 ///
@@ -53,7 +53,7 @@ struct Core<H> {
     config: Config,
     lookup: RefCell<Lookup>,
     keys: RefCell<Keys>,
-    session: RefCell<Session>,
+    session: RefCell<SessionState>,
     /// Rings when an operation that callers wait for has ended, whether it succeeded or failed.
     ended: Bell,
     /// The number of sign-ins that are being completed.
@@ -130,16 +130,16 @@ impl<H: Host> Client<H> {
         &self.core.config
     }
 
-    /// The part of the session that the app may know, as JSON; absent when signed out. This call ends a session whose token is
+    /// The session, as the app may know it; absent when signed out. This call ends a session whose token is
     /// no longer valid and cannot be renewed.
-    pub fn session(&self) -> Option<String> {
+    pub fn session(&self) -> Option<Session> {
         if self.core.session.borrow_mut().expire(self.core.host.now()) {
             self.changed(Change::Expired);
         }
         self.view()
     }
 
-    fn view(&self) -> Option<String> {
+    fn view(&self) -> Option<Session> {
         self.core.session.borrow().view(self.core.host.now())
     }
 

@@ -3,14 +3,14 @@
 use super::host::Host;
 use super::{Client, Core};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
-use crate::protocol::authorization_response::{AuthorizationResponse, Declines, RedirectPage};
+use crate::protocol::authorization_response::{AuthorizationResponse, Declines};
 use crate::protocol::error::{Error, Kind, OAuthError, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Cache;
 use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::session::Change;
 use crate::protocol::token::{TokenRequest, TokenResponse};
-use crate::protocol::transaction::Transaction;
+use crate::protocol::transaction::{RedirectPage, Transaction};
 
 /// The result of an authorization response.
 #[derive(Debug)]
@@ -22,6 +22,15 @@ pub enum Completion {
     /// The silent attempt ended without a session, for this reason: the provider cannot sign the user in without interaction,
     /// or it refuses an automatic attempt to restore a session. The page has to return to this path.
     Declined(String, OAuthError),
+}
+
+/// Whether sign-ins of this client are under way, apart from the one that a response belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherSignIns {
+    /// No other sign-in is pending: a response without a transaction is not for this client, and is ignored.
+    None,
+    /// Another sign-in is pending: a response without a transaction is an error.
+    Pending,
 }
 
 /// Distinguishes a refusal that is a normal result of a silent attempt from an error.
@@ -74,8 +83,7 @@ impl<H: Host> Client<H> {
     }
 
     /// Finishes a sign-in. `address` is the URL of the page with its query and fragment. `transaction` is the transaction that
-    /// was stored under the response's `state`. `pending` says whether other sign-ins are under way, and `others` says which
-    /// providers' responses arrive at the same page.
+    /// was stored under the response's `state`. `redirect_page` says whose responses arrive at this page.
     ///
     /// # Errors
     ///
@@ -85,23 +93,26 @@ impl<H: Host> Client<H> {
         &self,
         address: &str,
         transaction: Option<Box<Transaction>>,
-        pending: bool,
-        others: RedirectPage,
+        others: OtherSignIns,
+        redirect_page: RedirectPage,
     ) -> Result<Completion> {
         let end = address.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
         let query = address.get(end..).unwrap_or_default();
         let query = query.strip_prefix('?').unwrap_or(query);
         let response = match AuthorizationResponse::parse(query) {
             Ok(Some(response)) => response,
-            Err(error) if pending || transaction.is_some() => return Err(error),
+            Err(error) if others == OtherSignIns::Pending || transaction.is_some() => return Err(error),
             // If no sign-in is under way, this is not a response for this client, and its flaws do not matter.
             _ => return Ok(Completion::Ignored),
         };
         let Some(transaction) = transaction else {
-            return if pending { Err(response.unbound()) } else { Ok(Completion::Ignored) };
+            return match others {
+                OtherSignIns::Pending => Err(response.unbound()),
+                OtherSignIns::None => Ok(Completion::Ignored),
+            };
         };
         let (host, config) = (&self.core.host, &self.core.config);
-        let bound = response.bind(transaction, config, address, others, host.now())?;
+        let bound = response.bind(transaction, config, address, redirect_page, host.now())?;
         let _completing = Completing::begin(&self.core);
         let secrets = bound.secrets();
         // The metadata was revalidated before the page left, so a cached copy saves a request on the way back.

@@ -9,7 +9,7 @@ use super::metadata::ServerMetadata;
 use super::pkce::{CodeVerifier, random_text};
 use super::secret::Secret;
 use super::time::Now;
-use super::transaction::{Transaction, return_target};
+use super::transaction::{Purpose, RedirectPage, Transaction, return_target};
 use super::url::{Loopback, Url};
 
 /// Maximum length of a URL in bytes. Some servers and proxies truncate or refuse longer ones.
@@ -68,15 +68,38 @@ pub struct SignIn<'a> {
     pub return_to: &'a str,
     /// Further parameters, with their registered names.
     pub params: &'a [(String, String)],
-    /// Whether a popup or a frame navigates to the provider, while the page stays and waits for the response.
-    pub in_window: bool,
-    /// Whether the responses of another provider arrive at the same redirect page.
-    pub shared: bool,
-    /// Whether this is an automatic attempt to restore an earlier session, which the user did not ask for.
-    pub restores: bool,
+    /// Which window navigates to the provider.
+    pub navigates: Navigates,
+    /// Whose responses arrive at the redirect page.
+    pub redirect_page: RedirectPage,
+    /// What the sign-in is for.
+    pub purpose: Purpose,
+}
+
+/// Which window navigates to the provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Navigates {
+    /// The page itself. The page that is loaded with the response completes the sign-in.
+    #[default]
+    Page,
+    /// A popup or a hidden frame, while the page stays and waits for the response.
+    OtherWindow,
 }
 
 impl<'a> SignIn<'a> {
+    /// A sign-in by redirect that returns to the redirect page, without further parameters.
+    pub const fn new(redirect_uri: &'a str) -> Self {
+        Self {
+            redirect_uri,
+            scope: "",
+            return_to: "/",
+            params: &[],
+            navigates: Navigates::Page,
+            redirect_page: RedirectPage::OfOneProvider,
+            purpose: Purpose::SignIn,
+        }
+    }
+
     /// The value of a parameter; empty if it is absent.
     pub fn asked(&self, name: &str) -> &'a str {
         self.params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
@@ -174,14 +197,14 @@ impl AuthorizationRequest {
             .into());
         }
         let names_itself = metadata.authorization_response_iss_parameter_supported && !config.issuer.is_empty();
-        if sign_in.shared && !names_itself {
+        if sign_in.redirect_page == RedirectPage::Shared && !names_itself {
             return Err(Error::config(
                 "redirectUri",
                 "shared with a client of another provider, and this provider does not name itself in its responses",
             ));
         }
-        let SignIn { redirect_uri, return_to, params, in_window, .. } = sign_in;
-        let state = own_state(entropy.state, if in_window { IN_WINDOW } else { "" });
+        let SignIn { redirect_uri, return_to, params, navigates, redirect_page, purpose, .. } = sign_in;
+        let state = own_state(entropy.state, if navigates == Navigates::OtherWindow { IN_WINDOW } else { "" });
         let asked = |name| sign_in.asked(name);
         let transaction = Box::new(Transaction {
             state,
@@ -193,8 +216,8 @@ impl AuthorizationRequest {
             scope,
             return_to: return_to.into(),
             prompt: asked("prompt").into(),
-            restores: sign_in.restores,
-            shared: sign_in.shared,
+            purpose,
+            redirect_page,
             acr_values: asked("acr_values").into(),
             max_age: asked("max_age").into(),
             started: now.wall,

@@ -9,7 +9,7 @@ use super::list::{cut, items};
 use super::metadata::ServerMetadata;
 use super::secret::Secret;
 use super::time::Now;
-use super::transaction::Transaction;
+use super::transaction::{Purpose, RedirectPage, Transaction};
 use super::url::{Loopback, Url};
 use core::fmt;
 
@@ -63,15 +63,6 @@ impl fmt::Debug for AuthorizationResponse {
 pub struct Bound {
     response: AuthorizationResponse,
     transaction: Box<Transaction>,
-}
-
-/// Whether the responses of other providers arrive at the redirect page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RedirectPage {
-    /// Only responses of this provider arrive there, as far as the page can tell.
-    OfOneProvider,
-    /// Responses of another provider arrive there as well.
-    Shared,
 }
 
 /// A code that was checked, with the transaction that it belongs to. A token request for a code can only be made from this.
@@ -158,7 +149,7 @@ impl AuthorizationResponse {
         transaction: Box<Transaction>,
         config: &Config,
         page: &str,
-        others: RedirectPage,
+        redirect_page: RedirectPage,
         now: Now,
     ) -> Result<Bound> {
         if !self.is_for(&transaction) {
@@ -174,7 +165,7 @@ impl AuthorizationResponse {
             Some(iss) if config.issuer.is_empty() || iss != config.issuer => {
                 return Err(self.iss_mismatch(&transaction, config));
             }
-            None if others == RedirectPage::Shared || transaction.shared => {
+            None if [redirect_page, transaction.redirect_page].contains(&RedirectPage::Shared) => {
                 return Err(self.iss_mismatch(&transaction, config));
             }
             _ => {}
@@ -237,7 +228,7 @@ impl Bound {
     /// Which refusals are a normal result of this sign-in.
     pub fn declines(&self) -> Declines {
         match self.transaction.asks_to("none") {
-            true if self.transaction.restores => Declines::AnyRefusal,
+            true if self.transaction.purpose == Purpose::Restore => Declines::AnyRefusal,
             true => Declines::Interaction,
             false => Declines::Never,
         }

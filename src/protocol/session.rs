@@ -1,7 +1,7 @@
 //! The session: whether its token is valid, when the token is renewed, and what ends the session.
 //!
-//! Callers and renewals compete, so this is a state machine. It is consulted before every call ([`Session::next`]) and informed
-//! of the outcome of every renewal ([`Session::refreshed`]). It uses no timers.
+//! Callers and renewals compete, so this is a state machine. It is consulted before every call ([`SessionState::next`]) and informed
+//! of the outcome of every renewal ([`SessionState::refreshed`]). It uses no timers.
 //!
 //! ```text
 //!               sign_in                ten seconds left, renew() or a 401             next: Refresh
@@ -15,7 +15,7 @@
 //! While the session is due or refreshing, a token that is still valid is used if the renewal fails. [`Call`] and [`Ticket`]
 //! keep calls and renewals of an earlier session from touching a later one.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::config::Config;
 use super::error::{Error, Kind, Result};
@@ -55,7 +55,7 @@ pub enum Action {
     Wait,
     /// No user is signed in.
     SignIn,
-    /// The token is no longer valid and cannot be renewed: the session is over, as [`Session::view`] shows.
+    /// The token is no longer valid and cannot be renewed: the session is over, as [`SessionState::view`] shows.
     Expired,
     /// The renewal that this call needs has failed, or the session was replaced by another one.
     Fail(Error),
@@ -84,7 +84,7 @@ pub enum Refused {
     Again,
     /// The API's refusal is the response.
     Stands,
-    /// The token cannot be renewed: the session is over, as [`Session::view`] shows. The API's refusal is the response.
+    /// The token cannot be renewed: the session is over, as [`SessionState::view`] shows. The API's refusal is the response.
     Ends,
 }
 
@@ -122,9 +122,59 @@ impl Change {
 /// The verified ID Token of a token response; `None` if there is none, or if the client does not use it.
 pub type Proof = Result<Option<Verified>>;
 
-/// The session of one client: signed in or not.
-#[derive(Debug, Default)]
+/// A session, as the app may know it: who is signed in, and what the access token is for. It contains no token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Session {
+    /// The identifier of the user, unique at the issuer; empty without OpenID Connect.
+    pub sub: String,
+    /// The issuer; empty if the client was configured without one.
+    pub issuer: String,
+    /// The granted scope (RFC 6749 §3.3), separated by spaces.
+    pub scope: String,
+    /// The end of the access token, in milliseconds since 1970; absent if the server did not specify a lifetime.
+    pub expires_at: Option<i64>,
+    /// The time of the user's last authentication, in seconds since 1970.
+    pub auth_time: Option<i64>,
+    /// The claims of the ID Token about the user.
+    pub claims: Claims,
+}
+
+impl Session {
+    /// The session as a JSON object, with the members that `pkg/index.d.ts` lists.
+    pub fn to_json(&self) -> String {
+        json::to_string(self)
+    }
+}
+
+/// The claims of an ID Token that the app may know (OpenID Connect Core §2 and §5.1), without those that concern the token
+/// itself and those that contain a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims(String);
+
+impl Claims {
+    /// All claims, as a JSON object.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    /// The value of a claim that is a string, such as `email`.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let claims = Value::parse(&self.0).ok()?;
+        claims.get(name)?.as_str().map(Into::into)
+    }
+}
+
+impl Serialize for Claims {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Spelled(&self.0).serialize(serializer)
+    }
+}
+
+/// The state of one client's session: signed in or not.
+#[derive(Debug, Default)]
+pub struct SessionState {
     sign_outs: u32,
     epoch: u32,
     /// A number that changes with the user.
@@ -205,7 +255,7 @@ impl Live {
     }
 }
 
-impl Session {
+impl SessionState {
     /// Begins a session with the tokens of a sign-in, whose ID Token is `proof`. Returns the tokens, old or new, that are not
     /// used and are to be revoked, if they are those of another user than the session's. Tokens of the same user are not
     /// returned: a server may treat new and old tokens as one grant, and revoke the whole grant (RFC 7009 §2.1).
@@ -359,7 +409,7 @@ impl Session {
     /// # Errors
     ///
     /// [`Kind::SessionEnded`] for `invalid_grant`, and [`Kind::IdTokenInvalid`] for an ID Token of another user or another
-    /// party, or with a wrong signature: both end the session, as [`Session::view`] then shows. [`Kind::Cancelled`] if the
+    /// party, or with a wrong signature: both end the session, as [`SessionState::view`] then shows. [`Kind::Cancelled`] if the
     /// session was replaced or ended in the meantime. Every other error keeps the session; another [`Kind::TokenRefused`]
     /// drops its refresh token.
     pub fn refreshed(
@@ -419,7 +469,7 @@ impl Session {
         }
     }
 
-    /// Makes the next call renew the token, whatever its age. See [`Session::renewed`].
+    /// Makes the next call renew the token, whatever its age. See [`SessionState::renewed`].
     pub fn renew(&mut self) {
         if let Some(live) = &mut self.live {
             live.due = true;
@@ -482,37 +532,23 @@ impl Session {
         Value::parse(claims).is_ok_and(|claims| logout::names_session(query, &live.issuer, &claims))
     }
 
-    /// The part of the session that the app may know, as a JSON object; absent when signed out.
-    pub fn view(&self, now: Now) -> Option<String> {
+    /// The part of the session that the app may know; absent when signed out.
+    pub fn view(&self, now: Now) -> Option<Session> {
         let live = self.live.as_ref()?;
         let identity = live.identity.as_ref();
         let expires_at = live.lifetime.map(|lifetime| {
             let left = lifetime.saturating_sub(now.since(live.received));
             now.wall.saturating_add(left)
         });
-        Some(json::to_string(&View {
-            sub: identity.map_or("", |identity| &identity.sub),
-            issuer: &live.issuer,
-            scope: &live.scope,
+        Some(Session {
+            sub: identity.map_or("", |identity| &identity.sub).into(),
+            issuer: live.issuer.clone(),
+            scope: live.scope.clone(),
             expires_at,
             auth_time: identity.and_then(|identity| identity.auth_time),
-            claims: Spelled(identity.map_or("{}", |identity| &identity.shown)),
-        }))
+            claims: Claims(identity.map_or("{}", |identity| &identity.shown).into()),
+        })
     }
-}
-
-/// The part of a session that the app may know.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct View<'a> {
-    sub: &'a str,
-    issuer: &'a str,
-    scope: &'a str,
-    /// Milliseconds since 1970; `null` if the server did not specify a lifetime.
-    expires_at: Option<i64>,
-    /// Seconds since 1970.
-    auth_time: Option<i64>,
-    claims: Spelled<'a>,
 }
 
 /// Stores new tokens, unless the ID Token among them is for another user (OpenID Connect Core §12.2).

@@ -34,6 +34,26 @@ struct Record<'a> {
     max_age: &'a str,
 }
 
+/// What a sign-in is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// The user, or the app, asked for it.
+    #[default]
+    SignIn,
+    /// It is an automatic attempt to restore an earlier session, which the user did not ask for. Any refusal is a normal result.
+    Restore,
+}
+
+/// Whose responses arrive at the redirect page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RedirectPage {
+    /// Only responses of this provider arrive there, as far as the page can tell.
+    #[default]
+    OfOneProvider,
+    /// Responses of another provider arrive there as well.
+    Shared,
+}
+
 /// One sign-in under way. It ends with the first response that has its state.
 ///
 /// It binds the response, and contains nothing that decides where data is sent: every script of the origin can write to the
@@ -59,10 +79,10 @@ pub struct Transaction {
     /// The interaction that the request asks the provider for (OpenID Connect Core §3.1.2.1), separated by spaces; empty if the
     /// provider decides.
     pub prompt: String,
-    /// Whether this is an automatic attempt to restore an earlier session, which the user did not ask for.
-    pub restores: bool,
-    /// Whether the responses of another provider arrive at the redirect page, as far as the page could tell.
-    pub shared: bool,
+    /// What the sign-in is for.
+    pub purpose: Purpose,
+    /// Whose responses arrive at the redirect page, as far as the page could tell.
+    pub redirect_page: RedirectPage,
     /// The authentication contexts, separated by spaces, of which the ID Token must name one; empty for any.
     pub acr_values: String,
     /// Maximum number of seconds since the user's last authentication, in digits; empty for no limit.
@@ -85,8 +105,8 @@ impl Transaction {
             scope: &self.scope,
             return_to: &self.return_to,
             prompt: &self.prompt,
-            restores: self.restores,
-            shared: self.shared,
+            restores: self.purpose == Purpose::Restore,
+            shared: self.redirect_page == RedirectPage::Shared,
             acr_values: &self.acr_values,
             max_age: &self.max_age,
         })
@@ -108,8 +128,8 @@ impl Transaction {
             scope: record.scope.into(),
             return_to: record.return_to.into(),
             prompt: record.prompt.into(),
-            restores: record.restores,
-            shared: record.shared,
+            purpose: if record.restores { Purpose::Restore } else { Purpose::SignIn },
+            redirect_page: if record.shared { RedirectPage::Shared } else { RedirectPage::OfOneProvider },
             acr_values: record.acr_values.into(),
             max_age: record.max_age.into(),
         }))

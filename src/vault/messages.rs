@@ -11,14 +11,14 @@ use super::{Kept, News, SignIns, Vault};
 
 pub use super::wire::{Failed, Outcome};
 use crate::client::host::Host;
-use crate::client::{Client, Completion};
-use crate::protocol::authorization_request::{AuthorizationRequest, SignIn, is_in_window};
-use crate::protocol::authorization_response::RedirectPage;
+use crate::client::{Client, Completion, OtherSignIns};
+use crate::protocol::authorization_request::{AuthorizationRequest, Navigates, SignIn, is_in_window};
 use crate::protocol::config::Tokens;
 use crate::protocol::error::{Error, Kind, Result};
-use crate::protocol::json::{Spelled, Value, to_string};
-use crate::protocol::session::Change;
+use crate::protocol::json::{Value, to_string};
+use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
+use crate::protocol::transaction::{Purpose, RedirectPage};
 use core::cell::RefCell;
 
 /// The functions that a vault needs from the worker that it runs in, in addition to the [`Host`] of each client.
@@ -85,11 +85,11 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         "complete" => return complete(vault, worker, port, &client, &message).await,
         "session" => {
             client.completed().await;
-            return Ok(client.session().unwrap_or_default());
+            return Ok(client.session().as_ref().map(Session::to_json).unwrap_or_default());
         }
         "refresh" => {
             client.refresh().await?;
-            return Ok(client.session().unwrap_or_default());
+            return Ok(client.session().as_ref().map(Session::to_json).unwrap_or_default());
         }
         "userinfo" => {
             let Userinfo { sub } = wire::read(&message)?;
@@ -136,9 +136,9 @@ async fn begin<W: Worker>(
         scope: scope.unwrap_or_default(),
         return_to: return_to.unwrap_or_default(),
         params,
-        in_window,
-        shared: shared == Some(true),
-        restores: restores == Some(true),
+        navigates: if in_window { Navigates::OtherWindow } else { Navigates::Page },
+        redirect_page: redirect_page(shared),
+        purpose: if restores == Some(true) { Purpose::Restore } else { Purpose::SignIn },
     };
     let AuthorizationRequest { url, transaction } = client.begin(sign_in).await?;
     let state = transaction.state.expose();
@@ -168,8 +168,8 @@ async fn complete<W: Worker>(
     let path = transaction.as_ref().map(|transaction| transaction.return_to.clone());
     let before = client.subject();
     let was_signed_in = client.is_signed_in();
-    let others = if shared == Some(true) { RedirectPage::Shared } else { RedirectPage::OfOneProvider };
-    let completion = client.complete(address, transaction, pending == Some(true), others).await;
+    let others = if pending == Some(true) { OtherSignIns::Pending } else { OtherSignIns::None };
+    let completion = client.complete(address, transaction, others, redirect_page(shared)).await;
     if was_signed_in && !client.is_signed_in() && is_of_another(&completion) {
         ended(vault, worker, client, before.as_deref(), SignIns::GoOn);
     }
@@ -185,6 +185,11 @@ async fn complete<W: Worker>(
             Completed { return_to: Some(path), declined: None }
         }
     }))
+}
+
+/// Whose responses arrive at the redirect page, from a member of a message.
+fn redirect_page(shared: Option<bool>) -> RedirectPage {
+    if shared == Some(true) { RedirectPage::Shared } else { RedirectPage::OfOneProvider }
 }
 
 /// Whether the provider silently signed in a different user than the one of the session. A session can also end for another
@@ -317,8 +322,7 @@ pub fn to_json(failed: &Failed) -> String {
     to_string(&wire::Failure::from(failed))
 }
 
-/// The message about a change that a page receives: `{ session, reason }`. `session` is the part of the session that the app
-/// may know, as JSON.
-pub fn changed(change: Change, session: Option<&str>) -> String {
-    to_string(&wire::Changed { session: session.map(Spelled), reason: change.as_str() })
+/// The message about a change that a page receives: `{ session, reason }`.
+pub fn changed(change: Change, session: Option<&Session>) -> String {
+    to_string(&wire::Changed { session, reason: change.as_str() })
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::SignIns;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::ForeignText;
-use crate::protocol::json::{Spelled, Value};
+use crate::protocol::json::Value;
+use crate::protocol::session::Session;
 
 /// Reads the members that an operation needs from a message.
 ///
@@ -140,7 +141,7 @@ impl<'a> News<'a> {
 
 #[derive(Serialize)]
 pub(super) struct Changed<'a> {
-    pub(super) session: Option<Spelled<'a>>,
+    pub(super) session: Option<&'a Session>,
     pub(super) reason: &'a str,
 }
 

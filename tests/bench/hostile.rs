@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use core::hint::black_box;
 
 use valet_key::protocol::authorization_request::SignIn;
-use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
+use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::base64url;
 use valet_key::protocol::config::Config;
 use valet_key::protocol::discovery::Discovery;
@@ -22,10 +22,10 @@ use valet_key::protocol::jwt::{Algorithms, Signature, Unverified, Verified};
 use valet_key::protocol::logout::names_session;
 use valet_key::protocol::metadata::ServerMetadata;
 use valet_key::protocol::secret::Secret;
-use valet_key::protocol::session::Session;
+use valet_key::protocol::session::SessionState;
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::TokenResponse;
-use valet_key::protocol::transaction::Transaction;
+use valet_key::protocol::transaction::{RedirectPage, Transaction};
 use valet_key::protocol::url::{Loopback, Url};
 use valet_key::protocol::userinfo;
 
@@ -392,9 +392,7 @@ fn is_scope(scope: &str) -> bool {
 }
 
 fn is_scope_of_a_page(scope: &str) -> bool {
-    let (redirect_uri, return_to) = ("https://app.test/", "/");
-    let sign_in =
-        SignIn { redirect_uri, scope, return_to, params: &[], in_window: false, shared: false, restores: false };
+    let sign_in = SignIn { scope, ..SignIn::new("https://app.test/") };
     sign_in.check(&config(""), "https://app.test").is_ok_and(|checked| checked.len() > scope.len())
 }
 
@@ -429,10 +427,10 @@ fn is_renewed(claims: &str) -> bool {
 }
 
 fn is_shown(claims: &str) -> bool {
-    let mut session = Session::default();
+    let mut session = SessionState::default();
     let tokens = TokenResponse::from_response(&response(&[TOKENS, "\"\":0}"].concat())).expect("tokens");
     let (signed_in, _) = session.sign_in(tokens, Ok(proof(claims)), &transaction(), &config(""), NOW);
-    signed_in.is_ok() && session.view(NOW).is_some_and(|view| view.len() > claims.len())
+    signed_in.is_ok() && session.view(NOW).is_some_and(|view| view.to_json().len() > claims.len())
 }
 
 fn is_userinfo(claims: &str, kind: &str) -> bool {

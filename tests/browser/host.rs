@@ -2,12 +2,13 @@
 //! page, in a worker and in a shared worker, by `cargo xtask test browser`.
 
 use valet_key::browser::{Client, Completion, keys};
+use valet_key::client::OtherSignIns;
 use valet_key::protocol::authorization_request::SignIn;
-use valet_key::protocol::authorization_response::RedirectPage;
 use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Signature, Unverified};
+use valet_key::protocol::transaction::RedirectPage;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{Request, RequestInit};
@@ -41,18 +42,10 @@ fn redirect_page() -> String {
 
 /// An honest sign-in.
 fn sign_in(redirect_uri: &str) -> SignIn<'_> {
-    SignIn {
-        redirect_uri,
-        scope: "openid",
-        return_to: "/",
-        params: &[],
-        in_window: false,
-        shared: false,
-        restores: false,
-    }
+    SignIn { scope: "openid", ..SignIn::new(redirect_uri) }
 }
 
-fn code<T>(result: Result<T, std::sync::Arc<valet_key::protocol::error::Error>>) -> &'static str {
+fn code<T>(result: Result<T, valet_key::protocol::error::Error>) -> &'static str {
     result.err().map_or("no error", |error| error.code())
 }
 
@@ -98,14 +91,17 @@ async fn an_unreachable_provider_is_a_network_error_each_time() {
 async fn a_response_without_a_sign_in_is_ignored() {
     let client = client();
     let page = redirect_page();
-    let others = RedirectPage::OfOneProvider;
+    let redirect_page = RedirectPage::OfOneProvider;
     let address = format!("{page}?code=c&state=s");
-    let ignored = client.complete(&address, None, false, others).await.expect("no error");
+    let ignored = client.complete(&address, None, OtherSignIns::None, redirect_page).await.expect("no error");
     assert!(matches!(ignored, Completion::Ignored));
-    assert_eq!(code(client.complete(&address, None, true, others).await), "state_mismatch");
+    assert_eq!(code(client.complete(&address, None, OtherSignIns::Pending, redirect_page).await), "state_mismatch");
     let pending = client.begin(sign_in(&redirect_page())).await.expect("a request").transaction;
     let address = format!("{page}?error=login_required&state={}", pending.state.expose());
-    assert_eq!(code(client.complete(&address, Some(pending), false, others).await), "authorization_error");
+    assert_eq!(
+        code(client.complete(&address, Some(pending), OtherSignIns::None, redirect_page).await),
+        "authorization_error"
+    );
 }
 
 #[wasm_bindgen_test]

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
+use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::config::Config;
 use valet_key::protocol::discovery::Discovery;
 use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::json::{self, Flaw, Value};
 use valet_key::protocol::token::TokenResponse;
-use valet_key::protocol::transaction::Transaction;
+use valet_key::protocol::transaction::{RedirectPage, Transaction};
 use valet_key::protocol::url::{Loopback, Url};
 
 use crate::hostile::app::{App, Completion};

@@ -1,11 +1,11 @@
 //! Sign-ins without a question: `prompt=none` (OpenID Connect Core §3.1.2.1), and those that bring an earlier session back.
 
-use valet_key::client::{Client, Completion};
+use valet_key::client::{Client, Completion, OtherSignIns};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
-use valet_key::protocol::authorization_response::RedirectPage;
 use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::session::Change;
+use valet_key::protocol::transaction::{Purpose, RedirectPage};
 
 use crate::hostile::provider::{Answer, Place, Provider, change, object};
 use crate::hostile::world::Here;
@@ -27,15 +27,21 @@ enum By {
     Restore,
 }
 
+impl By {
+    fn purpose(self) -> Purpose {
+        if self == Self::Restore { Purpose::Restore } else { Purpose::SignIn }
+    }
+}
+
 fn begin(here: &Here, client: &Client<Here>, by: By, more: &[(&str, &str)]) -> Result<AuthorizationRequest> {
     let mut all = vec![("prompt", "none")];
     all.extend(more);
     let params = params(&all);
-    here.finish(client.begin(SignIn { params: &params, restores: by == By::Restore, ..SIGN_IN }))
+    here.finish(client.begin(SignIn { params: &params, purpose: by.purpose(), ..SIGN_IN }))
 }
 
 fn complete(here: &Here, client: &Client<Here>, request: AuthorizationRequest, address: &str) -> Outcome {
-    here.finish(client.complete(address, Some(request.transaction), false, RedirectPage::OfOneProvider))
+    here.finish(client.complete(address, Some(request.transaction), OtherSignIns::None, RedirectPage::OfOneProvider))
 }
 
 /// Signs in as the provider's user.
@@ -123,7 +129,7 @@ fn pop_31_a_silent_sign_in_begins_only_where_the_provider_answers() {
                 }
                 let params = params(&[("prompt", "none")]);
                 for attempt in 0..3 {
-                    let sign_in = SignIn { params: &params, restores: by == By::Restore, ..SIGN_IN };
+                    let sign_in = SignIn { params: &params, purpose: by.purpose(), ..SIGN_IN };
                     let outcome = here.finish_with(client.begin(sign_in), &mut |_, request| how(&request.url));
                     let error = outcome.expect_err("the provider does not answer");
                     assert_eq!((error.code(), error.is_retryable()), (expected, true), "{attempt} {place} {by:?}");

@@ -1,11 +1,10 @@
 //! Responses that are bound to no transaction, and parameters that are not this client's to read.
 
-use valet_key::client::Completion;
+use valet_key::client::{Completion, OtherSignIns};
 use valet_key::protocol::authorization_request::SignIn;
-use valet_key::protocol::authorization_response::RedirectPage;
 use valet_key::protocol::error::Result;
 use valet_key::protocol::foreign::ForeignText;
-use valet_key::protocol::transaction::Transaction;
+use valet_key::protocol::transaction::{RedirectPage, Transaction};
 use valet_key::vault::messages::to_json;
 
 use crate::hostile::app::{self, App};
@@ -15,7 +14,7 @@ use crate::hostile::world::Here;
 use crate::support::{SIGN_IN, code, options};
 
 /// What the client makes of an address for which nothing was kept.
-fn unbound(here: &Here, query: &str, pending: bool) -> Result<Completion> {
+fn unbound(here: &Here, query: &str, pending: OtherSignIns) -> Result<Completion> {
     let client = here.client();
     let address = format!("https://app.test/cb{query}");
     let outcome = here.finish(client.complete(&address, None, pending, RedirectPage::OfOneProvider));
@@ -57,10 +56,10 @@ const UNBOUND: [(&str, Option<&str>); 25] = [
 fn cb_68_69_a_response_that_is_bound_to_nothing_is_told_only_while_a_sign_in_is_pending() {
     for (query, expected) in UNBOUND {
         let here = Here::new();
-        let outcome = unbound(&here, query, true);
+        let outcome = unbound(&here, query, OtherSignIns::Pending);
         assert_eq!(code(&outcome), expected, "{query}");
         assert!(expected.is_some() || matches!(outcome, Ok(Completion::Ignored)), "{query}");
-        let outcome = unbound(&here, query, false);
+        let outcome = unbound(&here, query, OtherSignIns::None);
         assert!(matches!(outcome, Ok(Completion::Ignored)), "{query}: nothing is pending: {outcome:?}");
     }
 }
@@ -69,7 +68,7 @@ fn cb_68_69_a_response_that_is_bound_to_nothing_is_told_only_while_a_sign_in_is_
 fn cb_68_an_unbound_error_is_told_by_its_code_alone() {
     let here = Here::new();
     for (query, _) in UNBOUND.into_iter().filter(|(_, expected)| *expected == Some("authorization_error")) {
-        let error = unbound(&here, query, true).expect_err("an error");
+        let error = unbound(&here, query, OtherSignIns::Pending).expect_err("an error");
         let said = error.oauth().expect("what the server said");
         assert!(query.contains(&format!("error={}", said.error.as_str())), "{query}");
         assert_eq!((&said.error_description, &said.error_uri), (&None, &None), "{query}: it may be anybody's");
@@ -152,7 +151,11 @@ fn cb_70_parameters_that_are_not_read_are_not_decoded() {
     // What is read has to be readable.
     for broken in ["code=%E8", "code=%", "state=%E8", "iss=%zz", "error=%"] {
         let here = Here::new();
-        assert_eq!(code(&unbound(&here, &format!("?{broken}"), true)), Some("response_invalid"), "{broken}");
+        assert_eq!(
+            code(&unbound(&here, &format!("?{broken}"), OtherSignIns::Pending)),
+            Some("response_invalid"),
+            "{broken}"
+        );
     }
 }
 
@@ -190,7 +193,8 @@ fn cb_70_what_stands_in_front_of_a_response_is_compared_and_not_refused() {
         for behind in ["", "&utm=%", "&%E8"] {
             let address = format!("{page}?{in_front}{separator}{query}{behind}");
             let transaction = Transaction::from_record(&request.transaction.to_record());
-            let outcome = here.finish(client.complete(&address, transaction, false, RedirectPage::OfOneProvider));
+            let outcome =
+                here.finish(client.complete(&address, transaction, OtherSignIns::None, RedirectPage::OfOneProvider));
             // The code is used up by the first one.
             let expected = if behind.is_empty() { expected } else { Some(expected.unwrap_or("token_error")) };
             assert_eq!(code(&outcome), expected, "{redirect_uri} {address}");
@@ -215,7 +219,8 @@ fn cb_70_a_redirect_page_whose_own_query_cannot_be_decoded_is_refused_and_never_
             let address = format!("{page}?{came_to}&{query}");
             let transaction = Transaction::from_record(&record);
             assert!(transaction.as_ref().is_some_and(|transaction| transaction.redirect_uri == *redirect_uri));
-            let outcome = here.finish(client.complete(&address, transaction, false, RedirectPage::OfOneProvider));
+            let outcome =
+                here.finish(client.complete(&address, transaction, OtherSignIns::None, RedirectPage::OfOneProvider));
             assert_eq!(code(&outcome), Some("iss_mismatch"), "{redirect_uri} {address}");
         }
         assert_eq!(here.asked(Place::Token), 0);

@@ -7,7 +7,7 @@ pub(crate) mod known;
 pub(crate) mod signing;
 
 use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
-use valet_key::protocol::authorization_response::{AuthorizationResponse, Grant, RedirectPage};
+use valet_key::protocol::authorization_response::{AuthorizationResponse, Grant};
 use valet_key::protocol::config::Config;
 use valet_key::protocol::discovery::Discovery;
 use valet_key::protocol::error::{Error, Result};
@@ -15,7 +15,7 @@ use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::metadata::ServerMetadata;
 use valet_key::protocol::time::Now;
-use valet_key::protocol::transaction::Transaction;
+use valet_key::protocol::transaction::{RedirectPage, Transaction};
 use valet_key::vault::messages::Failed;
 
 pub(crate) const T0: i64 = 1_800_000_000;
@@ -76,15 +76,8 @@ pub(crate) fn metadata() -> ServerMetadata {
 
 pub(crate) const ENTROPY: Entropy = Entropy { state: [1; 32], nonce: [2; 32], code_verifier: [3; 32] };
 
-pub(crate) const SIGN_IN: SignIn<'_> = SignIn {
-    redirect_uri: "https://app.test/cb",
-    scope: "openid read",
-    return_to: "/here?x=1#y",
-    params: &[],
-    in_window: false,
-    shared: false,
-    restores: false,
-};
+pub(crate) const SIGN_IN: SignIn<'_> =
+    SignIn { scope: "openid read", return_to: "/here?x=1#y", ..SignIn::new("https://app.test/cb") };
 
 pub(crate) fn request(config: &Config) -> AuthorizationRequest {
     AuthorizationRequest::new(config, &metadata(), SIGN_IN, ORIGIN, &ENTROPY, at(0)).expect("an honest request")

@@ -2,7 +2,8 @@
 //! to, if that is another one than the redirect page.
 
 use ::url::{Url as Parsed, form_urlencoded};
-use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
+use valet_key::protocol::authorization_response::AuthorizationResponse;
+use valet_key::protocol::transaction::RedirectPage;
 
 use super::{assert_hidden, printed, seeds as list, text};
 use crate::support::{at, config, honest_query, metadata, transaction};

@@ -9,12 +9,12 @@ use std::task::Poll;
 use ::url::form_urlencoded;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use valet_key::client::{Client, Completion};
+use valet_key::client::{Client, Completion, OtherSignIns};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
-use valet_key::protocol::authorization_response::RedirectPage;
 use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
-use valet_key::protocol::transaction::Transaction;
+use valet_key::protocol::session::Session;
+use valet_key::protocol::transaction::{RedirectPage, Transaction};
 use valet_key::protocol::url::{Loopback, Url};
 
 use super::{printed, seeds as list, text};
@@ -269,7 +269,10 @@ impl Run {
         let transaction = transaction.then(|| mine.transaction.clone());
         let asked = Asked::Complete { address: address.clone(), transaction: transaction.clone() };
         self.start(asked, async move {
-            client.complete(&address, transaction, true, RedirectPage::OfOneProvider).await.map(Done::Completed)
+            client
+                .complete(&address, transaction, OtherSignIns::Pending, RedirectPage::OfOneProvider)
+                .await
+                .map(Done::Completed)
         });
     }
 
@@ -349,7 +352,7 @@ impl Run {
                 break;
             }
         }
-        let view = self.client.session();
+        let view = self.client.session().as_ref().map(Session::to_json);
         assert_eq!(view.is_some(), self.client.is_signed_in());
         self.had_session = view.is_some();
         if view != self.view {

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
-use valet_key::protocol::authorization_response::{AuthorizationResponse, RedirectPage};
+use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::config::Config;
 use valet_key::protocol::discovery::{Discovery, Failures};
 use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::http::Cache;
 use valet_key::protocol::logout;
 use valet_key::protocol::metadata::ServerMetadata;
-use valet_key::protocol::session::{Action, Call, Change, Session, Ticket};
+use valet_key::protocol::session::{Action, Call, Change, Session, SessionState, Ticket};
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::{Leftover, TokenRequest, TokenResponse};
-use valet_key::protocol::transaction::Transaction;
+use valet_key::protocol::transaction::{RedirectPage, Transaction};
 
 use super::provider::{Answer, Provider};
 use crate::support::signing::proof;
@@ -38,7 +38,7 @@ pub(crate) struct Exchange {
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) metadata: Option<ServerMetadata>,
-    pub(crate) session: Session,
+    pub(crate) session: SessionState,
     /// Pending sign-ins, by `state`, as session storage keeps them.
     pub(crate) pending: BTreeMap<String, String>,
     /// What the app was told, in order.
@@ -53,7 +53,7 @@ impl App {
         Ok(Self {
             metadata: config.server.clone(),
             config,
-            session: Session::default(),
+            session: SessionState::default(),
             pending: BTreeMap::new(),
             changes: Vec::new(),
             now: at(0),
@@ -71,7 +71,7 @@ impl App {
     }
 
     pub(crate) fn view(&self) -> Option<String> {
-        self.session.view(self.now)
+        self.session.view(self.now).as_ref().map(Session::to_json)
     }
 
     pub(crate) fn access_token(&self) -> Option<String> {

@@ -15,7 +15,7 @@ use valet_key::protocol::form;
 use valet_key::protocol::http::HttpRequest;
 use valet_key::protocol::jwt::{Signature, Verification};
 use valet_key::protocol::secret::Secret;
-use valet_key::protocol::session::Change;
+use valet_key::protocol::session::{Change, Session};
 use valet_key::protocol::time::Now;
 use valet_key::vault::Vault;
 use valet_key::vault::messages::{self, Outcome, Worker};
@@ -124,12 +124,12 @@ impl Host for Here {
     }
 
     /// As the worker of the package does it: the vault says which pages are told.
-    fn changed(&self, change: Change, session: Option<String>) {
+    fn changed(&self, change: Change, session: Option<Session>) {
         let vault = self.world().vaults.get(self.from.worker).and_then(Weak::upgrade);
         let ports = vault.map(|vault| vault.borrow().ports_of(self.from.number)).unwrap_or_default();
         let mut world = self.world();
         world.changes.push(change);
-        let text = format!(r#"{{"session":{},"reason":"{}"}}"#, session.as_deref().unwrap_or("null"), change.as_str());
+        let text = messages::changed(change, session.as_ref());
         let told = ports.into_iter().map(|number| (Sender { number, ..self.from }, text.clone()));
         world.pages.extend(told);
     }
