@@ -23,6 +23,12 @@
 // A panic becomes a WebAssembly trap, and a trap ends every session.
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub use client::Client;
+pub use protocol::authorization_request::SignIn;
+pub use protocol::error::{Error, Result};
+pub use protocol::options::Options;
+pub use protocol::session::Session;
+
 pub mod client;
 pub mod protocol;
 pub mod vault;

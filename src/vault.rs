@@ -20,8 +20,9 @@ mod wire;
 use crate::client::Client;
 use crate::client::host::Host;
 use crate::protocol::authorization_request::is_in_window;
-use crate::protocol::config::{Config, Options};
+use crate::protocol::config::Config;
 use crate::protocol::error::{Error, Result};
+use crate::protocol::options::Options;
 use crate::protocol::time::Now;
 use crate::protocol::transaction::{LIFE, Transaction};
 
@@ -103,7 +104,7 @@ impl<H: Host> Vault<H> {
         } else {
             self.make_room()?;
             self.last = self.last.wrapping_add(1);
-            let client = Client::from_options(host(self.last), options);
+            let client = Client::with_host(host(self.last), options);
             let tenant = Tenant { number: self.last, client: client.clone(), transactions: Vec::new() };
             self.clients.push(tenant);
             (self.last, client)

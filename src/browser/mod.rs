@@ -16,10 +16,12 @@ use crate::client::host::Host;
 use crate::protocol::error::Result;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::jwt::{Signature, Verification};
+use crate::protocol::options::Options;
 use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 
-pub use crate::client::Completion;
+pub use crate::client::{Completion, OtherSignIns};
+pub use page::{Restore, Started};
 #[cfg(feature = "npm")]
 pub(crate) use place::now;
 
@@ -79,21 +81,14 @@ impl Browser {
 }
 
 impl Client {
-    /// See [`Client::with_host`](client::Client::with_host).
-    ///
-    /// # Errors
-    ///
-    /// [`Kind::Config`](crate::protocol::error::Kind::Config).
-    pub fn new(options: &str) -> Result<Self> {
+    /// Creates a client. It sends no request before it is used.
+    pub fn new(options: Options) -> Self {
         Self::with_host(Browser::default(), options)
     }
 
-    /// Creates a client that calls `listener` at each change of the session, before the call that caused the change ends.
-    ///
-    /// # Errors
-    ///
-    /// [`Kind::Config`](crate::protocol::error::Kind::Config).
-    pub fn with_listener(options: &str, listener: impl Fn(Change, Option<Session>) + 'static) -> Result<Self> {
+    /// Creates a client that calls `listener` at each change of the session, with the session after the change, before the call
+    /// that caused the change ends.
+    pub fn with_listener(options: Options, listener: impl Fn(Change, Option<Session>) + 'static) -> Self {
         Self::with_host(Browser::with_listener(listener), options)
     }
 

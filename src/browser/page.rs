@@ -4,22 +4,69 @@
 use wasm_bindgen::JsValue;
 use web_sys::Window;
 
-use super::store::Store;
+use super::store::{Mark, Store};
 use super::{Client, Completion};
-use crate::protocol::authorization_request::{SignIn, is_ours};
+use crate::protocol::authorization_request::{AuthorizationRequest, SignIn, is_ours};
 use crate::protocol::authorization_response::RESPONSE;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::form;
-use crate::protocol::transaction::{RedirectPage, Transaction};
+use crate::protocol::session::Session;
+use crate::protocol::transaction::{Purpose, RedirectPage, Transaction};
+
+/// What [`Client::start`] does if this page has no session, but this browser had one.
+#[derive(Clone, Copy, Debug)]
+pub enum Restore<'a> {
+    /// Nothing: the user is signed out.
+    No,
+    /// Asks the provider once, by a redirect without interaction (`prompt=none`). This needs OpenID Connect.
+    Redirect(SignIn<'a>),
+}
+
+/// The result of [`Client::start`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// A user is signed in.
+    SignedIn(Session),
+    /// No user is signed in.
+    SignedOut,
+    /// The page is leaving for the provider, to restore the session. The app shows nothing new.
+    Leaving,
+}
 
 impl Client {
-    /// Finishes a sign-in if the page was loaded with its response, and removes the response from the address bar. Afterwards,
-    /// [`Client::session`] returns the session.
+    /// Finishes a sign-in if the page was loaded with its response, and removes the response from the address bar. If there is
+    /// no session, but this browser had one, `restore` says what happens: the tokens are only in memory, so a reload loses
+    /// them.
+    ///
+    /// If the provider declines to restore the session, the user is signed out, and the client does not ask again before the
+    /// next sign-in.
     ///
     /// # Errors
     ///
-    /// Those of [`Client::complete`]; [`Kind::Config`](crate::protocol::error::Kind::Config) outside of a page, or without session storage.
-    pub async fn start(&self) -> Result<()> {
+    /// Those of [`Client::complete`], and of [`Client::begin`] if the provider cannot be asked;
+    /// [`Kind::Config`](crate::protocol::error::Kind::Config) outside of a page, or without session storage.
+    pub async fn start(&self, restore: Restore<'_>) -> Result<Started> {
+        self.finish().await?;
+        let mark = Mark::of(self.config());
+        if let Some(session) = self.session() {
+            mark.set();
+            return Ok(Started::SignedIn(session));
+        }
+        let Restore::Redirect(sign_in) = restore else { return Ok(Started::SignedOut) };
+        if !self.config().openid || !mark.is_set() {
+            return Ok(Started::SignedOut);
+        }
+        let mut params = sign_in.params.to_vec();
+        params.push(("prompt".into(), "none".into()));
+        let request = self.begin(SignIn { params: &params, purpose: Purpose::Restore, ..sign_in }).await?;
+        // The user did not ask for this redirect, and it may end at a form. So the mark is removed first: it happens only once.
+        mark.remove();
+        self.leave(&request)?;
+        Ok(Started::Leaving)
+    }
+
+    /// Finishes a sign-in if the page was loaded with its response.
+    async fn finish(&self) -> Result<()> {
         let window = window()?;
         let location = window.location();
         let search = location.search().unwrap_or_default();
@@ -53,10 +100,15 @@ impl Client {
     ///
     /// Those of [`Client::begin`]; [`Kind::Config`](crate::protocol::error::Kind::Config) outside of a page, or without session storage.
     pub async fn sign_in(&self, sign_in: SignIn<'_>) -> Result<()> {
-        let location = window()?.location();
+        window()?;
         let request = self.begin(sign_in).await?;
+        self.leave(&request)
+    }
+
+    /// Stores the transaction, and navigates to the provider.
+    fn leave(&self, request: &AuthorizationRequest) -> Result<()> {
         Store::open(self.config())?.keep(&request.transaction)?;
-        location.assign(&request.url).map_err(|_| Error::unexpected("a navigation that the browser refuses"))
+        navigate(&request.url)
     }
 
     /// Ends the session in this client and at the provider, which sends the user back to `return_to`.
@@ -65,14 +117,17 @@ impl Client {
     ///
     /// Those of [`Client::end`]; [`Kind::Config`](crate::protocol::error::Kind::Config) outside of a page.
     pub async fn sign_out(&self, return_to: &str) -> Result<()> {
+        // Before everything else, even if the rest fails: a page that is loaded meanwhile must not restore the session.
+        Mark::of(self.config()).remove();
         match self.end(Some(return_to)).await? {
-            Some(url) => window()?
-                .location()
-                .assign(&url)
-                .map_err(|_| Error::unexpected("a navigation that the browser refuses")),
+            Some(url) => navigate(&url),
             None => Ok(()),
         }
     }
+}
+
+fn navigate(url: &str) -> Result<()> {
+    window()?.location().assign(url).map_err(|_| Error::unexpected("a navigation that the browser refuses"))
 }
 
 fn window() -> Result<Window> {

@@ -1,4 +1,5 @@
-//! Stores the transactions of sign-ins by redirect in the page's session storage. Each can be taken out once.
+//! Web storage: the transactions of sign-ins by redirect in session storage, each of which can be taken out once, and the mark
+//! that this browser had a session in local storage. `docs/storage.md` lists the keys.
 
 use web_sys::Storage;
 
@@ -7,8 +8,11 @@ use crate::protocol::config::Config;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::transaction::Transaction;
 
-/// The prefix of every storage key of this library; `pkg/pending.js` uses the same.
+/// The prefix of the keys of transactions; `pkg/pending.js` uses the same.
 const PREFIX: &str = "valet-key:tx:";
+
+/// The prefix of the key of the mark that this browser had a session.
+const HAD: &str = "valet-key:had:";
 
 /// The transactions of one client.
 #[derive(Debug)]
@@ -27,8 +31,7 @@ impl Store {
         let storage = web_sys::window().and_then(|window| window.session_storage().ok().flatten());
         let storage =
             storage.ok_or_else(|| Error::config("redirectUri", "a sign-in by redirect needs session storage"))?;
-        let account = if config.account.is_empty() { String::new() } else { [" ", &config.account].concat() };
-        Ok(Self { storage, prefix: [PREFIX, config.provider(), " ", &config.client_id, &account, ":"].concat() })
+        Ok(Self { storage, prefix: [PREFIX, &name(config), ":"].concat() })
     }
 
     /// Stores a transaction until its response arrives.
@@ -54,5 +57,41 @@ impl Store {
         let mut names = (0..count).filter_map(|index| self.storage.key(index).ok().flatten());
         let is_other_pending = names.any(|name| name.starts_with(&self.prefix));
         (record, if is_other_pending { OtherSignIns::Pending } else { OtherSignIns::None })
+    }
+}
+
+/// The name of a client in the keys of web storage.
+fn name(config: &Config) -> String {
+    let account = if config.account.is_empty() { "" } else { " " };
+    [config.provider(), " ", &config.client_id, account, &config.account].concat()
+}
+
+/// The mark that this browser had a session of one client. Without local storage, there is no mark, and nothing is restored.
+#[derive(Debug)]
+pub(super) struct Mark {
+    storage: Option<Storage>,
+    key: String,
+}
+
+impl Mark {
+    pub(super) fn of(config: &Config) -> Self {
+        let storage = web_sys::window().and_then(|window| window.local_storage().ok().flatten());
+        Self { storage, key: [HAD, &name(config)].concat() }
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.storage.as_ref().is_some_and(|storage| storage.get_item(&self.key).is_ok_and(|mark| mark.is_some()))
+    }
+
+    pub(super) fn set(&self) {
+        if let Some(storage) = &self.storage {
+            drop(storage.set_item(&self.key, "1"));
+        }
+    }
+
+    pub(super) fn remove(&self) {
+        if let Some(storage) = &self.storage {
+            drop(storage.remove_item(&self.key));
+        }
     }
 }

@@ -66,7 +66,7 @@ impl<H: Host> Client<H> {
     }
 
     /// Whether the page has asked for a request to the API at this URL before the access token is available: see
-    /// [`PageOptions::warm`](crate::protocol::config::PageOptions::warm).
+    /// [`PageOptions::warm`](crate::protocol::options::PageOptions::warm).
     fn is_warm(&self, url: &str) -> bool {
         self.core.config.api.permit(url).is_ok() && self.page.warm.permit(url).is_ok()
     }

@@ -30,11 +30,12 @@ pub use call::{ApiRequest, AuthorizedRequest};
 pub use end::Ended;
 pub use sign_in::{Completion, OtherSignIns};
 
-use crate::protocol::config::{Config, Options, PageOptions};
+use crate::protocol::config::Config;
 use crate::protocol::error::Result;
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwks::Keys;
+use crate::protocol::options::{Options, PageOptions};
 use crate::protocol::session::{Change, Session, SessionState};
 
 /// One client of one provider, as one page uses it. Calls may overlap.
@@ -89,17 +90,8 @@ impl<H: Host> Exchange<H> {
 }
 
 impl<H: Host> Client<H> {
-    /// Creates a client from options: a JSON object with the members that `pkg/index.d.ts` lists and with absolute URLs.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Options::parse`].
-    pub fn with_host(host: H, options: &str) -> Result<Self> {
-        Options::parse(options).map(|options| Self::from_options(host, options))
-    }
-
-    /// Creates a client from parsed options.
-    pub fn from_options(host: H, options: Options) -> Self {
+    /// Creates a client.
+    pub fn with_host(host: H, options: Options) -> Self {
         let Options { client: config, page } = options;
         let lookup = RefCell::new(Lookup::of(config.server.clone()));
         let core = Core {

@@ -25,6 +25,7 @@ pub mod jwt;
 pub(crate) mod list;
 pub mod logout;
 pub mod metadata;
+pub mod options;
 pub mod pkce;
 pub mod resource;
 pub mod secret;

@@ -1,13 +1,13 @@
 //! The one host of the browser, as the npm package and Rust front ends use it: what only a browser can show. The same tests run in a
 //! page, in a worker and in a shared worker, by `cargo xtask test browser`.
 
-use valet_key::browser::{Client, Completion, keys};
-use valet_key::client::OtherSignIns;
+use valet_key::browser::{Client, Completion, OtherSignIns, keys};
 use valet_key::protocol::authorization_request::SignIn;
 use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Signature, Unverified};
+use valet_key::protocol::options::Options;
 use valet_key::protocol::transaction::RedirectPage;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -26,7 +26,7 @@ pub(crate) fn client() -> Client {
             "jwks_uri": "https://as.test/jwks"
         }
     }"#;
-    Client::new(options).expect("well formed")
+    Client::new(Options::parse(options).expect("well formed"))
 }
 
 #[wasm_bindgen]
@@ -81,7 +81,7 @@ async fn no_call_leaves_without_permission_and_session() {
 #[wasm_bindgen_test]
 async fn an_unreachable_provider_is_a_network_error_each_time() {
     let options = r#"{"issuer":"http://localhost:1","clientId":"spa","allowLoopbackHttp":true}"#;
-    let client = Client::new(options).expect("well formed");
+    let client = Client::new(Options::parse(options).expect("well formed"));
     for _ in 0..2 {
         assert_eq!(code(client.begin(sign_in(&redirect_page())).await), "network_error");
     }

@@ -29,10 +29,10 @@ async fn coming_back_cleans_the_address_and_keeps_the_rest() {
         location.pathname().expect("a path")
     };
     show("?tab=2&code=c&state=vk.s&iss=https%3A%2F%2Fas.test&x=a+b#/route");
-    client().start().await.expect("ignored: nothing is pending");
+    client().start(Restore::No).await.expect("ignored: nothing is pending");
     assert_eq!(address(), "?tab=2&x=a+b#/route");
     show("?tab=2&code=c&state=s#/route");
-    client().start().await.expect("of another flow of the app");
+    client().start(Restore::No).await.expect("of another flow of the app");
     assert_eq!(address(), "?tab=2&code=c&state=s#/route");
     show(&before);
 }

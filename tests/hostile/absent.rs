@@ -1,11 +1,12 @@
 //! A member that is `null` is absent, in everything that a server or an app writes as JSON. An optional address that is `""`
 //! is, too.
 
-use valet_key::protocol::config::{Config, Options};
+use valet_key::protocol::config::Config;
 use valet_key::protocol::discovery::Discovery;
 use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::metadata::ServerMetadata;
+use valet_key::protocol::options::Options;
 use valet_key::protocol::token::TokenResponse;
 use valet_key::protocol::userinfo;
 

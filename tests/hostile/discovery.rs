@@ -7,6 +7,7 @@ use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::json::{Value, to_string};
 use valet_key::protocol::logout::end_session_url;
 use valet_key::protocol::metadata::ServerMetadata;
+use valet_key::protocol::options::Options;
 use valet_key::protocol::secret::Secret;
 
 use crate::hostile::app::{App, Completion};
@@ -272,7 +273,7 @@ fn disc_55_56_every_place_is_asked_until_one_says_something_of_the_issuer() {
         let options = format!(r#"{{"issuer":"https://as.test/t1","clientId":"spa","openid":{openid}}}"#);
         for says in &triples {
             let here = Here::new();
-            let client = Client::with_host(here.clone(), &options).expect("honest options");
+            let client = Client::with_host(here.clone(), Options::parse(&options).expect("honest options"));
             let mut asked = Vec::new();
             let outcome = here.finish_with(client.prepare(), &mut |_, request| {
                 asked.push(request.url.clone());

@@ -4,6 +4,7 @@ use valet_key::client::{Client, Completion, OtherSignIns};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
+use valet_key::protocol::options::Options;
 use valet_key::protocol::session::Change;
 use valet_key::protocol::transaction::{Purpose, RedirectPage};
 
@@ -122,7 +123,7 @@ fn pop_31_a_silent_sign_in_begins_only_where_the_provider_answers() {
         {
             for by in [By::App, By::Restore] {
                 let here = Here::new();
-                let client = Client::with_host(here.clone(), options).expect("honest options");
+                let client = Client::with_host(here.clone(), Options::parse(options).expect("honest options"));
                 if prepared {
                     here.finish(client.prepare()).expect("metadata");
                     here.take_sent();
@@ -151,7 +152,7 @@ fn pop_31_an_answer_of_whatever_kind_is_one() {
         [json(500, ""), json(404, ""), json(0, ""), support::answer(200, "text/html", "<h1>"), json(200, "{}")]
     {
         let here = Here::new();
-        let client = Client::with_host(here.clone(), &with_server("")).expect("honest options");
+        let client = Client::with_host(here.clone(), Options::parse(&with_server("")).expect("honest options"));
         here.world().provider.instead.push((Place::Keys, vec![Ok(answer.clone())]));
         assert_eq!(code(&begin(&here, &client, By::Restore, &[])), None, "{answer:?}");
         assert_eq!(here.take_sent(), ["https://as.test/jwks"], "{answer:?}");
@@ -185,7 +186,8 @@ fn pop_31_an_answer_of_the_last_minutes_will_do() {
     assert_eq!(here.take_sent(), [""; 0]);
     // Plain OAuth 2 has no keys to ask for.
     let here = Here::new();
-    let client = Client::with_host(here.clone(), &with_server(r#""openid":false,"#)).expect("honest options");
+    let client =
+        Client::with_host(here.clone(), Options::parse(&with_server(r#""openid":false,"#)).expect("honest options"));
     begin(&here, &client, By::Restore, &[]).expect("a request");
     assert_eq!(here.take_sent(), [""; 0]);
 }

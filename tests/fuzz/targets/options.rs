@@ -1,6 +1,7 @@
 //! Options of pages: what is accepted is a client that may only go to plain addresses.
 
-use valet_key::protocol::config::{Options, Tokens};
+use valet_key::protocol::config::Tokens;
+use valet_key::protocol::options::Options;
 
 use super::{read, seeds as list, text};
 use crate::support::options;

@@ -14,6 +14,7 @@ use valet_key::protocol::error::{Kind, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::http::HttpRequest;
 use valet_key::protocol::jwt::{Signature, Verification};
+use valet_key::protocol::options::Options;
 use valet_key::protocol::secret::Secret;
 use valet_key::protocol::session::{Change, Session};
 use valet_key::protocol::time::Now;
@@ -240,7 +241,7 @@ impl Here {
     }
 
     pub(crate) fn client(&self) -> Client<Self> {
-        Client::with_host(self.clone(), &options("")).expect("the honest app's options")
+        Client::with_host(self.clone(), Options::parse(&options("")).expect("the honest app's options"))
     }
 
     /// Lets time pass for everyone.

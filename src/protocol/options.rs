@@ -1,0 +1,314 @@
+//! The options with which an app describes itself and its provider.
+//!
+//! A client is defined by the part of the options that says whose tokens it holds and where they may be sent: [`Config`]. The
+//! options of each page are in [`PageOptions`].
+
+use serde::Deserialize;
+
+use super::config::{Config, Tokens, Userinfo};
+use super::error::{Error, Result};
+use super::foreign::Secrets;
+use super::json::{Mismatch, Value};
+use super::metadata::ServerMetadata;
+use super::resource::{ApiEntry, ApiList};
+use super::url::{Loopback, Url};
+
+/// The checked options of one page.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whose tokens the client holds, and where they may be sent.
+    pub client: Config,
+    /// The options that may differ between pages that share the client.
+    pub page: PageOptions,
+}
+
+/// The options that belong to a page and not to the client.
+#[derive(Clone, Debug)]
+pub struct PageOptions {
+    /// Milliseconds after which a request without a response counts as failed.
+    pub timeout: u32,
+    /// Whether a sign-out sends the ID Token to the provider (RP-Initiated Logout §2, `id_token_hint`). Without it, some
+    /// providers show a page of their own and do not send the user back.
+    pub id_token_hint: bool,
+    /// The APIs to which a call that waits for a sign-in sends a request without the token, so that the CORS preflight is
+    /// complete when the token arrives.
+    pub warm: ApiList,
+}
+
+/// The names of the options, as the app spells them. URLs are absolute: the page, which knows its own URL, has resolved them.
+const OPTIONS: [&str; 11] = [
+    "account",
+    "allowLoopbackHttp",
+    "api",
+    "clientId",
+    "idTokenHint",
+    "issuer",
+    "openid",
+    "server",
+    "timeout",
+    "tokens",
+    "userinfo",
+];
+
+impl Options {
+    /// Begins options for the client that is registered at the provider under this ID (RFC 6749 §2.2).
+    pub fn builder(client_id: &str) -> OptionsBuilder {
+        OptionsBuilder { client_id: client_id.into(), ..OptionsBuilder::default() }
+    }
+
+    /// Parses the options: one JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Config`](crate::protocol::error::Kind::Config) names the option that is missing, unknown, or invalid. For `server`, also those of
+    /// [`ServerMetadata::parse`].
+    pub fn parse(options: &str) -> Result<Self> {
+        let Ok(Value::Object(members)) = Value::parse(options) else {
+            return Err(Error::config("options", "not a JSON object"));
+        };
+        if let Some((name, _)) = members.iter().find(|(name, _)| !OPTIONS.contains(&&**name)) {
+            return Err(Error::config(name, unknown(name)));
+        }
+        let options = Value::Object(members);
+        let members: Members<'_> = options.read().map_err(|Mismatch { member }| {
+            // Members of an entry.
+            let option = if matches!(member, "url" | "warm") { "api" } else { member };
+            Error::config(option, wanted(option))
+        })?;
+        Self::check(&members, options.get("server"))
+    }
+
+    fn check(members: &Members<'_>, server: Option<&Value<'_>>) -> Result<Self> {
+        let client = read_client(members, server)?;
+        if members.timeout == Some(0) {
+            return Err(Error::config("timeout", wanted("timeout")));
+        }
+        let warm = members.api.iter().flatten().filter(|entry| entry.is_warm);
+        let page = PageOptions {
+            timeout: members.timeout.unwrap_or(10_000),
+            id_token_hint: members.id_token_hint.unwrap_or(true),
+            warm: ApiList::of(warm, client.loopback)?,
+        };
+        Ok(Self { client, page })
+    }
+}
+
+/// The [`OPTIONS`] without `server`, which is parsed separately.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Members<'a> {
+    account: Option<&'a str>,
+    allow_loopback_http: Option<bool>,
+    #[serde(borrow)]
+    api: Option<Vec<ApiEntry<'a>>>,
+    client_id: Option<&'a str>,
+    id_token_hint: Option<bool>,
+    issuer: Option<&'a str>,
+    openid: Option<bool>,
+    timeout: Option<u32>,
+    tokens: Option<Tokens>,
+    userinfo: Option<Userinfo>,
+}
+
+/// The problem to report for an option of the wrong type.
+fn wanted(option: &str) -> &'static str {
+    match option {
+        "allowLoopbackHttp" | "idTokenHint" | "openid" => "neither true nor false",
+        "api" => "not an array of addresses and of `{ url, warm }`",
+        "timeout" => "not a positive number of milliseconds",
+        "tokens" => "neither `worker` nor `page`",
+        "userinfo" => "neither `json` nor `signed`",
+        _ => "not a string",
+    }
+}
+
+/// Builds [`Options`]. Each method corresponds to the option of the same name in `pkg/index.d.ts`; [`OptionsBuilder::build`]
+/// checks all of them.
+///
+/// ```
+/// # use valet_key::Options;
+/// let options = Options::builder("my-app")
+///     .issuer("https://login.example.com")
+///     .api("https://api.example.com/v1/")
+///     .build()?;
+/// # Ok::<(), valet_key::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct OptionsBuilder {
+    client_id: String,
+    issuer: Option<String>,
+    server: Option<String>,
+    api: Vec<(String, bool)>,
+    account: Option<String>,
+    allow_loopback_http: Option<bool>,
+    id_token_hint: Option<bool>,
+    openid: Option<bool>,
+    timeout: Option<u32>,
+    userinfo: Option<Userinfo>,
+}
+
+impl OptionsBuilder {
+    /// The issuer of the provider (RFC 8414 §2): an `https` URL, exactly as the provider spells it.
+    #[must_use]
+    pub fn issuer(mut self, issuer: &str) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// The metadata of the provider (RFC 8414 §2), as a JSON object, for a provider that does not publish them.
+    #[must_use]
+    pub fn server(mut self, metadata: &str) -> Self {
+        self.server = Some(metadata.into());
+        self
+    }
+
+    /// Adds an API to which the access token may be sent: an origin with a path.
+    #[must_use]
+    pub fn api(mut self, url: &str) -> Self {
+        self.api.push((url.into(), false));
+        self
+    }
+
+    /// Adds an API as [`OptionsBuilder::api`] does. A call that waits for a sign-in sends it a request without the token, so
+    /// that the CORS preflight is complete when the token arrives.
+    #[must_use]
+    pub fn warm_api(mut self, url: &str) -> Self {
+        self.api.push((url.into(), true));
+        self
+    }
+
+    /// A label for one of several accounts of the user at the provider.
+    #[must_use]
+    pub fn account(mut self, label: &str) -> Self {
+        self.account = Some(label.into());
+        self
+    }
+
+    /// Accepts `http` for servers on this device.
+    #[must_use]
+    pub fn allow_loopback_http(mut self) -> Self {
+        self.allow_loopback_http = Some(true);
+        self
+    }
+
+    /// Whether a sign-out sends the ID Token to the provider (RP-Initiated Logout §2); by default it does.
+    #[must_use]
+    pub fn id_token_hint(mut self, sends: bool) -> Self {
+        self.id_token_hint = Some(sends);
+        self
+    }
+
+    /// Whether to use OpenID Connect; by default, if there is an issuer.
+    #[must_use]
+    pub fn openid(mut self, uses: bool) -> Self {
+        self.openid = Some(uses);
+        self
+    }
+
+    /// Milliseconds after which a request without a response counts as failed; 10,000 by default.
+    #[must_use]
+    pub fn timeout(mut self, milliseconds: u32) -> Self {
+        self.timeout = Some(milliseconds);
+        self
+    }
+
+    /// The form of the UserInfo response, as registered at the provider.
+    #[must_use]
+    pub fn userinfo(mut self, form: Userinfo) -> Self {
+        self.userinfo = Some(form);
+        self
+    }
+
+    /// Checks the options.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Options::parse`].
+    pub fn build(&self) -> Result<Options> {
+        let server = match &self.server {
+            Some(text) => Some(Value::parse(text).map_err(|_| Error::config("server", "not a JSON object"))?),
+            None => None,
+        };
+        let members = Members {
+            account: self.account.as_deref(),
+            allow_loopback_http: self.allow_loopback_http,
+            api: Some(self.api.iter().map(|(url, is_warm)| ApiEntry { url, is_warm: *is_warm }).collect()),
+            client_id: Some(&self.client_id),
+            id_token_hint: self.id_token_hint,
+            issuer: self.issuer.as_deref(),
+            openid: self.openid,
+            timeout: self.timeout,
+            tokens: None,
+            userinfo: self.userinfo,
+        };
+        Options::check(&members, server.as_ref())
+    }
+}
+
+impl Config {
+    /// Parses the part of the options that defines the client.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Options::parse`].
+    pub fn parse(options: &str) -> Result<Self> {
+        Options::parse(options).map(|options| options.client)
+    }
+}
+
+fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Config> {
+    let loopback = if options.allow_loopback_http == Some(true) { Loopback::Allowed } else { Loopback::Refused };
+    let issuer = options.issuer.unwrap_or_default();
+    if !issuer.is_empty() || server.is_none() {
+        check_issuer(issuer, loopback)?;
+    }
+    let openid = options.openid.unwrap_or(!issuer.is_empty());
+    if openid && issuer.is_empty() {
+        return Err(Error::config("issuer", "needed for OpenID Connect"));
+    }
+    let client_id = options.client_id.unwrap_or_default();
+    if client_id.is_empty() {
+        return Err(Error::config("clientId", "missing"));
+    }
+    let mut config = Config {
+        api: ApiList::of(options.api.iter().flatten(), loopback)?,
+        server: None,
+        client_id: client_id.into(),
+        openid,
+        userinfo: options.userinfo.unwrap_or(Userinfo::Json),
+        tokens: options.tokens.unwrap_or(Tokens::Worker),
+        account: options.account.unwrap_or_default().into(),
+        loopback,
+        issuer: issuer.into(),
+    };
+    if let Some(server) = server {
+        let server = ServerMetadata::parse(server, config.expected(), &Secrets::default())?;
+        config.issuer.clone_from(&server.issuer);
+        config.server = Some(server);
+    }
+    Ok(config)
+}
+
+fn unknown(option: &str) -> &'static str {
+    let last = option.get(option.len().saturating_sub(6)..).unwrap_or_default();
+    if last.eq_ignore_ascii_case("secret") {
+        "a page cannot keep a secret; register this app as a public client"
+    } else {
+        "not an option; index.d.ts lists them"
+    }
+}
+
+/// Checks an issuer. RFC 8414 §2: an `https` URL without query and fragment.
+fn check_issuer(issuer: &str, loopback: Loopback) -> Result<()> {
+    match Url::parse(issuer, loopback) {
+        _ if issuer.bytes().any(|byte| byte == b'{') => {
+            Err(Error::config("issuer", "a template; put in what stands for `{…}`, such as the id of your tenant"))
+        }
+        Some(url) if url.rest().is_empty() => Ok(()),
+        Some(_) => Err(Error::config("issuer", "has a query or a fragment")),
+        None if issuer.starts_with("http://") => {
+            Err(Error::config("issuer", "http, not https; on this device itself `allowLoopbackHttp` allows it"))
+        }
+        None => Err(Error::config("issuer", "not an https URL")),
+    }
+}
