@@ -87,7 +87,7 @@ impl Discovery {
             return Err(Error::DiscoveryFailed { url: response.url.clone() }.into());
         }
         let text = response.text()?;
-        let answer = response.json(text).map_err(|error| match &*error {
+        let document = response.json(text).map_err(|error| match &*error {
             Error::ResponseInvalid { part } if part == REPEATED => missing("a member that comes twice"),
             _ => error,
         })?;
@@ -95,7 +95,7 @@ impl Discovery {
         if response.secrets.are_in(text) {
             return Err(missing("an address that holds a secret"));
         }
-        ServerMetadata::parse(&answer, config, &response.secrets)
+        ServerMetadata::parse(&document, config, &response.secrets)
     }
 }
 
