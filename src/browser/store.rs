@@ -8,7 +8,7 @@ use crate::protocol::config::Config;
 use crate::protocol::error::Error;
 use crate::protocol::transaction::Transaction;
 
-/// The prefix of every storage key of this library; `pkg/pending.js` uses the same.
+/// The prefix of every storage key of this library; `pkg/storage.js` uses the same.
 const PREFIX: &str = "valet-key:tx:";
 
 /// The transactions of one client.
