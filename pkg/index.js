@@ -103,7 +103,7 @@ class Client extends EventTarget {
     if (mode === 'redirect') {
       return this.#signInByRedirect(parameters, returnTo, async (url) => {
         if (navigator.userActivation?.isActive) this.#storage.clicked();
-        else (await loadTrips()).checkLoop(this.#storage.loopKey, failure, this.#failure);
+        else (await loadTrips()).countRedirect(this.#storage.loopKey, failure, this.#failure);
         location.assign(url);
       });
     }
@@ -206,9 +206,9 @@ class Client extends EventTarget {
     if (received || this.#storage.had()) quietly(loadCalls()); // in parallel with the next steps
     const inWindow = received?.state.endsWith(IN_WINDOW);
     if (received && inWindow) {
-      const { handOver, closeSelf } = await loadTrips();
+      const { handOver, closeWindow } = await loadTrips();
       if ((await handOver(received.state, received.address)) || popup) {
-        closeSelf();
+        closeWindow();
         return new Promise(() => {});
       }
     }

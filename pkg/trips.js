@@ -47,7 +47,7 @@ export function handOver(state, address) {
 }
 
 /** Closes this window. Not every browser lets a page close itself, so the page also says that the user can close it. */
-export function closeSelf() {
+export function closeWindow() {
   close();
   (document.body ?? document.documentElement).textContent = 'You can close this window.';
 }
@@ -190,7 +190,7 @@ export async function restore(provider, storage, { frame, redirect, declined }) 
  * @param {string} key in session storage, which may be disabled
  * @param {Failure} failure @param {unknown} cause the error of the last sign-in, if there is one
  */
-export function checkLoop(key, failure, cause) {
+export function countRedirect(key, failure, cause) {
   /** @type {number[]} */
   let times = [];
   try {

@@ -25,7 +25,7 @@ export async function responseTo(state, waits, navigate) {
   const channel = new BroadcastChannel(`valet-key:${state}`);
   const wait = ++last;
   /** @type {(() => void) | undefined} */
-  let closeWindow;
+  let stop;
   try {
     return await pinned(
       new Promise((resolve, reject) => {
@@ -34,12 +34,12 @@ export async function responseTo(state, waits, navigate) {
           postToChannel(channel, 'taken');
           resolve(`${dataOf(event)}`);
         });
-        closeWindow = navigate(reject);
+        stop = navigate(reject);
       }),
     );
   } finally {
     delete waits[wait];
     closeChannel(channel);
-    closeWindow?.();
+    stop?.();
   }
 }
