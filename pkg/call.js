@@ -38,7 +38,7 @@ export async function callThrough(failure, reach, input, init) {
       ? await request.blob().catch((error) => multipart(given, request, error))
       : undefined;
   const headers = [...request.headers];
-  const told = {
+  const requestInit = {
     method,
     mode,
     cache,
@@ -54,12 +54,12 @@ export async function callThrough(failure, reach, input, init) {
   /** @type {any} */
   let calls;
   await reach((opened) => (calls = opened));
-  const { value: answer } = await calls.send(
-    { url, once, init: told },
+  const { value: received } = await calls.send(
+    { url, once, init: requestInit },
     { transfer: streamed ? given : undefined, signal },
   );
-  const { id, content = rest(calls, id, signal) } = answer;
-  return dressed(new Response(content, answer.init), answer, signal);
+  const { id, content = streamOf(calls, id, signal) } = received;
+  return completed(new Response(content, received.init), received, signal);
 }
 
 /** @param {typeof import('./errors.js').failure} failure @param {RequestInfo | URL} input @param {RequestInit} [init] */
@@ -108,7 +108,7 @@ function sendsStreams() {
  * The body of a long response, requested from the vault chunk by chunk. A page that does not read makes the API wait.
  * @param {Calls} calls @param {number} of the number of the call @param {AbortSignal} signal
  */
-function rest(calls, of, signal) {
+function streamOf(calls, of, signal) {
   const cancel = async () => void (await calls.cancel(of));
   return new ReadableStream({
     start(controller) {
@@ -131,19 +131,19 @@ function rest(calls, of, signal) {
 /**
  * Gives a response the properties that its constructor cannot set, such as `url` and `type`, and makes its methods reject with
  * the reason of an abort.
- * @param {any} response @param {any} answer @param {AbortSignal} signal
+ * @param {any} response @param {any} received from the vault @param {AbortSignal} signal
  * @returns {Response}
  */
-function dressed(response, answer, signal) {
+function completed(response, received, signal) {
   for (const name in response) {
-    const own = response[name];
+    const member = response[name];
     const value =
-      answer[name] ??
+      received[name] ??
       (name === 'clone'
-        ? () => dressed(own.call(response), answer, signal)
-        : typeof own === 'function' &&
+        ? () => completed(member.call(response), received, signal)
+        : typeof member === 'function' &&
           (() =>
-            own.call(response).catch((/** @type {unknown} */ error) => {
+            member.call(response).catch((/** @type {unknown} */ error) => {
               throw signal.aborted ? signal.reason : error;
             })));
     if (value) Object.defineProperty(response, name, { value });

@@ -1,6 +1,6 @@
 /** The class of every error that this package throws. Errors of the core cross the port as plain objects and are made here. */
 
-import { own } from './platform.js';
+import { withoutPrototype } from './platform.js';
 
 /** @typedef {import('./index.d.ts').ValetKeyError} Shape */
 /** @typedef {Pick<Shape, 'code' | 'fault' | 'hint' | 'retryable'> & { message: string, retryAfter?: number, oauth?: Shape['oauth'] }} Plain */
@@ -18,9 +18,9 @@ export class ValetKeyError extends Error {
 
   /** @param {Plain} plain @param {ErrorOptions} [options] */
   constructor(plain, options) {
-    const { message, ...told } = own(plain);
+    const { message, ...members } = withoutPrototype(plain);
     super(message, options);
-    for (const name in own(told)) /** @type {any} */ (this)[name] = /** @type {any} */ (told)[name];
+    for (const name in withoutPrototype(members)) /** @type {any} */ (this)[name] = /** @type {any} */ (members)[name];
   }
 }
 

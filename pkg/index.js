@@ -3,10 +3,20 @@
  * and events. `index.d.ts` documents its public API.
  */
 
+import { openConnection } from './connection.js';
 import { ValetKeyError, configError, failure } from './errors.js';
-import { pendingOf } from './pending.js';
-import { MessageChannel, Promise, defineProperty, freeze, listen, open, own, pinned, resolve } from './platform.js';
-import { openVault } from './vault.js';
+import {
+  MessageChannel,
+  Promise,
+  defineProperty,
+  freeze,
+  listen,
+  open,
+  pinned,
+  resolve,
+  withoutPrototype,
+} from './platform.js';
+import { storageOf } from './storage.js';
 import { responseTo } from './windows.js';
 
 export { ValetKeyError };
@@ -16,9 +26,9 @@ export { ValetKeyError };
 /** The parameters that an authorization response of any flow adds to the page's query. */
 const RESPONSE = /^(code|error(_description|_uri)?|response|(access|id)_token|token_type|(session_)?state|iss)(=|$)/;
 
-/** Recognize a query or a fragment that is a response: of any flow, or of a flow that this client does not support. */
-const ANSWER = /(^|&)(code|error|response|(access|id)_token)=/;
-const FOREIGN = /(^|&)(access|id)_token=/;
+/** Recognize a response in a query or a fragment: of any flow, and one with a token, whose flow this client does not support. */
+const HAS_RESPONSE = /(^|&)(code|error|response|(access|id)_token)=/;
+const HAS_TOKEN = /(^|&)(access|id)_token=/;
 
 /** The prefix of every `state` of this library, and the suffix of one whose response another window awaits. As in the core. */
 const OURS = 'vk.';
@@ -33,8 +43,8 @@ export function createClient(options) {
 class Client extends EventTarget {
   #options;
   #provider;
-  /** @type {ReturnType<typeof pendingOf>} */
-  #pending;
+  /** @type {ReturnType<typeof storageOf>} */
+  #storage;
   /**
    * Sends a call to the vault. Only this field has it. It is never the value of a promise, where a script could intercept it.
    * @type {import('./port.js').Call | undefined}
@@ -47,7 +57,7 @@ class Client extends EventTarget {
   /** @type {Session | null} */
   #session = null;
   /** Functions that end the pending sign-ins in popups and frames. @type {Record<number, import('./windows.js').GiveUp>} */
-  #waits = own();
+  #waits = withoutPrototype();
   /** The error with which `start()` failed. @type {unknown} */
   #failure;
   /** A running attempt to restore the session. Calls wait for it. @type {Promise<unknown> | undefined} */
@@ -56,13 +66,22 @@ class Client extends EventTarget {
   /** @param {import('./index.d.ts').Options} options copied immediately: later changes by a script have no effect */
   constructor(options) {
     super();
-    const { issuer, server, clientId, account = '', api, redirectUri, restore = 'silent', scope = '' } = own(options);
-    const about = own(server);
-    const entries = mapped(api ?? [], (entry) => own(typeof entry === 'string' ? { url: entry } : entry));
-    this.#options = own({ ...options, account, restore, scope, api: entries, server: server && about });
-    this.#provider = `${issuer ?? about.issuer ?? about.authorization_endpoint}`;
-    this.#pending = pendingOf(this.#provider, account ? `${clientId} ${account}` : clientId);
-    redirects[`${this.#provider} ${redirectUri}`] = redirectUri;
+    const {
+      issuer,
+      server,
+      clientId,
+      account = '',
+      api,
+      redirectUri,
+      restore = 'silent',
+      scope = '',
+    } = withoutPrototype(options);
+    const metadata = withoutPrototype(server);
+    const entries = mapped(api ?? [], (entry) => withoutPrototype(typeof entry === 'string' ? { url: entry } : entry));
+    this.#options = withoutPrototype({ ...options, account, restore, scope, api: entries, server: server && metadata });
+    this.#provider = `${issuer ?? metadata.issuer ?? metadata.authorization_endpoint}`;
+    this.#storage = storageOf(this.#provider, account ? `${clientId} ${account}` : clientId);
+    redirectUris[`${this.#provider} ${redirectUri}`] = redirectUri;
   }
 
   get session() {
@@ -75,16 +94,21 @@ class Client extends EventTarget {
 
   /** @param {import('./index.d.ts').SignInOptions} [options] @returns {Promise<any>} */
   async signIn(options) {
-    const { mode = 'redirect', returnTo = here(), features = 'popup,width=500,height=700', ...asked } = own(options);
+    const {
+      mode = 'redirect',
+      returnTo = pathOf(),
+      features = 'popup,width=500,height=700',
+      ...parameters
+    } = withoutPrototype(options);
     if (mode === 'redirect') {
-      return this.#leave(asked, returnTo, async (url) => {
-        if (navigator.userActivation?.isActive) this.#pending.clicked();
-        else (await loadTrips()).leaveAgain(this.#pending.left, failure, this.#failure);
+      return this.#signInByRedirect(parameters, returnTo, async (url) => {
+        if (navigator.userActivation?.isActive) this.#storage.clicked();
+        else (await loadTrips()).countRedirect(this.#storage.loopKey, failure, this.#failure);
         location.assign(url);
       });
     }
     // The popup opens in the task of the click: browsers block it later.
-    return this.#signInBeside(asked, mode === 'popup' ? open('', '_blank', features) : undefined);
+    return this.#signInInWindow(parameters, mode === 'popup' ? open('', '_blank', features) : undefined);
   }
 
   /**
@@ -113,30 +137,30 @@ class Client extends EventTarget {
   };
 
   async refresh() {
-    return this.#take(await this.#call('refresh'));
+    return this.#setSession(await this.#call('refresh'));
   }
 
   /** @param {{ sub?: string }} [options] */
   async userinfo(options) {
-    return { ...(await this.#call('userinfo', { sub: own(options).sub })) };
+    return { ...(await this.#call('userinfo', { sub: withoutPrototype(options).sub })) };
   }
 
   /** @param {{ everywhere?: boolean }} [options] */
   async signOut(options) {
-    const { everywhere = true } = own(options);
+    const { everywhere = true } = withoutPrototype(options);
     const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#options;
     const returnTo = everywhere ? absolute(postLogoutRedirectUri) : undefined;
     // Before everything else, even if the rest fails: a page that is loaded meanwhile must not restore the session.
-    this.#pending.mark(false);
+    this.#storage.mark(false);
     const ended = this.#call('end', { returnTo });
     quietly(ended);
     const { signOut } = await loadTrips();
-    return signOut(this.#pending, this.#waits, failure, ended, this.#session);
+    return signOut(this.#storage, this.#waits, failure, ended, this.#session);
   }
 
   async frontChannelLogout() {
     const ended = await this.#call('frontChannel', { query: page().search.slice(1) });
-    if (ended) this.#pending.mark(false);
+    if (ended) this.#storage.mark(false);
     return ended;
   }
 
@@ -161,51 +185,51 @@ class Client extends EventTarget {
   async #start() {
     const { search, hash, href: address } = page();
     const fragment = hash.slice(1);
-    let state = new URLSearchParams(FOREIGN.test(fragment) ? fragment : search).get('state') ?? '';
-    const answers = ANSWER.test(search.slice(1));
-    const clean = without();
-    const redirectPage = location.origin + clean;
-    const popup = this.#pending.popup(redirectPage);
+    let state = new URLSearchParams(HAS_TOKEN.test(fragment) ? fragment : search).get('state') ?? '';
+    const hasResponse = HAS_RESPONSE.test(search.slice(1));
+    const path = cleanPath();
+    const redirectPage = location.origin + path;
+    const popup = this.#storage.popup(redirectPage);
     // A provider that fails early may not know the `state`. The core decides whether the response belongs to this client.
-    if (!state && answers) state = popup || (this.#pending.awaits(redirectPage, true) ? OURS : '');
+    if (!state && hasResponse) state = popup || (this.#storage.awaits(redirectPage, true) ? OURS : '');
     if (state.startsWith(OURS)) {
       response = { state, address };
-      show(clean);
+      showPath(path);
     }
-    const left = this.#pending.signedOut();
-    if (left !== null) {
-      const confirmed = Boolean(state) && left === state;
+    const signOutState = this.#storage.signedOut();
+    if (signOutState !== null) {
+      const confirmed = Boolean(state) && signOutState === state;
       if (confirmed) response = undefined;
       this.#tell('change', { session: this.#session, reason: 'signed_out', confirmed });
     }
-    const came = response;
-    if (came || this.#pending.had()) quietly(loadCalls()); // in parallel with the next steps
-    const inWindow = came?.state.endsWith(IN_WINDOW);
-    if (came && inWindow) {
-      const { handOver, putAway } = await loadTrips();
-      if ((await handOver(came.state, came.address)) || popup) {
-        putAway();
+    const received = response;
+    if (received || this.#storage.had()) quietly(loadCalls()); // in parallel with the next steps
+    const inWindow = received?.state.endsWith(IN_WINDOW);
+    if (received && inWindow) {
+      const { handOver, closeWindow } = await loadTrips();
+      if ((await handOver(received.state, received.address)) || popup) {
+        closeWindow();
         return new Promise(() => {});
       }
     }
-    const { record, pending, others } = this.#pending.take(came?.state ?? '');
-    if (came && !others) {
+    const { record, pending, others } = this.#storage.take(received?.state ?? '');
+    if (received && !others) {
       response = undefined;
       try {
-        const returnTo = !inWindow && (await pinned(this.#complete({ ...came, record, pending })));
+        const returnTo = !inWindow && (await pinned(this.#complete({ ...received, record, pending })));
         if (returnTo) {
-          show(returnTo);
-          return this.#settled();
+          showPath(returnTo);
+          return this.#sessionAfterSignIn();
         }
       } catch (error) {
-        await quietly(this.#look()); // an earlier session stays
+        await quietly(this.#requestSession()); // an earlier session stays
         throw error;
       }
     }
-    const session = await this.#look();
+    const session = await this.#requestSession();
     const { restore, issuer, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
     if (session) return session;
-    if (!inWindow && restore === 'silent' && openid && this.#pending.had()) return this.#restore();
+    if (!inWindow && restore === 'silent' && openid && this.#storage.had()) return this.#restore();
     quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
     return null;
   }
@@ -217,18 +241,19 @@ class Client extends EventTarget {
   async #restore() {
     const { restore } = await loadTrips();
     // The user did not ask for this redirect, and it may end at a form. So the mark is removed first: it happens only once.
-    const go = (/** @type {string} */ url) => (this.#pending.mark(false), location.replace(url));
+    const navigate = (/** @type {string} */ url) => (this.#storage.mark(false), location.replace(url));
     return pinned(
-      (this.#restoring = restore(this.#provider, this.#pending, {
-        beside: () => this.#signInBeside({}, undefined, true),
-        leave: () => this.#leave({ prompt: 'none' }, here(response?.address), go, true), // keeps a response for another client
+      (this.#restoring = restore(this.#provider, this.#storage, {
+        frame: () => this.#signInInWindow({}, undefined, true),
+        // The path keeps a response for another client.
+        redirect: () => this.#signInByRedirect({ prompt: 'none' }, pathOf(response?.address), navigate, true),
         declined: (reason) => this.#tell('trace', { step: 'restore', outcome: 'declined', reason }),
       })),
     );
   }
 
-  async #look() {
-    return this.#take(await this.#call('session'));
+  async #requestSession() {
+    return this.#setSession(await this.#call('session'));
   }
 
   /**
@@ -236,27 +261,27 @@ class Client extends EventTarget {
    * @param {object} options @param {Window | null} [popup] open and empty; `null` if the browser blocked it
    * @param {boolean} [restores] whether this is an attempt to restore the session, which the user did not ask for
    */
-  async #signInBeside(options, popup, restores) {
+  async #signInInWindow(options, popup, restores) {
     let state = '';
     try {
       if (popup) popup.opener = null; // the pages that the popup shows get no reference to this page
       const trips = await loadTrips();
       if (popup === null || popup?.closed) trips.blocked(failure);
-      const asked = await this.#request(popup ? options : { ...options, prompt: 'none' }, here(), true, restores);
-      state = asked.state;
+      const request = await this.#request(popup ? options : { ...options, prompt: 'none' }, pathOf(), true, restores);
+      state = request.state;
       /** @param {import('./windows.js').GiveUp} giveUp */
-      const show = (giveUp) => {
-        if (!popup) return trips.openFrame(asked.url, failure, giveUp);
-        const putAway = trips.watch(() => popup.closed, failure, giveUp);
+      const navigate = (giveUp) => {
+        if (!popup) return trips.openFrame(request.url, failure, giveUp);
+        const stopWatching = trips.watch(() => popup.closed, failure, giveUp);
         if (!popup.closed) {
-          this.#pending.popup(this.#redirect().redirectUri, popup, state);
-          popup.location.replace(asked.url);
+          this.#storage.popup(this.#redirectPage().redirectUri, popup, state);
+          popup.location.replace(request.url);
         }
-        return putAway;
+        return stopWatching;
       };
-      const address = await pinned(responseTo(state, this.#waits, show));
+      const address = await pinned(responseTo(state, this.#waits, navigate));
       await pinned(this.#complete({ address, state, pending: true }));
-      return await this.#settled();
+      return await this.#sessionAfterSignIn();
     } finally {
       popup?.close();
       if (state) quietly(this.#call('abandon', { state }));
@@ -265,13 +290,13 @@ class Client extends EventTarget {
 
   /**
    * Navigates to the provider.
-   * @param {object} options @param {string} returnTo @param {(url: string) => unknown} go @param {boolean} [restores]
+   * @param {object} options @param {string} returnTo @param {(url: string) => unknown} navigate @param {boolean} [restores]
    * @returns {Promise<never>}
    */
-  async #leave(options, returnTo, go, restores) {
+  async #signInByRedirect(options, returnTo, navigate, restores) {
     const { url, state, record } = await this.#request(options, returnTo, false, restores);
-    this.#pending.keep(state, record);
-    await go(url); // only a page can navigate
+    this.#storage.keep(state, record);
+    await navigate(url); // only a page can navigate
     return new Promise(() => {});
   }
 
@@ -281,7 +306,7 @@ class Client extends EventTarget {
    */
   #request(options, returnTo, inWindow, restores = false) {
     return this.#call('begin', {
-      ...this.#redirect(),
+      ...this.#redirectPage(),
       scope: this.#options.scope,
       returnTo,
       options,
@@ -292,7 +317,7 @@ class Client extends EventTarget {
 
   /** @param {{ address: string, state: string, record?: string, pending: boolean }} response */
   async #complete(response) {
-    const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirect().shared });
+    const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirectPage().shared });
     this.#tell('trace', {
       step: 'callback',
       outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored',
@@ -302,33 +327,33 @@ class Client extends EventTarget {
   }
 
   /** The redirect page. `shared`: as far as this page can know, responses of another provider come to it, too. */
-  #redirect() {
+  #redirectPage() {
     const redirectUri = absolute(this.#options.redirectUri);
-    let shared = this.#pending.awaits(redirectUri, false);
-    for (const key in redirects) {
-      shared ||= !key.startsWith(`${this.#provider} `) && absolute(redirects[key]) === redirectUri;
+    let shared = this.#storage.awaits(redirectUri, false);
+    for (const key in redirectUris) {
+      shared ||= !key.startsWith(`${this.#provider} `) && absolute(redirectUris[key]) === redirectUri;
     }
     return { redirectUri, shared };
   }
 
-  async #settled() {
-    const session = await this.#look();
-    if (!session) this.#pending.mark(false);
+  async #sessionAfterSignIn() {
+    const session = await this.#requestSession();
+    if (!session) this.#storage.mark(false);
     return session;
   }
 
   /** Sends a call to the vault and returns the value of the response. @param {string} op @param {object} [args] */
   #call(op, args) {
-    return pinned(this.#ask(op, args));
+    return pinned(this.#callUnpinned(op, args));
   }
 
   /** @param {string} op @param {object} [args] */
-  async #ask(op, args) {
+  async #callUnpinned(op, args) {
     /** @type {any} */
-    let answer;
-    await pinned(this.#reach((call) => (answer = call(op, args))));
-    const { value } = await answer;
-    return value && typeof value === 'object' ? own(value) : value;
+    let result;
+    await pinned(this.#reach((call) => (result = call(op, args))));
+    const { value } = await result;
+    return value && typeof value === 'object' ? withoutPrototype(value) : value;
   }
 
   /** Opens the vault on first use, and passes it to a function. @param {(call: import('./port.js').Call) => void} use */
@@ -350,12 +375,12 @@ class Client extends EventTarget {
       await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
     // The named options concern the page or a sign-in. The rest define the client in the vault.
     const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
-    const place = { workerUrl, wasmUrl, tokens: this.#options.tokens, lasting: restore !== 'none' };
+    const vaultOptions = { workerUrl, wasmUrl, tokens: this.#options.tokens, lasting: restore !== 'none' };
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
-    const { call, opened } = openVault(place, { ...options, api }, ({ event, session, reason }) => {
+    const { call, opened } = openConnection(vaultOptions, { ...options, api }, ({ event, session, reason }) => {
       if (event === 'trapped') this.#opening = undefined;
-      this.#take(/** @type {Session | null} */ (session));
+      this.#setSession(/** @type {Session | null} */ (session));
       this.#tell('change', { session: this.#session, reason });
     });
     this.#vault = call;
@@ -371,14 +396,14 @@ class Client extends EventTarget {
    * Keeps the session for the app. The mark comes first: the app may reload the page as soon as it knows of the session.
    * @template {Session | null} T @param {T} session @returns {T}
    */
-  #take(session) {
-    if (session) this.#pending.mark(true);
+  #setSession(session) {
+    if (session) this.#storage.mark(true);
     return (this.#session = frozen(session && { ...session }));
   }
 }
 
 /** The redirect pages of this page's clients; each key begins with the provider. @type {Record<string, string | undefined>} */
-const redirects = own();
+const redirectUris = withoutPrototype();
 
 /**
  * The authorization response with which this page was loaded, until the client that waits for it has started.
@@ -423,23 +448,23 @@ function page() {
 }
 
 /** An address of this origin as a path. The prefix keeps a path that begins with two slashes on this origin. */
-const here = (address = page().href) => `/.${address.slice(location.origin.length)}`;
+const pathOf = (address = page().href) => `/.${address.slice(location.origin.length)}`;
 
 /** The page's address as a path, without the authorization response and without the `state` of a sign-out. */
-function without() {
+function cleanPath() {
   const { search, pathname, hash } = page();
   const rest = search
     .slice(1)
     .split('&')
     .filter((part) => !RESPONSE.test(part))
     .join('&');
-  const path = pathname + (rest && `?${rest}`) + (ANSWER.test(hash.slice(1)) ? '' : hash);
+  const path = pathname + (rest && `?${rest}`) + (HAS_RESPONSE.test(hash.slice(1)) ? '' : hash);
   /^/.test(''); // `RegExp.input` keeps the last matched text, which would be the code
   return path;
 }
 
 /** @param {string} path may begin with two slashes */
-function show(path) {
+function showPath(path) {
   try {
     history.replaceState(history.state, '', location.origin + path);
   } catch {} // WebKit allows a hundred calls in half a minute; the response is valid even if this fails
@@ -464,7 +489,7 @@ function mapped(list, change) {
   /** @type {U[]} */
   const made = [];
   for (let index = 0; index < list.length; index += 1)
-    defineProperty(made, index, own({ value: change(list[index]), enumerable: true }));
+    defineProperty(made, index, withoutPrototype({ value: change(list[index]), enumerable: true }));
   return made;
 }
 
@@ -472,7 +497,7 @@ function mapped(list, change) {
 function frozen(value) {
   if (value && typeof value === 'object') {
     freeze(value);
-    for (const name in own(value)) frozen(value[name]);
+    for (const name in withoutPrototype(value)) frozen(value[name]);
   }
   return value;
 }

@@ -25,19 +25,19 @@ export const { BroadcastChannel, MessageChannel, SharedWorker, Worker, open, set
  * A method as a function that takes the object as its first argument. @param {string} type @param {string} name
  * @returns {(self: any, ...args: any[]) => any}
  */
-const method = (type, name) => held(scope[type]?.prototype[name]);
+const method = (type, name) => uncurryThis(scope[type]?.prototype[name]);
 
 /**
  * The getter of an attribute as a function that takes the object.
  * @param {string} type @param {string} name @returns {(self: any) => any}
  */
-const getter = (type, name) => held(scope[type]?.prototype.__lookupGetter__(name));
+const getter = (type, name) => uncurryThis(scope[type]?.prototype.__lookupGetter__(name));
 
-/** @param {any} f @returns {(self: any, ...args: any[]) => any} */
-const held =
-  (f) =>
+/** @param {any} method @returns {(self: any, ...args: any[]) => any} */
+const uncurryThis =
+  (method) =>
   (self, ...args) =>
-    apply(f, self, args);
+    apply(method, self, args);
 
 export const dataOf = getter('MessageEvent', 'data');
 export const portOf = getter('SharedWorker', 'port');
@@ -74,19 +74,19 @@ const addListener = method('EventTarget', 'addEventListener');
 
 /**
  * Listens to events that the browser itself dispatches, and ignores those that a script dispatches.
- * @param {EventTarget} target @param {string} type @param {(event: any) => unknown} heard
+ * @param {EventTarget} target @param {string} type @param {(event: any) => unknown} listener
  */
-export const listen = (target, type, heard) =>
-  addListener(target, type, (/** @type {Event} */ event) => event.isTrusted && heard(event));
+export const listen = (target, type, listener) =>
+  addListener(target, type, (/** @type {Event} */ event) => event.isTrusted && listener(event));
 
 const locks = scope.navigator?.locks;
-const requestLock = held(locks?.request);
+const requestLock = uncurryThis(locks?.request);
 
 /** Calls a function when a lock is free, if there are Web Locks. @param {string} name @param {() => Promise<void>} then */
 export const whenFree = (name, then) => locks && requestLock(locks, name, then);
 
 const { trustedTypes } = scope;
-const createPolicy = held(trustedTypes?.createPolicy);
+const createPolicy = uncurryThis(trustedTypes?.createPolicy);
 const createScriptURL = method('TrustedTypePolicy', 'createScriptURL');
 /** The only URL that the Trusted Types policy lets through at the moment. */
 let permitted = '';
@@ -97,24 +97,24 @@ let policy;
 export function scriptUrl(url) {
   if (!trustedTypes) return url;
   policy ??= createPolicy(trustedTypes, 'valet-key', {
-    createScriptURL: (/** @type {string} */ asked) => (asked === permitted ? asked : ''),
+    createScriptURL: (/** @type {string} */ requested) => (requested === permitted ? requested : ''),
   });
   permitted = url;
   return createScriptURL(policy, url);
 }
 
 const { URL } = globalThis;
-const hrefOf = held(/** @type {any} */ (URL.prototype).__lookupGetter__('href'));
+const hrefOf = uncurryThis(/** @type {any} */ (URL.prototype).__lookupGetter__('href'));
 
 /** @param {string | URL} url @param {string} base @returns {string} */
 export const resolve = (url, base) => hrefOf(new URL(typeof url === 'string' ? url : hrefOf(url), base));
 
-/** A copy with the own properties of an object and without a prototype. @template {object} T @param {T} [said] @returns {T} */
-export const own = (said) => /** @type {any} */ ({ __proto__: null, ...said });
+/** A copy with the own properties of an object and without a prototype. @template {object} T @param {T} [from] @returns {T} */
+export const withoutPrototype = (from) => /** @type {any} */ ({ __proto__: null, ...from });
 
 /**
  * Gives a promise an own property `constructor`. `await` reads the `constructor` of a promise, and a script may have replaced
  * that of `Promise.prototype` with a getter, which then receives the promise and so its value.
  * @template T @param {Promise<T>} promise @returns {Promise<T>}
  */
-export const pinned = (promise) => defineProperty(promise, 'constructor', own({ value: Promise }));
+export const pinned = (promise) => defineProperty(promise, 'constructor', withoutPrototype({ value: Promise }));

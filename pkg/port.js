@@ -4,7 +4,7 @@
  * or a refresh token.
  */
 
-import { Promise, dataOf, listen, own, pinned, postToPort, startPort } from './platform.js';
+import { Promise, dataOf, listen, pinned, postToPort, startPort, withoutPrototype } from './platform.js';
 
 /** The version of the package. Page and worker of different versions may not understand each other. */
 export const VERSION = '0.1.0';
@@ -22,17 +22,17 @@ export const VERSION = '0.1.0';
  * @param {MessagePort} port @param {(event: Event) => void} onEvent @param {(error: Plain) => Error} toError
  * @returns {{ call: Call, fail: (error: Error) => void }} `fail` rejects all pending and all later calls.
  */
-export function asking(port, onEvent, toError) {
+export function callingEnd(port, onEvent, toError) {
   /** @type {Record<number, { resolve: (value: any) => void, reject: (error: unknown) => void }>} */
-  const waiting = own();
+  const pendingCalls = withoutPrototype();
   let last = 0;
   /** @type {Error | undefined} */
   let lost;
   listen(port, 'message', (event) => {
-    const data = own(dataOf(event));
+    const data = withoutPrototype(dataOf(event));
     if (data.event) return onEvent(data);
-    const call = waiting[data.id];
-    delete waiting[data.id];
+    const call = pendingCalls[data.id];
+    delete pendingCalls[data.id];
     if (data.error) call?.reject(toError(data.error));
     else call?.resolve(data);
   });
@@ -41,16 +41,16 @@ export function asking(port, onEvent, toError) {
     call: (op, args, options) =>
       pinned(
         new Promise((resolve, reject) => {
-          const { transfer, signal } = own(options);
+          const { transfer, signal } = withoutPrototype(options);
           const id = ++last;
           if (lost) return reject(lost);
           if (signal?.aborted) return reject(signal.reason);
-          waiting[id] = { resolve, reject };
+          pendingCalls[id] = { resolve, reject };
           postToPort(port, { ...args, id, op }, transfer);
           if (!signal) return;
           listen(signal, 'abort', () => {
-            if (!waiting[id]) return;
-            delete waiting[id];
+            if (!pendingCalls[id]) return;
+            delete pendingCalls[id];
             postToPort(port, { id, op: 'abort' });
             reject(signal.reason);
           });
@@ -58,9 +58,9 @@ export function asking(port, onEvent, toError) {
       ),
     fail: (error) => {
       lost = error;
-      for (const id in waiting) {
-        waiting[id].reject(error);
-        delete waiting[id];
+      for (const id in pendingCalls) {
+        pendingCalls[id].reject(error);
+        delete pendingCalls[id];
       }
     },
   };
@@ -74,7 +74,7 @@ export function asking(port, onEvent, toError) {
  * @param {Record<string, { takes: Record<string, string>, run: (args: any, signal: AbortSignal) => Promise<{ value?: unknown, transfer?: Transferable[] }> }>} operations
  * @param {(error: unknown) => Plain} toPlain
  */
-export function answering(port, operations, toPlain) {
+export function servingEnd(port, operations, toPlain) {
   /** @type {Map<number, AbortController>} */
   const running = new Map();
   port.onmessage = async ({ data }) => {

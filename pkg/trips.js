@@ -9,17 +9,17 @@
 /** @typedef {typeof import('./errors.js').failure} Failure */
 
 /** Milliseconds within which the waiting page must accept a response. */
-const TAKEN = 2000;
+const HAND_OVER = 2000;
 
 /** Seconds that a page in a frame has to hand over its response: from the start, and from its `load` event. */
 const FRAME = 10;
 const LOADED = 3;
 
 /** Milliseconds that a user has to sign in in a popup. */
-const LIFE = 10 * 60 * 1000;
+const POPUP_LIFE = 10 * 60 * 1000;
 
 /** Milliseconds between checks of a popup. */
-const LOOK = 50;
+const POPUP_CHECK = 50;
 
 /** If at most so many milliseconds lie between the loss of a popup and the focus of this page, the user closed the popup. */
 const TOGETHER = 1000;
@@ -40,36 +40,36 @@ export function handOver(state, address) {
   return /** @type {Promise<boolean>} */ (
     new Promise((resolve) => {
       channel.onmessage = ({ isTrusted }) => isTrusted && resolve(true);
-      setTimeout(resolve, TAKEN, false);
+      setTimeout(resolve, HAND_OVER, false);
       channel.postMessage(address);
     })
   ).finally(() => channel.close());
 }
 
 /** Closes this window. Not every browser lets a page close itself, so the page also says that the user can close it. */
-export function putAway() {
+export function closeWindow() {
   close();
   (document.body ?? document.documentElement).textContent = 'You can close this window.';
 }
 
 /**
  * The second half of a sign-out: navigates to the provider if the vault gives an address where the provider's own session ends.
- * @param {ReturnType<typeof import('./pending.js').pendingOf>} pending
+ * @param {ReturnType<typeof import('./storage.js').storageOf>} storage
  * @param {Record<number, import('./windows.js').GiveUp>} waits
  * @param {Failure} failure @param {Promise<string>} ended resolves with the address @param {unknown} session the earlier one
  * @returns {Promise<void>}
  */
-export async function signOut(pending, waits, failure, ended, session) {
+export async function signOut(storage, waits, failure, ended, session) {
   for (const wait in waits)
     waits[wait](failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
   try {
     const url = await ended;
-    pending.mark(false); // once more: news of the session may have come meanwhile
+    storage.mark(false); // once more: news of the session may have come meanwhile
     if (!url) return;
-    pending.signingOut(new URL(url).searchParams.get('state') ?? '');
+    storage.signingOut(new URL(url).searchParams.get('state') ?? '');
     location.assign(url);
   } catch (error) {
-    if (session && /** @type {import('./errors.js').Plain} */ (error).code === 'config_error') pending.mark(true); // the session was not ended
+    if (session && /** @type {import('./errors.js').Plain} */ (error).code === 'config_error') storage.mark(true); // the session was not ended
     throw error;
   }
   return new Promise(() => {}); // the page is leaving
@@ -81,7 +81,7 @@ export function blocked(failure) {
 }
 
 /** Functions that end the wait for popups which look closed. The next popup calls them. @type {Set<() => void>} */
-const lost = new Set();
+const closedPopups = new Set();
 
 /**
  * Watches a popup. If a page of the provider cuts the popup off from this page (COOP), its handle says `closed`, just as after
@@ -93,26 +93,26 @@ const lost = new Set();
  */
 export function watch(isClosed, failure, giveUp) {
   /** @param {import('./errors.js').Plain['code']} code @param {string} message */
-  const leave = (code, message) => giveUp(failure(code, 'user', message, 'Offer the sign-in again.'));
-  const closed = () => void leave('popup_closed', 'the popup was closed');
-  lost.forEach((close) => close());
-  lost.clear();
+  const fail = (code, message) => giveUp(failure(code, 'user', message, 'Offer the sign-in again.'));
+  const closed = () => void fail('popup_closed', 'the popup was closed');
+  closedPopups.forEach((close) => close());
+  closedPopups.clear();
   if (isClosed()) return closed();
-  const over = new AbortController();
+  const listening = new AbortController();
   let [isAway, back, since, attention] = [false, -Infinity, Infinity, 0];
-  addEventListener('blur', ({ isTrusted }) => void (isAway ||= isTrusted), over);
-  addEventListener('focus', ({ isTrusted }) => void (isTrusted && isAway && (back = performance.now())), over);
+  addEventListener('blur', ({ isTrusted }) => void (isAway ||= isTrusted), listening);
+  addEventListener('focus', ({ isTrusted }) => void (isTrusted && isAway && (back = performance.now())), listening);
   const look = setInterval(() => {
     if (!isClosed()) return;
     since = Math.min(since, performance.now());
-    lost.add(closed);
-    attention = document.hasFocus() ? attention + LOOK : 0;
+    closedPopups.add(closed);
+    attention = document.hasFocus() ? attention + POPUP_CHECK : 0;
     if (Math.abs(back - since) < TOGETHER || attention >= STAYS) closed();
-  }, LOOK);
-  const end = setTimeout(() => leave('popup_timeout', 'no sign-in in the popup within ten minutes'), LIFE);
+  }, POPUP_CHECK);
+  const end = setTimeout(() => fail('popup_timeout', 'no sign-in in the popup within ten minutes'), POPUP_LIFE);
   return () => {
-    lost.delete(closed);
-    over.abort();
+    closedPopups.delete(closed);
+    listening.abort();
     clearInterval(look);
     clearTimeout(end);
   };
@@ -124,13 +124,13 @@ export function watch(isClosed, failure, giveUp) {
  */
 export function openFrame(url, failure, giveUp) {
   const frame = document.createElement('iframe');
-  const over = new AbortController();
-  const silent = () =>
+  const listening = new AbortController();
+  const noResponse = () =>
     giveUp(failure('timeout', 'server', 'the provider did not respond in a hidden frame', 'Call `signIn()`.', true));
   // The seconds are counted one by one, because neither timers nor the frame advance while this page is frozen.
-  let left = FRAME;
-  const clock = setInterval(() => --left > 0 || silent(), 1000);
-  frame.onload = ({ isTrusted }) => void (isTrusted && (left = LOADED));
+  let secondsLeft = FRAME;
+  const clock = setInterval(() => --secondsLeft > 0 || noResponse(), 1000);
+  frame.onload = ({ isTrusted }) => void (isTrusted && (secondsLeft = LOADED));
   // If this page's policy blocks the frame, the browser reports it immediately.
   const forbidden = () =>
     giveUp(
@@ -144,14 +144,14 @@ export function openFrame(url, failure, giveUp) {
   addEventListener(
     'securitypolicyviolation',
     ({ isTrusted, effectiveDirective }) => isTrusted && effectiveDirective === 'frame-src' && forbidden(),
-    over,
+    listening,
   );
   frame.hidden = true;
   frame.setAttribute('sandbox', 'allow-forms allow-same-origin allow-scripts'); // but not to navigate this page
   frame.src = url;
   document.documentElement.append(frame);
   return () => {
-    over.abort();
+    listening.abort();
     clearInterval(clock);
     frame.remove();
   };
@@ -160,7 +160,7 @@ export function openFrame(url, failure, giveUp) {
 /**
  * The ways to restore a session, in a hidden frame or by a redirect of the page; and what to call if the provider declines.
  * @template T
- * @typedef {{ beside: () => Promise<T>, leave: () => Promise<T>, declined: (reason: string) => void }} Ways
+ * @typedef {{ frame: () => Promise<T>, redirect: () => Promise<T>, declined: (reason: string) => void }} Ways
  */
 
 /**
@@ -168,18 +168,18 @@ export function openFrame(url, failure, giveUp) {
  * redirect of the page. If the provider declines, the user is signed out, and the client does not try again before the next
  * sign-in. A frame without a response counts as declined, too: it may show a form, which the user did not ask for.
  * @template T
- * @param {string} provider @param {ReturnType<typeof import('./pending.js').pendingOf>} pending @param {Ways<T>} ways
+ * @param {string} provider @param {ReturnType<typeof import('./storage.js').storageOf>} storage @param {Ways<T>} ways
  * @returns {Promise<T | null>}
  */
-export async function restore(provider, pending, { beside, leave, declined }) {
-  if (!isSameSite(provider)) return leave();
+export async function restore(provider, storage, { frame, redirect, declined }) {
+  if (!isSameSite(provider)) return redirect();
   try {
-    return await beside();
+    return await frame();
   } catch (error) {
     const { code, oauth } = /** @type {import('./errors.js').Plain} */ (error);
-    if (code === 'config_error') return leave();
+    if (code === 'config_error') return redirect();
     if (code !== 'login_required' && code !== 'timeout') throw error;
-    pending.mark(false);
+    storage.mark(false);
     declined(oauth?.error || code);
     return null;
   }
@@ -190,7 +190,7 @@ export async function restore(provider, pending, { beside, leave, declined }) {
  * @param {string} key in session storage, which may be disabled
  * @param {Failure} failure @param {unknown} cause the error of the last sign-in, if there is one
  */
-export function leaveAgain(key, failure, cause) {
+export function countRedirect(key, failure, cause) {
   /** @type {number[]} */
   let times = [];
   try {
@@ -222,9 +222,9 @@ function isSameSite(url) {
   const { protocol, hostname } = new URL(url);
   if (protocol !== location.protocol) return false;
   if (hostname === location.hostname) return true;
-  const [here, there] = [location.hostname, hostname].map((name) => name.split('.').reverse());
-  const different = here.findIndex((label, place) => label !== there[place]);
-  const domain = here
+  const [pageLabels, providerLabels] = [location.hostname, hostname].map((name) => name.split('.').reverse());
+  const different = pageLabels.findIndex((label, index) => label !== providerLabels[index]);
+  const domain = pageLabels
     .slice(0, different < 0 ? undefined : different)
     .reverse()
     .join('.');
@@ -233,9 +233,9 @@ function isSameSite(url) {
     `valet-key-site=${domain}; domain=${domain}; max-age=${seconds}; samesite=strict`;
   try {
     document.cookie = cookie(60);
-    const isTaken = document.cookie.includes(`valet-key-site=${domain}`);
+    const isAccepted = document.cookie.includes(`valet-key-site=${domain}`);
     document.cookie = cookie(0);
-    return isTaken;
+    return isAccepted;
   } catch {
     return false;
   }

@@ -18,14 +18,14 @@ let last = 0;
 /**
  * Waits for the response that comes to another window, and acknowledges it.
  * @param {string} state @param {Record<number, GiveUp>} waits the pending waits, which a sign-out ends
- * @param {(giveUp: GiveUp) => (() => void) | undefined} show sends the window to the provider; returns how to close it
+ * @param {(giveUp: GiveUp) => (() => void) | undefined} navigate sends the window to the provider; returns how to close it
  * @returns {Promise<string>} the address of the page to which the response came
  */
-export async function responseTo(state, waits, show) {
+export async function responseTo(state, waits, navigate) {
   const channel = new BroadcastChannel(`valet-key:${state}`);
   const wait = ++last;
   /** @type {(() => void) | undefined} */
-  let putAway;
+  let stop;
   try {
     return await pinned(
       new Promise((resolve, reject) => {
@@ -34,12 +34,12 @@ export async function responseTo(state, waits, show) {
           postToChannel(channel, 'taken');
           resolve(`${dataOf(event)}`);
         });
-        putAway = show(reject);
+        stop = navigate(reject);
       }),
     );
   } finally {
     delete waits[wait];
     closeChannel(channel);
-    putAway?.();
+    stop?.();
   }
 }

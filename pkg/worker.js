@@ -6,7 +6,7 @@
  */
 
 import { whenBroken } from './host.js';
-import { VERSION, answering } from './port.js';
+import { VERSION, servingEnd } from './port.js';
 import {
   fetch as authorized,
   initSync,
@@ -26,9 +26,9 @@ let loading;
 let wasStarted = false;
 
 /** The name of a lock that this worker holds for its lifetime. A page that waits for it notices when the worker is gone. */
-const life = `valet-key:${crypto.randomUUID()}`;
+const lifetimeLock = `valet-key:${crypto.randomUUID()}`;
 /** Resolves when the lock is held: a page that asks earlier would be granted it at once. @type {Promise<void> | undefined} */
-let held;
+let lockHeld;
 
 /** The ports by the number under which the core knows them. @type {Map<number, MessagePort>} */
 const ports = new Map();
@@ -59,32 +59,32 @@ export function connect(port, wasmUrl, inPage) {
    * @param {string} op @param {Record<string, string>} [takes]
    * @param {(text: string) => unknown} [read] reads the text that the core returns
    */
-  const plainly = (op, takes = {}, read = parsed) => ({
+  const forwarded = (op, takes = {}, read = parsed) => ({
     takes,
     run: async (/** @type {Record<string, unknown>} */ args) => ({ value: read(await core(op, args)) }),
   });
 
-  answering(
+  servingEnd(
     port,
     {
       configure: {
         takes: { options: 'object', version: 'string?' },
         run: async ({ options, version }) => {
           if ((version ?? VERSION) !== VERSION)
-            throw plain(
+            throw errorText(
               'config_error',
               `worker.js is of version ${VERSION}, the page's part of ${version}`,
               'Copy worker.js and valet_key.wasm anew, and let no cache keep older ones.',
             );
           await (loading ??= load(wasmUrl).catch(notLoaded));
-          await held;
+          await lockHeld;
           await core('configure', { options: JSON.stringify(options) });
-          return { value: life };
+          return { value: lifetimeLock };
         },
       },
-      here: { takes: {}, run: async () => ({}) },
-      prepare: plainly('prepare'),
-      begin: plainly('begin', {
+      ping: { takes: {}, run: async () => ({}) },
+      prepare: forwarded('prepare'),
+      begin: forwarded('begin', {
         redirectUri: 'string',
         scope: 'string',
         returnTo: 'string',
@@ -93,19 +93,19 @@ export function connect(port, wasmUrl, inPage) {
         shared: 'boolean',
         restores: 'boolean?',
       }),
-      abandon: plainly('abandon', { state: 'string' }),
-      complete: plainly('complete', {
+      abandon: forwarded('abandon', { state: 'string' }),
+      complete: forwarded('complete', {
         address: 'string',
         state: 'string',
         record: 'string?',
         pending: 'boolean',
         shared: 'boolean',
       }),
-      session: plainly('session'),
-      refresh: plainly('refresh'),
-      userinfo: plainly('userinfo', { sub: 'string?' }),
-      end: plainly('end', { returnTo: 'string?' }, (url) => url),
-      frontChannel: plainly('frontChannel', { query: 'string' }),
+      session: forwarded('session'),
+      refresh: forwarded('refresh'),
+      userinfo: forwarded('userinfo', { sub: 'string?' }),
+      end: forwarded('end', { returnTo: 'string?' }, (url) => url),
+      frontChannel: forwarded('frontChannel', { query: 'string' }),
       fetch: {
         takes: { url: 'string', init: 'object', once: 'boolean' },
         run: async ({ id, url, init, once }, signal) => {
@@ -123,7 +123,7 @@ export function connect(port, wasmUrl, inPage) {
         run: async ({ of }) => {
           const brokeOff = () => {
             bodies.delete(of);
-            throw plain('network_error', 'the response broke off', 'Try again.', 'browser');
+            throw errorText('network_error', 'the response broke off', 'Try again.', 'browser');
           };
           const { value } = (await bodies.get(of)?.read().catch(brokeOff)) ?? {};
           if (!value) bodies.delete(of);
@@ -144,7 +144,7 @@ export function connect(port, wasmUrl, inPage) {
           return {};
         },
       },
-      accessToken: inPage ? plainly('accessToken', {}, (token) => token) : { takes: {}, run: noTokens },
+      accessToken: inPage ? forwarded('accessToken', {}, (token) => token) : { takes: {}, run: noTokens },
     },
     toPlain,
   );
@@ -165,7 +165,7 @@ const LONGEST = 2 ** 31 - 1;
 
 /** @returns {Promise<{ value?: unknown }>} */
 async function noTokens() {
-  throw plain(
+  throw errorText(
     'config_error',
     'option `tokens`: a worker gives out no token',
     "Use `client.fetch`, or `tokens: 'page'` and what it means.",
@@ -196,7 +196,7 @@ async function load(url) {
   }
   const news = (vaults = new BroadcastChannel('valet-key'));
   listen(changed, (/** @type {string} */ text) => news.postMessage(text));
-  news.onmessage = ({ data }) => void perform({ ...heard(data), op: 'heard' }).catch(() => {});
+  news.onmessage = ({ data }) => void perform({ ...readNews(data), op: 'heard' }).catch(() => {});
 }
 
 /** @param {number} port @param {string} text */
@@ -213,7 +213,7 @@ function changed(port, text) {
 }
 
 /** @param {unknown} data from another vault, or anything that a page sent */
-function heard(data) {
+function readNews(data) {
   try {
     return JSON.parse(/** @type {string} */ (data));
   } catch {
@@ -225,7 +225,7 @@ function heard(data) {
 const parsed = (json) => (json ? JSON.parse(json) : null);
 
 /** @param {Plain['code']} code @param {string} message @param {string} hint @returns {string} as the core throws errors */
-const plain = (code, message, hint, fault = code === 'unexpected' ? 'library' : 'app') =>
+const errorText = (code, message, hint, fault = code === 'unexpected' ? 'library' : 'app') =>
   JSON.stringify({ code, fault, message, hint, retryable: fault === 'browser' });
 
 /** The core throws texts. Any other error is a fault of this library; its message may contain a secret and is not passed on. */
@@ -233,19 +233,19 @@ const plain = (code, message, hint, fault = code === 'unexpected' ? 'library' : 
 function toPlain(error) {
   if (typeof error === 'string') return JSON.parse(error);
   if (error instanceof WebAssembly.RuntimeError) trapped();
-  return JSON.parse(plain('unexpected', 'a fault in the vault', 'Please report it.'));
+  return JSON.parse(errorText('unexpected', 'a fault in the vault', 'Please report it.'));
 }
 
 /** @param {unknown} error */
 function notLoaded(error) {
   loading = undefined;
   throw error instanceof WebAssembly.CompileError
-    ? plain(
+    ? errorText(
         'config_error',
         'the browser does not compile WebAssembly here',
         "The Content-Security-Policy of worker.js needs `script-src 'wasm-unsafe-eval'`.",
       )
-    : plain(
+    : errorText(
         'config_error',
         'valet_key.wasm cannot be loaded',
         'It must lie where `wasmUrl` says, be of the same version, and allowed by `connect-src`.',
@@ -265,9 +265,11 @@ const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
 if (isWorker) {
   const { locks } = navigator;
-  held =
+  lockHeld =
     locks &&
-    new Promise((resolve) => void locks.request(life, () => (resolve(), new Promise(() => {}))).catch(() => resolve()));
+    new Promise(
+      (resolve) => void locks.request(lifetimeLock, () => (resolve(), new Promise(() => {}))).catch(() => resolve()),
+    );
   const listener = (/** @type {MessageEvent} */ { data }) => {
     if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false);
   };

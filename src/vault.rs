@@ -33,7 +33,7 @@ const MAX_CLIENTS: usize = 32;
 const MAX_TRANSACTIONS: usize = 32;
 
 /// Maximum number of remembered states; more than arrive within the lifetime of a transaction.
-const MAX_ANSWERED: usize = 1024;
+const MAX_SPENT: usize = 1024;
 
 /// The clients of one worker, and the ports that use them.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct Vault<H> {
     ports: Vec<Port<H>>,
     /// The states of responses that have arrived, with the time of arrival. A duplicated tab has a copy of the session storage
     /// and can send the same state again.
-    answered: Vec<(String, i64)>,
+    spent: Vec<(String, i64)>,
     last: u32,
 }
 
@@ -76,7 +76,7 @@ pub enum Kept {
 
 impl<H> Default for Vault<H> {
     fn default() -> Self {
-        Self { clients: Vec::new(), ports: Vec::new(), answered: Vec::new(), last: 0 }
+        Self { clients: Vec::new(), ports: Vec::new(), spent: Vec::new(), last: 0 }
     }
 }
 
@@ -126,7 +126,7 @@ impl<H: Host> Vault<H> {
         };
         let idle = self.clients.iter().position(is_idle);
         match idle {
-            Some(place) => drop(self.clients.remove(place)),
+            Some(index) => drop(self.clients.remove(index)),
             None => {
                 return Err(Error::config("options", "too many different clients at a time; close tabs of this site"));
             }
@@ -177,27 +177,27 @@ impl<H: Host> Vault<H> {
     /// Takes out the transaction for a response with this state: from the vault or, if the vault has none, from the page's
     /// record.
     pub fn take(&mut self, port: u32, state: &str, record: Option<&str>, now: Now) -> Kept {
-        self.answered.retain(|(_, at)| (0..=LIFE).contains(&now.monotonic.saturating_sub(*at)));
-        if self.answered.iter().any(|(answered, _)| answered == state) {
+        self.spent.retain(|(_, at)| (0..=LIFE).contains(&now.monotonic.saturating_sub(*at)));
+        if self.spent.iter().any(|(spent, _)| spent == state) {
             return Kept::Spent;
         }
-        let own = self.abandon(port, state);
+        let in_vault = self.abandon(port, state);
         // A page never stores the record of a sign-in in another window, so such a record is forged.
         let record = record.filter(|_| !is_in_window(state));
-        let kept = own.map(Box::new).or_else(|| record.and_then(Transaction::from_record));
+        let kept = in_vault.map(Box::new).or_else(|| record.and_then(Transaction::from_record));
         let Some(transaction) = kept.filter(|kept| kept.state.expose() == state) else { return Kept::Nothing };
-        while self.answered.len() >= MAX_ANSWERED {
-            self.answered.remove(0);
+        while self.spent.len() >= MAX_SPENT {
+            self.spent.remove(0);
         }
-        self.answered.push((state.into(), now.monotonic));
+        self.spent.push((state.into(), now.monotonic));
         Kept::Transaction(transaction)
     }
 
     /// Takes out a transaction whose response is no longer expected.
     pub fn abandon(&mut self, port: u32, state: &str) -> Option<Transaction> {
         let transactions = &mut self.tenant(port)?.transactions;
-        let place = transactions.iter().position(|kept| kept.state.expose() == state)?;
-        Some(transactions.remove(place))
+        let index = transactions.iter().position(|kept| kept.state.expose() == state)?;
+        Some(transactions.remove(index))
     }
 
     /// Removes the transactions that this news ends. Their states count as used, even if records of them exist elsewhere.
@@ -206,7 +206,7 @@ impl<H: Host> Vault<H> {
         for tenant in &mut self.clients {
             if is_over(tenant) {
                 let states = tenant.transactions.drain(..).map(|kept| (kept.state.expose().into(), now.monotonic));
-                self.answered.extend(states);
+                self.spent.extend(states);
             }
         }
     }

@@ -62,7 +62,7 @@ fn the_page_takes_the_same_parameters_out_of_its_address() {
     let core = quoted(items(&source, "RESPONSE"), '"');
     assert_eq!(page.iter().map(String::as_str).collect::<BTreeSet<_>>(), core);
 
-    let page = expanded(between(&script, "const ANSWER = /(^|&)(", ")=/;"));
+    let page = expanded(between(&script, "const HAS_RESPONSE = /(^|&)(", ")=/;"));
     let core = quoted(items(&source, "IN_FRAGMENT"), '"');
     assert_eq!(page.iter().map(String::as_str).collect::<BTreeSet<_>>(), core);
 }
@@ -78,7 +78,7 @@ fn the_page_knows_a_state_by_the_same_ends() {
 
 #[test]
 fn the_page_keeps_a_record_as_long_and_under_the_same_name() {
-    let script = read("pkg/pending.js");
+    let script = read("pkg/storage.js");
     let record = read("src/protocol/transaction.rs");
     assert_eq!(between(&script, "const LIFE = ", ";"), between(&record, "const LIFE: i64 = ", ";"));
     let store = read("src/browser/store.rs");

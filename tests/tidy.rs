@@ -111,6 +111,6 @@ fn the_same_version_everywhere() {
     assert!(package.contains(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"))));
     let port = text(&root().join("pkg/port.js"));
     assert!(port.contains(&format!("export const VERSION = '{}';", env!("CARGO_PKG_VERSION"))));
-    assert!(text(&root().join("pkg/vault.js")).contains("name: `valet-key ${VERSION} "));
+    assert!(text(&root().join("pkg/connection.js")).contains("name: `valet-key ${VERSION} "));
     assert!(text(&root().join("CHANGELOG.md")).contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
 }

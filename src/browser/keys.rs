@@ -18,9 +18,9 @@ extern "C" {
     fn digest(algorithm: &JsValue, data: &[u8]) -> Result<Promise, JsValue>;
 }
 
-/// Verifies a signature for the protocol, and hashes the text `beside`. If the key cannot be used, the hash is empty.
+/// Verifies a signature for the protocol, and hashes the access token. If the key cannot be used, the hash is empty.
 pub async fn check(question: Verification<'_>) -> (Signature, Vec<u8>) {
-    let Verification { algorithm, key, data, beside, signature } = question;
+    let Verification { algorithm, key, data, access_token, signature } = question;
     let arguments = ["[\"jwk\",", &key, ",", algorithm.description(), ",false,[\"verify\"]]"].concat();
     let imported = async {
         let arguments: Array = JSON::parse(&arguments)?.unchecked_into();
@@ -29,13 +29,13 @@ pub async fn check(question: Verification<'_>) -> (Signature, Vec<u8>) {
         // Ed25519 uses SHA-512 (RFC 8032 §5.1).
         let named = Reflect::get(&algorithm, &"hash".into())?;
         let function = if named.is_undefined() { "SHA-512".into() } else { named };
-        let hash = JsFuture::from(digest(&function, beside.as_bytes())?).await?;
+        let hash = JsFuture::from(digest(&function, access_token.as_bytes())?).await?;
         Ok::<_, JsValue>((algorithm, key, Uint8Array::new(&hash).to_vec()))
     };
     let Ok((algorithm, key, hash)) = imported.await else { return (Signature::Unusable, Vec::new()) };
-    let Ok(answer) = verify(&algorithm, &key, signature, data.as_bytes()) else { return (Signature::Wrong, hash) };
-    match JsFuture::from(answer).await {
-        Ok(answer) if answer == JsValue::TRUE => (Signature::Right, hash),
+    let Ok(promise) = verify(&algorithm, &key, signature, data.as_bytes()) else { return (Signature::Wrong, hash) };
+    match JsFuture::from(promise).await {
+        Ok(is_valid) if is_valid == JsValue::TRUE => (Signature::Right, hash),
         _ => (Signature::Wrong, hash),
     }
 }

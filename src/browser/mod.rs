@@ -2,10 +2,10 @@
 //!
 //! The functions that need a window are in [`page`].
 
+mod environment;
 pub(crate) mod fetch;
 pub mod keys;
 pub mod page;
-mod place;
 mod store;
 
 use fetch::AppRequest;
@@ -21,9 +21,9 @@ use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 
 pub use crate::client::{Completion, OtherSignIns};
-pub use page::{Restore, Started};
 #[cfg(feature = "npm")]
-pub(crate) use place::now;
+pub(crate) use environment::now;
+pub use page::{Restore, Started};
 
 /// One client of one provider. Calls may overlap.
 pub type Client = client::Client<Browser>;
@@ -55,11 +55,11 @@ impl Host for Browser {
     }
 
     fn now(&self) -> Now {
-        place::now()
+        environment::now()
     }
 
     fn origin(&self) -> String {
-        place::origin()
+        environment::origin()
     }
 
     fn changed(&self, change: Change, session: Option<Session>) {
@@ -69,7 +69,7 @@ impl Host for Browser {
     }
 
     fn entropy(&self) -> Result<[u8; 32]> {
-        place::entropy()
+        environment::entropy()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::protocol::config::Config;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::transaction::Transaction;
 
-/// The prefix of the keys of transactions; `pkg/pending.js` uses the same.
+/// The prefix of the keys of transactions; `pkg/storage.js` uses the same.
 const PREFIX: &str = "valet-key:tx:";
 
 /// The prefix of the key of the mark that this browser had a session.

@@ -39,7 +39,7 @@ pub trait ApiRequest: AuthorizedRequest {
 }
 
 /// An access token for one request, and the session that the token belongs to.
-struct Pass {
+struct Credentials {
     authorization: Secret,
     call: Call,
 }
@@ -74,13 +74,13 @@ impl<H: Host> Client<H> {
     /// Sends a request with the access token, and after a 401 a second time with a renewed token.
     pub(super) async fn authorized<R: AuthorizedRequest>(&self, request: &R) -> Result<R::Response> {
         let call = self.core.session.borrow().call();
-        let pass = self.pass(call).await?;
-        let response = request.send(&pass.authorization).await?;
-        if R::status(&response) != 401 || !self.refused(pass.call) || !request.prepare_again() {
+        let credentials = self.credentials(call).await?;
+        let response = request.send(&credentials.authorization).await?;
+        if R::status(&response) != 401 || !self.refused(credentials.call) || !request.prepare_again() {
             return Ok(response);
         }
-        match self.pass(pass.call).await {
-            Ok(pass) => request.send(&pass.authorization).await,
+        match self.credentials(credentials.call).await {
+            Ok(credentials) => request.send(&credentials.authorization).await,
             // No renewal is possible, and the API's own response says more than this error.
             Err(error) if matches!(error.kind(), Kind::LoginRequired) => Ok(response),
             Err(error) => Err(error),
@@ -97,14 +97,14 @@ impl<H: Host> Client<H> {
         refused == Refused::Again
     }
 
-    async fn pass(&self, call: Call) -> Result<Pass> {
+    async fn credentials(&self, call: Call) -> Result<Credentials> {
         self.ready(call).await?;
         // The session is read only now, so that `call` describes the token that is attached.
         let session = self.core.session.borrow();
         match session.access_token() {
             Some(token) => {
                 let authorization = Secret::new(["Bearer ", token.expose()].concat());
-                Ok(Pass { call: session.call(), authorization })
+                Ok(Credentials { call: session.call(), authorization })
             }
             None => Err(Kind::LoginRequired.into()),
         }

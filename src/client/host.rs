@@ -20,7 +20,7 @@ pub trait Host {
     /// Fails with [`Kind::Network`](crate::protocol::error::Kind::Network) or [`Kind::Timeout`](crate::protocol::error::Kind::Timeout) if there is no response.
     fn send(&self, request: HttpRequest, timeout: u32) -> Self::Answer;
 
-    /// Verifies a signature, and hashes the text [`Verification::beside`].
+    /// Verifies a signature, and hashes [`Verification::access_token`].
     fn verify(&self, question: Verification<'_>) -> impl Future<Output = (Signature, Vec<u8>)>;
 
     /// Reads both clocks.

@@ -19,12 +19,12 @@ impl<H: Host> Client<H> {
         keys: Option<Exchange<H>>,
     ) -> Proof {
         let Some(token) = tokens.id_token.as_ref().filter(|_| self.core.config.openid) else { return Ok(None) };
-        let beside = tokens.access_token.expose();
-        self.verify(token.expose(), beside, metadata.algorithms, metadata, keys, &tokens.secrets).await.map(Some)
+        let access_token = tokens.access_token.expose();
+        self.verify(token.expose(), access_token, metadata.algorithms, metadata, keys, &tokens.secrets).await.map(Some)
     }
 
     /// Verifies the signature of a token with the provider's keys. The keys are fetched again if none of them fits, or if the
-    /// signature is wrong, since a provider can replace a key under the same `kid`. The text `beside` is hashed with the hash
+    /// signature is wrong, since a provider can replace a key under the same `kid`. The access token is hashed with the hash
     /// function of the signature. `secrets` are those of the exchange in which the token arrived.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ impl<H: Host> Client<H> {
     pub(super) async fn verify(
         &self,
         token: &str,
-        beside: &str,
+        access_token: &str,
         allowed: Algorithms,
         metadata: &ServerMetadata,
         mut keys: Option<Exchange<H>>,
@@ -48,7 +48,7 @@ impl<H: Host> Client<H> {
                 }
                 None => Ok(()),
             };
-            let selected = self.core.keys.borrow().select(&token, beside);
+            let selected = self.core.keys.borrow().select(&token, access_token);
             let accepted = match selected {
                 Ok(question) => token.accept(self.core.host.verify(question).await),
                 Err(unknown) => Err(unknown),

@@ -279,7 +279,7 @@ fn is_registered(error: &str) -> bool {
 struct Page {
     url: Url,
     /// `None` stands for a name or a value that cannot be decoded.
-    own: Vec<(Option<String>, Option<String>)>,
+    parameters: Vec<(Option<String>, Option<String>)>,
 }
 
 impl Page {
@@ -289,8 +289,8 @@ impl Page {
         let is_own = |item: &&str| !RESPONSE.contains(&cut(item, b'=').0);
         // The length of each item includes its separator.
         let length: usize = items(query, b'&').take_while(is_own).map(|item| item.len() + 1).sum();
-        let own = form::parameters(query.get(..length.saturating_sub(1)).unwrap_or_default())?;
-        Some(Self { url: Url::parse(url, Loopback::Allowed)?, own })
+        let parameters = form::parameters(query.get(..length.saturating_sub(1)).unwrap_or_default())?;
+        Some(Self { url: Url::parse(url, Loopback::Allowed)?, parameters })
     }
 
     /// Whether this is the redirect page. A server that names itself may insert unknown parameters before those of the
@@ -298,7 +298,11 @@ impl Page {
     fn is(&self, redirect_page: &Self, names_itself: bool) -> bool {
         let is_decoded = |(name, value): &(Option<String>, Option<String>)| name.is_some() && value.is_some();
         self.url == redirect_page.url
-            && redirect_page.own.iter().all(is_decoded)
-            && if names_itself { self.own.starts_with(&redirect_page.own) } else { self.own == redirect_page.own }
+            && redirect_page.parameters.iter().all(is_decoded)
+            && if names_itself {
+                self.parameters.starts_with(&redirect_page.parameters)
+            } else {
+                self.parameters == redirect_page.parameters
+            }
     }
 }

@@ -54,7 +54,7 @@ impl Discovery {
             return Err(Kind::DiscoveryFailed { url: response.url.clone() }.into());
         }
         let text = response.text()?;
-        let answer = response.json(text).map_err(|error| match error.kind() {
+        let document = response.json(text).map_err(|error| match error.kind() {
             Kind::ResponseInvalid { part } if part == REPEATED => missing("a member that comes twice"),
             _ => error,
         })?;
@@ -62,7 +62,7 @@ impl Discovery {
         if response.secrets.are_in(text) {
             return Err(missing("an address that holds a secret"));
         }
-        ServerMetadata::parse(&answer, config.expected(), &response.secrets)
+        ServerMetadata::parse(&document, config.expected(), &response.secrets)
     }
 }
 

@@ -187,9 +187,9 @@ impl<'a> Reader<'a> {
     }
 
     fn took(&mut self, byte: u8) -> bool {
-        let here = self.peek() == Some(byte);
-        self.at += usize::from(here);
-        here
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
     }
 
     fn white_space(&mut self) {

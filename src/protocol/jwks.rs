@@ -71,14 +71,14 @@ impl Keys {
     }
 
     /// Finds the one key that a token can have been signed with, by `kid`, `kty`, `crv`, `use`, `key_ops` and `alg`
-    /// (RFC 7517 §4, OpenID Connect Core §10.1). `beside` is passed on to be hashed.
+    /// (RFC 7517 §4, OpenID Connect Core §10.1). `access_token` is passed on to be hashed.
     ///
     /// # Errors
     ///
     /// [`Kind::IdTokenInvalid`] with `key` if there is none, `key ambiguous` if there are several, `key weak` for an RSA key
     /// of less than 2048 bits or with an insecure exponent (RFC 7518 §3.3); with `signature` for a signature whose length is
     /// not that of the RSA modulus (RFC 8017 §8.1.2 and §8.2.2).
-    pub fn select<'a>(&self, token: &'a Unverified<'_>, beside: &'a str) -> Result<Verification<'a>> {
+    pub fn select<'a>(&self, token: &'a Unverified<'_>, access_token: &'a str) -> Result<Verification<'a>> {
         let set = Value::parse(self.set.as_deref().unwrap_or("0")).unwrap_or(Value::Null);
         let keys = set.get("keys").and_then(Value::as_array).unwrap_or_default();
         let readable = keys.iter().filter_map(|key| key.read::<Jwk<'_>>().ok());
@@ -100,7 +100,7 @@ impl Keys {
         }
         let key = json::to_string(&PublicKey { kty, crv, x, y, n, e });
         let Unverified { algorithm, signature, signed, .. } = token;
-        Ok(Verification { algorithm: *algorithm, key, data: signed, beside, signature })
+        Ok(Verification { algorithm: *algorithm, key, data: signed, access_token, signature })
     }
 }
 

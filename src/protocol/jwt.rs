@@ -148,8 +148,8 @@ pub struct Verification<'a> {
     pub key: String,
     /// The signed data.
     pub data: &'a str,
-    /// A text that the host hashes as well, with the hash function of the signature.
-    pub beside: &'a str,
+    /// The access token, which the host hashes with the hash function of the signature (`at_hash`).
+    pub access_token: &'a str,
     /// The signature.
     pub signature: &'a [u8],
 }
@@ -170,7 +170,7 @@ pub enum Signature {
 pub struct Verified {
     /// The claims, as JSON.
     pub claims: String,
-    /// The hash of the text [`Verification::beside`], by the hash function of the signature.
+    /// The hash of [`Verification::access_token`], by the hash function of the signature.
     pub(super) hash: Vec<u8>,
 }
 

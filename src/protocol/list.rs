@@ -26,9 +26,9 @@ pub(crate) fn repetitions<T: Ord + Copy>(items: &[T]) -> Vec<bool> {
     sorted.sort_unstable();
     let mut repetitions = vec![false; items.len()];
     for pair in sorted.windows(2) {
-        if let [(earlier, _), (item, place)] = pair
+        if let [(earlier, _), (item, index)] = pair
             && earlier == item
-            && let Some(repetition) = repetitions.get_mut(*place)
+            && let Some(repetition) = repetitions.get_mut(*index)
         {
             *repetition = true;
         }
@@ -97,17 +97,17 @@ mod tests {
     fn twice_as_many_items_take_little_more_than_twice_as_many_comparisons() {
         type Shape = fn(usize, usize) -> usize;
         let shapes: [(&str, Shape); 6] = [
-            ("in order", |place, _| place),
-            ("backwards", |place, count| count - place),
+            ("in order", |index, _| index),
+            ("backwards", |index, count| count - index),
             ("all equal", |_, _| 0),
-            ("each twice", |place, count| place % (count / 2)),
-            ("as an organ pipe", |place, count| place.min(count - place)),
-            ("shuffled", |place, _| place.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+            ("each twice", |index, count| index % (count / 2)),
+            ("as an organ pipe", |index, count| index.min(count - index)),
+            ("shuffled", |index, _| index.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
         ];
         for (label, shape) in shapes {
             let comparisons = [1, 2, 4, 8, 16, 32].map(|times| {
                 let count = 512 * times;
-                let items: Vec<_> = (0..count).map(|place| Counted(shape(place, count))).collect();
+                let items: Vec<_> = (0..count).map(|index| Counted(shape(index, count))).collect();
                 COMPARISONS.set(0);
                 let _ = repetitions(&items);
                 COMPARISONS.get()

@@ -107,9 +107,10 @@ impl TokenResponse {
             value.read().map_err(of_another_type)?;
         let missing = |part: &str| Kind::ResponseInvalid { part: part.into() };
         let there = |token: &&str| !token.is_empty();
-        let alone = id_token.as_ref().is_some_and(there);
-        let access_token =
-            access_token.filter(there).ok_or_else(|| missing(if alone { ID_TOKEN_ALONE } else { "`access_token`" }))?;
+        let has_id_token = id_token.as_ref().is_some_and(there);
+        let access_token = access_token
+            .filter(there)
+            .ok_or_else(|| missing(if has_id_token { ID_TOKEN_ALONE } else { "`access_token`" }))?;
         let token_type = token_type.ok_or_else(|| missing("`token_type`"))?;
         let expires_in = expires_in.map(|Seconds(seconds)| seconds);
         if !token_type.eq_ignore_ascii_case("bearer") {

@@ -279,7 +279,7 @@ story(
 const between = (file) => `
   import * as genuine from '${file}?genuine';
   const passed = (name) => (...args) => (thief.note('${file}, ' + name, args), genuine[name](...args));
-  export const [signIn, handOver, restore, openFrame, watch, leaveAgain] = ['signIn', 'handOver', 'restore', 'openFrame', 'watch', 'leaveAgain'].map(passed);
+  export const [signIn, handOver, restore, openFrame, watch, countRedirect] = ['signIn', 'handOver', 'restore', 'openFrame', 'watch', 'countRedirect'].map(passed);
 `;
 
 story(

@@ -1,6 +1,7 @@
 /** What is in the package that goes to the registry. */
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
+import { SourceMap } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -21,10 +22,10 @@ async function shipped() {
   );
 }
 
-test('STORE-16 P1: the package holds no key, no path of a machine and no source map', async () => {
+test('STORE-16 P1: the package holds no key, no path of a machine and no source map but the worker’s', async () => {
   const paths = await shipped();
   assert.ok(
-    paths.includes('/wasm/worker.js') && paths.includes('/wasm/valet_key.wasm') && paths.includes('/index.js'),
+    ['/wasm/worker.js', '/wasm/worker.js.map', '/wasm/valet_key.wasm', '/index.js'].every((one) => paths.includes(one)),
     String(paths),
   );
   const rows = [
@@ -34,12 +35,49 @@ test('STORE-16 P1: the package holds no key, no path of a machine and no source 
     ['a folder of a library’s source', '/src/index.'],
     ['a private key', 'PRIVATE KEY'],
     ['a private key as JSON', '"d":"'],
-    ['a source map', 'sourceMappingURL'],
     ['a secret of the tests', 'api-on-loopback'],
     ['a password of the tests', 'wonderland'],
   ];
   for (const path of paths) {
     const text = (await readFile(join(PKG, path))).toString('latin1');
     for (const [label, word] of rows) assert.ok(!text.includes(word), `${label} in ${path}`);
+    const links = text.match(/sourceMappingURL.*/g) ?? [];
+    assert.deepEqual(links, path === '/wasm/worker.js' ? ['sourceMappingURL=worker.js.map'] : [], path);
   }
+});
+
+/**
+ * What the minifier leaves recognizable: texts in quotes, names of members, and the short names by which the glue and the
+ * module call each other. In the glue, these begin with `__wb`.
+ */
+const RECOGNIZABLE = /(["'`])(?:\\.|(?!\1).)*\1|(?<![.])[.][A-Za-z_$][\w$]*|\b_\d+(?=:|\()/g;
+
+/** Whether a piece of the worker stands at this place of a source. */
+function isAt(piece, source) {
+  if (source.startsWith('__WASM_INTEGRITY__')) return piece.startsWith('"sha384-');
+  if (/^["'`]/.test(piece)) return /^["'`]/.test(source) && source.startsWith(piece.slice(1, -1).split('${')[0], 1);
+  return source.startsWith(/^_\d+$/.test(piece) ? '__wb' : piece);
+}
+
+test('the source map of the worker holds its sources, and points to the right places in them', async () => {
+  const worker = await readFile(join(PKG, 'wasm/worker.js'), 'utf8');
+  const map = new SourceMap(JSON.parse(await readFile(join(PKG, 'wasm/worker.js.map'), 'utf8')));
+  const { sources, sourcesContent } = map.payload;
+  assert.deepEqual(sources.toSorted(), ['../host.js', '../port.js', '../worker.js', 'glue.js']);
+  for (const [index, source] of sources.entries())
+    assert.equal(sourcesContent[index], await readFile(join(PKG, 'wasm', source), 'utf8'), source);
+  const linesOf = Object.fromEntries(sources.map((source, index) => [source, sourcesContent[index].split('\n')]));
+  const found = Object.fromEntries(sources.map((source) => [source, 0]));
+  for (const [line, text] of worker.split('\n').entries()) {
+    for (const { 0: token, index } of text.matchAll(RECOGNIZABLE)) {
+      const piece = token.replace(/^[.]/, '');
+      const column = index + token.length - piece.length;
+      const { generatedColumn, originalSource, originalLine, originalColumn } = map.findEntry(line, column);
+      if (generatedColumn !== column) continue; // within a number or a regular expression
+      const at = linesOf[originalSource][originalLine].slice(originalColumn);
+      assert.ok(isAt(piece, at), `${piece} at ${line}:${column} is not ${originalSource}:${originalLine + 1}: ${at}`);
+      found[originalSource] += 1;
+    }
+  }
+  assert.ok(found['../worker.js'] > 100 && found['glue.js'] > 100 && found['../port.js'] > 20, JSON.stringify(found));
 });

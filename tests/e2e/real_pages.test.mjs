@@ -119,7 +119,7 @@ test('STORE-23 P1: a restore uses a frame only where the provider is of the page
     for (const [address, provider, isOneSite] of SITES) {
       await page.goto(`${address}www/style.css`);
       const way = await page.run(
-        "async (provider) => (await import('/pkg/trips.js')).restore(provider, {}, { beside: async () => 'in a frame', leave: async () => 'by redirect' })",
+        "async (provider) => (await import('/pkg/trips.js')).restore(provider, {}, { frame: async () => 'in a frame', redirect: async () => 'by redirect' })",
         provider,
       );
       assert.equal(way, isOneSite ? 'in a frame' : 'by redirect', `${address} ${provider}`);

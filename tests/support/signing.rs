@@ -123,11 +123,11 @@ pub(crate) fn keys(set: &str) -> Keys {
 
 /// What a browser does: takes the token apart, finds the key, checks the signature.
 pub(crate) fn proof_with(token: &str, keys: &Keys) -> Proof {
-    proof_beside(token, "a", keys)
+    proof_for_access_token(token, "a", keys)
 }
 
-/// The same beside another access token than `a`.
-pub(crate) fn proof_beside(token: &str, access_token: &str, keys: &Keys) -> Proof {
+/// The same with another access token than `a`.
+pub(crate) fn proof_for_access_token(token: &str, access_token: &str, keys: &Keys) -> Proof {
     let token = Unverified::parse(token, metadata().algorithms)?;
     let answer = check(&keys.select(&token, access_token)?);
     token.accept(answer).map(Some)
@@ -142,7 +142,7 @@ pub(crate) fn identify(proof: Proof, transaction: &Transaction, seconds: i64) ->
 /// The proof of an answer by the keys of the honest provider.
 pub(crate) fn proof(tokens: &TokenResponse) -> Proof {
     match &tokens.id_token {
-        Some(token) => proof_beside(token.expose(), tokens.access_token.expose(), &keys(&honest_keys())),
+        Some(token) => proof_for_access_token(token.expose(), tokens.access_token.expose(), &keys(&honest_keys())),
         None => Ok(None),
     }
 }
@@ -155,7 +155,7 @@ pub(crate) fn check(question: &Verification<'_>) -> (Signature, Vec<u8>) {
         Some("SHA-384") => &digest::SHA384,
         _ => &digest::SHA512,
     };
-    (signature_of(question), digest::digest(function, question.beside.as_bytes()).as_ref().into())
+    (signature_of(question), digest::digest(function, question.access_token.as_bytes()).as_ref().into())
 }
 
 fn signature_of(question: &Verification<'_>) -> Signature {

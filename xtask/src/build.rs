@@ -4,7 +4,7 @@
 //! rustc ─▶ traps instead of panics ─▶ wasm-bindgen ─▶ wasm-opt ─▶ valet_key.wasm
 //!                                          │ glue.js               │ its hash
 //!                                          └────────────────────▶ esbuild ◀─ pkg/worker.js, host.js, port.js
-//!                                                                   └─▶ worker.js
+//!                                                                   └─▶ worker.js, worker.js.map
 //! ```
 
 use std::{
@@ -75,10 +75,11 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
         names_no_folder(workspace, &wasm)?;
         fs::write(stamp, recipe)?;
     }
-    let worker = process::timed("esbuild", || bundle(workspace, node, &wasm))?;
+    let [worker, map] = process::timed("esbuild", || bundle(workspace, node, &wasm))?;
+    names_no_folder(workspace, &map)?;
     // Last and together, since they name each other.
     let mut sizes = Vec::new();
-    for file in [&wasm, &worker] {
+    for file in [&wasm, &worker, &map] {
         let name = file.file_name().context("a file has a name")?;
         let (new, shipped) = (fs::read(file)?, workspace.shipped().join(name));
         if fs::read(&shipped).ok().as_ref() != Some(&new) {
@@ -229,19 +230,25 @@ fn optimise(node: &Node, from: &Path, to: &Path, further: &[&str]) -> Result<()>
 }
 
 /// No page is told whose machine this is.
-fn names_no_folder(workspace: &Workspace, wasm: &Path) -> Result<()> {
-    let module = fs::read(wasm)?;
+fn names_no_folder(workspace: &Workspace, file: &Path) -> Result<()> {
+    let bytes = fs::read(file)?;
     for folder in [Some(workspace.root().to_owned()), toolchain::cargo_home()].into_iter().flatten() {
         let name = toolchain::utf8(&folder)?.as_bytes();
-        if module.windows(name.len()).any(|window| window == name) {
-            bail!("the module names {}: a --remap-path-prefix is missing in xtask/src/toolchain.rs", folder.display());
+        if bytes.windows(name.len()).any(|window| window == name) {
+            bail!(
+                "{} names {}: in a module, a --remap-path-prefix is missing in xtask/src/toolchain.rs",
+                file.display(),
+                folder.display()
+            );
         }
     }
     Ok(())
 }
 
-/// Makes one file of `pkg/worker.js` and what it imports, with the hash of the module.
-fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<PathBuf> {
+/// Makes one file of `pkg/worker.js` and what it imports, with the hash of the module, and its source map.
+///
+/// esbuild shortens the names itself, and the file ships as esbuild wrote it: so the map is right as it is.
+fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2]> {
     let entry = workspace.pkg().join("worker.js");
     if !entry.is_file() {
         bail!("pkg/worker.js is missing: the module is made, the worker that loads it is not");
@@ -262,6 +269,8 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<PathBuf> {
             "--target=es2022",
             "--log-level=warning",
             "--legal-comments=none",
+            // With the sources in it: most of them do not ship otherwise.
+            "--sourcemap=linked",
         ])
         .arg(format!("--define:__WASM_INTEGRITY__=\"sha384-{hash}\""))
         .arg(format!("--mangle-props=^{INTERNAL}"))
@@ -275,5 +284,22 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<PathBuf> {
     let names: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&fs::read(names_file(workspace)?)?)?;
     let long = names.keys().find(|name| made.contains(name.as_str()));
     ensure!(long.is_none(), "the module has a short name for what the glue calls {long:?}");
-    Ok(outfile)
+    let map = outfile.with_extension("js.map");
+    let sources = from_shipped(workspace, &outfile, &fs::read(&map)?)?;
+    fs::write(&map, sources)?;
+    Ok([outfile, map])
+}
+
+/// A source map with the paths of its sources relative to `pkg/wasm`, where it ships. esbuild writes them relative to its own
+/// output.
+fn from_shipped(workspace: &Workspace, outfile: &Path, map: &[u8]) -> Result<String> {
+    let mut map: serde_json::Value = serde_json::from_slice(map).context("esbuild's source map is not JSON")?;
+    let folder = outfile.parent().context("the worker has a folder")?;
+    for source in map["sources"].as_array_mut().context("the source map has no `sources`")? {
+        let file = fs::canonicalize(folder.join(source.as_str().context("a source is no text")?))?;
+        let within = file.strip_prefix(fs::canonicalize(workspace.pkg())?).context("a source lies outside of pkg")?;
+        let path = within.strip_prefix("wasm").map_or_else(|_| Path::new("..").join(within), Path::to_owned);
+        *source = toolchain::utf8(&path)?.into();
+    }
+    Ok(map.to_string())
 }

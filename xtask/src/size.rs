@@ -1,4 +1,6 @@
 //! What the package weighs, and what it may weigh.
+//!
+//! The worker's source map does not count: browsers load it only for their tools.
 
 use std::{fs, io::Write as _, path::Path};
 

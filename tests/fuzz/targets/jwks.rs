@@ -27,14 +27,14 @@ pub(super) fn run(bytes: &[u8]) {
         let length = if header.contains("512") && header.contains("ES") { 132 } else { 64 };
         let token = format!("{}.e30.{}", base64url(header), base64url(vec![0; length]));
         let token = Unverified::parse(&token, Algorithms::ALL).expect("a token in good form");
-        let Ok(question) = keys.select(&token, "beside") else { continue };
+        let Ok(question) = keys.select(&token, "access token") else { continue };
         let key: Value = serde_json::from_str(&question.key).expect("a key");
         assert_eq!(member(&key, "kty"), Some(question.algorithm.kty()), "{header}");
         assert!(question.algorithm.curve().is_empty() || member(&key, "crv") == Some(question.algorithm.curve()));
         let members = key.as_object().expect("a key is an object");
         assert!(members.keys().all(|name| ["kty", "crv", "x", "y", "n", "e"].contains(&name.as_str())), "{key}");
         assert!(members.values().all(Value::is_string), "{key}");
-        assert_eq!(question.beside, "beside");
+        assert_eq!(question.access_token, "access token");
     }
 }
 

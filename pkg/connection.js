@@ -1,4 +1,7 @@
-/** Opens the vault, where tokens are kept: starts or finds its worker, or loads it into the page if the app asked for that. */
+/**
+ * The connection to the vault, where tokens are kept: starts or finds its worker, or loads it into the page if the app asked for
+ * that.
+ */
 
 import { ValetKeyError, configError, failure } from './errors.js';
 import {
@@ -7,7 +10,6 @@ import {
   Worker,
   endWorker,
   listen,
-  own,
   port1Of,
   port2Of,
   portOf,
@@ -17,11 +19,12 @@ import {
   scriptUrl,
   setTimeout,
   whenFree,
+  withoutPrototype,
 } from './platform.js';
-import { VERSION, asking } from './port.js';
+import { VERSION, callingEnd } from './port.js';
 
 /** A vault that does not respond within so many steps of so many milliseconds did not start, or is gone. */
-const SILENT = 20;
+const STEPS = 20;
 const STEP = 250;
 
 /** The URLs of the package's files, in the form that bundlers recognize. Computed now: a script may replace `URL` later. */
@@ -35,10 +38,10 @@ try {
  * The workers by file. One worker serves all clients that use the same file, in all tabs if the browser has shared workers.
  * @type {Record<string, Worker | SharedWorker>}
  */
-const workers = own();
+const workers = withoutPrototype();
 
 /**
- * @typedef {object} Place
+ * @typedef {object} VaultOptions where the vault runs
  * @property {string | URL} [workerUrl]
  * @property {string | URL} [wasmUrl]
  * @property {'worker' | 'page'} [tokens]
@@ -46,59 +49,63 @@ const workers = own();
  */
 
 /**
- * Opens a vault for one client and sends it the options.
- * @param {Place} place @param {object} options @param {(event: import('./port.js').Event) => void} onEvent
+ * Connects one client to its vault and sends the options.
+ * @param {VaultOptions} vaultOptions @param {object} options of the client @param {(event: import('./port.js').Event) => void} onEvent
  * @returns {{ call: import('./port.js').Call, opened: Promise<'shared' | 'dedicated' | 'page'> }} `call` can be used
  *   immediately. It is not the value of a promise, where a script could intercept it.
  */
-export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEvent) {
+export function openConnection({ workerUrl, wasmUrl, tokens, lasting }, options, onEvent) {
   const script = resolve(workerUrl ?? workerFile, location.href);
   const wasm = resolve(wasmUrl ?? (workerUrl ? resolve('valet_key.wasm', script) : wasmFile), location.href);
   const key = script + lasting;
   const channel = new MessageChannel();
-  const theirs = port2Of(channel);
+  const vaultPort = port2Of(channel);
   /** @type {Worker | SharedWorker | undefined} */
   let worker;
-  let over = false;
+  let isLost = false;
   /** Rejects the pending calls. The next call starts another worker. @param {Error} error */
-  const lost = (error) => {
+  const lose = (error) => {
     if (workers[key] === worker) delete workers[key];
     if (worker && !SharedWorker) endWorker(worker);
     fail(error);
   };
   /** @param {import('./port.js').Event} event */
-  const heard = (event) => {
+  const receive = (event) => {
     if (event.event === 'trapped') {
-      if (over) return;
-      over = true;
+      if (isLost) return;
+      isLost = true;
       // A trap ends the core's instance, and every session in it.
-      lost(failure('unexpected', 'library', 'the vault failed', 'Please report it.'));
+      lose(failure('unexpected', 'library', 'the vault failed', 'Please report it.'));
     }
     onEvent(event);
   };
-  const { call, fail } = asking(port1Of(channel), heard, (plain) => new ValetKeyError(plain));
+  const { call, fail } = callingEnd(port1Of(channel), receive, (plain) => new ValetKeyError(plain));
   const open = async () => {
     let isStarting = true;
     /** @param {unknown} [cause] */
     const notStarted = (cause) => {
       if (!isStarting) return;
       const hint = `Set \`workerUrl\` to worker.js of this origin, beside valet_key.wasm, allowed by \`worker-src\` and COEP: ${script}`;
-      lost(configError('the worker does not start', hint, cause));
+      lose(configError('the worker does not start', hint, cause));
     };
-    const enough = after(notStarted);
+    const cancelStartTimeout = whenSilent(notStarted);
     const configured = call('configure', { options, version: VERSION });
     try {
       if (tokens === 'page')
-        (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(theirs, wasm, true);
+        (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(vaultPort, wasm, true);
       else {
         // In engines that support it, `extendedLifetime` keeps the worker during a reload of the only tab.
         // The name has the version: releases use separate workers, because they may not understand each other.
-        const named = own({ type: 'module', name: `valet-key ${VERSION} ${lasting}`, extendedLifetime: lasting });
-        const started = (worker = workers[key] ??= new (SharedWorker ?? Worker)(scriptUrl(script), named));
+        const workerOptions = withoutPrototype({
+          type: 'module',
+          name: `valet-key ${VERSION} ${lasting}`,
+          extendedLifetime: lasting,
+        });
+        const started = (worker = workers[key] ??= new (SharedWorker ?? Worker)(scriptUrl(script), workerOptions));
         listen(started, 'error', notStarted);
-        const message = { port: theirs, wasmUrl: wasm };
-        if (SharedWorker) postToPort(portOf(started), message, theirs);
-        else postToWorker(started, message, theirs);
+        const message = { port: vaultPort, wasmUrl: wasm };
+        if (SharedWorker) postToPort(portOf(started), message, vaultPort);
+        else postToWorker(started, message, vaultPort);
       }
     } catch (cause) {
       notStarted(cause);
@@ -106,20 +113,20 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
     try {
       // No event tells a page that a worker is gone, but the lock that the worker holds for its lifetime is free then. Some
       // engines keep separate locks for each process, so the page also sends the worker a call.
-      const { value: life } = await configured;
-      const ask = async () => {
-        const enough = after(() => heard({ event: 'trapped', session: null, reason: 'restarted' }));
+      const { value: lockName } = await configured;
+      const ping = async () => {
+        const cancelPingTimeout = whenSilent(() => receive({ event: 'trapped', session: null, reason: 'restarted' }));
         try {
-          await call('here');
+          await call('ping');
         } catch {} // rejected: this page knows already that the worker is gone
-        enough();
+        cancelPingTimeout();
       };
-      if (worker) whenFree(life, ask);
+      if (worker) whenFree(lockName, ping);
       // No event tells a shared worker that a page is gone, so the page tells it.
       listen(window, 'pagehide', ({ persisted }) => persisted || call('leave'));
       return worker ? (SharedWorker ? 'shared' : 'dedicated') : 'page';
     } finally {
-      enough();
+      cancelStartTimeout();
       isStarting = false;
     }
   };
@@ -131,9 +138,9 @@ export function openVault({ workerUrl, wasmUrl, tokens, lasting }, options, onEv
  * is frozen: otherwise the time of a page that resumes would be over before it receives the vault's response.
  * @param {() => any} then @returns {() => void} cancels the call
  */
-function after(then) {
-  let left = SILENT;
-  const step = () => (left ? left-- > 0 && setTimeout(step, STEP) : then());
+function whenSilent(then) {
+  let stepsLeft = STEPS;
+  const step = () => (stepsLeft ? stepsLeft-- > 0 && setTimeout(step, STEP) : then());
   step();
-  return () => (left = -1);
+  return () => (stepsLeft = -1);
 }

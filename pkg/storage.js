@@ -1,5 +1,5 @@
 /**
- * Web storage: the sign-ins that wait for the provider's redirect in session storage, and the mark that this browser had a
+ * What is kept in web storage: the sign-ins that wait for the provider's redirect in session storage, and the mark that this browser had a
  * session in local storage. `docs/storage.md` lists the keys. Every script of the origin can read and write web storage, so the
  * vault does not trust its content.
  */
@@ -14,12 +14,12 @@ const TX = 'valet-key:tx:';
 const POPUP = 'valet-key:popup:';
 
 /** @param {string} provider @param {string} client distinguishes the client from others of this provider */
-export function pendingOf(provider, client) {
+export function storageOf(provider, client) {
   const name = `${provider} ${client}`;
   const prefix = `${TX}${name}:`;
-  const had = `valet-key:had:${name}`;
-  const left = `valet-key:left:${name}`;
-  const out = `valet-key:out:${name}`;
+  const hadSessionKey = `valet-key:had:${name}`;
+  const loopKey = `valet-key:left:${name}`;
+  const signOutKey = `valet-key:out:${name}`;
   return {
     /** @param {string} state @param {string} record */
     keep(state, record) {
@@ -36,12 +36,12 @@ export function pendingOf(provider, client) {
      * @returns {{ record?: string, pending: boolean, others: boolean }}
      */
     take(state) {
-      const record = taken(prefix + state) ?? undefined;
-      for (const key of waiting()) {
+      const record = takeItem(prefix + state) ?? undefined;
+      for (const key of recordKeys()) {
         const age = Date.now() - recordAt(key).started;
-        if (!(age >= 0 && age <= LIFE)) taken(key);
+        if (!(age >= 0 && age <= LIFE)) takeItem(key);
       }
-      const keys = waiting();
+      const keys = recordKeys();
       return {
         record,
         pending: keys.some((key) => key.startsWith(prefix)),
@@ -49,14 +49,14 @@ export function pendingOf(provider, client) {
       };
     },
     /**
-     * Whether a sign-in waits for a response at this page: one of this client if `here` is true, otherwise one at another
+     * Whether a sign-in waits for a response at this page: one of this client if `isOwn` is true, otherwise one at another
      * provider.
-     * @param {string} redirectUri @param {boolean} here
+     * @param {string} redirectUri @param {boolean} isOwn
      */
-    awaits: (redirectUri, here) =>
-      waiting().some(
+    awaits: (redirectUri, isOwn) =>
+      recordKeys().some(
         (key) =>
-          key.startsWith(here ? prefix : `${TX}${provider} `) === here && recordAt(key).redirect_uri === redirectUri,
+          key.startsWith(isOwn ? prefix : `${TX}${provider} `) === isOwn && recordAt(key).redirect_uri === redirectUri,
       ),
     /**
      * With one argument, returns the `state` of the sign-in for which this window was opened as a popup, if this window is a
@@ -69,27 +69,28 @@ export function pendingOf(provider, client) {
         popup ? popup.sessionStorage.setItem(POPUP + redirectUri, state) : sessionStorage.getItem(POPUP + redirectUri),
       ),
     /** Stores that the page leaves to sign out at the provider. @param {string} state comes back with the user */
-    signingOut: (state) => softly(() => sessionStorage.setItem(out, state)),
+    signingOut: (state) => softly(() => sessionStorage.setItem(signOutKey, state)),
     /** Takes out the `state` with which this page left to sign out; `null` if it did not leave. */
-    signedOut: () => taken(out),
+    signedOut: () => takeItem(signOutKey),
     /** @param {boolean} signedIn */
-    mark: (signedIn) => softly(() => (signedIn ? localStorage.setItem(had, '1') : localStorage.removeItem(had))),
+    mark: (signedIn) =>
+      softly(() => (signedIn ? localStorage.setItem(hadSessionKey, '1') : localStorage.removeItem(hadSessionKey))),
     /** The key of the times at which the app left for the provider without a click of the user. */
-    left,
-    clicked: () => taken(left),
+    loopKey,
+    clicked: () => takeItem(loopKey),
     /** Whether this browser had a session, and no attempt to restore it has failed since. */
-    had: () => Boolean(softly(() => localStorage.getItem(had))),
+    had: () => Boolean(softly(() => localStorage.getItem(hadSessionKey))),
   };
 }
 
 /** The keys of all records. */
-const waiting = () => (softly(() => Object.keys(sessionStorage)) ?? []).filter((key) => key.startsWith(TX));
+const recordKeys = () => (softly(() => Object.keys(sessionStorage)) ?? []).filter((key) => key.startsWith(TX));
 
 /** The members of a record; none if it cannot be read. @param {string} key @returns {any} */
 const recordAt = (key) => softly(() => JSON.parse(sessionStorage.getItem(key) ?? '')) ?? {};
 
 /** Removes an item from session storage and returns its value. @param {string} key */
-const taken = (key) =>
+const takeItem = (key) =>
   softly(() => {
     const value = sessionStorage.getItem(key);
     sessionStorage.removeItem(key);
