@@ -23,7 +23,7 @@ fn every_code_is_promised_and_every_promise_is_kept() {
     let of_the_page: BTreeSet<&str> = promised.difference(&thrown).copied().collect();
     assert_eq!(of_the_page.iter().copied().collect::<Vec<_>>(), OF_THE_PAGE);
     assert!(thrown.is_subset(&promised));
-    let scripts = ["index", "windows", "pending", "trips"].map(|name| read(&format!("pkg/{name}.js"))).concat();
+    let scripts = ["index", "windows", "trips"].map(|name| read(&format!("pkg/{name}.js"))).concat();
     for code in of_the_page {
         assert!(scripts.contains(&format!("'{code}'")), "{code}");
     }

@@ -91,17 +91,14 @@ async fn an_unreachable_provider_is_a_network_error_each_time() {
 async fn a_response_without_a_sign_in_is_ignored() {
     let client = client();
     let page = redirect_page();
-    let redirect_page = RedirectPage::OfOneProvider;
+    let whose = RedirectPage::OfOneProvider;
     let address = format!("{page}?code=c&state=s");
-    let ignored = client.complete(&address, None, OtherSignIns::None, redirect_page).await.expect("no error");
+    let ignored = client.complete(&address, None, OtherSignIns::None, whose).await.expect("no error");
     assert!(matches!(ignored, Completion::Ignored));
-    assert_eq!(code(client.complete(&address, None, OtherSignIns::Pending, redirect_page).await), "state_mismatch");
+    assert_eq!(code(client.complete(&address, None, OtherSignIns::Pending, whose).await), "state_mismatch");
     let pending = client.begin(sign_in(&redirect_page())).await.expect("a request").transaction;
     let address = format!("{page}?error=login_required&state={}", pending.state.expose());
-    assert_eq!(
-        code(client.complete(&address, Some(pending), OtherSignIns::None, redirect_page).await),
-        "authorization_error"
-    );
+    assert_eq!(code(client.complete(&address, Some(pending), OtherSignIns::None, whose).await), "authorization_error");
 }
 
 #[wasm_bindgen_test]

@@ -7,6 +7,7 @@ mod host;
 mod known;
 
 use host::client;
+use valet_key::browser::Restore;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
