@@ -19,6 +19,7 @@ import { openBrowser } from '../support/browser.mjs';
 import { bodyOf, close, listen, portNear } from '../support/loopback.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { Stage } from '../support/stage.mjs';
+import './front_ends.mjs';
 import './wrappers.mjs';
 
 const run = promisify(execFile);

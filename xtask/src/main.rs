@@ -8,6 +8,7 @@ mod compiled;
 mod debian;
 mod demo;
 mod deny;
+mod front_ends;
 mod fuzz;
 mod git;
 mod hostile;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     browsers, build,
     debian::{self, Package},
-    deny, fuzz, hostile, in_browser,
+    deny, front_ends, fuzz, hostile, in_browser,
     node::Node,
     process, size,
     stories::{self, Reach},
@@ -157,8 +157,13 @@ fn consumers(workspace: &Workspace) -> Result<Outcome> {
     let nginx = nginx()?;
     let mut command = stories::in_browsers(workspace, &[browsers::CHROMIUM])?;
     Node::install_consumers(workspace)?;
+    let front_ends = front_ends::build(workspace)?;
     counted(
-        command.args(stories::RUNNER).arg(workspace.consumers().join("consumers.test.mjs")).env("WEB_SERVER", nginx),
+        command
+            .args(stories::RUNNER)
+            .arg(workspace.consumers().join("consumers.test.mjs"))
+            .env("WEB_SERVER", nginx)
+            .env("FRONT_ENDS", front_ends),
     )
 }
 
