@@ -1,10 +1,10 @@
-/** `client.fetch` beside the browser's own `fetch`: what the server sees, and what the page gets. */
+/** `client.fetch` compared with the browser's own `fetch`: what the server receives, and what the page gets. */
 import assert from 'node:assert/strict';
 import { startEcho } from '../support/echo.mjs';
 import { OPEN, list } from '../support/open_app.mjs';
 import { story } from '../support/stage.mjs';
 
-/** Label, input and init, as the page writes them: `at` is the API's address, `octets(n)` are n of them. */
+/** Label, input and init, as the page writes them: `at` is the API's address, `octets(n)` are n bytes. */
 const ROWS = [
   ['GET, a string', `at + 'x'`],
   ['GET, a URL', `new URL('x?y=1#z', at)`],
@@ -73,7 +73,7 @@ const ROWS = [
   ]),
 ];
 
-/** Runs in the page: both ways, one after the other, and what came back. */
+/** Runs in the page: calls both functions, one after the other, and returns both results. */
 const BOTH = (at, input, init = 'undefined') => `async () => {
   const at = '${at}';
   const octets = (length) => Uint8Array.from({ length }, (_, at) => at % 251);
@@ -101,11 +101,11 @@ const BOTH = (at, input, init = 'undefined') => `async () => {
   return [await told(native), await told((...args) => client.fetch(...args))];
 }`;
 
-/** A request as a server sees it, without whose token it is, and what browsers say of themselves in pages only. */
+/** A request as a server sees it, without the token and without the headers that browsers send from pages only. */
 function comparable({ headers, ...request }) {
   const { authorization, ...rest } = headers;
-  // Firefox says the length of no body at all in an OPTIONS of a page's, and not in a worker's; and boundaries of forms
-  // are not equally long.
+  // Firefox sends the length of an empty body in an OPTIONS request of a page, but not of a worker; and boundaries of
+  // forms differ in length.
   const isForm = headers['content-type']?.startsWith('multipart/');
   const told = Object.entries(rest).filter(
     ([name, value]) => !name.startsWith('sec-ch-ua') && !(name === 'content-length' && (value === '0' || isForm)),
@@ -117,7 +117,7 @@ function comparable({ headers, ...request }) {
   };
 }
 
-story('FETCH-01 FETCH-20 P0: requests and answers are those of fetch', OPEN, async (stage) => {
+story('FETCH-01 FETCH-20 P0: requests and responses equal those of the browser’s `fetch`', OPEN, async (stage) => {
   const echo = await startEcho();
   try {
     list(stage, echo.url);
@@ -138,7 +138,7 @@ story('FETCH-01 FETCH-20 P0: requests and answers are those of fetch', OPEN, asy
   }
 });
 
-story('an answer without a body has none, whatever the engine makes of it', OPEN, async (stage) => {
+story('a response that must have no body has a `null` body in every engine', OPEN, async (stage) => {
   const echo = await startEcho();
   try {
     list(stage, echo.url);

@@ -1,4 +1,4 @@
-/** What is in the package that goes to the registry. */
+/** The contents of the published package. */
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PKG = join(ROOT, 'pkg');
 
-/** The files that `files` in package.json lets through. */
+/** The files that `files` in package.json includes. */
 async function shipped() {
   const { files } = JSON.parse(await readFile(join(PKG, 'package.json'), 'utf8'));
   const all = (await readdir(PKG, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
@@ -21,7 +21,7 @@ async function shipped() {
   );
 }
 
-test('STORE-16 P1: the package holds no key, no path of a machine and no source map', async () => {
+test('STORE-16 P1: the package contains no key, no local path and no source map', async () => {
   const paths = await shipped();
   assert.ok(
     paths.includes('/wasm/worker.js') && paths.includes('/wasm/valet_key.wasm') && paths.includes('/index.js'),
