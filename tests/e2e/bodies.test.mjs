@@ -57,7 +57,7 @@ echoStory('FETCH-38 P1: cancelling a long response stops the server', {}, async 
 echoStory('FETCH-38 P1: a response of 200 MB passes through without being kept in memory', {}, async (stage, echo) => {
   const { browser, page } = stage;
   const length = 200_000_000;
-  // The spy would keep every message.
+  // The spy would keep all the data.
   stage.site.settings.before = '';
   await stage.visit();
   const before = await heldInHeaps(browser);
@@ -92,7 +92,7 @@ echoStory('FETCH-38 P1: a response of 200 MB passes through without being kept i
 });
 
 echoStory('a page that does not read a response makes the API wait', {}, async (stage, echo) => {
-  stage.site.settings.before = ''; // the spy would keep every message
+  stage.site.settings.before = ''; // the spy would keep all the data
   await stage.visit();
   await stage.page.run(`async (url) => { globalThis.kept = await client.fetch(url); }`, `${echo.url}bytes/200000000`);
   const sent = await settled(stage, 'the API to wait', () => echo.sent.octets);

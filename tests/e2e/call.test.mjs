@@ -19,7 +19,7 @@ story('FETCH-17 P1: the token is sent to listed addresses only', EVERYWHERE, asy
     ['as a Request', `new Request('${api}me')`, '200'],
     ['another port', `'http://localhost:1/me'`, 'request_blocked'],
     ['another host', `'http://127.0.0.1:${api.port}/me'`, 'request_blocked'],
-    ['a look-alike', `'http://localhost.example:${api.port}/me'`, 'request_blocked'],
+    ['a similar host', `'http://localhost.example:${api.port}/me'`, 'request_blocked'],
     ['a user in the address', `'http://localhost@attacker.example:${api.port}/me'`, 'request_blocked'],
     ['the provider', `'${stage.provider.issuer}/me'`, 'request_blocked'],
     ['the page itself', `'/www/config.json'`, 'request_blocked'],
@@ -54,7 +54,7 @@ story('request bodies of every type are sent', EVERYWHERE, async (stage) => {
   await stage.signIn();
   const rows = [
     ['text', `JSON.stringify({ text: 'as text' })`],
-    ['octets', `new TextEncoder().encode(JSON.stringify({ text: 'as octets' }))`],
+    ['bytes', `new TextEncoder().encode(JSON.stringify({ text: 'as octets' }))`],
     ['a blob', `new Blob([JSON.stringify({ text: 'as a blob' })])`],
   ];
   for (const [label, body] of rows) {
@@ -195,7 +195,7 @@ robbery(
     const there = `${stranger.url}me`;
     const rows = [
       [
-        'another text each time',
+        'another string at each read',
         `{ toString() { return this.asked ? '${there}' : (this.asked = '${here}'); } }`,
         '200',
       ],
@@ -205,7 +205,7 @@ robbery(
         'request_blocked',
       ],
       [
-        'a Request that says another url',
+        'a Request with an overridden url',
         `new (class extends Request { get url() { return '${here}'; } })('${there}')`,
         'request_blocked',
       ],
@@ -215,12 +215,12 @@ robbery(
         '200',
       ],
       [
-        'a URL that says another href',
+        'a URL with an overridden href',
         `new (class extends URL { get href() { return '${here}'; } })('${there}')`,
         'request_blocked',
       ],
       [
-        'a URL that spells itself otherwise',
+        'a URL with an overridden toString()',
         `new (class extends URL { toString() { return '${there}'; } })('${here}')`,
         'request_blocked',
       ],

@@ -41,10 +41,10 @@ story('FETCH-41 P0: an invalid option is refused by name before any request', AP
   const rows = [
     ['no issuer', '{ issuer: undefined }'],
     ['an issuer without https', '{ issuer: "http://id.example.com" }'],
-    ['loopback without leave', '{ allowLoopbackHttp: false }'],
+    ['loopback without `allowLoopbackHttp`', '{ allowLoopbackHttp: false }'],
     ['an empty client id', '{ clientId: "" }'],
     ['a wildcard', '{ api: ["https://*.example.com/"] }'],
-    ['nothing but a wildcard', '{ api: ["*"] }'],
+    ['only a wildcard', '{ api: ["*"] }'],
     ['a pattern', '{ api: ["/.*/"] }'],
     ['an entry without https', '{ api: ["http://api.example.com/"] }'],
     ['an entry with a user', '{ api: ["https://u@api.example.com/"] }'],

@@ -436,7 +436,7 @@ story('RT P0: a refresh keeps the session, or ends it for a known reason', HOSTI
   for (const [what, flaw] of [
     ['aud as a list', ({ aud }) => ({ aud: [aud, 'other'] })],
     ['azp', ({ aud }) => ({ azp: aud })],
-    ['a clock that was set', () => ({ iat: iat + 3600, exp: exp + 3600 })],
+    ['a changed clock', () => ({ iat: iat + 3600, exp: exp + 3600 })],
     ['null', () => ({ exp: null, nonce: null })],
   ]) {
     provider.change = { refreshedClaims: (honest) => ({ ...honest, ...flaw(honest) }) };

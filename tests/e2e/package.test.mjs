@@ -28,10 +28,10 @@ test('STORE-16 P1: the package contains no key, no local path and no source map'
     String(paths),
   );
   const rows = [
-    ['a folder of this machine', ROOT],
-    ...(homedir().length > 1 ? [['a home', homedir()]] : []),
-    ['a folder of the compiler’s', '/.cargo/'],
-    ['a folder of a library’s source', '/src/index.'],
+    ['the repository’s path', ROOT],
+    ...(homedir().length > 1 ? [['the home folder', homedir()]] : []),
+    ['a path of the compiler', '/.cargo/'],
+    ['a path of a library’s source', '/src/index.'],
     ['a private key', 'PRIVATE KEY'],
     ['a private key as JSON', '"d":"'],
     ['a source map', 'sourceMappingURL'],

@@ -204,7 +204,7 @@ async function isExpired(stage) {
 }
 
 story(
-  'STORE-21 P1: if the provider refuses a silent sign-in at page load, the user stays signed out, and the next load does not try again',
+  'STORE-21 P1: a silent sign-in that the provider refuses at page load is not repeated at the next load',
   { ...CHANGES, provider: startHostile, homes: ['dedicated'] },
   async (stage) => {
     const { page, provider } = stage;

@@ -72,7 +72,7 @@ story(
   'STORE-07 P0: the memory of the page contains no part of a token',
   { ...OPEN, needs: 'devTools' },
   async (stage) => {
-    stage.site.settings.before = ''; // the spy would keep every message
+    stage.site.settings.before = ''; // the spy would keep all the data
     await life(stage);
     const texts = await textsInHeap(stage.browser);
     assert.ok(texts.length > 1000 && texts.some((text) => text.includes('alice')), 'this is the memory of that page');

@@ -13,8 +13,8 @@ const counted = (trips) => trips.filter(([first]) => first !== 'site GET /www/co
 const METADATA = 'provider GET /.well-known/openid-configuration';
 
 for (const [label, preload] of [
-  ['a click leaves at once: who is signed out has the metadata already', false],
-  ['so it does where the app asked for them', true],
+  ['a click on “Sign in” leaves at once, because a signed-out page has already fetched the metadata', false],
+  ['with `preload()` a click on “Sign in” leaves at once, too', true],
 ]) {
   story(label, caller({ preload }), async (stage) => {
     await stage.visit();
