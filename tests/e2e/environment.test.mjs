@@ -118,7 +118,7 @@ story(
     await page.see('Signed out');
 
     await page.click('button', 'Sign in');
-    await page.until('the way there and back', () => provider.count('token') === 2);
+    await page.until('the redirect to the provider and back', () => provider.count('token') === 2);
     await page.see('Signed in as alice');
     await stage.call('Me');
     await page.see('"user": "alice"');

@@ -14,7 +14,7 @@ story(
     await page.run(`async () => {
     for (const name of ['me', 'photos', 'notes', 'me', 'photos']) document.querySelector('[data-path=' + name + ']').click();
   }`);
-    await page.until('five answers', () => api.statuses().filter(Boolean).length === 5);
+    await page.until('five responses', () => api.statuses().filter(Boolean).length === 5);
     assert.deepEqual(api.statuses(), [200, 200, 200, 200, 200]);
     assert.equal(provider.count('token'), 2, 'one renewal for all of them');
     assert.equal(provider.issued.refreshTokens.size, 2, 'rotated');

@@ -154,7 +154,7 @@ function common(name, provider) {
       const resolved = () => page.run("async () => localStorage.getItem('resolved')");
       if (provider.leaves) {
         await provider.logout?.(page);
-        await page.until('the way back', () =>
+        await page.until('the redirect back', () =>
           page.run(
             "async () => globalThis.events?.some(([reason, confirmed]) => reason === 'signed_out' && confirmed)",
           ),

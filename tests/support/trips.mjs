@@ -48,7 +48,7 @@ export async function beforeNavigation(stage) {
     between(stage[name].server, (request) => void asked.push(`${name} ${request.method} ${pathOf(request)}`));
   }
   await stage.page.click('button', 'Sign in'); // as a user would; the trips without a click are counted in another file
-  await stage.page.until('the way to the provider', () => asked.includes('provider GET /auth'));
+  await stage.page.until('the redirect to the provider', () => asked.includes('provider GET /auth'));
   return asked.slice(0, asked.indexOf('provider GET /auth')).filter((name) => name !== 'site POST /spy');
 }
 
