@@ -1,9 +1,9 @@
-//! The list of error codes in `pkg/index.d.ts` is the list in the code.
+//! The error codes in `pkg/index.d.ts` equal those in the code.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What only a page can meet.
+/// Codes that only the page's JavaScript creates.
 const OF_THE_PAGE: [&str; 4] = ["popup_blocked", "popup_closed", "popup_timeout", "redirect_loop"];
 
 fn read(path: &str) -> String {
@@ -11,7 +11,7 @@ fn read(path: &str) -> String {
 }
 
 #[test]
-fn every_code_is_promised_and_every_promise_is_kept() {
+fn the_types_and_the_code_have_the_same_error_codes() {
     let source = read("src/protocol/error.rs");
     let (_, codes) = source.split_once("fn code(&self)").expect("the function");
     let (codes, _) = codes.split_once("/// Whose turn it is.").expect("the next one");
@@ -30,7 +30,7 @@ fn every_code_is_promised_and_every_promise_is_kept() {
 }
 
 #[test]
-fn every_change_has_its_reason_in_the_types() {
+fn the_types_list_the_reason_of_every_change() {
     let types = read("pkg/index.d.ts");
     let (_, union) = types.split_once("export type ChangeReason =").expect("the type");
     let (union, _) = union.split_once(';').expect("its end");

@@ -1,4 +1,5 @@
-//! Where a script of the page needs a rule of the core before the core is there, it has a copy. Each copy is held against the rule.
+//! The page's JavaScript has copies of rules that it needs before the core is loaded. Each copy is compared with the
+//! rule.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,7 +8,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
 }
 
-/// What stands between two texts.
+/// The text between two markers.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before}"));
     rest.split_once(after).unwrap_or_else(|| panic!("no {after} after {before}")).0
@@ -18,7 +19,7 @@ fn items<'a>(source: &'a str, name: &str) -> &'a str {
     between(source, &format!("const {name}: ["), "];").split_once(" = [").expect("a list").1
 }
 
-/// The texts in quotes.
+/// The quoted strings.
 fn quoted(text: &str, quote: char) -> BTreeSet<&str> {
     text.split(quote).skip(1).step_by(2).collect()
 }
@@ -41,7 +42,7 @@ fn expanded(pattern: &str) -> BTreeSet<String> {
     alternatives.into_iter().flat_map(sequence).collect()
 }
 
-/// The same without alternatives outside of groups.
+/// The same for a pattern without alternatives at its top level.
 fn sequence(pattern: &str) -> BTreeSet<String> {
     let Some((before, rest)) = pattern.split_once('(') else { return BTreeSet::from([pattern.to_owned()]) };
     let (group, after) = rest.split_once(')').expect("the end of a group");
@@ -55,7 +56,7 @@ fn sequence(pattern: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_page_takes_the_same_parameters_out_of_its_address() {
+fn the_page_removes_the_same_parameters_from_its_address() {
     let script = read("pkg/index.js");
     let page = expanded(between(&script, "const RESPONSE = /^(", ")(=|$)/;"));
     let source = read("src/protocol/authorization_response.rs");
@@ -68,7 +69,7 @@ fn the_page_takes_the_same_parameters_out_of_its_address() {
 }
 
 #[test]
-fn the_page_knows_a_state_by_the_same_ends() {
+fn the_page_recognizes_a_state_by_the_same_prefix_and_suffix() {
     let (script, source) = (read("pkg/index.js"), read("src/protocol/authorization_request.rs"));
     for name in ["OURS", "IN_WINDOW"] {
         let page = between(&script, &format!("const {name} = '"), "';");
@@ -77,7 +78,7 @@ fn the_page_knows_a_state_by_the_same_ends() {
 }
 
 #[test]
-fn the_page_keeps_a_record_as_long_and_under_the_same_name() {
+fn the_page_stores_a_record_for_the_same_time_under_the_same_name() {
     let script = read("pkg/storage.js");
     let record = read("src/protocol/transaction.rs");
     assert_eq!(between(&script, "const LIFE = ", ";"), between(&record, "const LIFE: i64 = ", ";"));
@@ -87,7 +88,7 @@ fn the_page_keeps_a_record_as_long_and_under_the_same_name() {
 
 #[test]
 fn every_option_of_a_sign_in_that_the_types_promise_is_read() {
-    /// Read by the page, or spelled by the app.
+    /// Options that the page reads itself, or whose members have registered names.
     const OTHERS: [&str; 4] = ["features", "mode", "params", "returnTo"];
     let types = read("pkg/index.d.ts");
     let members = between(&types, "export interface SignInOptions {", "\n}\n");

@@ -1,4 +1,4 @@
-//! From options to tokens, step by step, with what each step refuses.
+//! From options to tokens, step by step, with the inputs that each step refuses.
 
 mod support;
 
@@ -27,7 +27,7 @@ fn fields(form: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn wrong_options_are_named() {
+fn invalid_options_are_named() {
     let rows = [
         (r#"{"issuer":"http://as.test","clientId":"spa"}"#, "issuer"),
         (r#"{"issuer":"http://localhost:9000","clientId":"spa"}"#, "issuer"),
@@ -60,7 +60,7 @@ fn wrong_options_are_named() {
 }
 
 #[test]
-fn a_wrong_sign_in_is_named_before_any_request() {
+fn an_invalid_sign_in_option_is_named_before_any_request() {
     let honest = support::SIGN_IN;
     let rows = [
         (SignIn { redirect_uri: "", ..honest }, "redirectUri"),
@@ -160,7 +160,7 @@ fn entries_of_the_api_list_are_exact() {
 }
 
 #[test]
-fn metadata_of_another_server_are_not_used() {
+fn metadata_of_another_server_are_refused() {
     let rows = [
         ("the honest server", "", "", None),
         ("RFC 8414 §3.3: another issuer", r#""https://as.test""#, r#""https://evil.test""#, Some("issuer_mismatch")),
@@ -186,7 +186,7 @@ fn metadata_of_another_server_are_not_used() {
 }
 
 #[test]
-fn answers_that_are_no_metadata_are_told_apart() {
+fn responses_without_metadata_have_different_errors() {
     let rows = [
         (support::answer(200, "text/html", "<!doctype html>"), Some("not_json")),
         (support::answer(200, "application/json; charset=utf-8", METADATA), None),
@@ -238,7 +238,7 @@ fn the_authorization_request_has_each_parameter_once() {
 }
 
 #[test]
-fn scope_is_what_was_asked_for() {
+fn the_request_holds_the_requested_scope() {
     for (openid, asked, expected) in [
         (true, "", "openid"),
         (true, "read  openid read", "openid read"),
@@ -255,7 +255,7 @@ fn scope_is_what_was_asked_for() {
 }
 
 #[test]
-fn what_the_client_sets_cannot_be_overridden() {
+fn parameters_of_the_client_cannot_be_overridden() {
     for name in [
         "client_id",
         "redirect_uri",
@@ -276,7 +276,7 @@ fn what_the_client_sets_cannot_be_overridden() {
 }
 
 #[test]
-fn only_paths_of_this_origin_are_returned_to() {
+fn return_targets_are_paths_of_this_origin() {
     let refused = [
         "https://evil.test",
         "//evil.test",
@@ -296,7 +296,7 @@ fn only_paths_of_this_origin_are_returned_to() {
     for target in refused {
         let result = begin(SignIn { return_to: target, ..support::SIGN_IN });
         assert_eq!(code(&result), Some("config_error"), "{target}");
-        // Planted in the store later, it makes the whole record worthless.
+        // A script may write it into storage later; it makes the whole record invalid.
         let record = transaction().to_record().replace("/here?x=1#y", &target.replace('\\', "\\\\"));
         assert!(Transaction::from_record(&record).is_none(), "{target}");
     }
@@ -308,7 +308,7 @@ fn only_paths_of_this_origin_are_returned_to() {
 }
 
 #[test]
-fn a_transaction_survives_being_kept() {
+fn a_transaction_survives_storage() {
     let kept = transaction();
     let found = Transaction::from_record(&kept.to_record()).expect("a record");
     assert_eq!(found.to_record(), kept.to_record());
@@ -325,7 +325,7 @@ fn a_transaction_survives_being_kept() {
 }
 
 #[test]
-fn responses_of_others_are_not_accepted() {
+fn responses_of_other_servers_are_refused() {
     let honest = honest_query();
     let with = |from: &str, to: &str| honest.replace(from, to);
     let rows = [
@@ -337,11 +337,11 @@ fn responses_of_others_are_not_accepted() {
         ("RFC 6749 §10.12: another state", with("state=vk.A", "state=vk.B"), Some("state_mismatch")),
         ("RFC 6749 §3.1: two codes", with("code=c1", "code=c1&code=c2"), Some("duplicate_parameter")),
         ("RFC 6749 §3.1: two issuers", with("iss=", "iss=https%3A%2F%2Fevil.test&iss="), Some("duplicate_parameter")),
-        ("RFC 6749 §3.1: an empty code is none", with("code=c1", "code="), Some("response_invalid")),
+        ("RFC 6749 §3.1: an empty code counts as missing", with("code=c1", "code="), Some("response_invalid")),
         ("neither code nor error", with("code=c1&", ""), Some("response_invalid")),
         ("a code with a control", with("code=c1", "code=c%0d%0a"), Some("response_invalid")),
         ("the implicit flow", with("code=c1", "code=c1&access_token=x"), Some("response_invalid")),
-        ("a signed response that nobody asked for", with("code=c1", "code=c1&response=x"), Some("response_invalid")),
+        ("a signed response that was not requested", with("code=c1", "code=c1&response=x"), Some("response_invalid")),
         ("an error of the server", with("code=c1", "error=access_denied"), Some("authorization_error")),
         (
             "code and error: the error counts",
@@ -374,14 +374,14 @@ fn responses_of_others_are_not_accepted() {
 }
 
 #[test]
-fn a_response_comes_within_an_hour() {
+fn a_response_is_accepted_for_an_hour() {
     for (seconds, expected) in [(0, None), (3599, None), (3601, Some("state_mismatch")), (-1, Some("state_mismatch"))] {
         assert_eq!(code(&finish_at(seconds, &honest_query())), expected, "{seconds}");
     }
 }
 
 #[test]
-fn the_words_of_an_error_are_kept_apart() {
+fn the_description_of_an_error_is_not_in_its_message() {
     let query = honest_query().replace(
         "code=c1",
         "error=access_denied&error_description=%3Cimg%20src%3Dx%3E&error_uri=javascript%3Aalert(1)",
@@ -394,7 +394,7 @@ fn the_words_of_an_error_are_kept_apart() {
 }
 
 #[test]
-fn the_token_request_repeats_what_was_sent() {
+fn the_token_request_holds_the_values_of_the_sign_in() {
     let query = honest_query().replace("code=c1", "code=a%26scope%3Dadmin%2B");
     let (request, _) = TokenRequest::for_grant(finish(&query).expect("a grant"), &config());
     let request = request.request(&metadata().token_endpoint);
@@ -413,7 +413,7 @@ fn the_token_request_repeats_what_was_sent() {
 }
 
 #[test]
-fn token_responses_are_read_strictly() {
+fn token_responses_are_parsed_strictly() {
     let ok = |members: &str| json(200, &format!(r#"{{"access_token":"a","token_type":"Bearer"{members}}}"#));
     let rows = [
         ("RFC 6749 §5.1", ok(""), None),

@@ -1,4 +1,4 @@
-//! Ending sessions, here and at the provider (RFC 7009, RP-Initiated Logout, Front-Channel Logout).
+//! Sign-out: locally and at the provider (RFC 7009, RP-Initiated Logout, Front-Channel Logout).
 
 mod support;
 
@@ -38,7 +38,7 @@ fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn out_01_signing_out_needs_nobody() {
+fn out_01_signing_out_needs_no_session() {
     let mut session = signed_in(&config(), &[]);
     assert_eq!(session.end().len(), 2);
     assert_eq!(session.view(at(1)), None, "before any request");
@@ -47,7 +47,7 @@ fn out_01_signing_out_needs_nobody() {
 }
 
 #[test]
-fn out_02_the_provider_is_told_who_comes_and_where_to() {
+fn out_02_the_logout_request_names_the_user_and_the_redirect_uri() {
     let url = logout::end_session_url(&metadata(), &config(), BYE, &Secret::new("s"), None);
     let (address, query) = parameters(&url.expect("acceptable").expect("offered"));
     assert_eq!(address, "https://as.test/logout");
@@ -59,7 +59,7 @@ fn out_02_the_provider_is_told_who_comes_and_where_to() {
     assert_eq!(query.last(), Some(&("id_token_hint".into(), id_token(&claims(&[])))));
     assert_eq!(code(&Config::parse(&options(r#""idTokenHint":"yes","#))), Some("config_error"));
 
-    // One that makes the address longer than servers take is left out, whatever else is in it.
+    // A hint that would make the address too long for servers is left out, even if it is the only parameter.
     for (length, is_there) in [(1000, true), (7900, true), (8192, false), (20_000, false)] {
         let hint = Secret::new("x".repeat(length));
         let url = logout::end_session_url(&metadata(), &config(), BYE, &Secret::new("s"), Some(&hint));
@@ -70,7 +70,7 @@ fn out_02_the_provider_is_told_who_comes_and_where_to() {
 }
 
 #[test]
-fn providers_with_shapes_of_their_own() {
+fn sign_out_addresses_of_particular_providers_are_known() {
     let at_issuer = |issuer: &str, members: &str| -> (Config, ServerMetadata) {
         let config = Config::parse(&options("").replace("https://as.test", issuer)).expect("well formed");
         let body = METADATA
@@ -163,5 +163,5 @@ fn out_13_14_15_a_session_is_named_by_issuer_and_sid() {
     {
         assert!(!unnamed.is_named_by(query), "a session without `sid`: {query}");
     }
-    assert!(!SessionState::default().is_named_by("iss=https%3A%2F%2Fas.test&sid=s1"), "nobody is signed in");
+    assert!(!SessionState::default().is_named_by("iss=https%3A%2F%2Fas.test&sid=s1"), "no user is signed in");
 }

@@ -1,4 +1,4 @@
-//! Where the token may go: the API list, decided on what the browser's parser wrote.
+//! The addresses that may receive the token: the API list, compared with what the browser's parser wrote.
 
 mod support;
 
@@ -12,7 +12,7 @@ fn permitted(url: &str) -> bool {
     support::config().api.permit(url).is_ok()
 }
 
-/// Addresses as the browser's parser hands them over; `call.test.mjs` and `addresses.test.mjs` have those that it rewrites.
+/// Addresses as the browser's parser writes them; `call.test.mjs` and `addresses.test.mjs` have those that it rewrites.
 #[test]
 fn fetch_01_to_18_only_listed_addresses_are_permitted() {
     let permitted_ones = [
@@ -94,7 +94,7 @@ fn fetch_01_to_18_only_listed_addresses_are_permitted() {
 }
 
 #[test]
-fn fetch_41_an_entry_is_an_address_and_no_pattern() {
+fn fetch_41_an_entry_is_an_address_not_a_pattern() {
     let options = |entry: &str| {
         format!(r#"{{"issuer":"https://as.test","clientId":"spa","api":["https://api.test/","{entry}"]}}"#)
     };
@@ -126,16 +126,16 @@ fn fetch_41_an_entry_is_an_address_and_no_pattern() {
     }
 }
 
-/// The test data of the WHATWG URL Standard. Whatever its parser makes of an input, the app lists that origin: then either
-/// the input is exactly what the parser makes of it, or it is blocked.
+/// The test data of the WHATWG URL Standard. The app lists the origin of the parsed input: then the input either equals
+/// its parsed form, or it is blocked.
 #[test]
-fn permitted_is_equal_or_blocked() {
+fn an_address_equals_its_parsed_form_or_is_blocked() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/urltestdata.json");
     let Ok(text) = std::fs::read_to_string(path) else {
         eprintln!("left out: urltestdata.json is not here");
         return;
     };
-    // The file holds halves of surrogate pairs on purpose, which a strict reader refuses.
+    // The file contains halves of surrogate pairs on purpose, which a strict parser refuses.
     let text = text.replace("\\uD8", "uD8").replace("\\uDF", "uDF").replace("\\uD", "uD").replace("\\ud", "ud");
     let value = Value::parse(&text).expect("JSON");
     let (mut equal, mut blocked) = (0, 0);
@@ -145,7 +145,7 @@ fn permitted_is_equal_or_blocked() {
         if input.contains(":80") || input.contains(":443") {
             continue;
         }
-        // Most of the data is about http, whose rules are those of https but for the default port.
+        // Most of the data is about http, whose rules equal those of https except for the default port.
         let secure = |url: &str| url.strip_prefix("http:").map_or(url.to_owned(), |rest| format!("https:{rest}"));
         let (input, href) = (&secure(input), &secure(href));
         let Some(origin) = Url::parse(href, Loopback::Allowed).map(|url| url.origin().to_owned()) else { continue };
@@ -159,7 +159,7 @@ fn permitted_is_equal_or_blocked() {
         } else {
             blocked += 1;
         }
-        // What the parser itself writes is permitted, unless a server might read another path in it.
+        // An address that the parser writes is permitted, unless a server might read another path in it.
         assert!(
             api.permit(href).is_ok() || href.to_ascii_lowercase().contains('%') || href.contains(['"', '^', '`', '{']),
             "{href}"
@@ -169,7 +169,7 @@ fn permitted_is_equal_or_blocked() {
 }
 
 #[test]
-fn a_list_of_apis_has_a_hundred_entries() {
+fn a_list_of_apis_may_have_a_hundred_entries() {
     for (count, expected) in [(100, None), (101, Some("config_error"))] {
         let entries: Vec<String> = (0..count).map(|number| format!("\"https://api{number}.test/\"")).collect();
         let options = format!(r#"{{"issuer":"https://as.test","clientId":"spa","api":[{}]}}"#, entries.join(","));

@@ -1,4 +1,4 @@
-//! Every row of `tests/cases` has a test or a reason why not, and no test names a row that is not there.
+//! Every row of `tests/cases` has a test or a reason for its absence, and no test names an unknown row.
 
 #[path = "support/cases.rs"]
 mod cases;
@@ -41,7 +41,7 @@ fn all_rows() -> Vec<Row> {
     all
 }
 
-/// The text of every test with one of these endings below a folder of `tests`; what tests stand on is no test.
+/// The text of every test with this ending below a folder of `tests`, without the support of tests.
 fn tests(below: &str, ending: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![folder(below)];
@@ -68,7 +68,7 @@ fn leading(text: &str) -> impl Iterator<Item = &str> {
     text.split([' ', ':']).map_while(|word| word.get(..).filter(|word| is_id(word)))
 }
 
-/// The ids that a test names: at the start of a string or of a documentation, or in the name of a function.
+/// The ids that a test names: at the start of a string or of a doc comment, or in the name of a function.
 fn named(text: &str) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for line in text.lines() {
@@ -108,7 +108,7 @@ fn missing(section: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// Holds the rows that should have tests against those that have.
+/// Compares the rows that should have tests with those that have.
 fn compare(what: &str, wanted: &[Row], tested: &BTreeSet<String>, missing: &BTreeMap<String, String>) {
     let known: BTreeSet<&str> = wanted.iter().flat_map(|row| [row.id.as_str(), group(&row.id)]).collect();
     let strangers: Vec<&String> = missing.keys().filter(|name| !known.contains(name.as_str())).collect();
@@ -133,7 +133,7 @@ fn compare(what: &str, wanted: &[Row], tested: &BTreeSet<String>, missing: &BTre
 }
 
 #[test]
-fn no_id_comes_twice() {
+fn ids_are_unique() {
     let mut seen = BTreeSet::new();
     for row in all_rows() {
         assert!(seen.insert(row.id.clone()), "{} comes twice", row.id);
@@ -144,13 +144,13 @@ fn no_id_comes_twice() {
 }
 
 #[test]
-fn no_test_names_a_row_that_is_not_there() {
+fn no_test_names_an_unknown_row() {
     let all = all_rows();
     let ids: BTreeSet<&str> = all.iter().map(|row| row.id.as_str()).collect();
     let groups: BTreeSet<&str> = ids.iter().map(|id| group(id)).collect();
     for (path, text) in tests("", ".rs").into_iter().chain(tests("", ".mjs")) {
         for id in named(&text) {
-            let other = !groups.contains(group(&id)); // such as SHA-25…, which is no row of anything
+            let other = !groups.contains(group(&id)); // other prefixes, such as SHA-25…
             assert!(other || ids.contains(id.as_str()), "{}: {id}", path.display());
         }
     }
@@ -164,16 +164,16 @@ fn every_row_has_a_test_or_a_reason() {
 }
 
 #[test]
-fn every_row_of_the_greatest_weight_is_played_in_a_browser_or_has_a_reason() {
+fn every_p0_row_is_played_in_a_browser_or_has_a_reason() {
     let mut wanted = all_rows();
     wanted.retain(|row| row.priority == "P0" && IN_BROWSERS.contains(&group(&row.id)));
     let tested = tests("e2e", ".mjs").into_iter().flat_map(|(_, text)| named(&text)).collect();
     compare("in a browser", &wanted, &tested, &missing("Not in a browser yet"));
 }
 
-/// `tests/support/choice.mjs` goes by the priority in a title, or by the rows that it names.
+/// `tests/support/choice.mjs` uses the priority in a title, or the rows that it names.
 #[test]
-fn no_story_claims_another_priority_than_its_rows_have() {
+fn the_priority_in_a_title_is_that_of_its_rows() {
     let priorities: BTreeMap<String, String> = all_rows().into_iter().map(|row| (row.id, row.priority)).collect();
     for (path, text) in tests("e2e", ".mjs") {
         for line in text.lines() {
@@ -191,7 +191,7 @@ fn no_story_claims_another_priority_than_its_rows_have() {
 }
 
 #[test]
-fn ids_are_read_where_tests_name_them() {
+fn ids_are_found_in_titles_comments_and_names() {
     let rows = [
         ("test('RT-05 P0: ten calls at once', play)", vec!["RT-05"]),
         ("test(`RT-05 RT-23: ten calls`, play)", vec!["RT-05", "RT-23"]),

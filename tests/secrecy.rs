@@ -55,7 +55,7 @@ fn nothing_printable_holds_a_credential() {
 }
 
 #[test]
-fn no_error_quotes_what_it_refuses() {
+fn no_error_quotes_the_refused_input() {
     let bodies = [
         format!(r#"{{"access_token":"{CANARY}","token_type":"mac"}}"#),
         format!(r#"{{"access_token":"{CANARY} x","token_type":"Bearer"}}"#),

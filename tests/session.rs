@@ -1,4 +1,4 @@
-//! The session among competing callers: renewal, failure, sign-out, another user.
+//! The session with simultaneous callers: renewal, failure, sign-out, change of user.
 
 mod support;
 
@@ -10,10 +10,10 @@ use valet_key::protocol::session::{Action, Change, Refused, SessionState, Ticket
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::{Leftover, TokenResponse};
 
-/// Claims that differ from the honest ones.
+/// Claims that differ from the valid ones.
 type Changes<'a> = &'a [(&'a str, &'a str)];
 
-/// What is said of it, what the renewal led to, and the code of the error.
+/// The description, the outcome of the renewal, and the code of the error.
 type Trouble = (&'static str, Result<HttpResponse>, &'static str);
 
 fn tokens(access: &str, members: &str) -> HttpResponse {
@@ -91,7 +91,7 @@ fn a_fresh_token_is_used_and_a_stale_one_renewed_once() {
 }
 
 #[test]
-fn the_old_refresh_token_stays_if_no_new_one_comes() {
+fn the_old_refresh_token_stays_if_there_is_no_new_one() {
     let mut session = signed_in();
     let (_, ticket) = refresh(&mut session, 700);
     assert_eq!(outcome(&mut session, ticket, Ok(tokens("a2", r#","expires_in":5"#)), at(700)).0, None);
@@ -100,7 +100,7 @@ fn the_old_refresh_token_stays_if_no_new_one_comes() {
 }
 
 #[test]
-fn a_token_that_is_stale_on_arrival_is_used_for_the_call_that_asked() {
+fn an_immediately_expired_token_is_used_for_the_call_that_waited() {
     let mut session = signed_in();
     let call = session.call();
     let (_, ticket) = refresh(&mut session, 700);
@@ -111,7 +111,7 @@ fn a_token_that_is_stale_on_arrival_is_used_for_the_call_that_asked() {
 }
 
 #[test]
-fn trouble_never_ends_a_session() {
+fn temporary_failures_never_end_a_session() {
     let network = || Err(Error::from(Kind::Network { url: "https://as.test/token".into() }));
     let rows: [Trouble; 6] = [
         ("offline", network(), "network_error"),
@@ -124,7 +124,7 @@ fn trouble_never_ends_a_session() {
     for (label, trouble, expected) in rows {
         let mut session = signed_in();
         let waiting = session.call();
-        // Within the margin: the token is still good for ten seconds.
+        // Within the margin: the token is still valid for ten seconds.
         let (_, ticket) = refresh(&mut session, 595);
         let (code, leftover) = outcome(&mut session, ticket, trouble, at(596));
         assert_eq!(code, Some(expected), "{label}");
@@ -136,13 +136,13 @@ fn trouble_never_ends_a_session() {
         let shared = session.next(waiting, &metadata().token_endpoint, &config(), at(700));
         assert!(
             matches!(&shared, Action::Fail(error) if error.code() == expected),
-            "{label}: who waited shares it: {shared:?}"
+            "{label}: waiting calls get the same error: {shared:?}"
         );
     }
 }
 
 #[test]
-fn a_server_in_trouble_is_left_alone_for_a_while() {
+fn a_failing_server_gets_fewer_requests() {
     let mut session = signed_in();
     let mut requests = 0;
     for second in 700..1300 {
@@ -163,7 +163,7 @@ fn a_server_in_trouble_is_left_alone_for_a_while() {
 }
 
 #[test]
-fn a_lost_connection_may_be_tried_again_at_once() {
+fn a_lost_connection_may_be_retried_at_once() {
     let mut session = signed_in();
     let (_, ticket) = refresh(&mut session, 700);
     outcome(&mut session, ticket, Err(Error::from(Kind::Network { url: String::new() })), at(700));
@@ -181,7 +181,7 @@ fn invalid_grant_ends_the_session() {
 }
 
 #[test]
-fn a_refusal_that_is_not_invalid_grant_is_not_asked_again() {
+fn another_error_than_invalid_grant_is_not_retried() {
     let mut session = signed_in();
     let (_, ticket) = refresh(&mut session, 595);
     assert_eq!(
@@ -193,14 +193,14 @@ fn a_refusal_that_is_not_invalid_grant_is_not_asked_again() {
     assert_eq!(session.view(at(9000)), None);
 }
 
-/// What becomes of the ID Token of a renewal.
+/// What happens with the ID Token of a renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Renewed {
-    /// Its claims take the place of the earlier ones.
+    /// Its claims replace the earlier ones.
     News,
-    /// The tokens are taken, the claims stay as they were.
+    /// The tokens are used, the claims stay unchanged.
     CountsAsNone,
-    /// The session is over, for this reason.
+    /// The session ends, for this reason.
     Ends(&'static str),
 }
 
@@ -233,7 +233,7 @@ fn renewed_with(label: &str, first: &[(&str, &str)], id_token: &str) -> Renewed 
 
 /// RT-14 to RT-16: a flaw of the ID Token ends the session if it can mean another user or another party.
 #[test]
-fn an_id_token_of_a_refresh_ends_the_session_if_it_is_of_others() {
+fn an_id_token_of_a_refresh_for_another_user_or_party_ends_the_session() {
     use Renewed::{CountsAsNone, Ends, News};
     let listed: &[(&str, &str)] = &[("aud", r#"["spa","p1"]"#), ("azp", r#""spa""#)];
     let timed: &[(&str, &str)] = &[("auth_time", "1799999000")];
@@ -298,7 +298,7 @@ fn an_id_token_of_a_refresh_ends_the_session_if_it_is_of_others() {
         ("iat: text", &[], &[("iat", r#""1800000595""#)], CountsAsNone),
         ("nbf: an hour ahead", &[], &[("nbf", "1800004196")], CountsAsNone),
         ("nbf: text", &[], &[("nbf", r#""1""#)], CountsAsNone),
-        // The rest.
+        // Other claims.
         ("nonce: another", &[], &[("nonce", r#""x""#)], CountsAsNone),
         ("nonce: empty", &[], &[("nonce", r#""""#)], CountsAsNone),
         ("nonce: a number", &[], &[("nonce", "1")], CountsAsNone),
@@ -313,14 +313,14 @@ fn an_id_token_of_a_refresh_ends_the_session_if_it_is_of_others() {
         ("nbf: null", &[], &[("nbf", "null"), ("x", "1")], News),
     ];
     for (label, first, changes, expected) in rows {
-        // What the first ID Token had besides is not repeated by itself.
+        // Other claims of the first ID Token need not be repeated.
         assert_eq!(renewed_with(label, first, &id_token(&claims(changes))), expected, "{label}");
     }
 }
 
-/// RT-14 to RT-16: the same for what is wrong with the ID Token before any claim is read.
+/// RT-14 to RT-16: the same for faults of the ID Token before any claim is read.
 #[test]
-fn an_id_token_of_a_refresh_that_cannot_be_read_counts_as_none() {
+fn an_unreadable_id_token_of_a_refresh_is_ignored() {
     use Renewed::{CountsAsNone, Ends};
     let (bob, mine) = (claims(&[("sub", r#""bob""#)]), claims(&[("x", "1")]));
     let good = id_token(&bob);
@@ -352,7 +352,7 @@ fn an_id_token_of_a_refresh_that_cannot_be_read_counts_as_none() {
 }
 
 #[test]
-fn an_answer_that_comes_too_late_reaches_nobody() {
+fn a_response_after_the_end_of_the_session_is_dropped() {
     let mut session = signed_in();
     let call = session.call();
     let (_, ticket) = refresh(&mut session, 700);
@@ -363,7 +363,7 @@ fn an_answer_that_comes_too_late_reaches_nobody() {
     assert_eq!(session.view(at(701)), None);
     assert!(matches!(session.next(call, &metadata().token_endpoint, &config(), at(702)), Action::SignIn));
 
-    // Bob signs in while Alice's refresh is under way.
+    // Bob signs in while Alice's refresh is pending.
     let mut session = signed_in();
     let call = session.call();
     let (_, ticket) = refresh(&mut session, 700);
@@ -377,10 +377,10 @@ fn an_answer_that_comes_too_late_reaches_nobody() {
     );
 }
 
-/// RT-28 RT-38: what came for a session that another one has taken the place of.
+/// RT-28 RT-38: tokens for a session that another one has replaced.
 #[test]
-fn tokens_that_came_too_late_are_revoked_if_no_session_shares_their_grant() {
-    /// What overtakes the renewal.
+fn tokens_of_a_late_response_are_revoked_if_no_session_shares_their_grant() {
+    /// What happens before the renewal ends.
     #[derive(Clone, Copy)]
     enum By {
         SameUser,
@@ -429,7 +429,7 @@ fn tokens_that_came_too_late_are_revoked_if_no_session_shares_their_grant() {
     }
 }
 
-/// RT-37: where there is nothing to renew with, the end of the token is the end of the session.
+/// RT-37: without a refresh token, the session ends with the access token.
 #[test]
 fn a_session_without_a_refresh_token_ends_with_its_token() {
     let alone = |lifetime: &str| {
@@ -455,7 +455,7 @@ fn a_session_without_a_refresh_token_ends_with_its_token() {
         let mut session = alone(endless);
         assert_eq!(session.view(at(0)).expect("signed in").expires_at, None, "{endless}");
         for seconds in [0, 600, 86_400 * 365] {
-            assert!(!session.expire(at(seconds)), "{endless}: nobody said how long it lives");
+            assert!(!session.expire(at(seconds)), "{endless}: its lifetime is unknown");
             assert!(matches!(next(&mut session, seconds), Action::Use), "{endless}");
         }
         let call = session.call();
@@ -471,9 +471,9 @@ fn a_session_without_a_refresh_token_ends_with_its_token() {
     assert!(renewable.expire(at(700)), "its refresh token is of no use");
 }
 
-/// POP-28: `prompt=none` for another user than the one who is signed in.
+/// POP-28: `prompt=none` for another user than the signed-in one.
 #[test]
-fn a_silent_sign_in_of_another_user_ends_the_session_and_begins_none() {
+fn a_silent_sign_in_of_another_user_ends_the_session_without_a_new_one() {
     for (prompt, sub, expected, revoked) in [
         ("none", r#""bob""#, Err("user_changed"), vec!["r1", "a1", "r1", "b1"]),
         ("none", r#""alice""#, Ok(Change::SignedIn), vec![]),
@@ -504,9 +504,9 @@ fn a_silent_sign_in_of_another_user_ends_the_session_and_begins_none() {
     assert_eq!(result.ok(), Some(Change::SignedIn), "where no user is signed in, any user is welcome");
 }
 
-/// POP-30: what the provider may know the user by.
+/// POP-30: the hint by which the provider recognizes the user.
 #[test]
-fn the_hint_at_the_user_is_a_claim_that_is_made_for_it() {
+fn the_login_hint_is_a_claim_made_for_it() {
     let rows: [(Changes<'_>, Option<&str>); 9] = [
         (&[], None),
         (&[("email", r#""a@x.test""#)], Some("a@x.test")),
@@ -527,7 +527,7 @@ fn the_hint_at_the_user_is_a_claim_that_is_made_for_it() {
 }
 
 #[test]
-fn the_same_user_again_costs_nobody_a_token() {
+fn another_sign_in_of_the_same_user_revokes_no_token() {
     let mut session = signed_in();
     let call = session.call();
     let mut again = |sub: &str| {
@@ -546,7 +546,7 @@ fn the_same_user_again_costs_nobody_a_token() {
 }
 
 #[test]
-fn a_refused_sign_in_leaves_the_earlier_session() {
+fn a_refused_sign_in_keeps_the_earlier_session() {
     let mut session = signed_in();
     assert!(sign_in(&mut session, "b1", &claims(&[("aud", r#""other""#)])).is_err());
     assert_eq!(token(&session), "a1");
@@ -580,7 +580,7 @@ fn a_token_that_an_api_refused_is_renewed_once() {
 }
 
 #[test]
-fn sleep_and_set_clocks_are_noticed() {
+fn sleep_and_changed_clocks_are_detected() {
     let mut session = signed_in();
     let asleep = Now { wall: at(8 * 3600).wall, monotonic: 1000 };
     let action = session.next(session.call(), &metadata().token_endpoint, &config(), asleep);
@@ -592,7 +592,7 @@ fn sleep_and_set_clocks_are_noticed() {
 }
 
 #[test]
-fn the_app_sees_who_and_until_when() {
+fn the_app_gets_the_user_and_the_expiry() {
     let session = signed_in();
     let view = session.view(at(100)).expect("signed in").to_json();
     assert!(view.starts_with(r#"{"sub":"alice","issuer":"https://as.test","scope":"openid read","expiresAt":1800000600000,"authTime":null,"claims":{"#), "{view}");
@@ -602,7 +602,7 @@ fn the_app_sees_who_and_until_when() {
 }
 
 #[test]
-fn lifetimes_beyond_all_time_saturate() {
+fn lifetimes_beyond_the_maximum_saturate() {
     let mut session = SessionState::default();
     let members = format!(r#","expires_in":9223372036854775807,"id_token":"{}""#, id_token(&claims(&[])));
     let endless = TokenResponse::from_response(&tokens("a1", &members)).expect("well formed");
@@ -613,7 +613,7 @@ fn lifetimes_beyond_all_time_saturate() {
 }
 
 #[test]
-fn an_id_token_of_a_refresh_is_signed_or_counts_as_none() {
+fn an_unsigned_id_token_of_a_refresh_is_ignored() {
     let bob = || {
         Ok(tokens("a2", &format!(r#","expires_in":600,"id_token":"{}""#, id_token(&claims(&[("sub", r#""bob""#)])))))
     };
@@ -640,7 +640,7 @@ fn an_id_token_of_a_refresh_is_signed_or_counts_as_none() {
 }
 
 #[test]
-fn a_sign_in_without_a_right_signature_leaves_the_earlier_session() {
+fn a_sign_in_with_a_wrong_signature_keeps_the_earlier_session() {
     for problem in [Kind::IdTokenInvalid { reason: "signature" }, Kind::Network { url: String::new() }].map(Error::from)
     {
         let mut session = signed_in();

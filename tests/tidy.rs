@@ -1,4 +1,4 @@
-//! What the project asks of its own files.
+//! Rules about the project's own files.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file of ours with one of these endings.
+/// Every file of the project with one of these endings.
 fn files(endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root().to_owned()];
@@ -32,14 +32,14 @@ fn text(path: &Path) -> String {
 }
 
 #[test]
-fn every_rust_file_says_first_what_it_is() {
+fn every_rust_file_begins_with_a_description() {
     for path in files(&[".rs"]) {
         assert!(text(&path).starts_with("//! "), "{}", path.display());
     }
 }
 
 #[test]
-fn every_module_of_the_page_says_first_what_it_is() {
+fn every_module_of_the_page_begins_with_a_description() {
     for path in files(&[".mjs"]) {
         let text = text(&path);
         assert!(text.starts_with("/**") || text.starts_with("#!"), "{}", path.display());
@@ -47,7 +47,7 @@ fn every_module_of_the_page_says_first_what_it_is() {
 }
 
 #[test]
-fn protocol_client_and_vault_name_no_browser() {
+fn protocol_client_and_vault_do_not_depend_on_a_browser() {
     let pure = |path: &&PathBuf| {
         ["src/protocol", "src/client", "src/vault"].iter().any(|room| path.to_string_lossy().contains(room))
     };
@@ -78,7 +78,7 @@ fn specifications_are_cited_in_one_form() {
 }
 
 #[test]
-fn nothing_names_a_machine_or_the_address_of_a_registry() {
+fn no_file_names_a_machine_or_the_address_of_a_registry() {
     let words = ["/home/", "/root/", "registry.npm", "crates.io/", "deb.debian", "files.python", "\"resolved\""]
         .map(str::to_owned);
     for path in files(&[
@@ -96,7 +96,7 @@ fn nothing_names_a_machine_or_the_address_of_a_registry() {
 }
 
 #[test]
-fn pop_07_nothing_is_posted_to_whom_it_may_concern() {
+fn pop_07_no_message_is_posted_to_any_origin() {
     for entry in std::fs::read_dir(root().join("pkg")).expect("a folder").flatten() {
         let Ok(script) = std::fs::read_to_string(entry.path()) else { continue };
         for forbidden in ["'*'", "\"*\"", "document.domain", ".opener.", "parent.post"] {
@@ -106,7 +106,7 @@ fn pop_07_nothing_is_posted_to_whom_it_may_concern() {
 }
 
 #[test]
-fn the_same_version_everywhere() {
+fn all_files_have_the_same_version() {
     let package = text(&root().join("pkg/package.json"));
     assert!(package.contains(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"))));
     let port = text(&root().join("pkg/port.js"));

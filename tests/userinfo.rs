@@ -1,4 +1,4 @@
-//! UserInfo: an honest answer with one change, refused by name (OpenID Connect Core §5.3).
+//! UserInfo: a valid response with one change, refused by name (OpenID Connect Core §5.3).
 
 mod support;
 
@@ -14,7 +14,7 @@ fn signed() -> Config {
     Config::parse(&options(r#""userinfo":"signed","#)).expect("an option")
 }
 
-/// What a browser does with an answer.
+/// What a browser does with a response.
 fn read(response: &HttpResponse, config: &Config, expected: [Option<&str>; 2]) -> Result<String> {
     let mut claims = String::from(userinfo::text(response)?);
     if config.userinfo == Userinfo::Signed {
@@ -48,7 +48,7 @@ fn ui_01_the_request_has_no_token_in_its_address() {
 }
 
 #[test]
-fn ui_01_to_15_answers_of_others_are_refused() {
+fn ui_01_to_15_invalid_responses_are_refused() {
     let sub = |sub: &str| json(200, &format!(r#"{{"sub":{sub},"name":"Alice"}}"#));
     let rows = [
         ("UI-01", sub(r#""alice""#), None),
@@ -66,7 +66,7 @@ fn ui_01_to_15_answers_of_others_are_refused() {
         ),
         ("UI-07 a JWT", answer(200, "application/jwt", &jwt(&[])), Some("userinfo_invalid(format)")),
         ("UI-09", json(401, r#"{"error":"invalid_token"}"#), Some("token_error")),
-        ("UI-09 without words", answer(401, "", ""), Some("token_error")),
+        ("UI-09 without an error code", answer(401, "", ""), Some("token_error")),
         (
             "UI-10",
             json(200, r#"{"sub":"alice","_claim_sources":{"s":{"endpoint":"https://evil.test","access_token":"x"}}}"#),
@@ -91,7 +91,7 @@ fn ui_01_to_15_answers_of_others_are_refused() {
 }
 
 #[test]
-fn ui_10_11_15_claims_pass_as_they_are() {
+fn ui_10_11_15_claims_are_passed_on_unchanged() {
     let body = r#"{"sub":"alice", "__proto__":{"x":1},"exp":0,"email_verified":"true"}"#;
     assert_eq!(read(&json(200, body), &config(), ALICE).expect("honest"), body);
 }
@@ -106,7 +106,7 @@ fn jwt(changes: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn ui_05_07_a_signed_answer_is_signed_by_the_issuer_for_us() {
+fn ui_05_07_a_signed_response_is_by_the_issuer_for_this_client() {
     let good = jwt(&[]);
     let (rest, signature) = good.rsplit_once('.').expect("three parts");
     let rows = [
@@ -130,7 +130,7 @@ fn ui_05_07_a_signed_answer_is_signed_by_the_issuer_for_us() {
 }
 
 #[test]
-fn ui_14_the_app_may_name_whom_it_expects() {
+fn ui_14_the_app_may_name_the_expected_user() {
     let response = json(200, r#"{"sub":"alice"}"#);
     for (expected, reason_for) in [
         ([None, Some("alice")], None),

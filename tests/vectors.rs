@@ -1,4 +1,4 @@
-//! Known answers: what the specifications print, and what others collected.
+//! Test vectors: examples in the specifications, and public collections.
 
 mod support;
 
@@ -17,7 +17,7 @@ use valet_key::protocol::jwt::{Algorithms, Unverified};
 use valet_key::protocol::pkce::CodeVerifier;
 use valet_key::protocol::token::TokenResponse;
 
-/// Data of others, beside the project where there is any.
+/// Files of public collections, beside the project if they are present.
 fn data(name: &str) -> Option<std::path::PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
     if !path.exists() {
@@ -85,14 +85,14 @@ fn the_json_test_suite() {
         // Bytes that are not UTF-8 never reach the reader: `HttpResponse::text` refuses them.
         let text = std::str::from_utf8(&octets).unwrap_or_default();
         let read = Value::parse(text).map(|value| to_string(&value));
-        // Another reader finds in what is written what it finds in the text; it knows no numbers as large as some of these.
+        // Another parser reads the written text as the original; it cannot represent some of the large numbers.
         let theirs = serde_json::from_str::<serde_json::Value>(text.trim_start_matches('\u{feff}'));
         if let (Ok(written), Ok(theirs)) = (&read, theirs) {
             assert_eq!(serde_json::from_str::<serde_json::Value>(written).ok(), Some(theirs), "{name}");
         }
         let read = read.is_ok();
         match name.get(..2) {
-            // Two members of one name are JSON, and hostile.
+            // JSON allows two members with one name, but the client refuses them.
             Some("y_") if name.contains("duplicated_key") => assert!(!read, "{name}"),
             Some("y_") => assert!(read, "{name}"),
             Some("n_") => assert!(!read, "{name}"),
@@ -103,7 +103,7 @@ fn the_json_test_suite() {
     assert!(count > 300, "only {count} files");
 }
 
-/// Whether a token is accepted with a key set, by the client and the checker of the tests; `Err` with the reason.
+/// Whether the client and the tests' signature check accept a token with a key set; `Err` with the reason.
 fn accepted(token: &str, set: &str) -> Result<(), String> {
     let reason = |error: Error| match error.kind() {
         Kind::IdTokenInvalid { reason } => (*reason).to_owned(),
@@ -117,10 +117,10 @@ fn accepted(token: &str, set: &str) -> Result<(), String> {
 }
 
 #[test]
-fn signatures_of_the_rfcs_are_right_and_altered_ones_are_not() {
+fn signatures_of_the_rfcs_are_accepted_and_altered_ones_refused() {
     for (label, key, token) in SIGNED {
         if key.contains("P-521") {
-            continue; // The checker here knows no P-521; browsers do, see tests/browser.rs.
+            continue; // the tests' signature check does not support P-521; browsers do, see tests/browser/host.rs
         }
         let set = format!(r#"{{"keys":[{key}]}}"#);
         assert_eq!(accepted(token, &set), Ok(()), "{label}");
@@ -130,13 +130,13 @@ fn signatures_of_the_rfcs_are_right_and_altered_ones_are_not() {
     }
 }
 
-/// Whether what was signed is text.
+/// Whether the signed content is text.
 fn is_text(token: &str) -> bool {
     let payload = token.split('.').nth(1).unwrap_or_default();
     URL_SAFE_NO_PAD.decode(payload).is_ok_and(|octets| String::from_utf8(octets).is_ok())
 }
 
-/// <https://github.com/C2SP/wycheproof>: signatures and key sets, right ones and attacks.
+/// <https://github.com/C2SP/wycheproof>: signatures and key sets, valid ones and attacks.
 #[test]
 fn wycheproof() {
     let (mut right, mut refused, mut left_out) = (0, 0, 0);
@@ -145,7 +145,7 @@ fn wycheproof() {
         let text = std::fs::read_to_string(file).expect("a file");
         let all = Value::parse(&text).expect("JSON");
         for group in all.get("testGroups").and_then(Value::as_array).expect("groups") {
-            // A group without public keys is about HMAC, which is refused whatever the key.
+            // A group without public keys is about HMAC, which is refused with any key.
             let mut set = to_string(group.get("public").or(group.get("private")).expect("a key"));
             if group.get("public").and_then(|key| key.get("keys")).is_none() {
                 set = format!(r#"{{"keys":[{set}]}}"#);
@@ -153,20 +153,21 @@ fn wycheproof() {
             let symmetric = group.get("public").is_none();
             for test in group.get("tests").and_then(Value::as_array).expect("tests") {
                 let says = |name| test.get(name).and_then(Value::as_str).unwrap_or_default();
-                // Whether a chip made the primes badly takes more than looking at them.
+                // Detecting badly generated primes takes more than a check of their form.
                 if says("comment") == "rejectsKeyWithRocaVulnerability" {
                     continue;
                 }
                 let label = format!("{name} {:?} {}", test.get("tcId"), says("comment"));
                 let outcome = accepted(says("jws"), &set);
-                // Keys of the set whose `alg` is not the token's: `PS256` for a PS384, and `ES521`, which is no name.
+                // Keys of the set whose `alg` differs from the token's: `PS256` for a PS384, and `ES521`, which does
+                // not exist.
                 let misnamed = matches!(says("comment"), "Figure20" | "Figure27");
                 if says("result") == "valid" && !symmetric && !misnamed {
                     if set.contains("P-521") {
                         left_out += 1;
                         continue;
                     }
-                    // Claims are text; a signature can be right over anything.
+                    // Claims are text; a signature can be valid for any bytes.
                     let expected = if is_text(says("jws")) { Ok(()) } else { Err("format".into()) };
                     assert_eq!(outcome, expected, "{label}");
                     right += 1;

@@ -20,7 +20,7 @@ mod tests {
 
     /// RFC 4648 §10, in the alphabet of §5.
     #[test]
-    fn only_what_was_encoded_is_decoded() {
+    fn only_valid_encodings_are_decoded() {
         let rows: [(&str, &[u8]); 8] = [
             ("", b""),
             ("Zg", b"f"),

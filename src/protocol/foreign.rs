@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_is_short_and_without_control_characters() {
+    fn quoted_text_is_truncated_and_without_control_characters() {
         let text = secrets().quote(&"é\u{1b}[31m\u{202e}\n".repeat(100_000));
         assert_eq!(text.as_str().chars().count(), 1000);
         assert!(text.as_str().starts_with("é[31mé"));
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_last_is_forgotten_last() {
+    fn the_newest_secrets_are_kept() {
         let numbered: Vec<Secret> = (0..40).map(|number| Secret::new(format!("secret-number-{number:08}"))).collect();
         let mut secrets = Secrets::new(&numbered);
         assert!(!secrets.are_in(numbered[7].expose()) && secrets.are_in(numbered[8].expose()));

@@ -78,7 +78,7 @@ mod tests {
     use super::{append, parameters, parse};
 
     #[test]
-    fn what_was_appended_is_read_back() {
+    fn appended_parameters_are_read_back() {
         let pairs = [("scope", "openid a+b"), ("näme", "ü&=%"), ("empty", ""), ("emoji", "🔑")];
         let mut form = String::new();
         for (name, value) in pairs {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_none() {
+    fn undecodable_parameters_are_refused() {
         let some = |text: &str| Some(text.to_owned());
         for text in ["%", "%4", "%zz", "%ff", "Acc%E8s", "%c3%28"] {
             let query = ["a=1&", text, "=b&c=", text].concat();

@@ -29,7 +29,7 @@ mod tests {
     use super::Now;
 
     #[test]
-    fn the_clock_that_saw_more_time_is_believed() {
+    fn the_clock_that_advanced_more_is_used() {
         let start = Now { wall: 1_000_000, monotonic: 50 };
         let rows = [
             ("both run", 1_005_000, 5_050, 5_000),

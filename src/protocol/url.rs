@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_where_they_belong() {
+    fn a_url_is_split_into_its_parts() {
         let url = Url::parse("https://as.test:8443/a/b?x=/y#/z", Loopback::Refused).expect("well formed");
         assert_eq!((url.origin(), url.path(), url.rest()), ("https://as.test:8443", "/a/b", "?x=/y#/z"));
         assert_eq!(url.with_query("s=1"), "https://as.test:8443/a/b?x=/y#/z&s=1");

@@ -1,8 +1,8 @@
-/** What an authorised call costs over the page's own `fetch` with a fixed header. */
+/** The cost of an authorised call, compared with the page's own `fetch` and a fixed header. */
 import { figure, median } from './figure.mjs';
 import { onGround } from './ground.mjs';
 
-/** In the page: a call of either kind, and how long it takes in milliseconds. Answers are read to their end. */
+/** In the page: a call of either kind, and its duration in milliseconds. Responses are read to their end. */
 const CALLS = `
   const native = async () => (await fetch(api + 'me', { headers: { authorization: 'Bearer fixed' } })).text();
   const ours = async () => (await client.fetch(api + 'me')).text();

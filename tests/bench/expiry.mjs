@@ -1,4 +1,4 @@
-/** Four tabs with a hundred calls each, at the moment when the access token is over. */
+/** Four tabs with a hundred calls each, at the moment when the access token expires. */
 import { crowd } from '../support/crowd.mjs';
 import { figure } from './figure.mjs';
 import { onGround } from './ground.mjs';

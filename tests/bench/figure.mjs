@@ -1,8 +1,8 @@
-/** A measured figure, and how it stands to what is promised. */
+/** A measured figure, and its relation to the promise. */
 
 /**
  * @typedef {object} Figure
- * @property {string} figure what it is
+ * @property {string} figure what is measured
  * @property {string} unit of `ours` and `native`
  * @property {number} ours
  * @property {number} [native] the same without this library, measured in turns with it
@@ -12,7 +12,7 @@
  * @property {boolean} [kept]
  */
 
-/** @param {Figure} given @returns {Figure} with what follows from the rest */
+/** @param {Figure} given @returns {Figure} with the derived members */
 export function figure({ compared, ...given }) {
   const { ours, native, by, promise } = given;
   const value = compared ?? (by === 'difference' ? ours - native : by === 'ratio' ? ours / native : ours);
@@ -50,7 +50,7 @@ export function table(figures) {
 const wanted = ({ most, least }, by, unit) =>
   `${most === undefined ? '≥' : '≤'} ${by === 'ratio' ? `× ${most ?? least}` : worded(most ?? least, unit)}`;
 
-/** Counts are whole; anything else has as many digits as it is worth. */
+/** Counts are whole numbers; other figures have as many digits as are significant. */
 function number(value, unit = 'times') {
   const isCount = unit === '' || unit === 'bytes';
   const digits = isCount || Math.abs(value) >= 100 ? 0 : Math.abs(value) < 10 ? 2 : 1;

@@ -1,4 +1,4 @@
-/** Where benchmarks run: a page that its own script may call the API from, too, and nobody who watches. */
+/** The page for benchmarks: its own script may call the API, too, and no spy runs. */
 import { caller } from '../support/caller.mjs';
 import { replaceApi } from '../support/quick_api.mjs';
 import { Stage } from '../support/stage.mjs';
@@ -14,7 +14,7 @@ export async function onGround(options, play) {
   try {
     await replaceApi(stage);
     const { settings } = stage.site;
-    settings.before = ''; // the tests' spy wraps what is measured here
+    settings.before = ''; // the tests' spy wraps the functions that are measured here
     settings.policies = {
       page: `default-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self' ${settings.connect.join(' ')}`,
     };

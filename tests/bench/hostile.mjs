@@ -1,21 +1,24 @@
 /**
- * What foreign text costs by its length: `hostile.mjs [--json] PROGRAM MODULE`.
+ * Measures how the cost of foreign text grows with its length: `hostile.mjs [--json] PROGRAM MODULE`.
  *
- * Each reading of `hostile.rs` is timed with four lengths, each twice the one before, and repeated so often that the
- * shortest takes more than 5 ms. Of several rounds the fastest counts: other programs only ever add time. It fails if a
+ * Each reading of `hostile.rs` is timed with four lengths, each twice the one before, and repeated until the shortest
+ * takes more than 5 ms. The fastest of several rounds counts, because other programs can only add time. It fails if a
  * doubling costs more than `MOST` times as much.
  */
 import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { LENGTHS, MOST, inProgram, ratios } from './readings.mjs';
 
-/** Milliseconds that the shortest text takes at least. */
+/** The minimum of milliseconds for the shortest text. */
 const LEAST = 5;
 
 /** How often each length is timed. */
 const ROUNDS = 3;
 
-/** Where a doubling seems to cost too much, more rounds tell whether a busy machine was the cause: for so many milliseconds. */
+/**
+ * If a doubling seems to cost too much, more rounds show whether a busy machine was the cause: for this many
+ * milliseconds.
+ */
 const PATIENCE = 10_000;
 
 const asJson = process.argv.includes('--json');
@@ -43,7 +46,7 @@ async function measure(place, reading) {
       milliseconds[length] = Math.min(milliseconds[length] ?? Infinity, await place.read(times));
     }
     if (milliseconds[0] < LEAST) {
-      // A slow moment misled the first guess.
+      // A busy moment made the first estimate wrong.
       times = Math.ceil((times * LEAST * 1.3) / milliseconds[0]);
       milliseconds = [];
       round = -1;
@@ -53,7 +56,7 @@ async function measure(place, reading) {
   return { bytes, times, milliseconds, ratios: found, kept: Math.max(...found) <= MOST };
 }
 
-/** How often the shortest text is to be read. */
+/** How often the shortest text is read. */
 async function repetitions(place, reading, least) {
   await place.make(reading, least);
   let times = 1;

@@ -1,7 +1,7 @@
-//! Every reader of foreign text, with the texts that cost it most: how the cost grows with the length.
+//! Measures every reader of foreign text with its most expensive texts: how the cost grows with the length.
 //!
-//! `readings.mjs` gives the commands, here and in WebAssembly: which readings there are; make the text of one, of so many
-//! bytes; read it so many times. A new reader is a new line of [`READERS`].
+//! `readings.mjs` sends the commands, here and in WebAssembly: list the readings; make the text of a reading with a
+//! length; read it several times. A new reader is a new line of [`READERS`].
 
 use core::cell::RefCell;
 use core::hint::black_box;
@@ -29,11 +29,11 @@ use valet_key::protocol::transaction::{RedirectPage, Transaction};
 use valet_key::protocol::url::{Loopback, Url};
 use valet_key::protocol::userinfo;
 
-/// Reads a text. Whether that ended as expected: a text that is refused too early would show nothing.
+/// Reads a text, and returns whether that ended as expected: a text that is refused too early would measure nothing.
 type Read = fn(&str) -> bool;
 
-/// What the text is like, the bytes of its shortest form, and how one of about so many bytes is made. The longest has eight
-/// times as many, and is within the limits of the reader.
+/// The description of the text, the bytes of its shortest form, and a function that makes one of about that many bytes.
+/// The longest form has eight times as many, and is within the limits of the reader.
 type Text = (&'static str, usize, fn(usize) -> String);
 
 const KIB: usize = 1024;
@@ -275,7 +275,7 @@ const API: &str = "https://api.test/v1/";
 const HEADER: &str = r#"{"alg":"ES256"}"#;
 const NOW: Now = Now { wall: 1_800_000_000_000, monotonic: 0 };
 
-// Objects up to a member that is to come.
+// Objects up to a member that follows.
 const SERVER: &str =
     r#"{"authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token","#;
 const METADATA: &str = r#"{"issuer":"https://as.test","jwks_uri":"https://as.test/jwks","authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token","#;
@@ -288,10 +288,10 @@ const CLAIMS: &str =
 const AUDIENCES: &str =
     r#"{"iss":"https://as.test","sub":"alice","nonce":"n","iat":1800000000,"exp":1800000600,"azp":"spa","aud":["#;
 
-/// A key up to its end.
+/// A key up to its last member.
 const KEY: &str = r#"{"kty":"EC","crv":"P-256","y":"AA""#;
 
-/// The same again and again, between a beginning and an end.
+/// The same text repeatedly, between a beginning and an end.
 fn filled(begin: &str, item: &str, end: &str, length: usize) -> String {
     let room = length.saturating_sub(begin.len() + end.len());
     [begin, &item.repeat(room / item.len()), end].concat()
@@ -304,27 +304,28 @@ fn object(begin: &str, length: usize) -> String {
     [begin, &members.join(","), "}"].concat()
 }
 
-/// The same, and the last member has the name of the first.
+/// The same, but the last member has the name of the first.
 fn last_again(length: usize) -> String {
     let mut text = object("{", length);
     text.pop();
     text + r#","000000":0}"#
 }
 
-/// An object whose names differ at their ends.
+/// An object whose names have a common prefix.
 fn alike(name: usize, length: usize) -> String {
     let name = "a".repeat(name);
     let members: Vec<String> = (0..length / (name.len() + 10)).map(|place| format!("\"{name}{place:05}\":0")).collect();
     ["{", &members.join(","), "}"].concat()
 }
 
-/// Words that are all different, backwards.
+/// Different words, in reverse order.
 fn words(begin: &str, length: usize) -> String {
     let words: Vec<String> = (0..length / (begin.len() + 7)).rev().map(|place| format!("{begin}{place:06}")).collect();
     words.join(" ")
 }
 
-/// `%%%…` and then digits: each two of them make the last `%` an escape, and so the digits after them the one before it.
+/// `%%%…` and then digits: each two of them complete the last `%` to an escape, so that the digits after them complete
+/// the `%` before it.
 fn percents(length: usize) -> String {
     let count = (length - API.len()) / 3;
     [API, &"%".repeat(count), &"25".repeat(count)].concat()
@@ -341,7 +342,7 @@ fn jwt(header: &str, claims: &str) -> String {
     [&base64url::encode(header.as_bytes()), ".", &base64url::encode(claims.as_bytes()), ".", &"A".repeat(86)].concat()
 }
 
-/// Bytes of which a token of a length is made.
+/// Bytes that make a token of the given length.
 fn decoded(length: usize) -> usize {
     (length - 128) / 4 * 3
 }
@@ -370,7 +371,7 @@ fn proof(claims: &str) -> Option<Verified> {
     Unverified::parse(&token, Algorithms::ALL).ok()?.accept((Signature::Right, vec![0; 32])).ok()
 }
 
-/// As many secrets as an exchange has, and longer than most.
+/// As many secrets as an exchange has, longer than most.
 fn secrets() -> Secrets {
     let all: Vec<Secret> = (0..32).map(|place| Secret::new("s".repeat(999) + &place.to_string())).collect();
     Secrets::new(&all)
@@ -439,7 +440,7 @@ fn is_userinfo(claims: &str, kind: &str) -> bool {
 }
 
 thread_local! {
-    /// How the text under way is read, and the text.
+    /// The reading function of the current text, and the text.
     static CURRENT: RefCell<(Read, String)> = const { RefCell::new((|_| false, String::new())) };
 }
 
@@ -454,7 +455,7 @@ fn list() -> String {
     lines.concat()
 }
 
-/// Makes the text of a reading, and returns its bytes.
+/// Makes the text of a reading, and returns its length in bytes.
 fn make(reading: usize, length: usize) -> usize {
     let (_, read, (_, _, make)) = readings().nth(reading).expect("a reading of the list");
     let text = make(length);
@@ -463,17 +464,17 @@ fn make(reading: usize, length: usize) -> usize {
     length
 }
 
-/// Reads the text so many times. Whether each ended as expected.
+/// Reads the text several times, and returns whether each reading ended as expected.
 fn read(times: usize) -> bool {
     CURRENT.with_borrow(|(read, text)| (0..times).all(|_| black_box(read(black_box(text)))))
 }
 
-/// What is called in WebAssembly.
+/// The functions that are called in WebAssembly.
 #[cfg(target_arch = "wasm32")]
 mod exported {
     use super::CURRENT;
 
-    /// Keeps the list as the text, and returns its bytes.
+    /// Stores the list as the text, and returns its length in bytes.
     #[unsafe(no_mangle)]
     extern "C" fn list() -> usize {
         CURRENT.with_borrow_mut(|(_, text)| {

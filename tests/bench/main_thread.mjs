@@ -1,4 +1,7 @@
-/** What the page's own thread has to bear: octets of script before a sign-in, and the longest task that runs our script. */
+/**
+ * The load on the page's own thread: bytes of script before a sign-in, and the longest task that runs the client's
+ * scripts.
+ */
 import { brotliCompressSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -10,7 +13,7 @@ import { traced } from './tracing.mjs';
 
 const PKG = fileURLToPath(new URL('../../pkg/', import.meta.url));
 
-/** Addresses of our scripts on the site. */
+/** The addresses of the client's scripts on the site. */
 const OURS = /\/pkg\//;
 
 /** @returns {Promise<import('./figure.mjs').Figure[]>} */
@@ -20,7 +23,7 @@ export const mainThread = () =>
     await page.goto('about:blank');
     const longest = async (action) => longestOf(await traced(page.driver, action));
     const load = await longest(() => stage.visit());
-    // The app calls as it loads, and what a call takes is loaded for it.
+    // The app calls while it loads, and the modules for a call are loaded for it.
     const asked = site.requests
       .map(({ path }) => path)
       .filter((path) => OURS.test(path) && !/^\/pkg\/(wasm\/|call\.js)/.test(path));
@@ -55,7 +58,7 @@ export const mainThread = () =>
     ];
   });
 
-/** Octets of the scripts that the page asked for, in one file, minified and compressed. @param {string[]} asked */
+/** Bytes of the scripts that the page requested, in one file, minified and compressed. @param {string[]} asked */
 async function weight(asked) {
   const { outputFiles } = await build({
     entryPoints: [`${PKG}index.js`],
@@ -80,8 +83,8 @@ async function weight(asked) {
 }
 
 /**
- * The most that our scripts took of one task of a main thread, in milliseconds of the processor: what others took from a
- * busy machine meanwhile does not count.
+ * The longest share of the client's scripts in one task of a main thread, in milliseconds of processor time, which
+ * excludes other programs.
  * @param {object[]} events
  */
 function longestOf(events) {
@@ -101,7 +104,7 @@ function longestOf(events) {
   return Math.max(0, ...shares);
 }
 
-/** When a script of ours was on the stack, by V8's profiler: from each such sample to the next one. */
+/** When a script of the client was on the stack, by V8's profiler: from each such sample to the next one. */
 function samples(events) {
   const found = [];
   for (const profile of events.filter(({ name }) => name === 'Profile')) {
@@ -128,7 +131,7 @@ function samples(events) {
   return found;
 }
 
-/** When a script of ours was compiled. */
+/** When a script of the client was compiled. */
 function compilations(events) {
   return events
     .filter(

@@ -1,4 +1,4 @@
-/** The program of `hostile.rs` with a module of WebAssembly in its place: `module.mjs FILE`. */
+/** Runs `hostile.rs` as a WebAssembly module, with the interface of the program: `module.mjs FILE`. */
 import { createInterface } from 'node:readline';
 import { inModule } from './readings.mjs';
 

@@ -1,4 +1,4 @@
-/** The readings of `hostile.rs`: in a module of WebAssembly here, or in a program that is told by lines. */
+/** The readings of `hostile.rs`: in a WebAssembly module here, or in a program that reads commands line by line. */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -6,7 +6,10 @@ import { createInterface } from 'node:readline';
 /** The lengths at which a reading is measured, as multiples of its shortest text: three doublings. */
 export const LENGTHS = [1, 2, 4, 8];
 
-/** What a doubling may cost at most. In proportion to the length it is 2, with the logarithm of sorting little more. */
+/**
+ * The maximum cost of a doubling. A cost in proportion to the length gives 2, with the logarithm of sorting little
+ * more.
+ */
 export const MOST = 2.6;
 
 /** @param {number[]} costs at `LENGTHS` @returns {number[]} what each doubling costs */
@@ -18,7 +21,7 @@ export const ratios = (costs) => costs.slice(1).map((cost, place) => cost / cost
  * @typedef {object} Place
  * @property {Reading[]} readings
  * @property {(reading: number, length: number) => Promise<number>} make makes the text and returns its bytes
- * @property {(times: number) => Promise<number>} read reads it so many times, and returns what that cost
+ * @property {(times: number) => Promise<number>} read reads it so many times, and returns the cost
  */
 
 /** @param {boolean} isAsExpected */
@@ -37,12 +40,12 @@ const parsed = (list) =>
     });
 
 /**
- * A module. A cost is in milliseconds, or in steps where the module counts them.
+ * A module. A cost is in milliseconds, or in steps if the module counts them.
  * @param {string} file @returns {Promise<Place & { list: string }>}
  */
 export async function inModule(file) {
   const module = await WebAssembly.compile(await readFile(file));
-  // The core comes along, with what it imports, and is not called.
+  // The module contains the whole core, whose imports are not called.
   /** @type {Record<string, Record<string, () => void>>} */
   const host = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module))
@@ -67,8 +70,8 @@ export async function inModule(file) {
 }
 
 /**
- * A program that prints its list, and a line for each line that it is given. A cost is in milliseconds of the processor,
- * where the system tells, so that other programs do not count; elsewhere it is the time that passed.
+ * A program that prints its list, and a line for each line of its input. A cost is in milliseconds of processor time if
+ * the system reports it, which excludes other programs; otherwise it is the elapsed time.
  * @param {string} program @param {string[]} args @returns {Promise<Place & { end: () => void }>}
  */
 export async function inProgram(program, args = []) {

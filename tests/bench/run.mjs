@@ -1,8 +1,8 @@
 /**
- * What is promised of speed, as figures: `run.mjs [--json] [NAME …]`.
+ * Measures the promises about speed: `run.mjs [--json] [NAME …]`.
  *
- * Ours and native take turns in one run, so that a busy machine bears on both. A promise that is missed is said and is no
- * failure: machines differ. What can be counted is a test, too, in `tests/e2e`.
+ * The client and native code take turns in one run, so that a busy machine affects both. A missed promise is reported
+ * but is not a failure, because machines differ. Countable promises are also tests, in `tests/e2e`.
  */
 import { cpus, loadavg } from 'node:os';
 import { calls } from './calls.mjs';

@@ -1,4 +1,4 @@
-/** How fast a long answer comes through. */
+/** The throughput of a long response. */
 import { figure, median } from './figure.mjs';
 import { onGround } from './ground.mjs';
 

@@ -1,4 +1,4 @@
-/** What the threads of Chromium did, by its own trace. */
+/** The activity of Chromium's threads, by its own trace. */
 
 const CATEGORIES = [
   'disabled-by-default-devtools.timeline',
@@ -12,9 +12,9 @@ const CATEGORIES = [
 ];
 
 /**
- * Traces all of a browser while something is done in it.
+ * Traces a whole browser during an action.
  * @param {import('selenium-webdriver').WebDriver} driver @param {() => Promise<unknown>} action
- * @returns {Promise<object[]>} events as the Trace Event Format has them, times in microseconds
+ * @returns {Promise<object[]>} events in the Trace Event Format, times in microseconds
  */
 export async function traced(driver, action) {
   const { debuggerAddress } = (await driver.getCapabilities()).get('goog:chromeOptions');

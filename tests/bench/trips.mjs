@@ -1,6 +1,6 @@
 /**
- * Round trips from the callback to the first answer of an API, with every server far away, beside the least code that
- * does the same.
+ * Round trips from the redirect page to the first response of an API, with every server far away, compared with minimal
+ * code that does the same.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { caller } from '../support/caller.mjs';
@@ -14,7 +14,7 @@ import { onGround } from './ground.mjs';
 const TRIP = 50;
 const TURNS = 5;
 
-/** An app without a client: the code flow with PKCE, and one call, with the tokens in reach of every script of the page. */
+/** An app without a client: the code flow with PKCE, and one call; every script of the page can reach the tokens. */
 const LEAST = `
   const { issuer, clientId: client_id, api: [api] } = await (await fetch('config.json')).json();
   const redirect_uri = location.origin + location.pathname;
@@ -92,7 +92,10 @@ export async function trips() {
   ];
 }
 
-/** Milliseconds from the callback's page to the API's answer, as the servers see it, in turns. The first one is for practice. */
+/**
+ * Milliseconds from the redirect page to the API's response, as the servers see it, in turns. The first one is a
+ * warm-up.
+ */
 async function timed() {
   const kinds = Object.entries({
     native: { ...caller(), scripts: { '/www/app.js': LEAST } },

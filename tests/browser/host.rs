@@ -1,5 +1,5 @@
-//! The one host of the browser, as the npm package and Rust front ends use it: what only a browser can show. The same tests run in a
-//! page, in a worker and in a shared worker, by `cargo xtask test browser`.
+//! The browser host, as the npm package and Rust front ends use it: what only a browser can show. The same tests run in
+//! a page, in a worker and in a shared worker, by `cargo xtask test browser`.
 
 use valet_key::browser::{Client, Completion, OtherSignIns, keys};
 use valet_key::protocol::authorization_request::SignIn;
@@ -15,7 +15,7 @@ use web_sys::{Request, RequestInit};
 
 use crate::known;
 
-/// A client whose provider's metadata are at hand, so that no request is needed before the redirect.
+/// A client with the metadata of its provider, so that no request is needed before the redirect.
 pub(crate) fn client() -> Client {
     let options = r#"{
         "issuer": "https://as.test", "clientId": "spa", "api": ["https://api.test/v1/"],
@@ -35,12 +35,12 @@ extern "C" {
     static HERE: String;
 }
 
-/// The redirect page, which is of the origin of this page or worker.
+/// The redirect page, on the origin of this page or worker.
 fn redirect_page() -> String {
     HERE.with(Clone::clone) + "/cb"
 }
 
-/// An honest sign-in.
+/// A sign-in without further options.
 fn sign_in(redirect_uri: &str) -> SignIn<'_> {
     SignIn { scope: "openid", ..SignIn::new(redirect_uri) }
 }
@@ -50,7 +50,7 @@ fn code<T>(result: Result<T, valet_key::protocol::error::Error>) -> &'static str
 }
 
 #[wasm_bindgen_test]
-async fn every_sign_in_draws_its_own_secrets() {
+async fn every_sign_in_has_new_secrets() {
     let client = client();
     let first = client.begin(sign_in(&redirect_page())).await.expect("a request");
     let second = client.begin(sign_in(&redirect_page())).await.expect("a request");
@@ -62,7 +62,7 @@ async fn every_sign_in_draws_its_own_secrets() {
 }
 
 #[wasm_bindgen_test]
-async fn no_call_leaves_without_permission_and_session() {
+async fn no_call_is_sent_without_permission_and_session() {
     let client = client();
     let call = |url: &str| Request::new_with_str(url).expect("a request");
     assert_eq!(code(client.call(call("https://evil.test/v1/x"), None).await), "request_blocked");
@@ -102,7 +102,7 @@ async fn a_response_without_a_sign_in_is_ignored() {
 }
 
 #[wasm_bindgen_test]
-async fn a_silent_attempt_does_not_leave_for_a_provider_that_does_not_answer() {
+async fn a_silent_sign_in_does_not_redirect_to_an_unreachable_provider() {
     let client = client();
     let params = [("prompt".to_owned(), "none".to_owned())];
     let page = redirect_page();
@@ -110,7 +110,7 @@ async fn a_silent_attempt_does_not_leave_for_a_provider_that_does_not_answer() {
     assert_eq!(code(client.begin(silent).await), "network_error");
 }
 
-/// What the browser says of a token's signature.
+/// The browser's verdict on the signature of a token.
 async fn signature(token: &str, key: &str) -> Signature {
     let mut keys = Keys::default();
     let answer = HttpResponse {
@@ -127,7 +127,7 @@ async fn signature(token: &str, key: &str) -> Signature {
 }
 
 #[wasm_bindgen_test]
-async fn signatures_of_the_rfcs_are_right_and_altered_ones_are_not() {
+async fn signatures_of_the_rfcs_are_accepted_and_altered_ones_refused() {
     for (label, key, token) in known::SIGNED {
         assert_eq!(signature(token, key).await, Signature::Right, "{label}");
         let (signed, octets) = token.rsplit_once('.').expect("three parts");
@@ -136,19 +136,19 @@ async fn signatures_of_the_rfcs_are_right_and_altered_ones_are_not() {
 }
 
 #[wasm_bindgen_test]
-async fn idt_72_signatures_outside_of_the_curve_are_wrong() {
+async fn idt_72_signatures_with_values_outside_of_the_curve_are_refused() {
     let (_, key, token) = known::SIGNED[1];
     let (signed, _) = token.rsplit_once('.').expect("three parts");
-    // No number at all; then r and s that are as large as a number of 32 octets can be.
+    // No valid number; then r and s with the largest values that 32 octets can hold.
     for octets in ["A".repeat(86), "_".repeat(85) + "w"] {
         assert_eq!(signature(&format!("{signed}.{octets}"), key).await, Signature::Wrong);
     }
 }
 
 #[wasm_bindgen_test]
-async fn a_point_that_is_not_on_its_curve_proves_nothing() {
+async fn a_key_with_a_point_outside_of_its_curve_is_refused() {
     let (_, key, token) = known::SIGNED[1];
-    // WebKitGTK takes it for a key, of which no signature is right.
+    // WebKitGTK accepts it as a key, with which every signature is wrong.
     let signature = signature(token, &key.replacen("\"y\":\"x", "\"y\":\"y", 1)).await;
     assert!(matches!(signature, Signature::Unusable | Signature::Wrong), "{signature:?}");
 }

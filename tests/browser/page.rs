@@ -1,4 +1,4 @@
-//! The host in a page, and what needs a window.
+//! The browser host in a page: what needs a window.
 
 #![cfg(all(feature = "browser", target_arch = "wasm32"))]
 
@@ -24,7 +24,7 @@ fn address() -> String {
 }
 
 #[wasm_bindgen_test]
-async fn coming_back_cleans_the_address_and_keeps_the_rest() {
+async fn the_response_is_removed_from_the_address_and_the_rest_kept() {
     let before = {
         let location = web_sys::window().expect("a page").location();
         location.pathname().expect("a path")

@@ -1,4 +1,4 @@
-//! The host in a worker that the pages of an origin share.
+//! The browser host in a shared worker.
 
 #![cfg(all(feature = "browser", target_arch = "wasm32"))]
 

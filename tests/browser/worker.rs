@@ -1,4 +1,4 @@
-//! The host in a worker of one page.
+//! The browser host in a dedicated worker.
 
 #![cfg(all(feature = "browser", target_arch = "wasm32"))]
 

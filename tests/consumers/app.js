@@ -1,4 +1,4 @@
-/** What all consumers show: who is signed in, and what the API says. */
+/** The page that all consumers show: the user, and the response of the API. */
 
 /** @param {import('valet-key')['createClient']} createClient @param {object} [more] options of one consumer */
 export async function run(createClient, more) {

@@ -1,6 +1,6 @@
 /**
- * The package as it is published: packed, installed into apps of several kinds, built as each of them builds, and opened
- * behind a server with the strictest headers that the documentation knows.
+ * The package as it is published: packed, installed into apps of several kinds, built by their bundlers, and opened
+ * behind a server with the strictest headers that the documentation recommends.
  */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -28,7 +28,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const APPS = join(ROOT, 'target/consumers');
 const TSC = join(ROOT, 'tests/node_modules/typescript/bin/tsc');
 
-/** How each consumer makes its `site` of its own sources and the installed package. */
+/** How each consumer makes its `site` from its own sources and the installed package. */
 const CONSUMERS = {
   vite: {
     sources: 'vite',
@@ -76,10 +76,10 @@ async function bundled(folder, options) {
   await cp(join(folder, 'index.html'), join(folder, 'site/index.html'));
 }
 
-/** Vite's own server, which bundles the package in a way of its own. */
+/** Vite's own server, which bundles the package in its own way. */
 const DEVELOPING = 'vite-dev';
 
-/** What all consumers share. */
+/** The parts that all consumers share. */
 let tarball, provider, api, server, reports;
 const ports = {};
 const originOf = (name) => `http://localhost:${ports[name]}`;
@@ -102,7 +102,7 @@ after(async () => {
   await Promise.all([provider, api, reports].map((one) => one?.close()));
 });
 
-/** Makes an app with the package in it. */
+/** Makes an app that uses the package. */
 async function makeApp(name, sources) {
   const folder = await install(name, sources);
   const page = await readFile(join(HERE, 'index.html'), 'utf8');
@@ -119,7 +119,7 @@ async function install(name, sources) {
   return folder;
 }
 
-/** Listens to what browsers report of violated policies. */
+/** Records the policy violations that browsers report. */
 async function startReports() {
   const port = await portNear();
   const heard = [];
@@ -145,7 +145,7 @@ async function startNginx() {
   return spawn(process.env.WEB_SERVER ?? 'nginx', ['-p', APPS, '-c', file, '-e', 'stderr'], { stdio: 'inherit' });
 }
 
-test('the package holds what it needs and nothing else', async () => {
+test('the package contains the files that it needs, and no others', async () => {
   const folder = join(await install('contents', 'static'), 'node_modules/valet-key');
   const inWorker = ['worker.js', 'host.js'];
   const modules = (await readdir(join(ROOT, 'pkg'))).filter((file) => file.endsWith('.js') && !inWorker.includes(file));
@@ -167,7 +167,7 @@ test('the package holds what it needs and nothing else', async () => {
 });
 
 for (const module of ['bundler', 'nodenext']) {
-  test(`its types are found with the module resolution ${module}`, async () => {
+  test(`TypeScript finds the package’s types with the module resolution ${module}`, async () => {
     const folder = await install(`types-${module}`, 'types');
     const resolution =
       module === 'bundler' ? ['--module', 'esnext', '--moduleResolution', module] : ['--module', module];
@@ -196,7 +196,7 @@ for (const [name, { sources, build }] of Object.entries(CONSUMERS)) {
   });
 }
 
-test(`${DEVELOPING}: so does one that is being developed`, { timeout: 60_000 }, async () => {
+test(`${DEVELOPING}: an app signs in and calls its API`, { timeout: 60_000 }, async () => {
   const root = await makeApp(DEVELOPING, 'vite');
   const server = await vite.createServer({
     root,

@@ -1,4 +1,4 @@
-/** Libraries that people put around `fetch`, each of them around a client's. */
+/** Libraries that wrap `fetch`, each of them with a client's `fetch`. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { bodyOf, close, listen, portNear } from '../support/loopback.mjs';
 import { OPEN, list } from '../support/open_app.mjs';
 import { story } from '../support/stage.mjs';
 
-/** What each library does with the client's `fetch`, as source, and what comes back. `url` is the API's. */
+/** The use of the client's `fetch` in each library, as source, and the result. `url` is the API's. */
 const WRAPPERS = {
   axios:
     "axios.create({ adapter: 'fetch', env: { fetch, Request, Response } }).get(url + 'json').then(({ data }) => data.said)",
@@ -49,7 +49,7 @@ async function bundled() {
   return outputFiles[0].text;
 }
 
-/** An API that says `yes` to every call with a token, in the words of each kind of library. */
+/** An API that responds `yes` to every call with a token, in the format of each kind of library. */
 async function startTalker(origin) {
   const port = await portNear();
   const answers = {
@@ -79,7 +79,7 @@ async function startTalker(origin) {
 const libraries = await bundled();
 
 story(
-  'FETCH-53 P1: libraries around `fetch` take a client’s',
+  'FETCH-53 P1: libraries that wrap `fetch` work with the client’s',
   { ...OPEN, scripts: { ...OPEN.scripts, '/libraries.js': libraries } },
   async (stage) => {
     const talker = await startTalker(stage.site.origin);

@@ -1,6 +1,8 @@
 /**
- * Where a token goes, by the browser's own parser and on the wire. Every host is found on this machine, and a server
- * writes down who was asked for what: that is the address on the list, exactly as the parser writes it, or nothing.
+ * The addresses that receive a token, as the browser's own parser reads them.
+ *
+ * Every host name resolves to this machine, where a server records each request and its host. A request reaches a
+ * listed address, exactly as the parser writes it, or no request is sent.
  */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -9,7 +11,7 @@ import { startEcho } from '../support/echo.mjs';
 import { OPEN } from '../support/open_app.mjs';
 import { Stage } from '../support/stage.mjs';
 
-/** A page that takes any base, and the cases that it asks for. */
+/** A page that accepts any base URL and the given cases. */
 const options = (cases, api, hostsAt) => ({
   hostsAt,
   config: { api },
@@ -21,9 +23,10 @@ const options = (cases, api, hostsAt) => ({
 });
 
 /**
- * Asks for each address, relative to its base where it has one.
+ * Calls each address, relative to its base if it has one.
  * @param {{ input: string, base?: string }[]} cases @param {string[]} api
- * @returns {Promise<{ href: string | null, outcome: string, asked: string[] }[]>} `href` as the browser's parser writes it
+ * @returns {Promise<{ href: string | null, outcome: string, asked: string[] }[]>} `href` as the browser's parser writes
+ *   it
  */
 async function ask(cases, api) {
   const echo = await startEcho({ scheme: 'https' });
@@ -63,7 +66,7 @@ async function ask(cases, api) {
 const API = 'https://api.test/v1/';
 const APP = 'https://app.test/';
 
-test('FETCH-01 to FETCH-18 P0: addresses as a browser reads them', { timeout: 120_000 }, async () => {
+test('FETCH-01 to FETCH-18 P0: calls resolve addresses as the browser does', { timeout: 120_000 }, async () => {
   const rows = [
     ['FETCH-01', 'https://api.test/v1/x', 'sent'],
     ...[
@@ -135,11 +138,11 @@ const text = await readFile(new URL('../../../shared/data/urltestdata.json', imp
   () => null,
 );
 
-test('the WHATWG’s own test data: what goes out is what the browser’s parser says, and on the list, or nothing goes out', {
+test('calls follow the WHATWG URL test data: each request goes to a listed address as the browser’s parser writes it, or is not sent', {
   timeout: 300_000,
   skip: text === null && 'urltestdata.json is not here',
 }, async () => {
-  // Most of the data is about http, whose rules are those of https but for the default port.
+  // Most of the data is about http, whose rules equal those of https except for the default port.
   const secure = (url) => url?.replace(/^http:/i, 'https:');
   const cases = JSON.parse(text)
     .filter((one) => typeof one === 'object')
@@ -157,7 +160,7 @@ test('the WHATWG’s own test data: what goes out is what the browser’s parser
     count[outcome] = (count[outcome] ?? 0) + 1;
     assert.deepEqual(asked, outcome === 'sent' ? [href.split('#')[0]] : [], label);
     assert.match(outcome, /^(sent|request_blocked|network_error)$/, label);
-    // Whatever leaves, and whatever would have but for the network, is for an address on the list.
+    // Each request that is sent, or would be sent if the network allowed it, goes to a listed address.
     if (outcome !== 'request_blocked') assert.ok(origins.has(new URL(href).origin), label);
   }
   assert.ok(count.sent > 100 && count.request_blocked > 100, JSON.stringify(count));

@@ -1,4 +1,4 @@
-/** Tabs without a common vault: each has a session of its own, and what must hold for all is told to all. */
+/** Tabs without a shared worker: each tab has its own session, and all tabs learn of a sign-out or a change of user. */
 import assert from 'node:assert/strict';
 import { app } from '../support/app.mjs';
 import { story } from '../support/stage.mjs';
@@ -13,21 +13,25 @@ async function twoTabs(stage) {
   return stage.openBeside();
 }
 
-story('a sign-out in one tab reaches the others, told once, and ends their tokens', ALONE, async (stage) => {
-  const { page, provider } = stage;
-  const [first] = await twoTabs(stage);
-  await page.driver.switchTo().window(first);
-  await page.see('Signed in as alice');
-  const before = provider.count('revocation');
-  await page.driver.switchTo().window((await page.driver.getAllWindowHandles()).find((tab) => tab !== first));
-  await page.click('button', 'Leave');
-  await page.driver.switchTo().window(first);
-  await page.see('Signed out');
-  assert.deepEqual(await told(page), ['signed_out']);
-  await page.until('the tokens of both', () => provider.count('revocation') >= before + 4);
-});
+story(
+  'a sign-out in one tab signs the other tabs out, with one event each, and ends their tokens',
+  ALONE,
+  async (stage) => {
+    const { page, provider } = stage;
+    const [first] = await twoTabs(stage);
+    await page.driver.switchTo().window(first);
+    await page.see('Signed in as alice');
+    const before = provider.count('revocation');
+    await page.driver.switchTo().window((await page.driver.getAllWindowHandles()).find((tab) => tab !== first));
+    await page.click('button', 'Leave');
+    await page.driver.switchTo().window(first);
+    await page.see('Signed out');
+    assert.deepEqual(await told(page), ['signed_out']);
+    await page.until('the tokens of both', () => provider.count('revocation') >= before + 4);
+  },
+);
 
-story('another user in one tab signs the others out', ALONE, async (stage) => {
+story('a sign-in of another user in one tab signs the other tabs out', ALONE, async (stage) => {
   const { page } = stage;
   const [first, second] = await twoTabs(stage);
   await page.driver.switchTo().window(second);
@@ -42,7 +46,7 @@ story('another user in one tab signs the others out', ALONE, async (stage) => {
   await page.see('Signed in as bob');
 });
 
-story('OUT-22 P1: what a stranger says on the channel of the tabs signs nobody in', ALONE, async (stage) => {
+story('OUT-22 P1: forged messages on the channel between tabs sign no user in', ALONE, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   await page.run(

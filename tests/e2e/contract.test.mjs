@@ -1,4 +1,4 @@
-/** What index.d.ts promises, beyond the stories. */
+/** Promises of index.d.ts that no other story covers. */
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
@@ -34,17 +34,17 @@ const config = (fault = 'app') => ({
   retryable: false,
 });
 
-story('FETCH-41 P0: wrong options are refused by name, before any request', APP, async (stage) => {
+story('FETCH-41 P0: an invalid option is refused by name before any request', APP, async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
   await page.until('the metadata for a click', () => provider.count('discovery') === 1);
   const rows = [
     ['no issuer', '{ issuer: undefined }'],
     ['an issuer without https', '{ issuer: "http://id.example.com" }'],
-    ['loopback without leave', '{ allowLoopbackHttp: false }'],
+    ['loopback without `allowLoopbackHttp`', '{ allowLoopbackHttp: false }'],
     ['an empty client id', '{ clientId: "" }'],
     ['a wildcard', '{ api: ["https://*.example.com/"] }'],
-    ['nothing but a wildcard', '{ api: ["*"] }'],
+    ['only a wildcard', '{ api: ["*"] }'],
     ['a pattern', '{ api: ["/.*/"] }'],
     ['an entry without https', '{ api: ["http://api.example.com/"] }'],
     ['an entry with a user', '{ api: ["https://u@api.example.com/"] }'],
@@ -58,11 +58,11 @@ story('FETCH-41 P0: wrong options are refused by name, before any request', APP,
     assert.deepEqual(answer, config(), `${label}: ${JSON.stringify(answer)}`);
   }
   const quoted = await page.run(`async () => told(make({ scope: 'openid "quoted"' }).signIn())`);
-  assert.deepEqual(quoted, config(), `a scope that is none: ${JSON.stringify(quoted)}`);
+  assert.deepEqual(quoted, config(), `an invalid scope: ${JSON.stringify(quoted)}`);
   assert.equal(provider.requests.length, 1);
 });
 
-story('a sign-in cannot be bent', APP, async (stage) => {
+story('parameters that would weaken a sign-in are refused', APP, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   const rows = [
@@ -83,7 +83,7 @@ story('a sign-in cannot be bent', APP, async (stage) => {
   assert.equal(provider.count('authorization'), 0);
 });
 
-story('parameters of the app reach the provider', APP, async (stage) => {
+story('the app’s own parameters reach the provider', APP, async (stage) => {
   const { page } = stage;
   await stage.visit();
   await page.run(`async () => { client.signIn({ params: { login_hint: 'bob' }, returnTo: '/www/?page=2#end' }); }`);
@@ -96,7 +96,7 @@ story('parameters of the app reach the provider', APP, async (stage) => {
   assert.equal(await page.url(), `${stage.site.url}?page=2#end`);
 });
 
-story('each change is told once, with its reason', APP, async (stage) => {
+story('each change of the session fires one event with its reason', APP, async (stage) => {
   const { page } = stage;
   await stage.signIn();
   await page.run('async () => { await client.refresh(); }');
@@ -108,7 +108,7 @@ story('each change is told once, with its reason', APP, async (stage) => {
   assert.equal(await page.run('async () => client.session.sub'), 'alice');
 });
 
-story('who signs out is told so before the page leaves', APP, async (stage) => {
+story('a sign-out fires its event before the page leaves', APP, async (stage) => {
   const { page } = stage;
   await stage.signIn();
   await page.run(`async () => {
@@ -120,7 +120,7 @@ story('who signs out is told so before the page leaves', APP, async (stage) => {
   assert.equal(await page.run('async () => sessionStorage.getItem("seen")'), 'signed_out null');
 });
 
-story('FETCH-34 P0: signed out, calls and renewals say that somebody has to sign in', APP, async (stage) => {
+story('FETCH-34 P0: without a session, calls and renewals reject with `login_required`', APP, async (stage) => {
   const { page, api } = stage;
   await stage.visit();
   for (const call of ['client.fetch(config.api[0] + "me")', 'client.refresh()']) {
@@ -131,7 +131,7 @@ story('FETCH-34 P0: signed out, calls and renewals say that somebody has to sign
   assert.deepEqual(api.requests, []);
 });
 
-story('signing out when nobody is signed in does no harm', APP, async (stage) => {
+story('signing out without a session does no harm', APP, async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
   await page.run('async () => void (globalThis.before = true)');
@@ -141,18 +141,18 @@ story('signing out when nobody is signed in does no harm', APP, async (stage) =>
     )
     .catch(() => ({}));
   assert.equal(answer.code, undefined);
-  // The provider knows nobody either, and sends the page back.
+  // The provider knows no user either, and sends the page back.
   await page.until('the page to be another', () => page.run('async () => !globalThis.before').catch(() => false));
   await page.see('Signed out');
   assert.equal(provider.count('revocation'), 0);
 });
 
-story('a client starts early if asked', APP, async (stage) => {
+story('`preload()` fetches the metadata before the click', APP, async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
   assert.equal((await page.run('async () => told(client.preload())')).code, undefined);
   const before = provider.count('discovery');
   await page.click('button', 'Sign in');
   await page.find('heading', 'Sign in');
-  assert.equal(provider.count('discovery'), before, 'a click leaves with no request before it');
+  assert.equal(provider.count('discovery'), before, 'the click needs no request before it leaves');
 });

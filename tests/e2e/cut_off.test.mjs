@@ -1,4 +1,4 @@
-/** Popups that a provider's page cuts off from the app's, that come back late, and responses without `state`. */
+/** Popups that the provider's page separates from the app, popups that return late, and responses without `state`. */
 import assert from 'node:assert/strict';
 import { app } from '../support/app.mjs';
 import { startHostile } from '../support/hostile.mjs';
@@ -13,10 +13,10 @@ const POPUP = {
   }),
 };
 
-/** In a worker of the tab: WebKit can lose a shared one when it moves a popup to another process, as POP-13 tells. */
+/** Uses a worker of the tab: WebKit can lose a shared worker when it moves a popup to another process, see POP-13. */
 const ISOLATED = { ...POPUP, homes: ['dedicated'] };
 
-/** A provider whose second page isolates itself (COOP), as a page for a passkey or a wallet may. */
+/** A provider whose second page isolates itself with COOP, as a page for a passkey or a wallet may do. */
 function isolates({ provider }) {
   provider.change.instead = {
     '/authorize': (response, tell) => {
@@ -33,7 +33,7 @@ function isolates({ provider }) {
   };
 }
 
-/** Sends the user back with an error, and without the `state` that was sent: the provider has not read it. */
+/** Redirects the user back with an error and without `state`, as if the provider had not read the parameter. */
 const refuses = ({ provider }, said) => {
   provider.change.instead = {
     '/authorize': (response) =>
@@ -41,7 +41,10 @@ const refuses = ({ provider }, said) => {
   };
 };
 
-/** To the page of the provider that cuts the popup off. @returns {Promise<string[]>} the window it came from, and the popup */
+/**
+ * Goes to the provider's page that separates the popup from the app. @returns {Promise<string[]>} the app's window and
+ * the popup
+ */
 async function cutOff(stage) {
   const { page } = stage;
   isolates(stage);
@@ -54,12 +57,12 @@ async function cutOff(stage) {
 }
 
 story(
-  'POP-32 P1: a popup that a later page of the provider cuts off signs in all the same',
+  'POP-32 P1: a popup completes the sign-in although a later page of the provider separates it from the app',
   ISOLATED,
   async (stage) => {
     const { page, provider } = stage;
     const [home, popup] = await cutOff(stage);
-    await page.driver.switchTo().window(home); // the user looks back at the app for a moment
+    await page.driver.switchTo().window(home); // the user looks at the app for a moment
     await page.see('Signed out');
     await page.driver.switchTo().window(popup);
     await page.click('link', 'Go on');
@@ -70,7 +73,7 @@ story(
   },
 );
 
-story('POP-33 P1: another popup takes the place of one that may be closed', ISOLATED, async (stage) => {
+story('POP-33 P1: a second popup replaces one that seems closed', ISOLATED, async (stage) => {
   const { page } = stage;
   const [home] = await cutOff(stage);
   await page.driver.close();
@@ -82,7 +85,7 @@ story('POP-33 P1: another popup takes the place of one that may be closed', ISOL
   const second = await page.driver.getWindowHandle();
   await page.find('heading', 'Step 1');
   await page.driver.switchTo().window(home);
-  assert.equal(await page.run('async () => first'), 'Told: popup_closed', 'the first');
+  assert.equal(await page.run('async () => first'), 'Told: popup_closed', 'the first sign-in');
   await page.driver.switchTo().window(second);
   await page.click('link', 'Go on');
   await page.find('heading', 'Step 2');
@@ -91,7 +94,7 @@ story('POP-33 P1: another popup takes the place of one that may be closed', ISOL
   await page.see('Signed in as alice');
 });
 
-story('POP-34 P1: a popup that comes back when nobody waits any more closes itself', ISOLATED, async (stage) => {
+story('POP-34 P1: a popup that returns after the sign-in was cancelled closes itself', ISOLATED, async (stage) => {
   const { page, provider } = stage;
   const [home, popup] = await cutOff(stage);
   await page.driver.switchTo().window(home);
@@ -104,29 +107,25 @@ story('POP-34 P1: a popup that comes back when nobody waits any more closes itse
   assert.equal(provider.count('/token'), 0);
 });
 
-story(
-  'CB-73 P1: a link of another flow, without state, is left alone in the window of a popup',
-  POPUP,
-  async (stage) => {
-    const { page, site } = stage;
-    isolates(stage);
-    site.settings.pages = ['/verify'];
-    await stage.visit();
-    const home = await follow(stage);
-    await page.find('heading', 'Step 1');
-    for (const said of ['code=of-an-e-mail', 'error=expired']) {
-      await page.goto(`${site.origin}/verify?${said}`);
-      await page.see('Signed out');
-      assert.equal(await page.url(), `${site.origin}/verify?${said}`);
-    }
-    await page.driver.close();
-    await page.driver.switchTo().window(home);
-  },
-);
+story('CB-73 P1: in the window of a popup, a link of another flow without `state` is ignored', POPUP, async (stage) => {
+  const { page, site } = stage;
+  isolates(stage);
+  site.settings.pages = ['/verify'];
+  await stage.visit();
+  const home = await follow(stage);
+  await page.find('heading', 'Step 1');
+  for (const said of ['code=of-an-e-mail', 'error=expired']) {
+    await page.goto(`${site.origin}/verify?${said}`);
+    await page.see('Signed out');
+    assert.equal(await page.url(), `${site.origin}/verify?${said}`);
+  }
+  await page.driver.close();
+  await page.driver.switchTo().window(home);
+});
 
 const SAID = 'error=access_denied&error_description=The+user+said+no';
 
-story('POP-35 P1: an error without state ends the wait for a popup', POPUP, async (stage) => {
+story('POP-35 P1: an error without `state` ends the popup sign-in', POPUP, async (stage) => {
   const { page, provider } = stage;
   refuses(stage, SAID);
   await stage.visit();
@@ -138,9 +137,9 @@ story('POP-35 P1: an error without state ends the wait for a popup', POPUP, asyn
 });
 
 for (const [what, said, code] of [
-  ['CB-68 P1: an error without state is told while a sign-in is pending', SAID, 'authorization_error'],
+  ['CB-68 P1: an error without `state` is reported while a sign-in is pending', SAID, 'authorization_error'],
   [
-    'CB-69 P1: a code without state is refused while a sign-in is pending, and taken out of the address',
+    'CB-69 P1: a code without `state` is refused while a sign-in is pending, and removed from the address',
     'code=c1',
     'state_mismatch',
   ],
@@ -158,6 +157,6 @@ for (const [what, said, code] of [
     await page.run('async () => sessionStorage.clear()');
     await page.goto(`${site.url}?${said}`);
     await page.see('Signed out');
-    assert.equal(await page.url(), `${site.url}?${said}`, 'nothing is pending: it is not ours');
+    assert.equal(await page.url(), `${site.url}?${said}`, 'without a pending sign-in, the response is not ours');
   });
 }

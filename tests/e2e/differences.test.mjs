@@ -1,4 +1,4 @@
-/** What is chosen for the user where providers differ, played with one that can be each of them. */
+/** How the client handles differences between providers, simulated by one provider. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { app } from '../support/app.mjs';
@@ -7,7 +7,7 @@ import { story } from '../support/stage.mjs';
 
 const OPEN = { everyEngine: true, scripts: app({ exposed: true }) };
 
-/** What a promise in the page becomes: its value, or the code of its error. */
+/** The outcome of a promise in the page: its value, or the code of its error. */
 async function told({ page }, expression) {
   await page.until('the app', () => page.run('async () => Boolean(globalThis.client)'));
   return page.run(`async () => (${expression}).catch(({ code }) => code)`);
@@ -15,18 +15,18 @@ async function told({ page }, expression) {
 
 const call = (stage) => told(stage, "client.fetch(api + 'me').then(({ status }) => status)");
 
-/** Signs out, and notes if the promise resolves. */
+/** Signs out, and records whether the promise resolves. */
 const signOut = ({ page }, options = '') =>
   page.run(`async () => void client.signOut(${options}).then(() => localStorage.setItem('resolved', 'yes'))`);
 
 const resolved = ({ page }) => page.run("async () => localStorage.getItem('resolved')");
 
-/** Changes what discovery says. */
+/** Changes the discovery document. */
 function alterMetadata({ provider: { settings } }, change) {
   settings.alter = (path, body) => (path === '/.well-known/openid-configuration' ? change(body) : body);
 }
 
-story('a sign-out resolves where the provider has no page for it', OPEN, async (stage) => {
+story('a sign-out resolves if the provider has no end session endpoint', OPEN, async (stage) => {
   const { page } = stage;
   alterMetadata(stage, ({ end_session_endpoint: _, ...rest }) => rest);
   await stage.signIn();
@@ -36,12 +36,12 @@ story('a sign-out resolves where the provider has no page for it', OPEN, async (
 });
 
 story(
-  'a silent return that a frame cannot bring is tried once, and the user stays on the page',
+  'a silent sign-in without a response in the frame is tried once, and the page stays',
   { ...OPEN, homes: ['dedicated'] },
   async (stage) => {
     const { page, provider, site } = stage;
     await stage.signIn();
-    provider.settings.inFrame = '<p>Sign in</p>'; // in the place of a response to `prompt=none`
+    provider.settings.inFrame = '<p>Sign in</p>'; // instead of a response to `prompt=none`
     const before = provider.count('authorization');
     await page.reload();
     await page.see('Signed out');
@@ -61,11 +61,11 @@ story(
 );
 
 story(
-  'a silent return by redirect that never comes back is tried once',
+  'a silent sign-in by redirect that does not return is tried once',
   {
     ...OPEN,
     homes: ['dedicated'],
-    provider: (options) => startProvider({ ...options, host: '127.0.0.1' }), // of another site than the page
+    provider: (options) => startProvider({ ...options, host: '127.0.0.1' }), // on another site than the page
   },
   async (stage) => {
     const { page, provider, site } = stage;
@@ -82,12 +82,12 @@ story(
 );
 
 story(
-  'CB-72 P1: a sign-in that the user refuses leaves the session that is there, and says where the page belongs',
+  'CB-72 P1: a sign-in that the user refuses keeps the existing session and reports `returnTo`',
   OPEN,
   async (stage) => {
     const { page, site } = stage;
     await stage.signIn();
-    await stage.openBeside(); // keeps the vault alive while the other tab is away
+    await stage.openBeside(); // keeps the vault alive while the other tab is at the provider
     await page.run("async () => void client.signIn({ prompt: 'consent', returnTo: '/www/?from=here#there' })");
     await stage.deny();
     await page.see('Told: authorization_error');
@@ -99,16 +99,20 @@ story(
   },
 );
 
-story('a provider that wants its requests pushed is told apart before the page leaves', OPEN, async (stage) => {
-  const { page, provider, site } = stage;
-  alterMetadata(stage, (metadata) => ({ ...metadata, require_pushed_authorization_requests: true }));
-  await stage.visit();
-  assert.equal(await told(stage, 'client.signIn()'), 'unsupported');
-  assert.equal(await page.url(), site.url);
-  assert.equal(provider.count('authorization'), 0);
-});
+story(
+  'a provider that requires pushed authorization requests is detected before the page leaves',
+  OPEN,
+  async (stage) => {
+    const { page, provider, site } = stage;
+    alterMetadata(stage, (metadata) => ({ ...metadata, require_pushed_authorization_requests: true }));
+    await stage.visit();
+    assert.equal(await told(stage, 'client.signIn()'), 'unsupported');
+    assert.equal(await page.url(), site.url);
+    assert.equal(provider.count('authorization'), 0);
+  },
+);
 
-story('a key that was replaced under the same name is looked at once more', OPEN, async (stage) => {
+story('a key that was replaced under the same key id is fetched once more', OPEN, async (stage) => {
   const { provider } = stage;
   const { n } = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' });
   let looks = 0;

@@ -1,4 +1,4 @@
-/** A page that is not set up right, and what its developer is told. */
+/** A page with a wrong setup, and the error that its developer sees. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { startEcho } from '../support/echo.mjs';
@@ -8,7 +8,7 @@ import { story } from '../support/stage.mjs';
 const WORKER = await readFile(new URL('../../pkg/wasm/worker.js', import.meta.url), 'utf8');
 const MODULE = await readFile(new URL('../../pkg/wasm/valet_key.wasm', import.meta.url));
 
-/** The worker, in which the core breaks off in the middle of the call for the notes, as a trap would do it. */
+/** The worker, whose core fails in the middle of the call to `/notes`, as after a WebAssembly trap. */
 const trapping = `
 const status = Object.getOwnPropertyDescriptor(Response.prototype, 'status');
 Object.defineProperty(Response.prototype, 'status', {
@@ -22,13 +22,9 @@ Object.defineProperty(Response.prototype, 'status', {
 ${WORKER}`;
 
 const rows = [
+  ['a missing worker file', { scripts: { '/pkg/wasm/worker.js': null } }, /`workerUrl`.*worker\.js.*valet_key\.wasm/],
   [
-    'a worker file that is not there',
-    { scripts: { '/pkg/wasm/worker.js': null } },
-    /`workerUrl`.*worker\.js.*valet_key\.wasm/,
-  ],
-  [
-    'a worker that throws at its start',
+    'a worker that throws when it starts',
     { scripts: { '/pkg/wasm/worker.js': 'throw new Error("no");' } },
     /`workerUrl`/,
   ],
@@ -37,23 +33,23 @@ const rows = [
     { scripts: { '/pkg/wasm/worker.js': { text: WORKER, type: 'text/plain' } } },
     /`workerUrl`/,
   ],
-  ['a page that allows no worker', { policies: { page: "default-src 'self' data:; worker-src 'none'" } }, /worker-src/],
-  ['a module that is not there', { scripts: { '/pkg/wasm/valet_key.wasm': null } }, /wasmUrl/],
-  ['a module that is cut off', { scripts: { '/pkg/wasm/valet_key.wasm': '' } }, /of the same version/],
   [
-    'a module that was tampered with',
-    { scripts: { '/pkg/wasm/valet_key.wasm': '\0asm\x01\0\0\0' } },
-    /of the same version/,
+    'a page whose policy forbids workers',
+    { policies: { page: "default-src 'self' data:; worker-src 'none'" } },
+    /worker-src/,
   ],
+  ['a missing module', { scripts: { '/pkg/wasm/valet_key.wasm': null } }, /wasmUrl/],
+  ['a truncated module', { scripts: { '/pkg/wasm/valet_key.wasm': '' } }, /of the same version/],
+  ['a modified module', { scripts: { '/pkg/wasm/valet_key.wasm': '\0asm\x01\0\0\0' } }, /of the same version/],
   [
-    'a worker that may not compile',
+    'a worker whose policy forbids compiling',
     { policies: { worker: "default-src 'none'; script-src 'self'; connect-src *" } },
     /wasm-unsafe-eval/,
   ],
 ];
 
 for (const [label, options, hint] of rows) {
-  story(`CORE-08: ${label} is a config_error that names the cause`, options, async (stage) => {
+  story(`CORE-08: ${label} causes a config_error that names the cause`, options, async (stage) => {
     const { page, site } = stage;
     await page.goto(site.url);
     await page.find('heading', 'config_error');
@@ -74,23 +70,27 @@ const anyWorker = {
   homes: ['shared', 'dedicated'],
 };
 
-story('CORE-08: a worker file of another origin is a config_error that names it', anyWorker, async (stage) => {
-  const { page, site } = stage;
-  await stage.visit();
-  const elsewhere = new URL('/pkg/wasm/worker.js', site.url.replace('localhost', '127.0.0.1')).href;
-  const { code, hint } = await page.run(
-    `async (workerUrl) => {
+story(
+  'CORE-08: a worker file of another origin causes a config_error that names the file',
+  anyWorker,
+  async (stage) => {
+    const { page, site } = stage;
+    await stage.visit();
+    const elsewhere = new URL('/pkg/wasm/worker.js', site.url.replace('localhost', '127.0.0.1')).href;
+    const { code, hint } = await page.run(
+      `async (workerUrl) => {
     const { code, hint } = await make({ workerUrl }).start().then(() => ({}), (error) => error);
     return { code, hint };
   }`,
-    elsewhere,
-  );
-  assert.equal(code, 'config_error');
-  assert.ok(hint.includes(elsewhere), hint);
-});
+      elsewhere,
+    );
+    assert.equal(code, 'config_error');
+    assert.ok(hint.includes(elsewhere), hint);
+  },
+);
 
 story(
-  'a worker that may not call the provider is a network_error',
+  'a worker whose policy forbids requests to the provider causes a network_error',
   { policies: { worker: "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'" } },
   async (stage) => {
     const { page } = stage;
@@ -100,7 +100,7 @@ story(
   },
 );
 
-story('an option that is wrong is named', { config: { issuer: 'http://id.example.com' } }, async (stage) => {
+story('an invalid option is named', { config: { issuer: 'http://id.example.com' } }, async (stage) => {
   const { page, site } = stage;
   await page.goto(site.url);
   await page.find('heading', 'config_error');
@@ -108,7 +108,7 @@ story('an option that is wrong is named', { config: { issuer: 'http://id.example
 });
 
 story(
-  'CORE-02 P0: a fault of the core ends the session and nothing else',
+  'CORE-02 P0: a trap in the core ends the session and affects nothing else',
   { homes: ['shared', 'dedicated', 'page'], scripts: { '/pkg/wasm/worker.js': trapping } },
   async (stage) => {
     const { page, provider } = stage;
@@ -118,7 +118,7 @@ story(
     await page.see('Signed out');
 
     await page.click('button', 'Sign in');
-    await page.until('the way there and back', () => provider.count('token') === 2);
+    await page.until('the redirect to the provider and back', () => provider.count('token') === 2);
     await page.see('Signed in as alice');
     await stage.call('Me');
     await page.see('"user": "alice"');
@@ -127,7 +127,7 @@ story(
 
 const openAndTrapping = { ...OPEN, scripts: { ...OPEN.scripts, '/pkg/wasm/worker.js': trapping } };
 
-story('a fault of the core ends the answers that are still read', openAndTrapping, async (stage) => {
+story('a trap in the core ends responses that are still being read', openAndTrapping, async (stage) => {
   const echo = await startEcho();
   try {
     list(stage, echo.url);

@@ -1,10 +1,13 @@
-/** What a server writes reaches the page only where it quotes no secret of its exchange, and never at any length. */
+/** Text from a server reaches the page only without secrets and in limited length. */
 import assert from 'node:assert/strict';
 import { HOSTILE, call, fresh, outcome, signIn, signedIn } from '../support/cases.mjs';
 import { search } from '../support/secrets.mjs';
 import { story } from '../support/stage.mjs';
 
-/** How a server may quote: as it is, percent-encoded, as a part of a text of JSON; the latter two also where nothing has to be. */
+/**
+ * The ways in which a server may quote a text: as it is, percent-encoded, or as a JSON string; the latter two also with
+ * unnecessary escapes.
+ */
 const SPELLINGS = {
   'as it is': (text) => text,
   'percent-encoded': encodeURIComponent,
@@ -15,7 +18,7 @@ const SPELLINGS = {
     [...text].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
 };
 
-/** A text that may hold something spelled in one of these ways, without the spelling. */
+/** A text that may contain encoded parts, with these parts decoded. */
 function plain(text) {
   const unescaped = text
     .replace(/\\+u([0-9a-f]{4})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)))
@@ -23,10 +26,10 @@ function plain(text) {
   return unescaped.replace(/%([0-9a-f]{2})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)));
 }
 
-/** All that the page was told: error, session, events, and what it asked for. */
+/** Everything that the page received: error, session, events, and the results of its calls. */
 const TOLD = `async () => JSON.stringify([told, globalThis.client?.session ?? null, globalThis.given ?? null])`;
 
-/** Nothing of what the provider holds secret is in what the page was told. */
+/** Checks that nothing the page received holds a secret of the provider. */
 async function checkTold({ page, provider }, what) {
   const text = await page.run(TOLD);
   const { issued } = provider;
@@ -44,10 +47,13 @@ async function checkTold({ page, provider }, what) {
   );
 }
 
-/** What the page was told of the error that it shows. */
+/** What the page received about the error that it shows. */
 const problem = ({ page }) => page.run('async () => told.problem');
 
-/** Plays a sign-in for each way to spell a secret; `change` is given what quotes, in a sentence and bare. */
+/**
+ * Plays a sign-in for each encoding of a secret; `change` gets two functions, which quote the secret in a sentence and
+ * alone.
+ */
 async function quoting(stage, change, { ways = Object.keys(SPELLINGS), then = async () => {} } = {}) {
   for (const way of ways) {
     const spell = SPELLINGS[way];
@@ -62,13 +68,13 @@ async function quoting(stage, change, { ways = Object.keys(SPELLINGS), then = as
   assert.equal(await call(stage), 'ok', 'afterwards');
 }
 
-/** The ways that servers use, for what need not be played in all of them. */
+/** The encodings that servers use, for stories that need not play all of them. */
 const USUAL = { ways: ['as it is', 'percent-encoded', 'JSON-escaped'] };
 
-/** What the last token request held. */
+/** The parameters of the last token request. */
 const sent = ({ provider }) => provider.last('/token').form;
 
-/** Refuses at an endpoint, with members that are made when it is asked. */
+/** An error response of an endpoint, with members that are computed at the time of the request. */
 const refusal = (place, members, type = 'application/json') => ({
   instead: {
     [place]: (response) =>
@@ -77,7 +83,7 @@ const refusal = (place, members, type = 'application/json') => ({
 });
 
 for (const secret of ['code', 'code_verifier']) {
-  story(`TOK-50 P0: an \`error_description\` that quotes the ${secret} reaches no page`, HOSTILE, (stage) =>
+  story(`TOK-50 P0: an \`error_description\` that quotes the ${secret} does not reach the page`, HOSTILE, (stage) =>
     quoting(stage, (quote) => refusal('/token', () => ({ error_description: quote(sent(stage)[secret]) })), {
       then: async (became, way) => {
         const { oauth } = await problem(stage);
@@ -89,7 +95,7 @@ for (const secret of ['code', 'code_verifier']) {
 }
 
 story(
-  'TOK-51 P0: an `error` or an `error_uri` that quotes the code or the verifier reaches no page',
+  'TOK-51 P0: an `error` or an `error_uri` that quotes the code or the verifier does not reach the page',
   HOSTILE,
   async (stage) => {
     for (const secret of ['code', 'code_verifier']) {
@@ -113,7 +119,7 @@ story(
 );
 
 story(
-  'TOK-52 P0: an authorization response that quotes its code in another parameter does not tell the page',
+  'TOK-52 P0: an authorization response that quotes its code in another parameter does not reach the page',
   HOSTILE,
   async (stage) => {
     const beside = (members) => ({
@@ -135,7 +141,7 @@ story(
 );
 
 story(
-  'TOK-53 P0: a `Content-Type` that quotes the code, the verifier or a token reaches no page',
+  'TOK-53 P0: a `Content-Type` that quotes the code, the verifier or a token does not reach the page',
   HOSTILE,
   async (stage) => {
     const { provider } = stage;
@@ -163,13 +169,13 @@ story(
   },
 );
 
-/** What the app is given, or the error that it gets, whole. */
+/** The complete result or error that the app gets. */
 const given = ({ page }, action) =>
   page.run(
     `async () => void (globalThis.given = await ${action}.catch((error) => ({ ...error, message: error.message, stack: error.stack })))`,
   );
 
-/** The secrets of a sign-in, of what the token endpoint answers and of what it was sent. */
+/** The secrets of a sign-in, from the token request and the token response. */
 const secrets = (stage) => [
   ['the access token', (answer) => answer.access_token],
   ['the refresh token', (answer) => answer.refresh_token],
@@ -177,122 +183,138 @@ const secrets = (stage) => [
   ['the verifier', () => sent(stage).code_verifier],
 ];
 
-/** Who is signed in is as it should be, if anybody is. */
+/** If a user is signed in, the session is correct. */
 const asAlice = (stage) => async (became, way) => {
   if (became === 'ok') assert.equal(await stage.page.run('async () => client.session.sub'), 'alice', way);
 };
 
-story('TOK-54 P0: a scope that quotes a token, the code or the verifier reaches no page', HOSTILE, async (stage) => {
-  const then = asAlice(stage);
-  for (const [, of] of [...secrets(stage), ['the ID Token', (answer) => answer.id_token]]) {
-    await quoting(
-      stage,
-      (quote, spell) => ({ token: (answer) => ({ ...answer, scope: `openid ${spell(of(answer))}` }) }),
-      { ...USUAL, then },
-    );
-  }
-});
-
-story('TOK-57 P0: a claim that quotes a token, the code or the verifier reaches no page', HOSTILE, async (stage) => {
-  const then = asAlice(stage);
-  for (const [, of] of secrets(stage)) {
-    await quoting(stage, (quote) => ({ claims: (claims, answer) => ({ ...claims, name: quote(of(answer)) }) }), {
-      ...USUAL,
-      then,
-    });
-  }
-  const deep = (quote, spell) => ({
-    claims: (claims, answer) => ({
-      ...claims,
-      [spell(answer.access_token)]: { deep: [1, quote(answer.access_token)] },
-    }),
-  });
-  await quoting(stage, deep, { then });
-});
-
-story('TOK-55 P0: what UserInfo or a renewal quotes of a token reaches no page', HOSTILE, async (stage) => {
-  const { provider } = stage;
-  await signedIn(stage);
-  for (const [way, spell] of Object.entries(SPELLINGS)) {
-    for (const [what, change] of [
-      ['a claim', { userinfo: (claims, token) => ({ ...claims, name: spell(token) }) }],
-      [
-        'a claim within another',
-        { userinfo: (claims, token) => ({ ...claims, deep: { of: [1, `see ${spell(token)}`] } }) },
-      ],
-      ['the name of a claim', { userinfo: (claims, token) => ({ ...claims, [spell(token)]: 1 }) }],
-      ['the refresh token', { userinfo: (claims) => ({ ...claims, name: spell(provider.issued.refreshToken) }) }],
-      [
-        'an error',
-        refusal('/userinfo', () => ({
-          error: 'invalid_request',
-          error_description: spell(provider.issued.accessToken),
-        })),
-      ],
-    ]) {
-      provider.change = change;
-      await given(stage, 'client.userinfo()');
-      await checkTold(stage, `${what}, ${way}`);
+story(
+  'TOK-54 P0: a scope that quotes a token, the code or the verifier does not reach the page',
+  HOSTILE,
+  async (stage) => {
+    const then = asAlice(stage);
+    for (const [, of] of [...secrets(stage), ['the ID Token', (answer) => answer.id_token]]) {
+      await quoting(
+        stage,
+        (quote, spell) => ({ token: (answer) => ({ ...answer, scope: `openid ${spell(of(answer))}` }) }),
+        { ...USUAL, then },
+      );
     }
-    provider.change = refusal('refresh', () => ({
-      error: 'invalid_request',
-      error_description: spell(provider.last('refresh').form.refresh_token),
-    }));
-    await given(stage, 'client.refresh()');
-    await checkTold(stage, `a renewal, ${way}`);
-    provider.change = { refresh: (answer) => ({ ...answer, scope: `openid ${spell(answer.refresh_token)}` }) };
-    await given(stage, 'client.refresh()');
-    await checkTold(stage, `a renewed scope, ${way}`);
-    provider.change = {};
-    if ((await stage.page.run('async () => client.session')) === null) assert.equal(await signIn(stage), 'ok', way);
-    assert.equal(await outcome(stage, 'async () => client.userinfo()'), 'ok', `${way}: afterwards`);
-  }
-});
+  },
+);
+
+story(
+  'TOK-57 P0: a claim that quotes a token, the code or the verifier does not reach the page',
+  HOSTILE,
+  async (stage) => {
+    const then = asAlice(stage);
+    for (const [, of] of secrets(stage)) {
+      await quoting(stage, (quote) => ({ claims: (claims, answer) => ({ ...claims, name: quote(of(answer)) }) }), {
+        ...USUAL,
+        then,
+      });
+    }
+    const deep = (quote, spell) => ({
+      claims: (claims, answer) => ({
+        ...claims,
+        [spell(answer.access_token)]: { deep: [1, quote(answer.access_token)] },
+      }),
+    });
+    await quoting(stage, deep, { then });
+  },
+);
+
+story(
+  'TOK-55 P0: a quoted token in a UserInfo response or a refresh response does not reach the page',
+  HOSTILE,
+  async (stage) => {
+    const { provider } = stage;
+    await signedIn(stage);
+    for (const [way, spell] of Object.entries(SPELLINGS)) {
+      for (const [what, change] of [
+        ['a claim', { userinfo: (claims, token) => ({ ...claims, name: spell(token) }) }],
+        [
+          'a claim within another',
+          { userinfo: (claims, token) => ({ ...claims, deep: { of: [1, `see ${spell(token)}`] } }) },
+        ],
+        ['the name of a claim', { userinfo: (claims, token) => ({ ...claims, [spell(token)]: 1 }) }],
+        ['the refresh token', { userinfo: (claims) => ({ ...claims, name: spell(provider.issued.refreshToken) }) }],
+        [
+          'an error',
+          refusal('/userinfo', () => ({
+            error: 'invalid_request',
+            error_description: spell(provider.issued.accessToken),
+          })),
+        ],
+      ]) {
+        provider.change = change;
+        await given(stage, 'client.userinfo()');
+        await checkTold(stage, `${what}, ${way}`);
+      }
+      provider.change = refusal('refresh', () => ({
+        error: 'invalid_request',
+        error_description: spell(provider.last('refresh').form.refresh_token),
+      }));
+      await given(stage, 'client.refresh()');
+      await checkTold(stage, `a renewal, ${way}`);
+      provider.change = { refresh: (answer) => ({ ...answer, scope: `openid ${spell(answer.refresh_token)}` }) };
+      await given(stage, 'client.refresh()');
+      await checkTold(stage, `a renewed scope, ${way}`);
+      provider.change = {};
+      if ((await stage.page.run('async () => client.session')) === null) assert.equal(await signIn(stage), 'ok', way);
+      assert.equal(await outcome(stage, 'async () => client.userinfo()'), 'ok', `${way}: afterwards`);
+    }
+  },
+);
 
 /** Control characters: C0, DEL, C1. */
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/;
 
-story('TOK-56 P0: a text of a million characters is cut, and holds no control characters', HOSTILE, async (stage) => {
-  const { provider } = stage;
-  const long = `\u001b[31m\u0000\r\n\u0085${'x'.repeat(1e6)}\u0007`;
-  const check = async (became, text) => {
-    assert.equal(became, 'token_error');
-    assert.ok(text.startsWith('[31m') || text.includes('xxx'), 'something of it is there');
-    assert.ok(text.length <= 1000, `${text.length} characters`);
-    assert.doesNotMatch(text, CONTROLS);
-  };
-  await fresh(stage);
-  provider.change = refusal('/token', () => ({ error_description: long }));
-  await check(await signIn(stage), (await problem(stage)).oauth.error_description);
-
-  await fresh(stage);
-  provider.change = refusal('/token', () => ({ error_description: '🗝'.repeat(200_000) }));
-  assert.equal(await signIn(stage), 'token_error');
-  const { error_description: keys } = (await problem(stage)).oauth;
-  assert.ok(keys.length <= 1000 && keys.isWellFormed(), `${keys.length} characters`);
-
-  // The same where it comes by the address, and where it is no description.
-  await fresh(stage);
-  provider.change = {
-    callback: (query) => {
-      const parameters = new URLSearchParams(query);
-      parameters.delete('code');
-      return String(
-        new URLSearchParams([...parameters, ['error', 'access_denied'], ['error_description', long.slice(0, 8000)]]),
-      );
-    },
-  };
-  assert.equal(await signIn(stage), 'authorization_error');
-  const { error_description: described } = (await problem(stage)).oauth;
-  assert.ok(described.length <= 1000, `${described.length} characters`);
-  assert.doesNotMatch(described, CONTROLS);
-
-  for (const members of [{ error: 'x'.repeat(100_000) }, { error_uri: `https://as.test/${'x'.repeat(100_000)}` }]) {
+story(
+  'TOK-56 P0: a text of a million characters is truncated, and its control characters are removed',
+  HOSTILE,
+  async (stage) => {
+    const { provider } = stage;
+    const long = `\u001b[31m\u0000\r\n\u0085${'x'.repeat(1e6)}\u0007`;
+    const check = async (became, text) => {
+      assert.equal(became, 'token_error');
+      assert.ok(text.startsWith('[31m') || text.includes('xxx'), 'a part of the text is left');
+      assert.ok(text.length <= 1000, `${text.length} characters`);
+      assert.doesNotMatch(text, CONTROLS);
+    };
     await fresh(stage);
-    provider.change = refusal('/token', () => members);
-    await signIn(stage);
-    const { message, oauth } = await problem(stage);
-    for (const text of [message, ...Object.values(oauth ?? {})])
-      assert.ok(String(text).length <= 1200, `${Object.keys(members)}: ${String(text).length} characters`);
-  }
-});
+    provider.change = refusal('/token', () => ({ error_description: long }));
+    await check(await signIn(stage), (await problem(stage)).oauth.error_description);
+
+    await fresh(stage);
+    provider.change = refusal('/token', () => ({ error_description: '🗝'.repeat(200_000) }));
+    assert.equal(await signIn(stage), 'token_error');
+    const { error_description: keys } = (await problem(stage)).oauth;
+    assert.ok(keys.length <= 1000 && keys.isWellFormed(), `${keys.length} characters`);
+
+    // The same for a text in the address, and for other parameters than the description.
+    await fresh(stage);
+    provider.change = {
+      callback: (query) => {
+        const parameters = new URLSearchParams(query);
+        parameters.delete('code');
+        return String(
+          new URLSearchParams([...parameters, ['error', 'access_denied'], ['error_description', long.slice(0, 8000)]]),
+        );
+      },
+    };
+    assert.equal(await signIn(stage), 'authorization_error');
+    const { error_description: described } = (await problem(stage)).oauth;
+    assert.ok(described.length <= 1000, `${described.length} characters`);
+    assert.doesNotMatch(described, CONTROLS);
+
+    for (const members of [{ error: 'x'.repeat(100_000) }, { error_uri: `https://as.test/${'x'.repeat(100_000)}` }]) {
+      await fresh(stage);
+      provider.change = refusal('/token', () => members);
+      await signIn(stage);
+      const { message, oauth } = await problem(stage);
+      for (const text of [message, ...Object.values(oauth ?? {})])
+        assert.ok(String(text).length <= 1200, `${Object.keys(members)}: ${String(text).length} characters`);
+    }
+  },
+);

@@ -1,7 +1,8 @@
 /**
- * A script that gets into the page after the library was loaded, and before the app makes its client. It replaces whatever
- * a page can replace; the library holds the platform's functions from the moment it was loaded, so the script gets no port,
- * worker or window of it, sees none of its messages, and its own events have no effect.
+ * A script that replaces functions of the page after the library has loaded and before the app creates its client.
+ *
+ * The library keeps references to the platform's functions from the moment it was loaded. So the script gets no port,
+ * worker or window of the library, sees none of its messages, and its own events have no effect.
  */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -10,7 +11,7 @@ import { startStranger } from '../support/stranger.mjs';
 
 const THIEF = await readFile(new URL('../support/thief.js', import.meta.url), 'utf8');
 
-/** Loads the library, and makes the client with a click; on the way back from the provider, at once. */
+/** Loads the library, and creates the client on a click, or immediately after the redirect back from the provider. */
 const APP = {
   '/www/app.js': `
     import { createClient } from '../pkg/index.js';
@@ -47,7 +48,10 @@ const APP = {
   `,
 };
 
-/** Opens the page and waits until the library is there, without the spy of other stories: it would be robbed itself. */
+/**
+ * Opens the page and waits until the library is loaded, without the spy of other stories, because the script would
+ * capture what the spy sends.
+ */
 async function open(stage) {
   const { page, site } = stage;
   site.settings.before = site.settings.before.replace('<script src="/spy.js"></script>', '');
@@ -62,7 +66,7 @@ async function press(stage, button, outcome) {
   await stage.page.see(`Told: ${outcome}`);
 }
 
-/** Signs in in a popup, where the script is not: it is in this document only. */
+/** Signs in in a popup, where the script does not run: it is in this document only. */
 async function popup(stage) {
   const { page } = stage;
   const { driver } = page;
@@ -79,7 +83,7 @@ async function popup(stage) {
   await page.see('Told: popup alice');
 }
 
-/** What the script has found, except what the app itself is told. */
+/** What the script has found, except what the app itself receives. */
 async function lootOf(stage) {
   const { issued } = stage.provider;
   const secrets = [
@@ -93,7 +97,7 @@ async function lootOf(stage) {
 }
 
 story(
-  'the script of these stories finds what passes through the functions of the page',
+  'the script of these stories captures what passes through the replaced functions',
   { scripts: APP },
   async (stage) => {
     await open(stage);
@@ -136,10 +140,14 @@ for (const [id, families, what] of [
   ['XSS-23', ['promises'], 'promises and their constructor'],
   ['XSS-24', ['objects'], 'members of `Object.prototype`'],
   ['XSS-25', ['tools'], '`open`, `URL`, `JSON`, `Reflect`, timers and methods of functions and texts'],
-  ['XSS-21 XSS-22 XSS-23 XSS-24 XSS-25', ['channels', 'lists', 'promises', 'objects', 'tools'], 'all of these'],
+  [
+    'XSS-21 XSS-22 XSS-23 XSS-24 XSS-25',
+    ['channels', 'lists', 'promises', 'objects', 'tools'],
+    'all of these together',
+  ],
 ]) {
   story(
-    `${id} P0: a script that replaces ${what} after the library was loaded gets nothing of a popup’s sign-in`,
+    `${id} P0: a script that replaces ${what} after the library was loaded captures nothing of a popup sign-in`,
     { scripts: APP, homes: ['shared', 'dedicated'] },
     async (stage) => {
       await open(stage);
@@ -174,7 +182,7 @@ story(
   `,
     );
     await press(stage, 'Renew', 'renewed alice');
-    assert.deepEqual(await run(stage, 'return events;'), ['signed_in', 'renewed'], 'the vault still tells this page');
+    assert.deepEqual(await run(stage, 'return events;'), ['signed_in', 'renewed'], 'the vault still reaches this page');
     await stage.page.see('Signed in as alice');
 
     const violation =
@@ -232,12 +240,12 @@ story(
   },
 );
 
-/** With Trusted Types, of whatever name, where the engine has them. */
+/** With Trusted Types policies of any name, if the engine supports them. */
 const TRUSTED =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; worker-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types *";
 
 story(
-  'XSS-28 P0: a script that replaces URLs, workers and policies does not put its own worker in the place of the vault',
+  'XSS-28 P0: a script that replaces URLs, workers and policies cannot substitute its own worker',
   {
     scripts: { ...APP, '/www/evil.js': 'onconnect = onmessage = () => {};' },
     homes: ['shared', 'dedicated'],
@@ -275,7 +283,7 @@ story(
   },
 );
 
-/** Takes the place of a file of the package that is loaded when it is needed, and passes everything on. */
+/** Replaces a file of the package that is loaded on demand, and passes all calls on. */
 const between = (file) => `
   import * as genuine from '${file}?genuine';
   const passed = (name) => (...args) => (thief.note('${file}, ' + name, args), genuine[name](...args));
@@ -283,7 +291,7 @@ const between = (file) => `
 `;
 
 story(
-  'XSS-29 P0: a script that replaces files that are loaded later gets nothing of a popup’s sign-in',
+  'XSS-29 P0: a script that replaces modules loaded on demand captures nothing of a popup sign-in',
   {
     scripts: {
       ...APP,
@@ -312,7 +320,7 @@ story(
 );
 
 story(
-  'XSS-29 P0: a script that hurries timers does not make the vault seem gone',
+  'XSS-29 P0: a script that makes timers fire early does not make the vault seem stopped',
   { scripts: APP, homes: ['shared', 'dedicated'] },
   async (stage) => {
     await open(stage);

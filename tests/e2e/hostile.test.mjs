@@ -1,15 +1,15 @@
 /**
- * A script that was in the page first, holds the ends of every channel, and wants a token.
+ * A script that runs before the library, captures every worker and port, and tries to get a token.
  *
- * The worker's own policy would stop it from sending anything away; here it allows the stranger's address, so that
- * what holds is the client alone.
+ * The worker's own policy would stop the worker from sending anything to the attacker. Here it allows the foreign
+ * server's address, so that only the client itself can prevent a leak.
  */
 import assert from 'node:assert/strict';
 import { search } from '../support/secrets.mjs';
 import { story } from '../support/stage.mjs';
 import { startStranger } from '../support/stranger.mjs';
 
-/** Takes hold of workers and ports as they are made. What a client asks goes through a port that is no worker's. */
+/** Keeps every worker and port that is created. The client sends its requests through a port that belongs to no worker. */
 const THIEF = `
   const held = (globalThis.held = { workers: [], ports: new Set(), heard: [] });
   const { postMessage } = MessagePort.prototype;
@@ -61,7 +61,7 @@ async function rob(stage, play) {
   }
 }
 
-story('XSS-06 P0: whoever holds the page’s channel cannot widen the list of APIs', OPTIONS, (stage) =>
+story('XSS-06 P0: a script with access to the page’s port cannot extend the list of APIs', OPTIONS, (stage) =>
   rob(stage, async (stranger) => {
     const { config } = stage.site.settings;
     const options = { ...config, redirectUri: stage.site.url, api: [...config.api, stranger.url] };
@@ -76,7 +76,7 @@ story('XSS-06 P0: whoever holds the page’s channel cannot widen the list of AP
   }),
 );
 
-story('XSS-03 P0: no message brings a token', OPTIONS, (stage) =>
+story('XSS-03 P0: no message to the vault returns a token', OPTIONS, (stage) =>
   rob(stage, async () => {
     const ops = [
       'accessToken',
@@ -108,7 +108,7 @@ story('XSS-03 P0: no message brings a token', OPTIONS, (stage) =>
   }),
 );
 
-story('XSS-11 P1: a channel of one’s own leads to the session, and still to no token', OPTIONS, (stage) =>
+story('XSS-11 P1: a script’s own port reaches the session but returns no token', OPTIONS, (stage) =>
   rob(stage, async (stranger) => {
     const { config } = stage.site.settings;
     const answers = await stage.page.run(
@@ -135,7 +135,7 @@ story('XSS-11 P1: a channel of one’s own leads to the session, and still to no
       stranger.url,
     );
     const [wider, same] = answers;
-    assert.equal(wider[1].error, undefined, 'another list is another client');
+    assert.equal(wider[1].error, undefined, 'another list makes another client');
     assert.deepEqual(
       [wider[2].error.code, wider[3].error.code, wider[5].value],
       ['login_required', 'request_blocked', null],
@@ -150,7 +150,7 @@ story('XSS-11 P1: a channel of one’s own leads to the session, and still to no
   }),
 );
 
-story('a response that is redirected does not take the token along', OPTIONS, (stage) =>
+story('a redirected API response does not forward the token', OPTIONS, (stage) =>
   rob(stage, async (stranger) => {
     stage.api.redirect('/me', `${stranger.url}redirected`);
     await stage.page.click('button', 'Me');
@@ -159,7 +159,7 @@ story('a response that is redirected does not take the token along', OPTIONS, (s
   }),
 );
 
-story('XSS-02 P0: prototypes of the page do not reach into the worker', OPTIONS, (stage) =>
+story('XSS-02 P0: changed prototypes of the page do not affect the worker', OPTIONS, (stage) =>
   rob(stage, async () => {
     await stage.page
       .run(`async () => {
@@ -178,7 +178,7 @@ story('XSS-02 P0: prototypes of the page do not reach into the worker', OPTIONS,
       .catch(() => {});
     await stage.page.click('button', 'Refresh');
     await stage.page.until('the renewal', () => stage.provider.count('token') === 2);
-    const grabbed = await stage.page.driver.executeScript('return window.grabbed.join()'); // promises are not what they were
+    const grabbed = await stage.page.driver.executeScript('return window.grabbed.join()'); // the page's promises are replaced
     assert.deepEqual(search(stage.provider.issued.secrets(), [['what was grabbed', grabbed]]), []);
     await stage.page.reload();
     await stage.page.see('Signed in as alice');

@@ -1,4 +1,4 @@
-/** The rows of `tests/cases` that only a browser and a connection can show, and the gravest of the others once more. */
+/** Rows of `tests/cases` that need a browser and a connection, and the most severe of the other rows. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HOSTILE, begin, call, fresh, late, outcome, play, settled, signIn, signedIn } from '../support/cases.mjs';
@@ -6,13 +6,13 @@ import { answers, startHostile } from '../support/hostile.mjs';
 import { story } from '../support/stage.mjs';
 import { startStranger } from '../support/stranger.mjs';
 
-/** Metadata with other members; `undefined` is none. */
+/** Metadata with some members replaced; `undefined` removes a member. */
 const metadata = (members) => ({ metadata: (honest) => ({ ...honest, ...members }) });
 const token = (members) => ({ token: (honest) => ({ ...honest, ...members }) });
 const instead = (place, answer) => ({ instead: { [place]: answer } });
 const WELL_KNOWN = '/.well-known/openid-configuration';
 
-/** The honest query with parameters set, or taken out with `null`. */
+/** The valid query with parameters set, or removed with `null`. */
 const callback = (members) => ({
   callback: (query) => {
     const parameters = new URLSearchParams(query);
@@ -22,7 +22,7 @@ const callback = (members) => ({
   },
 });
 
-story('DISC P0: metadata of somebody else bring nobody to a provider', HOSTILE, async (stage) => {
+story('DISC P0: metadata of another issuer cause no redirect to a provider', HOSTILE, async (stage) => {
   const { issuer } = stage.provider;
   const rows = [
     ['DISC-01', metadata({ issuer: 'https://evil.test' })],
@@ -62,7 +62,7 @@ story('DISC P0: metadata of somebody else bring nobody to a provider', HOSTILE, 
   }
 });
 
-story('DISC P0: addresses that are none bring nobody to a provider', HOSTILE, async (stage) => {
+story('DISC P0: metadata with invalid addresses cause no redirect to a provider', HOSTILE, async (stage) => {
   const rows = [
     ['DISC-27', metadata({ token_endpoint: 'http://as.test/token' })],
     ['DISC-27', metadata({ authorization_endpoint: 'http://as.test/authorize' })],
@@ -81,14 +81,14 @@ story('DISC P0: addresses that are none bring nobody to a provider', HOSTILE, as
 
   for (const url of ['javascript:document.title="evil"', 'http://as.test/x']) {
     await fresh(stage, {}, metadata({ end_session_endpoint: url }));
-    assert.equal(await signIn(stage), 'ok', 'DISC-30: signing in works all the same');
+    assert.equal(await signIn(stage), 'ok', 'DISC-30: the sign-in still works');
     assert.equal(await outcome(stage, 'async () => client.signOut()'), 'url_rejected', 'DISC-30 OUT-07');
     assert.equal(await stage.page.run('async () => client.session'), null, 'OUT-07: SO');
   }
   assert.notEqual(await stage.page.driver.getTitle(), 'evil');
 });
 
-story('DISC TOK, the connection: a provider that cannot be reached well is told apart', HOSTILE, async (stage) => {
+story('DISC TOK, the connection: connection failures of a provider are told apart', HOSTILE, async (stage) => {
   const { provider } = stage;
   const config = { timeout: 1500 };
   await play(stage, 'DISC-22', instead(WELL_KNOWN, answers.trickle), { config });
@@ -109,66 +109,71 @@ story('DISC TOK, the connection: a provider that cannot be reached well is told 
   assert.deepEqual([all, provider.count(WELL_KNOWN) - before], [20, 1], 'DISC-42: RQ1');
 });
 
-story('REQ P0: what is sent to the provider is what it has to be, and new each time', HOSTILE, async (stage) => {
-  const { page, provider, site } = stage;
-  const sent = () => provider.last('/authorize').query;
-  const drawn = () => ['state', 'nonce', 'code_challenge'].map((name) => sent().get(name));
+story(
+  'REQ P0: authorization and token requests hold the required parameters, with new random values each time',
+  HOSTILE,
+  async (stage) => {
+    const { page, provider, site } = stage;
+    const sent = () => provider.last('/authorize').query;
+    const drawn = () => ['state', 'nonce', 'code_challenge'].map((name) => sent().get(name));
 
-  await signedIn(stage);
-  const fixed = {
-    response_type: 'code',
-    client_id: site.settings.config.clientId,
-    redirect_uri: site.url,
-    scope: 'openid read',
-    code_challenge_method: 'S256',
-  };
-  for (const [name, value] of Object.entries(fixed)) assert.deepEqual(sent().getAll(name), [value], `REQ-01: ${name}`);
-  for (const name of ['state', 'nonce', 'code_challenge'])
-    assert.equal(sent().getAll(name).length, 1, `REQ-01: ${name}`);
-  assert.equal(sent().get('code_challenge').length, 43, 'REQ-01');
-  for (const name of ['code_verifier', 'client_secret']) assert.ok(!sent().has(name), `REQ-01: ${name}`);
+    await signedIn(stage);
+    const fixed = {
+      response_type: 'code',
+      client_id: site.settings.config.clientId,
+      redirect_uri: site.url,
+      scope: 'openid read',
+      code_challenge_method: 'S256',
+    };
+    for (const [name, value] of Object.entries(fixed))
+      assert.deepEqual(sent().getAll(name), [value], `REQ-01: ${name}`);
+    for (const name of ['state', 'nonce', 'code_challenge'])
+      assert.equal(sent().getAll(name).length, 1, `REQ-01: ${name}`);
+    assert.equal(sent().get('code_challenge').length, 43, 'REQ-01');
+    for (const name of ['code_verifier', 'client_secret']) assert.ok(!sent().has(name), `REQ-01: ${name}`);
 
-  const before = provider.count('/authorize');
-  const targets = [
-    'https://evil.test',
-    '//evil.test',
-    '/\\evil.test',
-    '\\\\evil.test',
-    '/%09/evil.test',
-    '/\t/evil.test',
-    'https:evil.test',
-    'https://app.test@evil.test',
-    'https://app.test.evil.test',
-    'javascript:alert(1)',
-    '/%5cevil.test',
-    '///evil.test',
-  ];
-  for (const target of targets) {
-    assert.equal(
-      await outcome(stage, `async () => client.signIn({ returnTo: ${JSON.stringify(target)} })`),
-      'config_error',
-      `REQ-07: ${target}`,
-    );
-  }
-  assert.equal(provider.count('/authorize'), before, 'REQ-07: NQ');
+    const before = provider.count('/authorize');
+    const targets = [
+      'https://evil.test',
+      '//evil.test',
+      '/\\evil.test',
+      '\\\\evil.test',
+      '/%09/evil.test',
+      '/\t/evil.test',
+      'https:evil.test',
+      'https://app.test@evil.test',
+      'https://app.test.evil.test',
+      'javascript:alert(1)',
+      '/%5cevil.test',
+      '///evil.test',
+    ];
+    for (const target of targets) {
+      assert.equal(
+        await outcome(stage, `async () => client.signIn({ returnTo: ${JSON.stringify(target)} })`),
+        'config_error',
+        `REQ-07: ${target}`,
+      );
+    }
+    assert.equal(provider.count('/authorize'), before, 'REQ-07: NQ');
 
-  await fresh(stage);
-  provider.change = callback({ code: null, error: 'server_error' });
-  assert.equal(await signIn(stage), 'authorization_error', 'REQ-11');
-  const first = drawn();
-  provider.change = {};
-  assert.equal(await signIn(stage), 'ok', 'REQ-11');
-  for (const value of drawn()) assert.ok(!first.includes(value), 'REQ-11: drawn anew');
+    await fresh(stage);
+    provider.change = callback({ code: null, error: 'server_error' });
+    assert.equal(await signIn(stage), 'authorization_error', 'REQ-11');
+    const first = drawn();
+    provider.change = {};
+    assert.equal(await signIn(stage), 'ok', 'REQ-11');
+    for (const value of drawn()) assert.ok(!first.includes(value), 'REQ-11: a new value');
 
-  await fresh(stage);
-  await page.goto(`${site.url}?state=A&code_verifier=B&nonce=C&session=D`);
-  await settled(stage);
-  assert.equal(await signIn(stage), 'ok', 'REQ-17');
-  const form = provider.last('/token').form;
-  for (const value of [...drawn(), form.code_verifier]) assert.ok(value.length > 20, 'REQ-17: none of the four');
-});
+    await fresh(stage);
+    await page.goto(`${site.url}?state=A&code_verifier=B&nonce=C&session=D`);
+    await settled(stage);
+    assert.equal(await signIn(stage), 'ok', 'REQ-17');
+    const form = provider.last('/token').form;
+    for (const value of [...drawn(), form.code_verifier]) assert.ok(value.length > 20, 'REQ-17: all four are set');
+  },
+);
 
-story('CB P0: responses of others are not accepted', HOSTILE, async (stage) => {
+story('CB P0: authorization responses of another server are refused', HOSTILE, async (stage) => {
   const { issuer } = stage.provider;
   const silent = { authorization_response_iss_parameter_supported: undefined };
   const rows = [
@@ -191,22 +196,22 @@ story('CB P0: responses of others are not accepted', HOSTILE, async (stage) => {
   for (const [id, change] of rows) await play(stage, id, change, { poison: ['text-of-evil', 'onerror'] });
 });
 
-story('CB P0: a code is sent as it came, in time, and by whoever waits for it', HOSTILE, async (stage) => {
+story('CB P0: a code is sent unchanged, in time, and only by the client that waits for it', HOSTILE, async (stage) => {
   const { page, provider, site } = stage;
   const { issuer } = provider;
   for (const code of ['a\r\nb', 'a\0b']) await play(stage, 'CB-27', callback({ code }), { kind: 'response_invalid' });
 
-  // What the server reads is what it wrote.
+  // The server receives the code exactly as it wrote it.
   for (const code of ['x&scope=admin', 'a+b', 'a b', '%=#']) {
     await fresh(stage);
     provider.change = callback({ code });
-    assert.equal(await signIn(stage), 'token_error', 'CB-27: nobody knows that code');
+    assert.equal(await signIn(stage), 'token_error', 'CB-27: the code is unknown to the server');
     assert.deepEqual(new URLSearchParams(provider.last('/token').body).getAll('code'), [code], 'CB-27');
   }
 
   await play(stage, 'CB-47', instead('/token', answers.status(400, '{"error":"invalid_grant"}')));
 
-  // With the state of somebody else, the pending sign-in stays and still works.
+  // A response with another state leaves the pending sign-in usable.
   await fresh(stage);
   let honest;
   provider.change = {
@@ -223,7 +228,7 @@ story('CB P0: a code is sent as it came, in time, and by whoever waits for it', 
   await page.goto(`${site.url}?${honest}`);
   assert.equal(await settled(stage), 'ok', 'CB-02: TX1');
 
-  // And where nobody waits, nothing happens, whether or not there is a session, which another tab keeps alive.
+  // Without a pending sign-in the response is ignored, with a session, which another tab keeps alive, and without.
   const [first] = await stage.openBeside();
   await page.driver.switchTo().window(first);
   for (const expected of ['ok', 'callback_ignored']) {
@@ -235,7 +240,7 @@ story('CB P0: a code is sent as it came, in time, and by whoever waits for it', 
   }
 });
 
-// In a worker of the tab: a vault that lives on has the transaction itself, and its own clock.
+// Uses a worker of the tab: a shared vault that survives holds the transaction itself, with its own clock.
 story('CB-39 P0: a response that comes too late is refused', { ...HOSTILE, homes: ['dedicated'] }, async (stage) => {
   const older = `
     const { setItem } = Storage.prototype;
@@ -251,7 +256,7 @@ story('CB P0: two providers are not mixed up', HOSTILE, async (stage) => {
   const evil = await startHostile({ host: '127.0.0.1', origins: [site.origin] });
   site.settings.connect.push(evil.issuer);
   try {
-    // The evil server sends the browser on to the honest one, which answers to the same state.
+    // The attacker's server redirects the browser to the honest server, which responds with the same state.
     await fresh(stage, { issuer: evil.issuer });
     evil.change = {
       instead: {
@@ -264,7 +269,7 @@ story('CB P0: two providers are not mixed up', HOSTILE, async (stage) => {
     assert.deepEqual(reached, [], 'CB-43: NQ VER');
     for (const code of honest.issued.codes) assert.ok(!JSON.stringify(evil.requests).includes(code), 'CB-43: VER');
 
-    // The state of one client comes to the other.
+    // A response with the state of one client reaches the other client.
     let query;
     await fresh(stage);
     honest.change = { callback: (text) => ((query = text), `utm=1`) };
@@ -284,7 +289,7 @@ story('CB P0: two providers are not mixed up', HOSTILE, async (stage) => {
   }
 });
 
-story('TOK P0: answers to a code are read strictly', HOSTILE, async (stage) => {
+story('TOK P0: token responses are parsed strictly', HOSTILE, async (stage) => {
   const { page, provider } = stage;
   await play(
     stage,
@@ -317,7 +322,7 @@ story('TOK P0: answers to a code are read strictly', HOSTILE, async (stage) => {
   try {
     for (const [id, change, kind, reason] of rows) await play(stage, id, change, { kind, reason });
     assert.deepEqual(evil.taken, [], 'TOK-37: VER');
-    assert.equal(provider.count('/elsewhere'), 0, 'TOK-37: nobody follows');
+    assert.equal(provider.count('/elsewhere'), 0, 'TOK-37: the redirect is not followed');
   } finally {
     await evil.close();
   }
@@ -354,34 +359,34 @@ story('TOK P0: answers to a code are read strictly', HOSTILE, async (stage) => {
   held.release();
   assert.equal(await settled(stage), 'cancelled', 'TOK-45');
   assert.equal(await call(stage), 'login_required', 'TOK-45: NS');
-  assert.equal(provider.count('/revoke'), asked + 2, 'TOK-45: what came too late is revoked');
+  assert.equal(provider.count('/revoke'), asked + 2, 'TOK-45: a token response that comes too late is revoked');
 });
 
-story('TOK P0: the life of a token is no loop and no overflow', HOSTILE, async (stage) => {
+story('TOK P0: `expires_in` causes neither a refresh loop nor an overflow', HOSTILE, async (stage) => {
   const { provider } = stage;
   await fresh(stage);
   provider.change = { ...token({ expires_in: 0 }), refresh: (honest) => ({ ...honest, expires_in: 0 }) };
   assert.equal(await signIn(stage), 'ok', 'TOK-12');
   for (let calls = 1; calls <= 3; calls += 1) {
     assert.equal(await call(stage), 'ok', 'TOK-12');
-    assert.ok(provider.count('refresh') <= calls, 'TOK-12: at most one for each call');
+    assert.ok(provider.count('refresh') <= calls, 'TOK-12: at most one refresh for each call');
   }
   const before = provider.count('refresh');
   await sleep(1500);
-  assert.equal(provider.count('refresh'), before, 'TOK-12: none without a call');
+  assert.equal(provider.count('refresh'), before, 'TOK-12: no refresh without a call');
 
   for (const seconds of [2_592_000, 1e12]) {
     await play(stage, 'TOK-13', token({ expires_in: seconds }), {
       then: async () => {
         await sleep(500);
         assert.equal(await call(stage), 'ok', 'TOK-13');
-        assert.equal(provider.count('refresh'), before, 'TOK-13: nothing fires');
+        assert.equal(provider.count('refresh'), before, 'TOK-13: no timer fires');
       },
     });
   }
 });
 
-story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, async (stage) => {
+story('RT P0: a refresh keeps the session, or ends it for a known reason', HOSTILE, async (stage) => {
   const { page, provider } = stage;
   const refresh = (options) => outcome(stage, 'async () => client.refresh()', options);
   const changes = () => page.run('async () => told.changes');
@@ -394,14 +399,14 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
   await signedIn(stage);
   let from = provider.requests.length;
   for (let round = 0; round < 3; round += 1) assert.equal(await refresh(), 'ok', 'RT-01');
-  assert.equal(new Set(sent(from)).size, 3, 'RT-01: none is sent twice');
+  assert.equal(new Set(sent(from)).size, 3, 'RT-01: no refresh token is sent twice');
 
   from = provider.requests.length;
   provider.change = { refresh: ({ refresh_token: _, ...honest }) => honest };
   for (let round = 0; round < 2; round += 1) assert.equal(await refresh(), 'ok', 'RT-02');
-  assert.equal(new Set(sent(from)).size, 1, 'RT-02: the old one is used again');
+  assert.equal(new Set(sent(from)).size, 1, 'RT-02: the old refresh token is used again');
 
-  // Nobody is signed out by a bad connection.
+  // A bad connection signs no user out.
   provider.change = instead('refresh', answers.drop);
   for (let round = 0; round < 2; round += 1) assert.equal(await refresh(), 'network_error', 'RT-10');
   provider.change = {};
@@ -414,7 +419,7 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
     const [asked, revoked] = [provider.count('refresh'), provider.count('/revoke')];
     assert.equal(await refresh(), expected, id);
     assert.equal(provider.count('refresh'), asked + 1, `${id}: RQ1`);
-    assert.deepEqual(await changes(), ['signed_in', 'ended'].slice(-(await changes()).length), `${id}: SO, told once`);
+    assert.deepEqual(await changes(), ['signed_in', 'ended'].slice(-(await changes()).length), `${id}: SO, one event`);
     assert.equal(await page.run('async () => client.session'), null, `${id}: SO`);
     await page.until('the revocation', async () => provider.count('/revoke') === revoked + 2);
     provider.change = {};
@@ -425,13 +430,13 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
   await ends('RT-15', 'id_token_invalid', { refreshedClaims: (honest) => ({ ...honest, aud: ['other'] }) });
   await ends('RT-15', 'id_token_invalid', { refreshedClaims: (honest) => ({ ...honest, azp: 'other' }) });
 
-  // What says nothing of the user and the parties makes the ID Token count as none.
+  // An ID Token is ignored if only claims differ that identify neither the user nor the parties.
   await signedIn(stage);
   const { iat, exp } = await page.run('async () => client.session.claims');
   for (const [what, flaw] of [
     ['aud as a list', ({ aud }) => ({ aud: [aud, 'other'] })],
     ['azp', ({ aud }) => ({ azp: aud })],
-    ['a clock that was set', () => ({ iat: iat + 3600, exp: exp + 3600 })],
+    ['a changed clock', () => ({ iat: iat + 3600, exp: exp + 3600 })],
     ['null', () => ({ exp: null, nonce: null })],
   ]) {
     provider.change = { refreshedClaims: (honest) => ({ ...honest, ...flaw(honest) }) };
@@ -440,15 +445,15 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
   }
   provider.change = {};
 
-  // The server rotated, nobody heard of it, and the next try is taken for a theft.
+  // The server rotated the refresh token, the response was lost, and the server takes the next attempt for a theft.
   await signedIn(stage);
   provider.change = instead('refresh', answers.lose);
   assert.equal(await refresh(), 'network_error', 'RT-09');
   provider.change = {};
   assert.equal(await refresh(), 'session_ended', 'RT-09');
-  assert.equal((await changes()).filter((reason) => reason === 'ended').length, 1, 'RT-09: SO, told once');
+  assert.equal((await changes()).filter((reason) => reason === 'ended').length, 1, 'RT-09: SO, one event');
 
-  // Ten calls with a token that is over.
+  // Ten calls with an expired token.
   await fresh(stage);
   provider.change = token({ expires_in: 1 });
   assert.equal(await signIn(stage), 'ok');
@@ -459,9 +464,9 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
   );
   assert.deepEqual([statuses, provider.count('refresh') - before], [Array(10).fill(200), 1], 'RT-05: RQ1');
   const shown = provider.requests.slice(-10).map(({ headers }) => headers.authorization);
-  assert.equal(new Set(shown).size, 1, 'RT-05: all get the same token');
+  assert.equal(new Set(shown).size, 1, 'RT-05: all calls use the same token');
 
-  // A sign-out does not wait for a renewal, and what the renewal brings is revoked.
+  // A sign-out does not wait for a refresh, and the tokens that the refresh brings are revoked.
   await signedIn(stage);
   const held = answers.held();
   provider.change = instead('refresh', held.instead);
@@ -476,31 +481,31 @@ story('RT P0: a renewal keeps the session, or ends it for a reason', HOSTILE, as
   assert.equal(await call(stage), 'login_required', 'RT-27');
 });
 
-story('RT P0: tabs share one renewal, whatever becomes of them', HOSTILE, async (stage) => {
+story('RT P0: tabs share one refresh, even if one tab is closed or another user signs in', HOSTILE, async (stage) => {
   const { page, provider } = stage;
   const { driver } = page;
   await signedIn(stage);
   const [first, second] = await stage.openBeside();
 
-  // Both at once: the one that comes second takes what the first one gets.
+  // Both tabs refresh at the same time: the second gets the result of the first.
   let held = answers.held();
   let before = provider.count('refresh');
   provider.change = instead('refresh', held.instead);
   for (const tab of [first, second]) {
     await driver.switchTo().window(tab);
     await begin(stage, 'async () => client.refresh()');
-    await page.run('async () => client.preload()'); // answered after the vault heard of the renewal
+    await page.run('async () => client.preload()'); // the reply comes after the vault received the refresh call
   }
   await page.until('the refresh request', async () => provider.count('refresh') > before);
   held.release();
   for (const tab of [first, second]) {
     await driver.switchTo().window(tab);
     assert.equal(await late(stage), 'ok', 'RT-04');
-    assert.equal(await call(stage), 'ok', 'RT-04: nobody is signed out');
+    assert.equal(await call(stage), 'ok', 'RT-04: no user is signed out');
   }
   assert.equal(provider.count('refresh') - before, 1, 'RT-04: one request');
 
-  // The tab that asked is closed: the others get the answer all the same.
+  // The tab that started the refresh is closed: the other tabs still get the result.
   held = answers.held();
   before = provider.count('refresh');
   provider.change = instead('refresh', held.instead);
@@ -510,10 +515,10 @@ story('RT P0: tabs share one renewal, whatever becomes of them', HOSTILE, async 
   await driver.switchTo().window(first);
   await begin(stage, 'async () => client.refresh()');
   held.release();
-  assert.equal(await late(stage), 'ok', 'RT-07: no dead lock');
+  assert.equal(await late(stage), 'ok', 'RT-07: no deadlock');
   assert.ok(provider.count('refresh') - before <= 2, 'RT-07: RQ2 at most');
 
-  // Bob signs in elsewhere while the renewal for Alice is under way.
+  // Bob signs in in another tab while the refresh for Alice is pending.
   held = answers.held();
   before = provider.count('refresh');
   provider.change = instead('refresh', held.instead);

@@ -1,4 +1,4 @@
-/** ID Tokens that prove nothing: the gravest rows of `tests/cases/idt.md`, where a browser checks the signatures. */
+/** Invalid ID Tokens: the most severe rows of `tests/cases/idt.md`, with signatures checked by the browser. */
 import assert from 'node:assert/strict';
 import { constants, createHash, createHmac, randomBytes, sign } from 'node:crypto';
 import { certificate } from '../support/certificate.mjs';
@@ -7,14 +7,14 @@ import { answers, signingKey } from '../support/hostile.mjs';
 import { story } from '../support/stage.mjs';
 import { startStranger } from '../support/stranger.mjs';
 
-/** Honest claims with other members; `undefined` is none. */
+/** Valid claims with some members replaced; `undefined` removes a member. */
 const claims = (members) => ({ claims: (honest) => ({ ...honest, ...members(honest) }) });
 const header = (members) => ({ header: (honest) => ({ ...honest, ...members }) });
 
-/** The provider shows its key for RSA with other members. */
+/** The provider publishes its RSA key with some members replaced. */
 const r1 = (members) => ({ keys: ([rsa, ...more]) => [{ ...rsa, ...members }, ...more] });
 
-story('IDT P0: claims that are wrong sign nobody in', HOSTILE, async (stage) => {
+story('IDT P0: an ID Token with wrong claims signs no user in', HOSTILE, async (stage) => {
   const { provider } = stage;
   const { issuer } = provider;
   const foreign = [`${issuer}/`, `${issuer}.evil.test`, issuer.slice(0, -1), issuer.replace('http://', ''), [issuer]];
@@ -30,7 +30,7 @@ story('IDT P0: claims that are wrong sign nobody in', HOSTILE, async (stage) => 
       'IDT-24',
       claims(({ exp }) => ({ exp: as(exp) })),
     ]),
-    ['IDT-27', claims(({ iat }) => ({ nbf: iat + 360 }))], // not 301: the token is some time on its way
+    ['IDT-27', claims(({ iat }) => ({ nbf: iat + 360 }))], // not 301, because the token takes some time to arrive
     ['IDT-27', claims(() => ({ nbf: 'x' }))],
     ['IDT-28', claims(() => ({ iat: undefined }))],
     ['IDT-28', claims(({ iat }) => ({ iat: String(iat) }))],
@@ -41,7 +41,7 @@ story('IDT P0: claims that are wrong sign nobody in', HOSTILE, async (stage) => 
   ];
   for (const [id, change] of rows) await play(stage, id, change);
 
-  // What this client got before, for Alice or for Bob, comes once more.
+  // A token that this client received earlier, for Alice or for Bob, is replayed.
   for (const [id, user] of [
     ['IDT-34', 'alice'],
     ['IDT-77', 'bob'],
@@ -58,7 +58,7 @@ story('IDT P0: claims that are wrong sign nobody in', HOSTILE, async (stage) => 
   }
 });
 
-story('IDT P0: a token of another form, or changed in one place, signs nobody in', HOSTILE, async (stage) => {
+story('IDT P0: a malformed or altered ID Token signs no user in', HOSTILE, async (stage) => {
   const rows = [
     ['IDT-49', { claims: (honest) => JSON.stringify(honest).replace(/}$/, ',"sub":"bob"}') }],
     ['IDT-49', { claims: (honest) => JSON.stringify(honest).replace(/}$/, ',"s\\u0075b":"bob"}') }],
@@ -70,7 +70,7 @@ story('IDT P0: a token of another form, or changed in one place, signs nobody in
   ];
   for (const [id, change] of rows) await play(stage, id, change);
 
-  // Ten thousand changes in any place are played without a browser; here one of each kind in each part.
+  // The host tests play ten thousand changes at random places; here one of each kind in each part is enough.
   const changes = [
     (part) => part.replace(/^(.{9})(.)/, (_, start, letter) => start + (letter === 'A' ? 'B' : 'A')),
     (part) => part.replace(/^.{9}/, '$&A'),
@@ -88,7 +88,7 @@ story('IDT P0: a token of another form, or changed in one place, signs nobody in
   }
 });
 
-story('IDT P0: algorithms and signatures that prove nothing sign nobody in', HOSTILE, async (stage) => {
+story('IDT P0: an ID Token with an unsafe algorithm or a wrong signature signs no user in', HOSTILE, async (stage) => {
   const { provider } = stage;
   const { RS256, ES256 } = provider.keys;
   const signature = (change) => ({ key: { ...ES256, sign: (signed) => change(ES256.sign(signed), signed) } });
@@ -141,7 +141,7 @@ story('IDT P0: algorithms and signatures that prove nothing sign nobody in', HOS
   for (const [id, change] of rows) await play(stage, id, change);
 });
 
-story('IDT P0: a key that does not fit, or that a token brings along, signs nobody in', HOSTILE, async (stage) => {
+story('IDT P0: an ID Token with an unsuitable or embedded key signs no user in', HOSTILE, async (stage) => {
   const { RS256, ES256 } = stage.provider.keys;
   const padded = { key: RS256.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
   const pss = { ...RS256, alg: 'PS256', sign: (signed) => sign('sha256', Buffer.from(signed), padded) };
@@ -155,7 +155,7 @@ story('IDT P0: a key that does not fit, or that a token brings along, signs nobo
     sign: (signed) => sign('sha256', Buffer.from(signed), { key: chained.key, dsaEncoding: 'ieee-p1363' }),
   };
   const weak = signingKey('RS256', 'r1', { modulusLength: 1024 });
-  // To the power of one, the padded hash is its own signature (RFC 8017 §9.2).
+  // With the exponent one, the padded hash is its own signature (RFC 8017 §9.2).
   const hashed = (signed) =>
     Buffer.concat([
       Buffer.from('3031300d060960864801650304020105000420', 'hex'),
@@ -182,7 +182,7 @@ story('IDT P0: a key that does not fit, or that a token brings along, signs nobo
   for (const [id, change, reason] of rows) await play(stage, id, change, { reason });
 });
 
-story('IDT P0: keys are asked for again, but nowhere else and not without end', HOSTILE, async (stage) => {
+story('IDT P0: keys are fetched again, but only from `jwks_uri` and not without limit', HOSTILE, async (stage) => {
   const { page, provider, site } = stage;
   const rotated = signingKey('ES256', 'e2');
   const asked = () => provider.count('/jwks');
@@ -199,7 +199,8 @@ story('IDT P0: keys are asked for again, but nowhere else and not without end', 
     'IDT-59',
     { key: rotated, keys: (honest) => (shown++ === 0 ? honest : [rotated.jwk]) },
     {
-      then: async (run) => assert.equal(run.filter(({ place }) => place === '/jwks').length, 2, 'IDT-59: one more'),
+      then: async (run) =>
+        assert.equal(run.filter(({ place }) => place === '/jwks').length, 2, 'IDT-59: one more request'),
     },
   );
 
@@ -212,7 +213,7 @@ story('IDT P0: keys are asked for again, but nowhere else and not without end', 
     await evil.close();
   }
 
-  // The page stays, and with it the vault, which remembers what it asked.
+  // The page stays, so the vault remembers when it last fetched the keys.
   before = asked();
   const began = Date.now();
   await signedIn(stage);

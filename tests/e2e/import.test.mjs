@@ -1,4 +1,4 @@
-/** The package on a server: imported and set up there, it does nothing. */
+/** The package on a server: importing it and creating a client has no effect. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 const PACKAGE = new URL('../../pkg/index.js', import.meta.url).href;
 const run = promisify(execFile);
 
-/** Runs a module in a bare Node and gives what it printed. A handle that stays open shows as a timeout. */
+/** Runs a module in a plain Node and returns what it printed. An open handle shows as a timeout. */
 async function bare(source) {
   const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', source], {
     cwd: fileURLToPath(new URL('.', import.meta.url)),
@@ -18,7 +18,7 @@ async function bare(source) {
   return stdout.trim();
 }
 
-/** Calls everything of a `client`, and keeps in `said` what each call rejects with. */
+/** Calls every method of a `client`, and keeps in `said` the code of each rejection. */
 const EVERY_CALL = `
   const said = {};
   const calls = {
@@ -46,7 +46,7 @@ const CALLS = [
 ];
 const REFUSED = Object.fromEntries(CALLS.map((name) => [name, 'config_error']));
 
-test('importing does nothing and ends at once', async () => {
+test('importing the package has no effect and leaves no open handle', async () => {
   assert.equal(await bare(`import ${JSON.stringify(PACKAGE)}; console.log('imported');`), 'imported');
 });
 
@@ -72,7 +72,7 @@ test('creating a client touches no global', async () => {
   assert.deepEqual(JSON.parse(printed), { touched: [], added: 0, session: null, error: true });
 });
 
-test('what needs a browser says so', async () => {
+test('methods that need a browser reject with `config_error`', async () => {
   const printed = await bare(`
     const { createClient, ValetKeyError } = await import(${JSON.stringify(PACKAGE)});
     const client = createClient({ issuer: 'https://id.example.com', clientId: 'spa' });
@@ -84,12 +84,12 @@ test('what needs a browser says so', async () => {
 
 for (const [what, missing] of [
   [
-    'without what Node has besides',
+    'without the globals of Node',
     ['MessageChannel', 'BroadcastChannel', 'ReadableStream', 'Request', 'Response', 'fetch'],
   ],
-  ['with what Node has besides', []],
+  ['with the globals of Node', []],
 ]) {
-  test(`so it does in jsdom, ${what}`, async () => {
+  test(`methods that need a browser reject in jsdom, too, ${what}`, async () => {
     const printed = await bare(`
       const { JSDOM } = await import(${JSON.stringify(import.meta.resolve('jsdom'))});
       const { window } = new JSDOM('', { url: 'https://app.example.com/' });

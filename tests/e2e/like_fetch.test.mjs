@@ -1,41 +1,41 @@
-/** `client.fetch` beside the browser's own `fetch`: what the server sees, and what the page gets. */
+/** `client.fetch` compared with the browser's own `fetch`: what the server receives, and what the page gets. */
 import assert from 'node:assert/strict';
 import { startEcho } from '../support/echo.mjs';
 import { OPEN, list } from '../support/open_app.mjs';
 import { story } from '../support/stage.mjs';
 
-/** Label, input and init, as the page writes them: `at` is the API's address, `octets(n)` are n of them. */
+/** Label, input and init, as the page writes them: `at` is the API's address, `octets(n)` are n bytes. */
 const ROWS = [
   ['GET, a string', `at + 'x'`],
   ['GET, a URL', `new URL('x?y=1#z', at)`],
   ['GET, a Request', `new Request(at + 'x')`],
-  ['GET, what is made a string', `{ toString: () => at + 'x' }`],
+  ['GET, an object with toString()', `{ toString: () => at + 'x' }`],
   ['GET, an address that the parser rewrites', `at.toUpperCase().replace('/V1/', '/v1/') + 'a b/%7e/ü?q="\\''`],
   ['GET with headers of an object', `at + 'x'`, `{ headers: { 'X-One': '1', accept: 'text/plain' } }`],
   ['GET with headers of an array', `at + 'x'`, `{ headers: [['x-one', '1'], ['x-one', '2']] }`],
   ['GET with Headers', `at + 'x'`, `{ headers: new Headers({ 'accept-language': 'tlh' }) }`],
-  ['GET with headers that nobody may set', `at + 'x'`, `{ headers: { host: 'evil.test', 'x-one': '1' } }`],
-  ['GET past the cache', `at + 'x'`, `{ cache: 'no-store' }`],
+  ['GET with forbidden headers', `at + 'x'`, `{ headers: { host: 'evil.test', 'x-one': '1' } }`],
+  ['GET that bypasses the cache', `at + 'x'`, `{ cache: 'no-store' }`],
   ['GET that revalidates', `at + 'x'`, `{ cache: 'no-cache' }`],
   ['GET with credentials', `at + 'x'`, `{ credentials: 'include' }`],
   ['GET without credentials', `at + 'x'`, `{ credentials: 'omit' }`],
   ['GET without a referrer', `at + 'x'`, `{ referrer: '' }`],
   ['GET with another referrer policy', `at + 'x'`, `{ referrerPolicy: 'origin' }`],
   ['GET that outlives the page', `at + 'x'`, `{ keepalive: true }`],
-  ['GET of some urgency', `at + 'x'`, `{ priority: 'high' }`],
+  ['GET with a priority', `at + 'x'`, `{ priority: 'high' }`],
   ['GET with a signal', `at + 'x'`, `{ signal: new AbortController().signal }`],
-  ['GET of a text that shrinks on the way', `at + 'gzip'`],
-  ['GET of a long answer', `at + 'bytes/300000'`],
-  ['GET of no answer at all', `at + 'bytes/0'`],
+  ['GET of a compressed text', `at + 'gzip'`],
+  ['GET of a long response', `at + 'bytes/300000'`],
+  ['GET of an empty response', `at + 'bytes/0'`],
   ['HEAD', `at + 'x'`, `{ method: 'HEAD' }`],
   ['OPTIONS', `at + 'x'`, `{ method: 'options' }`],
-  ['POST of nothing', `at + 'x'`, `{ method: 'POST' }`],
+  ['POST without a body', `at + 'x'`, `{ method: 'POST' }`],
   ['POST of an empty text', `at + 'x'`, `{ method: 'POST', body: '' }`],
   ['POST of a text', `at + 'x'`, `{ method: 'POST', body: 'Grüße' }`],
   ['POST of JSON', `at + 'x'`, `{ method: 'POST', body: '{"a":1}', headers: { 'content-type': 'application/json' } }`],
   ['POST of a form', `at + 'x'`, `{ method: 'POST', body: new URLSearchParams({ a: '1 2', b: 'ü' }) }`],
   ['POST of an ArrayBuffer', `at + 'x'`, `{ method: 'POST', body: octets(1000).buffer }`],
-  ['POST of a part of one', `at + 'x'`, `{ method: 'POST', body: octets(1000).subarray(10, 500) }`],
+  ['POST of a view of an ArrayBuffer', `at + 'x'`, `{ method: 'POST', body: octets(1000).subarray(10, 500) }`],
   ['POST of a DataView', `at + 'x'`, `{ method: 'POST', body: new DataView(octets(9).buffer, 1) }`],
   ['POST of a Blob', `at + 'x'`, `{ method: 'POST', body: new Blob([octets(1000)]) }`],
   ['POST of a Blob with a type', `at + 'x'`, `{ method: 'POST', body: new Blob(['a'], { type: 'Image/PNG; x=Y' }) }`],
@@ -51,7 +51,7 @@ const ROWS = [
   ['PATCH', `at + 'x'`, `{ method: 'PATCH', body: 'a' }`],
   ['DELETE', `at + 'x'`, `{ method: 'DELETE' }`],
   ['DELETE with a body', `at + 'x'`, `{ method: 'DELETE', body: 'a' }`],
-  ['a method of one’s own', `at + 'x'`, `{ method: 'REPORT', body: 'a' }`],
+  ['a custom method', `at + 'x'`, `{ method: 'REPORT', body: 'a' }`],
   ['a Request with a body', `new Request(at + 'x', { method: 'POST', body: 'a', headers: { 'x-one': '1' } })`],
   ['a Request with FormData', `new Request(at + 'x', { method: 'POST', body: form({ a: '1' }) })`],
   ['a Request, and another method', `new Request(at + 'x', { method: 'POST', body: 'a' })`, `{ method: 'PUT' }`],
@@ -66,14 +66,14 @@ const ROWS = [
     `new Request(at + 'x', { method: 'POST', body: 'a' })`,
     `{ credentials: 'omit', body: null }`,
   ],
-  ['another init each time it is asked', `at + 'x'`, `Object.create({ method: 'POST', body: 'inherited' })`],
+  ['an init with inherited members', `at + 'x'`, `Object.create({ method: 'POST', body: 'inherited' })`],
   ...[200, 201, 202, 206, 400, 403, 404, 409, 410, 418, 422, 429, 500, 503, 599].map((status) => [
     `status ${status}`,
     `at + 'status/${status}'`,
   ]),
 ];
 
-/** Runs in the page: both ways, one after the other, and what came back. */
+/** Runs in the page: calls both functions, one after the other, and returns both results. */
 const BOTH = (at, input, init = 'undefined') => `async () => {
   const at = '${at}';
   const octets = (length) => Uint8Array.from({ length }, (_, at) => at % 251);
@@ -101,11 +101,11 @@ const BOTH = (at, input, init = 'undefined') => `async () => {
   return [await told(native), await told((...args) => client.fetch(...args))];
 }`;
 
-/** A request as a server sees it, without whose token it is, and what browsers say of themselves in pages only. */
+/** A request as a server sees it, without the token and without the headers that browsers send from pages only. */
 function comparable({ headers, ...request }) {
   const { authorization, ...rest } = headers;
-  // Firefox says the length of no body at all in an OPTIONS of a page's, and not in a worker's; and boundaries of forms
-  // are not equally long.
+  // Firefox sends the length of an empty body in an OPTIONS request of a page, but not of a worker; and boundaries of
+  // forms differ in length.
   const isForm = headers['content-type']?.startsWith('multipart/');
   const told = Object.entries(rest).filter(
     ([name, value]) => !name.startsWith('sec-ch-ua') && !(name === 'content-length' && (value === '0' || isForm)),
@@ -117,7 +117,7 @@ function comparable({ headers, ...request }) {
   };
 }
 
-story('FETCH-01 FETCH-20 P0: requests and answers are those of fetch', OPEN, async (stage) => {
+story('FETCH-01 FETCH-20 P0: requests and responses equal those of the browser’s `fetch`', OPEN, async (stage) => {
   const echo = await startEcho();
   try {
     list(stage, echo.url);
@@ -138,7 +138,7 @@ story('FETCH-01 FETCH-20 P0: requests and answers are those of fetch', OPEN, asy
   }
 });
 
-story('an answer without a body has none, whatever the engine makes of it', OPEN, async (stage) => {
+story('a response that must have no body has a `null` body in every engine', OPEN, async (stage) => {
   const echo = await startEcho();
   try {
     list(stage, echo.url);

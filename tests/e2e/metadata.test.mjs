@@ -1,4 +1,4 @@
-/** What the way back costs where the vault is new and has to know the provider again: metadata come through the HTTP cache. */
+/** Metadata requests of a new vault after the redirect back: the HTTP cache can spare them. */
 import assert from 'node:assert/strict';
 import { attacked, call, outcome, thereAndBack, visit } from '../support/attacker.mjs';
 import { answers } from '../support/hostile.mjs';
@@ -6,17 +6,17 @@ import { story } from '../support/stage.mjs';
 
 const WELL_KNOWN = '/.well-known/openid-configuration';
 
-/** A page that may ask the provider itself, as one with a looser policy lets its scripts do. */
+/** The policy of a page that may send requests to the provider itself. */
 const OPEN = { page: "default-src 'self' http://localhost:* data:; frame-ancestors 'self'" };
 
-/** Each page has a vault of its own, which knows nothing when the page comes back. */
+/** Each page has its own vault, which is empty when the page returns from the provider. */
 const APP = { ...attacked("restore: 'vault',"), homes: ['dedicated'] };
 
 const stored = { instead: { [WELL_KNOWN]: answers.stored } };
 
 /**
- * How often the provider is asked for its metadata before the page leaves, as soon as that knows that nobody is signed in, and on
- * the way back. `from` is the first request that counts.
+ * How often the provider's metadata are requested before the page leaves, as soon as the page knows that no user is
+ * signed in, and after the redirect back. `from` is the first request that counts.
  */
 async function asked(stage, from = stage.provider.requests.length) {
   const { provider } = stage;
@@ -30,7 +30,7 @@ async function asked(stage, from = stage.provider.requests.length) {
 }
 
 story(
-  'DISC-50 P1: where metadata may be stored, the way back asks for none',
+  'DISC-50 P1: after the redirect back, stored metadata need no request',
   { ...APP, differs: ['storing'] },
   async (stage) => {
     stage.provider.change = stored;
@@ -42,13 +42,17 @@ story(
   },
 );
 
-story('DISC-51 P1: where metadata may not be stored, the way back to a new vault asks once', APP, async (stage) => {
-  await visit(stage);
-  assert.deepEqual(await asked(stage, 0), { before: 1, back: 1 });
-});
+story(
+  'DISC-51 P1: if metadata must not be stored, a new vault requests them once after the redirect back',
+  APP,
+  async (stage) => {
+    await visit(stage);
+    assert.deepEqual(await asked(stage, 0), { before: 1, back: 1 });
+  },
+);
 
 story(
-  'DISC-52 P0: before the page leaves, stored metadata are not believed without a question',
+  'DISC-52 P0: stored metadata are revalidated before the page leaves',
   { ...APP, differs: ['storing'] },
   async (stage) => {
     const { page, provider, site } = stage;
@@ -63,23 +67,19 @@ story(
     const from = provider.requests.length;
     await stage.visit();
     assert.deepEqual(await asked(stage, from), { before: 1, back: stage.lacks('storing') ? 1 : 0 });
-    assert.ok(provider.last('/token').query.has('moved'), 'the way back goes by what was answered last');
+    assert.ok(provider.last('/token').query.has('moved'), 'after the redirect back, the latest metadata are used');
   },
 );
 
-story(
-  'DISC-53 P0: a stored response that cannot be read is asked for once more',
-  { ...APP, policies: OPEN },
-  async (stage) => {
-    const { page, provider } = stage;
-    provider.change = stored;
-    await visit(stage);
-    assert.equal(await outcome(stage, 'client.preload()'), 'ok');
-    // A request without CORS stores a response that lacks the headers with which a worker may read it.
-    await page.run(
-      "async (url) => void (await fetch(url, { mode: 'no-cors', cache: 'reload' }))",
-      provider.issuer + WELL_KNOWN,
-    );
-    assert.deepEqual(await asked(stage), { before: 0, back: 1 });
-  },
-);
+story('DISC-53 P0: an unreadable stored response is requested once more', { ...APP, policies: OPEN }, async (stage) => {
+  const { page, provider } = stage;
+  provider.change = stored;
+  await visit(stage);
+  assert.equal(await outcome(stage, 'client.preload()'), 'ok');
+  // A request without CORS stores a response without the headers that let a worker read it.
+  await page.run(
+    "async (url) => void (await fetch(url, { mode: 'no-cors', cache: 'reload' }))",
+    provider.issuer + WELL_KNOWN,
+  );
+  assert.deepEqual(await asked(stage), { before: 0, back: 1 });
+});

@@ -1,12 +1,14 @@
 /**
- * Mix-up (RFC 9700 §4.4): the attacker's server sends the browser on to the honest one, under the same state, so that the
- * honest code comes back to the client of the attacker's server.
+ * Mix-up attacks (RFC 9700 §4.4) on a page with two clients.
+ *
+ * The attacker's server redirects the browser to the honest server with the same `state`, so that the honest code
+ * reaches the client of the attacker's server.
  */
 import assert from 'node:assert/strict';
 import { startHostile } from '../support/hostile.mjs';
 import { story } from '../support/stage.mjs';
 
-/** A page with as many clients as its configuration lists, which says what became of each. */
+/** A page with the clients of its configuration, which shows the outcome of each. */
 const APP = {
   provider: startHostile,
   scripts: {
@@ -34,10 +36,10 @@ const open = (stage, clients) => {
   return stage.page.goto(stage.site.url);
 };
 
-/** Without the parameter that names who answers (RFC 9207). */
+/** Removes the parameter that identifies the issuer (RFC 9207). */
 const NAMELESS = { metadata: (honest) => ({ ...honest, authorization_response_iss_parameter_supported: undefined }) };
 
-/** A client of a provider that is named, and one of a provider of which only endpoints are known. */
+/** A client of a provider with an issuer, and one of a provider of which only the endpoints are known. */
 const named = ({ issuer }, members) => ({ issuer, clientId: 'spa', api: [], scope: 'openid', ...members });
 const endpointsOnly = ({ issuer }, { server, ...members } = {}) => ({
   server: { authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token`, ...server },
@@ -46,7 +48,7 @@ const endpointsOnly = ({ issuer }, { server, ...members } = {}) => ({
   ...members,
 });
 
-/** Plays with a server of the attacker's, which sends the browser on to the honest one, to come back to this page. */
+/** Plays with a server of the attacker's, which redirects the browser to the honest server, with this page as redirect URI. */
 async function withEvil({ provider: honest, site }, comesBackTo, play) {
   const evil = await startHostile({ origins: [site.origin] });
   site.settings.connect.push(evil.issuer);
@@ -64,7 +66,7 @@ async function withEvil({ provider: honest, site }, comesBackTo, play) {
   }
 }
 
-/** The user signs in at a client of the attacker's server: refused, and nothing of the honest one is told. */
+/** The user signs in at a client of the attacker's server: it is refused, and the attacker's server learns no code. */
 async function refused({ page, provider: honest }, evil, index, codes) {
   await page.see('Outcomes: ');
   await page.click('button', `Sign in at ${index}`);
@@ -74,14 +76,14 @@ async function refused({ page, provider: honest }, evil, index, codes) {
     .map(({ place }) => place)
     .filter((place) => !/^\/(authorize$|\.well-known\/)/.test(place));
   assert.deepEqual(reached, [], 'the attacker’s server');
-  assert.equal(honest.count('/token'), 0, 'nor is anything redeemed');
+  assert.equal(honest.count('/token'), 0, 'no code is redeemed');
   const [, atOnce, later] = pattern.exec(await page.text());
   assert.ok(codes.includes(atOnce ?? later), `${atOnce ?? later} is one of ${codes}`);
   for (const code of honest.issued.codes) assert.ok(!JSON.stringify(evil.requests).includes(code), 'the code');
 }
 
 const PAGES = {
-  'of their own': ['/www/', '/www/index.html'],
+  'at separate paths': ['/www/', '/www/index.html'],
   'that differ in the query only': ['/www/?one', '/www/?two'],
 };
 
@@ -91,7 +93,7 @@ for (const [how, [one, two]] of Object.entries(PAGES)) {
     ['without', NAMELESS],
   ]) {
     story(
-      `CB-60 P0: a response ${iss} \`iss\` is not for a client that knows endpoints only, redirect pages ${how}`,
+      `CB-60 P0: a client that knows only endpoints refuses a response ${iss} \`iss\` of another provider, with redirect pages ${how}`,
       APP,
       (stage) =>
         withEvil(stage, one, async (evil) => {
@@ -103,17 +105,20 @@ for (const [how, [one, two]] of Object.entries(PAGES)) {
   }
 }
 
-story('CB-61 P0: two providers on one redirect page must both have a name, whatever they promise', APP, (stage) =>
-  withEvil(stage, '/www/', async (evil) => {
-    const server = { authorization_response_iss_parameter_supported: true };
-    await open(stage, [named(stage.provider), endpointsOnly(evil, { server })]);
-    await refused(stage, evil, 2, ['config_error']);
-    assert.equal(evil.count('/authorize'), 0, 'nobody leaves');
-  }),
+story(
+  'CB-61 P0: two providers on one redirect page must both have an issuer, whatever their metadata promise',
+  APP,
+  (stage) =>
+    withEvil(stage, '/www/', async (evil) => {
+      const server = { authorization_response_iss_parameter_supported: true };
+      await open(stage, [named(stage.provider), endpointsOnly(evil, { server })]);
+      await refused(stage, evil, 2, ['config_error']);
+      assert.equal(evil.count('/authorize'), 0, 'the page does not leave');
+    }),
 );
 
 story(
-  'CB-61 P0: a response with `iss` is not for a client that knows endpoints only, where the other client is on another page',
+  'CB-61 P0: a client that knows only endpoints refuses a response with `iss`, even if the other client is on another page',
   APP,
   (stage) =>
     withEvil(stage, '/www/', async (evil) => {
@@ -122,7 +127,7 @@ story(
     }),
 );
 
-story('CB-62 P0: a sign-in of another provider that waits for the same redirect page is seen', APP, (stage) =>
+story('CB-62 P0: a pending sign-in of another provider at the same redirect page is detected', APP, (stage) =>
   withEvil(stage, '/www/', async (evil) => {
     const { page, provider, site } = stage;
     provider.change = {
@@ -133,29 +138,35 @@ story('CB-62 P0: a sign-in of another provider that waits for the same redirect 
     await open(stage, [named(provider)]);
     await page.see('Outcomes: nobody');
     await page.click('button', 'Sign in at 1');
-    await page.find('heading', 'Sign in'); // and the user comes back without an answer
+    await page.find('heading', 'Sign in'); // and the user goes back without a response
     provider.change = NAMELESS;
     await open(stage, [endpointsOnly(evil)]);
     await refused(stage, evil, 1, ['config_error']);
-    assert.equal(evil.count('/authorize'), 0, 'nobody leaves');
+    assert.equal(evil.count('/authorize'), 0, 'the page does not leave');
     await page.goto(`${site.origin}/www/style.css`);
-    await page.run('async () => sessionStorage.clear()'); // it waits still
+    await page.run('async () => sessionStorage.clear()'); // the record is still there
   }),
 );
 
-story('CB-63 P0: two named providers whose redirect pages differ in the query only are told apart', APP, (stage) =>
-  withEvil(stage, '/www/?one', async (evil) => {
-    stage.provider.change = NAMELESS;
-    await open(stage, [named(stage.provider, { redirectUri: '/www/?one' }), named(evil, { redirectUri: '/www/?two' })]);
-    await refused(stage, evil, 2, ['iss_mismatch', 'config_error']);
-  }),
+story(
+  'CB-63 P0: two providers with issuers are told apart even if their redirect pages differ only in the query',
+  APP,
+  (stage) =>
+    withEvil(stage, '/www/?one', async (evil) => {
+      stage.provider.change = NAMELESS;
+      await open(stage, [
+        named(stage.provider, { redirectUri: '/www/?one' }),
+        named(evil, { redirectUri: '/www/?two' }),
+      ]);
+      await refused(stage, evil, 2, ['iss_mismatch', 'config_error']);
+    }),
 );
 
 for (const [beside, redirectUri] of [
   ['alone', undefined],
-  ['beside a named one, on a redirect page of its own', '/www/?two'],
+  ['beside a provider with an issuer, on a separate redirect page', '/www/?two'],
 ]) {
-  story(`CB-64 P1: a provider of which only endpoints are known signs in, ${beside}`, APP, async (stage) => {
+  story(`CB-64 P1: a client that knows only endpoints signs in, ${beside}`, APP, async (stage) => {
     const { page, provider: other, site } = stage;
     const honest = await startHostile({ origins: [site.origin] });
     honest.change = NAMELESS;

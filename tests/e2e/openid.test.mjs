@@ -1,4 +1,4 @@
-/** OpenID Connect with a real provider: signatures and keys, UserInfo, what a sign-in asks for, and both ways of logout. */
+/** OpenID Connect with a real provider: keys and signatures, UserInfo, sign-in options, and both kinds of logout. */
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
@@ -26,7 +26,7 @@ const APP = (more = {}) => ({
   ...more,
 });
 
-/** To the provider and back, with options; the provider knows the user already or is told. */
+/** To the provider and back, with options; the user logs in and consents unless the provider needs neither. */
 async function signInWith(stage, options, { login = true, consent = true } = {}) {
   await stage.page.run('async (options) => { globalThis.options = options; }', options);
   await stage.page.click('button', 'Sign in');
@@ -36,7 +36,7 @@ async function signInWith(stage, options, { login = true, consent = true } = {})
 
 const userinfo = (stage, argument = 'undefined') => stage.page.run(`async () => told(client.userinfo(${argument}))`);
 
-story('IDT-02 P0: a token whose signature was altered signs nobody in', APP(), async (stage) => {
+story('IDT-02 P0: an ID Token with an altered signature signs no user in', APP(), async (stage) => {
   const { page, provider } = stage;
   provider.settings.alter = (path, body) => {
     if (path !== '/token' || !body.id_token) return body;
@@ -49,7 +49,7 @@ story('IDT-02 P0: a token whose signature was altered signs nobody in', APP(), a
   await page.until('revocation', async () => provider.count('revocation') > 0);
 });
 
-story('IDT-59 keys that changed since they were fetched are fetched once more', APP(), async (stage) => {
+story('IDT-59 keys that the provider has replaced are fetched once more', APP(), async (stage) => {
   const { page, provider } = stage;
   let served = 0;
   provider.settings.alter = (path, body) => {
@@ -69,7 +69,7 @@ for (const [kind, code] of [
   ['redirect', 'network_error'],
 ]) {
   story(
-    `IDT-61 IDT-69 keys that cannot be had (${kind}) are asked for again at the next sign-in`,
+    `IDT-61 IDT-69 if keys cannot be fetched (${kind}), the next sign-in requests them again`,
     APP(),
     async (stage) => {
       const { page, provider } = stage;
@@ -78,7 +78,7 @@ for (const [kind, code] of [
       await signInWith(stage, {});
       await page.see(`Signed out ${code}`);
       provider.recover();
-      // Both tokens that came are revoked. Whether the grant goes with them depends on which request arrives first.
+      // Both tokens are revoked. Whether the grant is revoked with them depends on which request arrives first.
       const revoked = ({ method, path, status }) => method === 'POST' && path === '/token/revocation' && status === 200;
       await page.until('both revocations', async () => provider.requests.filter(revoked).length === 2);
       await signInWith(stage, { prompt: 'consent' }, { login: false });
@@ -87,7 +87,7 @@ for (const [kind, code] of [
   );
 }
 
-story('the keys cost no trip of their own: they come beside the tokens', APP(), async (stage) => {
+story('keys are fetched in parallel with the token request', APP(), async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
   await signInWith(stage, {});
@@ -97,33 +97,37 @@ story('the keys cost no trip of their own: they come beside the tokens', APP(), 
     .map(({ path }) => path);
   assert.deepEqual(asked.sort(), ['/jwks', '/token']);
   await page.run('async () => client.refresh()');
-  assert.equal(provider.count('jwks'), 1, 'a renewal uses what is at hand');
+  assert.equal(provider.count('jwks'), 1, 'a refresh uses the cached keys');
 });
 
-story('UI-01 UI-08 UI-15 what the provider says of the user', APP(), async (stage) => {
-  const { page, provider } = stage;
-  await stage.visit();
-  assert.equal((await userinfo(stage)).code, 'login_required');
-  await signInWith(stage, {});
-  await page.see('Signed in as alice');
-  const { value } = await userinfo(stage);
-  assert.deepEqual(value, { sub: 'alice', name: 'Alice Liddell', preferred_username: 'alice' });
+story(
+  'UI-01 UI-08 UI-15 `userinfo()` returns the claims of the user, and renews an expired token',
+  APP(),
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.visit();
+    assert.equal((await userinfo(stage)).code, 'login_required');
+    await signInWith(stage, {});
+    await page.see('Signed in as alice');
+    const { value } = await userinfo(stage);
+    assert.deepEqual(value, { sub: 'alice', name: 'Alice Liddell', preferred_username: 'alice' });
 
-  provider.fail('401 once', 'userinfo');
-  const before = provider.count('userinfo');
-  const renewed = await userinfo(stage);
-  assert.equal(renewed.value?.sub, 'alice', JSON.stringify(renewed));
-  assert.equal(provider.count('userinfo') - before, 2, 'UI-08');
-});
+    provider.fail('401 once', 'userinfo');
+    const before = provider.count('userinfo');
+    const renewed = await userinfo(stage);
+    assert.equal(renewed.value?.sub, 'alice', JSON.stringify(renewed));
+    assert.equal(provider.count('userinfo') - before, 2, 'UI-08');
+  },
+);
 
-story('UI-02 UI-04 UI-09 UI-10 UI-11 UI-12 UserInfo that is not of use keeps the session', APP(), async (stage) => {
+story('UI-02 UI-04 UI-09 UI-10 UI-11 UI-12 an unusable UserInfo response keeps the session', APP(), async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
   await signInWith(stage, {});
   await page.see('Signed in as alice');
   const before = await page.run('async () => JSON.stringify(client.session.claims)');
 
-  // The user has no letter that NFD would take apart, so a sign that belongs to the last one stands for it.
+  // The user's name has no letter that NFD would decompose, so a combining character is added to it.
   for (const sub of ['bob', 'Alice', 'alice ', 'alice\u0301']) {
     provider.settings.alter = (path, body) => (path === '/me' ? { ...body, sub } : body);
     assert.equal((await userinfo(stage)).code, 'userinfo_invalid', `UI-02 UI-04: ${sub}`);
@@ -158,7 +162,7 @@ story('UI-02 UI-04 UI-09 UI-10 UI-11 UI-12 UserInfo that is not of use keeps the
 });
 
 story(
-  'UI-05 UI-07 signed UserInfo, and nothing else where it was agreed on',
+  'UI-05 UI-07 with signed UserInfo configured, only a signed response is accepted',
   APP({ config: { clientId: 'signed', userinfo: 'signed' } }),
   async (stage) => {
     const { page, provider } = stage;
@@ -174,7 +178,7 @@ story(
 );
 
 story(
-  'UI-07 a signed answer that nobody asked for is refused',
+  'UI-07 a signed UserInfo response that was not requested is refused',
   APP({ config: { clientId: 'signed' } }),
   async (stage) => {
     await stage.visit();
@@ -184,57 +188,65 @@ story(
   },
 );
 
-story('UI-14 without an ID Token the app says whom it expects', APP({ config: { openid: false } }), async (stage) => {
-  const { page } = stage;
-  await stage.visit();
-  await signInWith(stage, {});
-  await page.see('Signed in as');
-  assert.equal((await userinfo(stage)).code, 'config_error');
-  assert.equal((await userinfo(stage, '{ sub: "bob" }')).code, 'userinfo_invalid');
-  assert.equal((await userinfo(stage, '{ sub: "alice" }')).value?.sub, 'alice');
-});
-
-story('IDT-43 IDT-44 IDT-45 a sign-in is as the app asked', APP(), async (stage) => {
-  const { page, provider } = stage;
-  await stage.visit();
-  const refused = [
-    '{ bogus: 1 }',
-    '{ login_hint: "a" }',
-    '{ maxAge: -1 }',
-    '{ prompt: "login", params: { prompt: "none" } }',
-    '{ params: { request: "x" } }',
-  ];
-  for (const options of refused) {
-    assert.equal((await page.run(`async () => told(client.signIn(${options}))`)).code, 'config_error', options);
-  }
-  assert.equal(provider.count('authorization'), 0);
-
-  await signInWith(stage, {
-    loginHint: 'alice',
-    uiLocales: ['de', 'en'],
-    display: 'page',
-    claims: { id_token: { sid: null } },
-    params: { extra: 'x' },
-  });
-  await page.see('Signed in as alice');
-  const { login_hint, ui_locales, display, claims, extra, max_age } = provider.issued.authorizations[0];
-  assert.deepEqual(
-    { login_hint, ui_locales, display, extra, max_age },
-    { login_hint: 'alice', ui_locales: 'de en', display: 'page', extra: 'x', max_age: undefined },
-  );
-  assert.deepEqual(JSON.parse(claims), { id_token: { sid: null } });
-
-  await signInWith(stage, { prompt: 'login' }, { consent: false });
-  await page.see('Signed in as alice');
-  const authTime = await page.run('async () => client.session.authTime');
-  assert.ok(Math.abs(Date.now() / 1000 - authTime) < 60, 'IDT-45');
-
-  await signInWith(stage, { acrValues: 'mfa' }, { login: false, consent: false });
-  await page.see('id_token_invalid: the ID Token is not acceptable: acr');
-});
+story(
+  'UI-14 without an ID Token, `userinfo()` needs the expected `sub` from the app',
+  APP({ config: { openid: false } }),
+  async (stage) => {
+    const { page } = stage;
+    await stage.visit();
+    await signInWith(stage, {});
+    await page.see('Signed in as');
+    assert.equal((await userinfo(stage)).code, 'config_error');
+    assert.equal((await userinfo(stage, '{ sub: "bob" }')).code, 'userinfo_invalid');
+    assert.equal((await userinfo(stage, '{ sub: "alice" }')).value?.sub, 'alice');
+  },
+);
 
 story(
-  'OUT-02 OUT-03 who comes back from the provider is told so',
+  'IDT-43 IDT-44 IDT-45 an authorization request holds the options of the app, and the ID Token must comply with them',
+  APP(),
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.visit();
+    const refused = [
+      '{ bogus: 1 }',
+      '{ login_hint: "a" }',
+      '{ maxAge: -1 }',
+      '{ prompt: "login", params: { prompt: "none" } }',
+      '{ params: { request: "x" } }',
+    ];
+    for (const options of refused) {
+      assert.equal((await page.run(`async () => told(client.signIn(${options}))`)).code, 'config_error', options);
+    }
+    assert.equal(provider.count('authorization'), 0);
+
+    await signInWith(stage, {
+      loginHint: 'alice',
+      uiLocales: ['de', 'en'],
+      display: 'page',
+      claims: { id_token: { sid: null } },
+      params: { extra: 'x' },
+    });
+    await page.see('Signed in as alice');
+    const { login_hint, ui_locales, display, claims, extra, max_age } = provider.issued.authorizations[0];
+    assert.deepEqual(
+      { login_hint, ui_locales, display, extra, max_age },
+      { login_hint: 'alice', ui_locales: 'de en', display: 'page', extra: 'x', max_age: undefined },
+    );
+    assert.deepEqual(JSON.parse(claims), { id_token: { sid: null } });
+
+    await signInWith(stage, { prompt: 'login' }, { consent: false });
+    await page.see('Signed in as alice');
+    const authTime = await page.run('async () => client.session.authTime');
+    assert.ok(Math.abs(Date.now() / 1000 - authTime) < 60, 'IDT-45');
+
+    await signInWith(stage, { acrValues: 'mfa' }, { login: false, consent: false });
+    await page.see('id_token_invalid: the ID Token is not acceptable: acr');
+  },
+);
+
+story(
+  'OUT-02 OUT-03 a user who returns from the provider’s sign-out page is reported as signed out, confirmed',
   APP({ config: { postLogoutRedirectUri: '?tab=2' } }),
   async (stage) => {
     const { page, site } = stage;
@@ -246,10 +258,10 @@ story(
     const asked = new URL(await page.url()).searchParams;
     await page.click('button', 'Sign out');
     await page.see('Signed out');
-    assert.equal(await page.url(), `${site.url}?tab=2`, 'the address is clean, and keeps what is the app’s');
+    assert.equal(await page.url(), `${site.url}?tab=2`, 'the address keeps only parameters of the app');
     assert.deepEqual(await page.run('async () => events'), [['signed_out', true]]);
     assert.deepEqual(await stage.keys('sessionStorage'), []);
-    assert.ok(asked.get('id_token_hint'), 'so that every provider sends the user back');
+    assert.ok(asked.get('id_token_hint'), 'with it, every provider sends the user back');
   },
 );
 
@@ -257,7 +269,7 @@ for (const [row, query] of [
   ['OUT-04', ''],
   ['OUT-05', '?state=another'],
 ]) {
-  story(`${row} who comes back otherwise is signed out, unconfirmed`, APP(), async (stage) => {
+  story(`${row} a user who returns without the expected \`state\` is signed out, unconfirmed`, APP(), async (stage) => {
     const { page, site } = stage;
     await stage.visit();
     await signInWith(stage, {});
@@ -269,11 +281,11 @@ for (const [row, query] of [
     assert.deepEqual(await page.run('async () => events'), [['signed_out', false]]);
     await page.reload();
     await page.see('Signed out');
-    assert.deepEqual(await page.run('async () => events'), [], 'told once');
+    assert.deepEqual(await page.run('async () => events'), [], 'one event');
   });
 }
 
-story('OUT-08 a page of somebody else’s is not where one goes after signing out', APP(), async (stage) => {
+story('OUT-08 a `postLogoutRedirectUri` of another origin is refused', APP(), async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
   await signInWith(stage, {});
@@ -289,7 +301,7 @@ story('OUT-08 a page of somebody else’s is not where one goes after signing ou
   assert.equal((await userinfo(stage)).value.sub, 'alice', 'still signed in');
 });
 
-story('signing out here alone revokes, and stays on the page', APP(), async (stage) => {
+story('a local sign-out revokes the tokens and stays on the page', APP(), async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
   await signInWith(stage, {});
@@ -303,7 +315,7 @@ story('signing out here alone revokes, and stays on the page', APP(), async (sta
 });
 
 story(
-  'OUT-13 OUT-14 OUT-15 the provider’s frame ends the session that it names, and no other',
+  'OUT-13 OUT-14 OUT-15 a front-channel logout ends the session that it names, and no other',
   APP(),
   async (stage) => {
     const { browser, page, provider, site } = stage;
@@ -311,7 +323,7 @@ story(
     await signInWith(stage, { claims: { id_token: { sid: null } } });
     await page.see('Signed in as alice');
     const sid = await page.run('async () => client.session.claims.sid');
-    assert.ok(sid, 'the provider names the session');
+    assert.ok(sid, 'the ID Token has a session id');
     const first = await page.driver.getWindowHandle();
     await browser.newTab();
     const rows = [

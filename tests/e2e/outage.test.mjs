@@ -1,4 +1,4 @@
-/** A provider that fails, and what the page is told. */
+/** A provider that fails, and the error that the page gets. */
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
@@ -14,7 +14,7 @@ const rows = [
 ];
 
 for (const [kind, code, hint] of [...rows, ['404', 'discovery_failed', /check `issuer`/]]) {
-  story(`discovery answered by ${kind} is ${code}`, {}, async (stage) => {
+  story(`a discovery request that fails with ${kind} rejects with ${code}`, {}, async (stage) => {
     const { page, provider } = stage;
     provider.fail(kind, 'discovery');
     await stage.visit();
@@ -32,7 +32,7 @@ for (const [kind, code, hint] of [...rows, ['404', 'discovery_failed', /check `i
 }
 
 for (const [kind, code, hint] of rows) {
-  story(`a code exchange answered by ${kind} is ${code}`, {}, async (stage) => {
+  story(`a code exchange that fails with ${kind} rejects with ${code}`, {}, async (stage) => {
     const { page, provider, site } = stage;
     await stage.visit();
     await page.click('button', 'Sign in');
@@ -43,7 +43,7 @@ for (const [kind, code, hint] of rows) {
     await page.see(hint);
     await page.see('Signed out');
     assert.equal(await page.url(), site.url, 'the address bar is clean');
-    assert.deepEqual(await stage.keys('sessionStorage'), [], 'a code is shown once');
+    assert.deepEqual(await stage.keys('sessionStorage'), [], 'a code is sent once');
 
     provider.recover();
     await page.click('button', 'Sign in');
@@ -52,7 +52,7 @@ for (const [kind, code, hint] of rows) {
 }
 
 story(
-  'an answer that never comes is a timeout',
+  'a token response that never comes rejects with `timeout`',
   {
     scripts: {
       '/www/app.js': `
@@ -77,7 +77,7 @@ story(
   },
 );
 
-story('an issuer that is spelled otherwise is not trusted', {}, async (stage) => {
+story('metadata with an issuer spelled differently are refused', {}, async (stage) => {
   const { page, site, provider } = stage;
   site.settings.config = { ...site.settings.config, issuer: `${provider.issuer}/` };
   await stage.visit();

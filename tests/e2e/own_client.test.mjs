@@ -1,8 +1,10 @@
 /**
- * A client of the script's own: the app's issuer and client id, a longer list of APIs, and a sign-in without a question. No
- * client in a browser can prevent it; it ends with the user's session.
+ * A client that an injected script creates with the app's issuer and client id.
  *
- * The worker's policy lets the attacker's server through, so that what holds is the client alone.
+ * It has a longer list of APIs and signs in silently. No client in a browser can prevent it; it ends with the user's
+ * session.
+ *
+ * The worker's policy allows the attacker's server, so that only the client itself can prevent a leak.
  */
 import assert from 'node:assert/strict';
 import { attack, attacked, call, outcome, visit, withStranger } from '../support/attacker.mjs';
@@ -10,19 +12,19 @@ import { story } from '../support/stage.mjs';
 
 const APP = attacked("restore: 'vault',");
 
-/** The app is signed in as Alice. */
+/** Signs the app in as Alice. */
 async function signedIn(stage, clientId) {
   await visit(stage, clientId);
   assert.equal(await silently(stage, 'client', 'alice'), 'alice');
 }
 
-/** Signs in one of the app's clients, which it holds by this name. */
+/** Signs in the app's client that has this name. */
 function silently(stage, name, user) {
   stage.provider.user = user;
   return outcome(stage, `${name}.signIn({ mode: 'silent' })`);
 }
 
-/** A client of the script's own, signed in as a user: what it can do with it. */
+/** A client that the script creates, signed in as a user, and the outcomes of its calls. */
 async function scripts(stage, stranger, home, user, account) {
   stage.provider.user = user;
   return attack(
@@ -40,7 +42,7 @@ async function scripts(stage, stranger, home, user, account) {
   );
 }
 
-/** What the script's client of a user says by now: session, and a call. */
+/** The outcomes for the script's client at this moment: its session, and a call. */
 const left = (stage, stranger, user) =>
   attack(
     stage,
@@ -49,49 +51,49 @@ const left = (stage, stranger, user) =>
     stranger.url,
   );
 
-/** Waits until the script's client has lost its session: another vault hears of it a moment later. */
+/** Waits until the script's client has lost its session: a separate vault receives the message a moment later. */
 async function ended(stage, stranger, user) {
   await stage.page
     .until('the end of its session', async () => (await left(stage, stranger, user))[0] === null, 3000)
     .catch(() => {});
   const asked = stranger.taken.length;
   assert.deepEqual(await left(stage, stranger, user), [null, 'login_required']);
-  assert.equal(stranger.taken.length, asked, 'nothing is sent with its token');
+  assert.equal(stranger.taken.length, asked, 'no request with its token is sent');
 }
 
 const VAULTS = [
   ['the page’s vault', 'shared'],
   ['a shared worker of another name', 'another name'],
-  ['a worker of its own', 'dedicated'],
+  ['a dedicated worker', 'dedicated'],
 ];
 
 for (const [where, home] of VAULTS) {
-  story(`OUT-30 P0: a client of a script’s own, in ${where}, ends with the user’s sign-out`, APP, (stage) =>
+  story(`OUT-30 P0: a client that a script created in ${where} ends when the user signs out`, APP, (stage) =>
     withStranger(stage, async (stranger) => {
       await signedIn(stage);
-      // The documented limit: a sign-in of its own, bounded by the worker's policy.
+      // The documented limit: the script can sign in itself, bounded by the worker's policy.
       assert.deepEqual(await scripts(stage, stranger, home, 'alice'), ['ok', 'alice', 200]);
-      assert.equal(await call(stage), 200, 'the app’s own client is what it was');
+      assert.equal(await call(stage), 200, 'the app’s own client is unchanged');
       assert.equal(await outcome(stage, `client.fetch(${JSON.stringify(stranger.url)})`), 'request_blocked');
       assert.equal(await outcome(stage, 'client.signOut()'), 'ok');
       await ended(stage, stranger, 'alice');
     }),
   );
 
-  story(`OUT-31 P0: a client of a script’s own, in ${where}, ends when another user signs in`, APP, (stage) =>
+  story(`OUT-31 P0: a client that a script created in ${where} ends when another user signs in`, APP, (stage) =>
     withStranger(stage, async (stranger) => {
       await signedIn(stage);
       assert.deepEqual(await scripts(stage, stranger, home, 'alice'), ['ok', 'alice', 200]);
-      // Nobody has seen the other user come: the sessions end, and the next sign-in is the other's.
+      // The library did not see the change of user: the sessions end, and the next sign-in is of the other user.
       assert.equal(await silently(stage, 'client', 'bob'), 'user_changed');
       await ended(stage, stranger, 'alice');
       assert.equal(await silently(stage, 'client', 'bob'), 'bob');
-      assert.equal(await call(stage), 200, 'the other user’s session is there');
+      assert.equal(await call(stage), 200, 'the other user has a session');
     }),
   );
 }
 
-/** The app with two further accounts: of Alice, too, and of Carol. */
+/** The app with two more accounts: one of Alice, too, and one of Carol. */
 async function accounts(stage) {
   await signedIn(stage);
   await stage.page.run(`async () => {
@@ -110,7 +112,7 @@ async function accounts(stage) {
 const sessions = ({ page }) => page.run('async () => [client, b, c].map(({ session }) => session && session.sub)');
 
 story(
-  'OUT-32 P0: a sign-out ends the sessions of the same user, whatever account they are for, and no others',
+  'OUT-32 P0: a sign-out ends the same user’s sessions in all accounts, and no other sessions',
   { ...APP, homes: ['shared', 'dedicated'] },
   async (stage) => {
     const { page } = stage;
@@ -126,7 +128,7 @@ story(
 );
 
 story(
-  'OUT-33 P0: another user in one account ends the sessions of the one who was there, and no others',
+  'OUT-33 P0: a change of user in one account ends all sessions of the previous user, and no other sessions',
   { ...APP, homes: ['shared', 'dedicated'] },
   async (stage) => {
     const { page } = stage;
@@ -142,7 +144,7 @@ story(
 );
 
 story(
-  'OUT-34 P0: a sign-out of a client of another id ends nothing',
+  'OUT-34 P0: a sign-out of a client with another client id ends no other session',
   { ...APP, homes: ['shared', 'dedicated'] },
   async (stage) => {
     await accounts(stage);
@@ -153,14 +155,14 @@ story(
   }`);
     assert.equal(await silently(stage, 'other', 'alice'), 'alice');
     assert.equal(await outcome(stage, 'other.signOut()'), 'ok');
-    await new Promise((next) => setTimeout(next, 1000)); // long enough for a word from one vault to another
+    await new Promise((next) => setTimeout(next, 1000)); // long enough for a message from one vault to another
     assert.deepEqual(await sessions(stage), ['alice', 'alice', 'carol']);
     assert.equal(await call(stage), 200);
   },
 );
 
 story(
-  'OUT-35 P0: without a user’s name, a sign-out ends all sessions of its issuer and client id',
+  'OUT-35 P0: if the user is unknown, a sign-out ends all sessions of its issuer and client id',
   { ...attacked("restore: 'vault', openid: false, scope: 'read',"), homes: ['shared', 'dedicated'] },
   async (stage) => {
     await visit(stage);

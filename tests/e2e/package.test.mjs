@@ -1,4 +1,4 @@
-/** What is in the package that goes to the registry. */
+/** The contents of the published package. */
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { SourceMap } from 'node:module';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PKG = join(ROOT, 'pkg');
 
-/** The files that `files` in package.json lets through. */
+/** The files that `files` in package.json includes. */
 async function shipped() {
   const { files } = JSON.parse(await readFile(join(PKG, 'package.json'), 'utf8'));
   const all = (await readdir(PKG, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
@@ -22,17 +22,17 @@ async function shipped() {
   );
 }
 
-test('STORE-16 P1: the package holds no key, no path of a machine and no source map but the worker’s', async () => {
+test('STORE-16 P1: the package contains no key, no local path and no source map but the worker’s', async () => {
   const paths = await shipped();
   assert.ok(
     ['/wasm/worker.js', '/wasm/worker.js.map', '/wasm/valet_key.wasm', '/index.js'].every((one) => paths.includes(one)),
     String(paths),
   );
   const rows = [
-    ['a folder of this machine', ROOT],
-    ...(homedir().length > 1 ? [['a home', homedir()]] : []),
-    ['a folder of the compiler’s', '/.cargo/'],
-    ['a folder of a library’s source', '/src/index.'],
+    ['the repository’s path', ROOT],
+    ...(homedir().length > 1 ? [['the home folder', homedir()]] : []),
+    ['a path of the compiler', '/.cargo/'],
+    ['a path of a library’s source', '/src/index.'],
     ['a private key', 'PRIVATE KEY'],
     ['a private key as JSON', '"d":"'],
     ['a secret of the tests', 'api-on-loopback'],

@@ -1,41 +1,45 @@
-/** The page itself: its form, its words, its manners. */
+/** The demo page: its form, its texts and its accessibility. */
 import assert from 'node:assert/strict';
 import { Key } from 'selenium-webdriver';
 import { story } from '../support/stage.mjs';
 
-story('another provider can be typed in, and taken back', { differs: ['lasting'] }, async (stage) => {
-  const { page, site, provider, api } = stage;
-  const own = site.settings.config;
-  site.settings.config = null;
-  await page.goto(site.url);
-  await page.see('No provider yet');
+story(
+  'a user can enter another provider, and return to the demo’s provider',
+  { differs: ['lasting'] },
+  async (stage) => {
+    const { page, site, provider, api } = stage;
+    const own = site.settings.config;
+    site.settings.config = null;
+    await page.goto(site.url);
+    await page.see('No provider yet');
 
-  await page.fill('Issuer', provider.issuer);
-  await page.fill('Client id', 'demo');
-  await page.fill('Scope', 'openid profile notes:read');
-  await page.fill('API addresses', api.url);
-  await page.click('button', 'Use it');
-  await page.see('Signed out');
+    await page.fill('Issuer', provider.issuer);
+    await page.fill('Client id', 'demo');
+    await page.fill('Scope', 'openid profile notes:read');
+    await page.fill('API addresses', api.url);
+    await page.click('button', 'Use it');
+    await page.see('Signed out');
 
-  await page.click('button', 'Sign in');
-  await stage.login();
-  await stage.consent();
-  await page.see('Signed in as alice');
-  assert.equal(await stage.call('Notes'), 200);
-  assert.equal(await stage.call('Photos'), 403);
-
-  site.settings.config = own;
-  await page.click('button', /Use another provider/);
-  await page.click('button', 'Back to the demo’s own');
-  await page.find('checkbox', 'offline_access');
-  if (stage.lacks('lasting')) {
     await page.click('button', 'Sign in');
-    await stage.consent(); // this page asks for more than was allowed before
-  }
-  await page.see('Signed in as alice'); // the same client, which has one session
-});
+    await stage.login();
+    await stage.consent();
+    await page.see('Signed in as alice');
+    assert.equal(await stage.call('Notes'), 200);
+    assert.equal(await stage.call('Photos'), 403);
 
-story('what a server says is text, never markup', {}, async (stage) => {
+    site.settings.config = own;
+    await page.click('button', /Use another provider/);
+    await page.click('button', 'Back to the demo’s own');
+    await page.find('checkbox', 'offline_access');
+    if (stage.lacks('lasting')) {
+      await page.click('button', 'Sign in');
+      await stage.consent(); // this page requests more scopes than the user has allowed
+    }
+    await page.see('Signed in as alice'); // the same client, which has one session
+  },
+);
+
+story('text of a server is shown as text, not as markup', {}, async (stage) => {
   const { page } = stage;
   await stage.visit();
   await page.check('notes:write');
@@ -49,7 +53,7 @@ story('what a server says is text, never markup', {}, async (stage) => {
   assert.deepEqual(await page.all('img', 'not an image'), []);
 });
 
-story('the keyboard is enough', {}, async (stage) => {
+story('a sign-in works with the keyboard alone', {}, async (stage) => {
   const { page } = stage;
   const press = (...keys) =>
     page.driver
@@ -59,7 +63,7 @@ story('the keyboard is enough', {}, async (stage) => {
   const focus = () => page.run('async () => document.activeElement.textContent.trim()');
   await stage.visit();
   for (let steps = 0; (await focus()) !== 'Sign in'; steps += 1) {
-    assert.ok(steps < 10, 'the button is not in the order of focus');
+    assert.ok(steps < 10, 'the Tab key does not reach the button');
     await press(Key.TAB);
   }
   await press(Key.ENTER);
@@ -70,7 +74,10 @@ story('the keyboard is enough', {}, async (stage) => {
   await page.see('Signed in as alice');
 });
 
-/** A popup, since other windows have a least width: some engines give it the size it asks for, some give it any later. */
+/**
+ * Opens a popup, since other windows have a minimum width. Some engines apply the requested size at once, others apply
+ * any size later.
+ */
 async function narrowWindow({ page, site }) {
   const size = { width: 320, height: 700 };
   await page.goto(site.url);
@@ -86,7 +93,7 @@ async function narrowWindow({ page, site }) {
   await page.driver.manage().window().setRect(size);
 }
 
-story('nothing sticks out of a narrow screen', {}, async (stage) => {
+story('the page fits a narrow screen', {}, async (stage) => {
   const { page } = stage;
   await narrowWindow(stage);
   await stage.signIn();
@@ -96,7 +103,7 @@ story('nothing sticks out of a narrow screen', {}, async (stage) => {
   assert.ok(wide <= screen, `${wide} on ${screen}`);
 });
 
-story('each control has a name', {}, async (stage) => {
+story('each control has an accessible name', {}, async (stage) => {
   const { page } = stage;
   await stage.signIn();
   const nameless = [];

@@ -1,4 +1,4 @@
-/** Signing in in a popup: the page stays where it is, and nothing is stored. */
+/** Sign-in in a popup: the page stays loaded, and storage stays empty. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from '../support/app.mjs';
@@ -26,7 +26,7 @@ async function signInThere(stage) {
   await stage.page.see('Signed in as alice');
 }
 
-story('a popup signs in, and the page stays where it is', POPUP, async (stage) => {
+story('a popup signs in, and the page stays loaded', POPUP, async (stage) => {
   const { page, site } = stage;
   await stage.visit();
   await page.run('async () => { globalThis.stayed = true; history.pushState(null, "", "#/here"); }');
@@ -44,10 +44,10 @@ story('a popup signs in, and the page stays where it is', POPUP, async (stage) =
   );
 });
 
-// WebKitGTK may end the shared worker of a page with this policy when its popup goes to another page, and may not. The worker
-// takes the sign-in of the popup with it. The page is told, and a sign-in by redirect works.
+// WebKitGTK may end the shared worker of a page with this policy when its popup goes to another page. The sign-in of
+// the popup is then lost. The page gets an error, and a sign-in by redirect works.
 story(
-  'POP-13 P1: under a Cross-Origin-Opener-Policy a popup signs in, unless the browser ends the vault',
+  'POP-13 P1: a popup of a page with a Cross-Origin-Opener-Policy signs in, unless the browser ends the vault',
   { ...POPUP, headers: { 'cross-origin-opener-policy': 'same-origin' }, everyEngine: true },
   async (stage) => {
     const { page } = stage;
@@ -64,14 +64,14 @@ story(
   },
 );
 
-story('a popup signs in where there are no shared workers', { ...POPUP, homes: ['dedicated'] }, async (stage) => {
+story('a popup signs in without shared workers', { ...POPUP, homes: ['dedicated'] }, async (stage) => {
   await stage.visit();
   await signInThere(stage);
   await stage.page.see('Told: alice');
   assert.deepEqual(await stage.keys('sessionStorage'), []);
 });
 
-story('STORE-01 P0: a popup leaves nothing in any storage while it is open', POPUP, async (stage) => {
+story('STORE-01 P0: an open popup leaves nothing in storage', POPUP, async (stage) => {
   const { page } = stage;
   await stage.visit();
   const home = await follow(stage);
@@ -81,9 +81,9 @@ story('STORE-01 P0: a popup leaves nothing in any storage while it is open', POP
   assert.deepEqual(await stage.keys('localStorage'), []);
 });
 
-// The library holds the platform's `open` from the moment it loads, so the test's own is there before.
+// The library keeps the platform's `open` from the moment it loads, so the test replaces it earlier.
 story(
-  'POP-08 P0: a popup that the browser blocks is told at once',
+  'POP-08 P0: a blocked popup rejects at once with `popup_blocked`',
   { ...POPUP, attack: 'window.open = () => null;' },
   async (stage) => {
     const { page, provider } = stage;
@@ -95,20 +95,24 @@ story(
   },
 );
 
-story('POP-10 P1: a popup that the user closes is told, and another one works', POPUP, async (stage) => {
-  const { page } = stage;
-  await stage.visit();
-  const home = await follow(stage);
-  await page.find('heading', 'Sign in');
-  await sleep(500); // nobody closes a window that just came
-  await page.driver.close();
-  await page.driver.switchTo().window(home);
-  await page.see('Told: popup_closed', 20_000); // at once where the page is told that it has the focus again
-  await page.see('Signed out');
-  await signInThere(stage);
-});
+story(
+  'POP-10 P1: a popup that the user closes rejects with `popup_closed`, and the next one works',
+  POPUP,
+  async (stage) => {
+    const { page } = stage;
+    await stage.visit();
+    const home = await follow(stage);
+    await page.find('heading', 'Sign in');
+    await sleep(500); // a user does not close a window in its first moment
+    await page.driver.close();
+    await page.driver.switchTo().window(home);
+    await page.see('Told: popup_closed', 20_000); // at once in engines that give the page a focus event
+    await page.see('Signed out');
+    await signInThere(stage);
+  },
+);
 
-story('what the user refuses in a popup is told as such', POPUP, async (stage) => {
+story('a sign-in that the user refuses in a popup rejects with `authorization_error`', POPUP, async (stage) => {
   const { page } = stage;
   await stage.visit();
   const home = await follow(stage);
@@ -119,11 +123,11 @@ story('what the user refuses in a popup is told as such', POPUP, async (stage) =
   await page.see('Signed out');
 });
 
-story('POP-15 P1: two popups at once get an answer each', POPUP, async (stage) => {
+story('POP-15 P1: each of two simultaneous popups gets its own response', POPUP, async (stage) => {
   const { page } = stage;
   const { driver } = page;
   await stage.visit();
-  await signInThere(stage); // the provider knows the user from now on
+  await signInThere(stage); // the provider knows the user from here on
   const home = await driver.getWindowHandle();
   await page.click('button', 'Popup twice');
   await page.until('both popups to close', async () => (await driver.getAllWindowHandles()).length === 1);
@@ -132,7 +136,7 @@ story('POP-15 P1: two popups at once get an answer each', POPUP, async (stage) =
   assert.equal(stage.provider.count('authorization'), 3);
 });
 
-story('OUT-17 P1: a sign-out ends the wait for a popup', POPUP, async (stage) => {
+story('OUT-17 P1: a sign-out cancels the popup sign-in', POPUP, async (stage) => {
   const { page } = stage;
   await stage.visit();
   const home = await follow(stage);
@@ -147,7 +151,7 @@ story('OUT-17 P1: a sign-out ends the wait for a popup', POPUP, async (stage) =>
   assert.match(outcome, /Told: cancelled/);
 });
 
-story('POP-18 P1: a popup whose page has left closes itself, stores and sends nothing', POPUP, async (stage) => {
+story('POP-18 P1: a popup whose opener has left closes itself, and stores and sends nothing', POPUP, async (stage) => {
   const { page, provider, site } = stage;
   const { driver } = page;
   await stage.visit();
@@ -166,7 +170,7 @@ story('POP-18 P1: a popup whose page has left closes itself, stores and sends no
   assert.deepEqual(await stage.keys('sessionStorage'), []);
 });
 
-story('POP-06 P0: a response of a window that no page waits for is ignored', POPUP, async (stage) => {
+story('POP-06 P0: a popup response without a waiting page is ignored', POPUP, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   await page.goto(`${site.url}?code=c&state=vk.x.w`);
@@ -175,15 +179,18 @@ story('POP-06 P0: a response of a window that no page waits for is ignored', POP
   assert.equal(provider.count('token'), 0);
 });
 
-story('POP-03 POP-27 P0: forged answers are ignored, however many, and the sign-in goes on', POPUP, async (stage) => {
-  const { page, provider } = stage;
-  const { driver } = page;
-  await stage.visit();
-  const home = await follow(stage);
-  await page.find('heading', 'Sign in');
-  const popup = await driver.getWindowHandle();
-  await driver.switchTo().window(home);
-  await page.run(`async () => {
+story(
+  'POP-03 POP-27 P0: any number of forged responses is ignored, and the sign-in continues',
+  POPUP,
+  async (stage) => {
+    const { page, provider } = stage;
+    const { driver } = page;
+    await stage.visit();
+    const home = await follow(stage);
+    await page.find('heading', 'Sign in');
+    const popup = await driver.getWindowHandle();
+    await driver.switchTo().window(home);
+    await page.run(`async () => {
     for (const name of ['valet-key', 'valet-key:', 'valet-key:vk.x.w']) {
       const channel = new BroadcastChannel(name);
       for (const message of ['code=c&state=vk.x.w', { query: 'code=c&state=vk.x.w' }, null]) channel.postMessage(message);
@@ -192,16 +199,17 @@ story('POP-03 POP-27 P0: forged answers are ignored, however many, and the sign-
     }
     for (const message of ['code=c&state=vk.x.w', { type: 'authorization_response', code: 'c', state: 'vk.x.w' }]) window.postMessage(message, '*');
   }`);
-  await driver.switchTo().window(popup);
-  await stage.login();
-  await stage.consent();
-  await back(stage, home);
-  await page.see('Signed in as alice');
-  assert.equal(provider.count('token'), 1);
-});
+    await driver.switchTo().window(popup);
+    await stage.login();
+    await stage.consent();
+    await back(stage, home);
+    await page.see('Signed in as alice');
+    assert.equal(provider.count('token'), 1);
+  },
+);
 
 story(
-  'POP-01 POP-02 POP-04 P0: messages of other windows and origins are nobody’s answer',
+  'POP-01 POP-02 POP-04 P0: messages from other windows and origins are not accepted as a response',
   {
     ...POPUP,
     policies: { page: "default-src 'self'; frame-src http:; img-src 'self' data:; frame-ancestors 'self'" },
@@ -216,7 +224,7 @@ story(
           await startSite({
             host,
             policies: { page: 'default-src http:; frame-ancestors *' },
-            headers: { 'access-control-allow-origin': '*' }, // a sandboxed page is of another origin than its script
+            headers: { 'access-control-allow-origin': '*' }, // a sandboxed page has another origin than its script
             scripts: {
               '/www/app.js': `
         const { state } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
@@ -254,7 +262,7 @@ story(
       assert.deepEqual(
         origins,
         [...sites.map(({ origin }) => origin), 'null', 'null'].sort(),
-        'every frame has spoken',
+        'each frame has posted its message',
       );
       await driver.switchTo().window(popup);
       await stage.login();
@@ -273,7 +281,7 @@ for (const [what, code, answer] of [
   ['with another iss', 'iss_mismatch', 'iss=https%3A%2F%2Fevil.test&code=c&state='],
   ['with two codes', 'duplicate_parameter', 'code=c&code=d&state='],
 ]) {
-  story(`POP-17 P0: an answer ${what} is refused in a popup, too`, POPUP, async (stage) => {
+  story(`POP-17 P0: in a popup, too, a response ${what} is refused`, POPUP, async (stage) => {
     const { page, provider } = stage;
     const { driver } = page;
     await stage.visit();

@@ -5,9 +5,9 @@ import { call, isSignedIn, logIn, signIn, storiesAt, told } from '../support/at_
 
 const storyAt = storiesAt('canaille');
 
-// Its access tokens say when they were made, in seconds, and its database keeps no two that are equal. The answer then is
-// one that a page cannot read.
-storyAt('canaille: two renewals within one second fail, and sign nobody out', {}, async (stage) => {
+// Its access tokens contain the time of issue in seconds, and its database refuses two equal tokens. It then sends an
+// error response that a page cannot read.
+storyAt('canaille: two renewals within one second fail and keep the user signed in', {}, async (stage) => {
   const { page, provider } = stage;
   await signIn(stage);
   const outcome = await page.run(`async () => {
@@ -25,7 +25,7 @@ storyAt('canaille: two renewals within one second fail, and sign nobody out', {}
 });
 
 storyAt(
-  'IDT-13 P0: canaille: an ID Token for nobody signs nobody in',
+  'IDT-13 P0: canaille: an ID Token without an audience signs no user in',
   { config: { clientId: 'unaddressed' } },
   async (stage) => {
     const { page } = stage;
@@ -38,7 +38,7 @@ storyAt(
 );
 
 storyAt(
-  'canaille: a user whom it does not send back after signing out is signed out all the same',
+  'canaille: a user whom the provider does not redirect back after signing out is signed out',
   { config: { idTokenHint: false } },
   async (stage) => {
     const { page, site } = stage;

@@ -4,8 +4,8 @@ import { call, signIn, storiesAt, told } from '../support/at_provider.mjs';
 
 const storyAt = storiesAt('django-oauth-toolkit');
 
-// It fails where it is asked to do without a question: with a page of its own, and not in a frame.
-storyAt('POP-19 P1: django-oauth-toolkit: a silent sign-in times out, and what was there stays', {}, async (stage) => {
+// It refuses `prompt=none` with its own error page, and that page may not be framed.
+storyAt('POP-19 P1: django-oauth-toolkit: a silent sign-in times out and keeps the session', {}, async (stage) => {
   await signIn(stage);
   assert.equal(await told(stage, "client.signIn({ mode: 'silent' })"), 'timeout');
   assert.equal(await call(stage), 200);

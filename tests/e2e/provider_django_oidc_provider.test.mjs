@@ -1,4 +1,4 @@
-/** django-oidc-provider, another one for Django. */
+/** django-oidc-provider, a provider in Python. */
 import { storiesAt } from '../support/at_provider.mjs';
 
 storiesAt('django-oidc-provider');

@@ -1,4 +1,4 @@
-/** Doorkeeper, a provider of plain OAuth 2 in Rails. */
+/** Doorkeeper, an OAuth 2 provider in Rails without OpenID Connect. */
 import { storiesAt } from '../support/at_provider.mjs';
 
 storiesAt('doorkeeper');

@@ -5,7 +5,7 @@ import { call, isSignedIn, signIn, storiesAt, told, visit } from '../support/at_
 const storyAt = storiesAt('glewlwyd');
 
 storyAt(
-  'glewlwyd: where it takes pushed requests alone, the page stays and says so',
+  'glewlwyd: if the provider requires pushed authorization requests, the page stays and gets the error `unsupported`',
   { start: { pushed: true } },
   async (stage) => {
     const { page, provider, site } = stage;
@@ -16,7 +16,7 @@ storyAt(
   },
 );
 
-storyAt('glewlwyd: a key that was replaced under the same name', {}, async (stage) => {
+storyAt('glewlwyd: a key that was replaced under the same key id is fetched once more', {}, async (stage) => {
   const { page, provider } = stage;
   await signIn(stage);
   await provider.replaceKey();

@@ -3,8 +3,8 @@ import { isRefused, logIn, storiesAt, visit } from '../support/at_provider.mjs';
 
 const storyAt = storiesAt('lemonldap-ng');
 
-// It asks none where the app is of its own house, as the apps of a portal are.
-storyAt('lemonldap-ng: the user says no', { start: { asks: true } }, async (stage) => {
+// It does not ask for consent if the app belongs to the same organization, as the apps of a portal do.
+storyAt('lemonldap-ng: a refused consent is reported as an error', { start: { asks: true } }, async (stage) => {
   await visit(stage);
   await logIn(stage);
   await stage.provider.deny(stage.page);

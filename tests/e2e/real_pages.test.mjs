@@ -1,4 +1,4 @@
-/** What pages of real apps do to a client, and what providers and clocks do to its session. */
+/** Conditions of real pages, providers and clocks, and how the client handles them. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -10,13 +10,13 @@ import { Stage, story } from '../support/stage.mjs';
 const WORKER = readFileSync(new URL('../../pkg/wasm/worker.js', import.meta.url), 'utf8');
 const { version } = JSON.parse(readFileSync(new URL('../../pkg/package.json', import.meta.url), 'utf8'));
 
-/** What a promise in the page becomes: its value, or what is known of its error. */
+/** The outcome of a promise in the page: its value, or the details of its error. */
 const outcome = ({ page }, expression) =>
   page.run(
     `async () => (${expression}).then((value) => ({ value }), ({ code, fault, message, hint, retryable, returnTo }) => ({ code, fault, message, hint, retryable, returnTo }))`,
   );
 
-/** An app that shows each change, and keeps what it was told and why `start()` failed. */
+/** An app that shows each change, and keeps its events and the error of `start()`. */
 const CHANGES = {
   ...OPEN,
   everyEngine: true,
@@ -33,12 +33,12 @@ const CHANGES = {
 
 const events = ({ page }) => page.run('async () => globalThis.events ?? null');
 
-/** A client of a page that is not the app. */
+/** A client that is not the app's. */
 const ELSEWHERE =
   "import('/pkg/index.js').then(({ createClient }) => createClient({ issuer: 'https://id.test', clientId: 'spa' }).start())";
 
 story(
-  'CORE-10 P1: a worker file of another version says so',
+  'CORE-10 P1: a worker file of another version causes an error with both versions',
   { ...OPEN, scripts: { ...OPEN.scripts, '/pkg/wasm/worker.js': WORKER.replace(version, '0.0.9') } },
   async (stage) => {
     await stage.page.goto(stage.site.url);
@@ -48,32 +48,28 @@ story(
   },
 );
 
-story(
-  'CORE-11 P1: where the browser gives no random numbers, every call says so and ends',
-  { ...OPEN, homes: ['page'] },
-  async (stage) => {
-    const { page } = stage;
-    await stage.visit();
-    await page.run(
-      'async () => { const { getRandomValues } = Crypto.prototype; globalThis.repair = () => (Crypto.prototype.getRandomValues = getRandomValues); }',
-    );
-    // One that fails, and a stub that leaves the bytes as they are.
-    for (const [round, stub] of ["() => { throw new Error('no'); }", '(bytes) => bytes'].entries()) {
-      await page.run(`async () => void (Crypto.prototype.getRandomValues = ${stub})`);
-      const { code, message } = await outcome(stage, 'client.signIn()');
-      assert.deepEqual([round, code], [round, 'config_error']);
-      assert.match(message, /getRandomValues/);
-    }
-    await page.run('async () => void repair()');
-    await page.click('button', 'Sign in');
-    await stage.login();
-    await stage.consent();
-    await page.see('Signed in as alice');
-  },
-);
+story('CORE-11 P1: without a random generator, every call rejects', { ...OPEN, homes: ['page'] }, async (stage) => {
+  const { page } = stage;
+  await stage.visit();
+  await page.run(
+    'async () => { const { getRandomValues } = Crypto.prototype; globalThis.repair = () => (Crypto.prototype.getRandomValues = getRandomValues); }',
+  );
+  // One stub fails, the other leaves the bytes unchanged.
+  for (const [round, stub] of ["() => { throw new Error('no'); }", '(bytes) => bytes'].entries()) {
+    await page.run(`async () => void (Crypto.prototype.getRandomValues = ${stub})`);
+    const { code, message } = await outcome(stage, 'client.signIn()');
+    assert.deepEqual([round, code], [round, 'config_error']);
+    assert.match(message, /getRandomValues/);
+  }
+  await page.run('async () => void repair()');
+  await page.click('button', 'Sign in');
+  await stage.login();
+  await stage.consent();
+  await page.see('Signed in as alice');
+});
 
 story(
-  'CORE-11 P1: a browser without workers says so',
+  'CORE-11 P1: a browser without workers causes an error with the reason',
   { ...OPEN, attack: 'delete globalThis.SharedWorker; delete globalThis.Worker;' },
   async (stage) => {
     await stage.page.goto(stage.site.url);
@@ -83,7 +79,7 @@ story(
   },
 );
 
-test('CORE-11 P1: a page without a secure context says so', async () => {
+test('CORE-11 P1: a page without a secure context causes an error with the reason', async () => {
   const insecure = await startSite();
   const stage = await Stage.open({ ...OPEN, hostsAt: Number(new URL(insecure.url).port) });
   try {
@@ -97,7 +93,7 @@ test('CORE-11 P1: a page without a secure context says so', async () => {
   }
 });
 
-/** Pages, providers, and whether the provider's cookies go along in a frame of the page (one site). */
+/** Pages, providers, and whether both are on one site, so that frames in the page send the provider's cookies. */
 const SITES = [
   ['http://alice.github.io/', 'http://bob.github.io', false],
   ['http://shop.onrender.com/', 'http://login.onrender.com', false],
@@ -111,7 +107,7 @@ const SITES = [
   ['http://app.localhost/', 'http://id.localhost', false],
 ];
 
-test('STORE-23 P1: a restore uses a frame only where the provider is of the page’s own site, as the browser knows', async () => {
+test('STORE-23 P1: a session is restored in a frame only if the browser considers provider and page to be on the same site', async () => {
   const everywhere = await startSite();
   const stage = await Stage.open({ ...OPEN, hostsAt: Number(new URL(everywhere.url).port) });
   const { page } = stage;
@@ -123,7 +119,7 @@ test('STORE-23 P1: a restore uses a frame only where the provider is of the page
         provider,
       );
       assert.equal(way, isOneSite ? 'in a frame' : 'by redirect', `${address} ${provider}`);
-      assert.equal(await page.run('async () => document.cookie'), '', 'no cookie stays');
+      assert.equal(await page.run('async () => document.cookie'), '', 'no cookie is left');
     }
   } finally {
     await stage.close();
@@ -132,7 +128,7 @@ test('STORE-23 P1: a restore uses a frame only where the provider is of the page
 });
 
 story(
-  'OUT-37 P1: sign-out stays pending while the page leaves, and resolves where it stays',
+  'OUT-37 P1: `signOut()` stays pending while the page leaves, and resolves if the page stays',
   { ...OPEN, everyEngine: true },
   async (stage) => {
     const { page } = stage;
@@ -150,7 +146,7 @@ story(
 );
 
 story(
-  'OUT-38 P0: a sign-out ends the session here even where the rest of the package cannot be loaded',
+  'OUT-38 P0: a sign-out ends the local session even if the rest of the package cannot be loaded',
   { ...CHANGES, homes: ['dedicated'], scripts: { ...CHANGES.scripts, '/pkg/trips.js': null } },
   async (stage) => {
     const { page } = stage;
@@ -164,7 +160,7 @@ story(
 );
 
 story(
-  'CORE-13 P1: calls and sign-ins say that a file of the package is missing',
+  'CORE-13 P1: calls and sign-ins report a missing file of the package',
   { ...CHANGES, scripts: { ...CHANGES.scripts, '/pkg/call.js': null, '/pkg/trips.js': null } },
   async (stage) => {
     await stage.signIn();
@@ -176,7 +172,7 @@ story(
 );
 
 story(
-  'RT-37 P1: without a refresh token a session ends when an API refuses its access token',
+  'RT-37 P1: without a refresh token, a session ends when an API refuses its access token',
   { ...CHANGES, refreshTokens: false },
   async (stage) => {
     await stage.signIn();
@@ -187,7 +183,7 @@ story(
 );
 
 story(
-  'RT-37 P1: without a refresh token a session ends with its access token, without a call',
+  'RT-37 P1: without a refresh token, a session ends when its access token expires, without a call',
   { ...CHANGES, refreshTokens: false, accessTokenSeconds: 1 },
   async (stage) => {
     await stage.visit();
@@ -198,7 +194,7 @@ story(
   },
 );
 
-/** Waits until the page was told that the session is over, once, and why. */
+/** Waits for the one event that tells the page that the session has expired. */
 async function isExpired(stage) {
   await stage.page.until('the end of the session', async () => (await events(stage))?.includes('change expired'));
   await stage.page.see('Signed out');
@@ -208,7 +204,7 @@ async function isExpired(stage) {
 }
 
 story(
-  'STORE-21 P1: a restore that the provider refuses ends signed out, and is not tried again',
+  'STORE-21 P1: a silent sign-in that the provider refuses at page load is not repeated at the next load',
   { ...CHANGES, provider: startHostile, homes: ['dedicated'] },
   async (stage) => {
     const { page, provider } = stage;
@@ -225,12 +221,12 @@ story(
     const asked = provider.count('/authorize');
     await page.reload();
     await page.see('Signed out');
-    assert.equal(provider.count('/authorize'), asked, 'not again');
+    assert.equal(provider.count('/authorize'), asked, 'the next load does not try again');
   },
 );
 
 story(
-  'STORE-22 P1: a restore goes nowhere while the provider does not answer',
+  'STORE-22 P1: an unreachable provider causes an error at page load, but no redirect',
   { ...CHANGES, homes: ['dedicated'] },
   async (stage) => {
     const { page, provider, site } = stage;
@@ -243,7 +239,7 @@ story(
     await page.until('the error', () => page.run('async () => Boolean(globalThis.failed)'));
     const { code, retryable } = await outcome(stage, 'Promise.reject(failed)');
     assert.deepEqual([code, retryable, provider.count('authorization')], ['network_error', true, asked]);
-    assert.equal(await page.url(), site.url, 'the page is still there');
+    assert.equal(await page.url(), site.url, 'the page is still loaded');
     provider.recover();
     await page.reload();
     await page.see('Signed in as alice');
@@ -251,7 +247,7 @@ story(
 );
 
 story(
-  'CORE-12 P1: a page that is loaded ahead starts when it is shown',
+  'CORE-12 P1: a prerendered page starts when it is shown',
   {
     ...CHANGES,
     needs: 'devTools',
@@ -270,12 +266,12 @@ story(
     await page.until('the page to be loaded ahead', () =>
       site.requests.some(({ path }) => path === '/www/config.json'),
     );
-    await page.run('async () => new Promise((after) => setTimeout(after, 6000))'); // longer than a worker may take to start
+    await page.run('async () => new Promise((after) => setTimeout(after, 6000))'); // longer than the time limit for a worker to start
     await page.click('link', 'Go');
     await page.see('Signed out');
     assert.ok(
       await page.run("async () => performance.getEntriesByType('navigation')[0].activationStart > 0"),
-      'it was loaded ahead',
+      'the page was prerendered',
     );
     assert.equal(await page.run('async () => globalThis.failed?.code'), null);
     await page.click('button', 'Sign in');

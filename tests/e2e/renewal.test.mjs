@@ -1,10 +1,10 @@
-/** The access token's end, and what a call makes of it. */
+/** Expired and refused access tokens, and how calls renew them. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { story } from '../support/stage.mjs';
 
 story(
-  'calls after the token’s end share one renewal, with a rotated refresh token',
+  'calls with an expired token share one renewal, with a rotated refresh token',
   { homes: ['shared', 'dedicated', 'page'] },
   async (stage) => {
     const { page, provider, api } = stage;
@@ -14,14 +14,14 @@ story(
     await page.run(`async () => {
     for (const name of ['me', 'photos', 'notes', 'me', 'photos']) document.querySelector('[data-path=' + name + ']').click();
   }`);
-    await page.until('five answers', () => api.statuses().filter(Boolean).length === 5);
+    await page.until('five responses', () => api.statuses().filter(Boolean).length === 5);
     assert.deepEqual(api.statuses(), [200, 200, 200, 200, 200]);
     assert.equal(provider.count('token'), 2, 'one renewal for all of them');
     assert.equal(provider.issued.refreshTokens.size, 2, 'rotated');
   },
 );
 
-story('a refresh on demand gives a new token', {}, async (stage) => {
+story('`refresh()` returns a new token', {}, async (stage) => {
   const { page, provider } = stage;
   await stage.signIn();
   await page.click('button', 'Refresh');
@@ -31,7 +31,7 @@ story('a refresh on demand gives a new token', {}, async (stage) => {
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('a renewal that meets a 500 keeps the session, and calls work when the provider is back', {}, async (stage) => {
+story('a renewal that gets a 500 keeps the session, and calls work when the provider recovers', {}, async (stage) => {
   const { page, provider } = stage;
   await stage.signInBriefly();
   provider.fail('500', 'token');
@@ -45,7 +45,7 @@ story('a renewal that meets a 500 keeps the session, and calls work when the pro
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('a renewal without an answer keeps the session', {}, async (stage) => {
+story('a renewal without a response keeps the session', {}, async (stage) => {
   const { page, provider } = stage;
   await stage.signInBriefly();
   provider.fail('unreachable', 'token');
@@ -57,7 +57,7 @@ story('a renewal without an answer keeps the session', {}, async (stage) => {
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('a refresh token that is worth nothing any more ends the session', {}, async (stage) => {
+story('a refresh token that is no longer valid ends the session', {}, async (stage) => {
   const { page, provider } = stage;
   await stage.signInBriefly();
   provider.fail('invalid_grant', 'token');
@@ -67,12 +67,12 @@ story('a refresh token that is worth nothing any more ends the session', {}, asy
 
   provider.recover();
   await page.click('button', 'Sign in');
-  await stage.consent(); // the client revoked the token it could not use, and the provider the consent with it
+  await stage.consent(); // the client revoked the unusable token, and the provider revoked the consent with it
   await page.see('Signed in as alice');
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('FETCH-27 P0: a token that the API refuses is renewed, and the call sent again', {}, async (stage) => {
+story('FETCH-27 P0: a call with a token that the API refuses is sent again with a new token', {}, async (stage) => {
   const { provider, api } = stage;
   await stage.signIn();
   api.distrust(provider.issued.accessToken);
@@ -81,7 +81,7 @@ story('FETCH-27 P0: a token that the API refuses is renewed, and the call sent a
   assert.equal(provider.count('token'), 2);
 });
 
-story('a body is sent again with the new token', {}, async (stage) => {
+story('a request body is sent again with the new token', {}, async (stage) => {
   const { page, provider, api } = stage;
   await stage.visit();
   await page.check('notes:write');
@@ -96,13 +96,13 @@ story('a body is sent again with the new token', {}, async (stage) => {
   assert.deepEqual(api.statuses(), [401, 201]);
 });
 
-story('an API that refuses every token gets two, and its answer is shown', {}, async (stage) => {
+story('if an API refuses two tokens, the page gets its response', {}, async (stage) => {
   const { page, provider, api } = stage;
   await stage.signIn();
   api.distrust(provider.issued.accessToken);
   await page.click('button', 'Refresh');
   await page.see('New access token');
-  // Refuses what the next renewal brings, too.
+  // The API refuses the next access token, too.
   const seen = setInterval(() => api.distrust(provider.issued.accessToken), 1);
   assert.equal(await stage.call('Me').finally(() => clearInterval(seen)), 401);
   await page.see('The API refused.');
@@ -126,7 +126,7 @@ story('tokens that were revoked elsewhere end the session, without a loop', {}, 
 });
 
 story(
-  'without a refresh token the session lasts as long as the access token',
+  'without a refresh token, the session lasts as long as the access token',
   { accessTokenSeconds: 5, refreshTokens: false },
   async (stage) => {
     const { page } = stage;

@@ -1,4 +1,4 @@
-/** A reload where the vault does not survive it: the tokens are gone, the session need not be. */
+/** A reload that ends the vault: the tokens are lost, and a silent sign-in restores the session. */
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
@@ -6,7 +6,7 @@ const ALONE = { homes: ['dedicated', 'page'] };
 
 const questions = (provider) => provider.requests.filter(({ path }) => path.startsWith('/interaction/')).length;
 
-story('a reload brings the session back without a question', { ...ALONE, differs: ['lasting'] }, async (stage) => {
+story('a reload restores the session without asking the user', { ...ALONE, differs: ['lasting'] }, async (stage) => {
   const { page, provider, site } = stage;
   await stage.signIn();
   const asked = questions(provider);
@@ -23,7 +23,7 @@ story('a reload brings the session back without a question', { ...ALONE, differs
   assert.deepEqual(await stage.keys('sessionStorage'), []);
 });
 
-story('a new tab is signed in without a question', ALONE, async (stage) => {
+story('a new tab is signed in without asking the user', ALONE, async (stage) => {
   const { provider } = stage;
   await stage.signIn();
   const asked = questions(provider);
@@ -32,7 +32,7 @@ story('a new tab is signed in without a question', ALONE, async (stage) => {
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('when the provider has forgotten the user, a reload asks once and then waits', ALONE, async (stage) => {
+story('if the provider has forgotten the user, a reload tries a silent sign-in once', ALONE, async (stage) => {
   const { page, provider } = stage;
   await stage.signIn();
   await stage.forgetAtProvider();
@@ -43,7 +43,7 @@ story('when the provider has forgotten the user, a reload asks once and then wai
   assert.equal(provider.count('authorization'), before + 1);
   await page.reload();
   await page.see('Signed out');
-  assert.equal(provider.count('authorization'), before + 1, 'what failed once is not tried at each load');
+  assert.equal(provider.count('authorization'), before + 1, 'a failed silent sign-in is not tried at each load');
 
   await page.click('button', 'Sign in');
   await stage.login();
@@ -52,7 +52,7 @@ story('when the provider has forgotten the user, a reload asks once and then wai
 });
 
 story(
-  'an app that reloads the page as soon as it hears of the sign-in loses nothing',
+  'an app that reloads the page in the handler of the sign-in event keeps the session',
   {
     ...ALONE,
     scripts: {
@@ -81,11 +81,11 @@ story(
     await page.until('the reload and the silent trip', () => provider.count('token') === 2);
     await page.see('Signed in as alice');
     const keys = await page.run(`async () => sessionStorage.getItem('keys')`);
-    assert.match(keys, /^valet-key:had:/, 'the next page would know of the session from then on');
+    assert.match(keys, /^valet-key:had:/, 'the next page would find the entry of the session from then on');
   },
 );
 
-story('going back after a sign-in, and forward again, does no harm', {}, async (stage) => {
+story('Back and Forward after a sign-in do no harm', {}, async (stage) => {
   const { page, site } = stage;
   await stage.signIn();
   await page.back();
@@ -96,7 +96,7 @@ story('going back after a sign-in, and forward again, does no harm', {}, async (
   assert.equal(await stage.call('Me'), 200);
 });
 
-story('who never signed in is not sent anywhere', {}, async (stage) => {
+story('a user who never signed in is not redirected', {}, async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
   await page.reload();
@@ -106,7 +106,7 @@ story('who never signed in is not sent anywhere', {}, async (stage) => {
 });
 
 story(
-  'an app that wants no silent return gets none',
+  'an app that switches restoring off gets no silent sign-in',
   {
     ...ALONE,
     scripts: {
@@ -130,6 +130,6 @@ story(
     assert.equal(provider.count('authorization'), before);
     await page.click('button', 'Sign in');
     await page.see('Signed in as alice');
-    assert.equal(questions(provider), 4, 'the provider still knows the user: no question');
+    assert.equal(questions(provider), 4, 'the provider still knows the user, and does not ask');
   },
 );

@@ -1,4 +1,4 @@
-/** The search for tokens has to find them: each place gets one planted, whole or in disguise. */
+/** The search for tokens finds a planted token in every place, plain or encoded. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openBrowser } from '../support/browser.mjs';
@@ -8,7 +8,7 @@ import { everywhere, Stage } from '../support/stage.mjs';
 
 const SECRET = 'pl4nted-0123456789_ABCDEFGHIJKLMNOPQRSTUVWX';
 
-everywhere('what is planted is found, wherever it is', { everyEngine: true }, async ({ engine }) => {
+everywhere('a planted token is found in every place', { everyEngine: true }, async ({ engine }) => {
   const site = await startSite({
     before: '<script src="/spy.js"></script>',
     scripts: { '/www/app.js': 'globalThis.ready = true;' },
@@ -20,7 +20,7 @@ everywhere('what is planted is found, wherever it is', { everyEngine: true }, as
       ['sessionStorage, as a key', 'sessionStorage.setItem(s, "1")', 'sessionStorage'],
       ['cookie', 'document.cookie = "k=" + s', 'cookies'],
       ['a global', 'globalThis.deep = { a: [new Map([["k", { s }]])] }', 'globals'],
-      ['octets', 'globalThis.octets = new TextEncoder().encode("   " + s)', 'globals'],
+      ['bytes', 'globalThis.octets = new TextEncoder().encode("   " + s)', 'globals'],
       ['behind a getter', 'Object.defineProperty(globalThis, "hidden", { get: () => ({ s }) })', 'globals'],
       ['history.state', 'history.replaceState({ s }, "")', 'history.state'],
       ['the address', 'history.pushState(null, "", "?t=" + s)', 'the address'],
@@ -40,7 +40,7 @@ everywhere('what is planted is found, wherever it is', { everyEngine: true }, as
         'IndexedDB',
       ],
       ['the caches', 'await (await caches.open("k")).put("/k", new Response(s))', 'the caches'],
-      ['half of it', 'globalThis.half = s.slice(9, 30)', 'globals'],
+      ['a part of it', 'globalThis.half = s.slice(9, 30)', 'globals'],
       ['base64', 'globalThis.coded = btoa("ab" + s)', 'globals'],
       ['a message', 'new MessageChannel().port1.postMessage({ s })', 'the spy (message)'],
       [
@@ -53,11 +53,7 @@ everywhere('what is planted is found, wherever it is', { everyEngine: true }, as
         'the spy (message)',
       ],
       ['a broadcast', 'new BroadcastChannel("k").postMessage(s)', 'the spy (message)'],
-      [
-        'storage, taken away again',
-        'sessionStorage.setItem("k", s); sessionStorage.removeItem("k")',
-        'the spy (storage)',
-      ],
+      ['storage, removed again', 'sessionStorage.setItem("k", s); sessionStorage.removeItem("k")', 'the spy (storage)'],
       ['a request', 'await fetch("/www/", { headers: { "x-k": s } })', 'the spy (request)'],
       ['a body', 'await new Response(s).text()', 'the spy (body)'],
       ['a stream', 'await new Response(s).body.getReader().read()', 'the spy (body)'],
@@ -85,7 +81,7 @@ everywhere('what is planted is found, wherever it is', { everyEngine: true }, as
         await new Promise((done) => { indexedDB.deleteDatabase('k').onsuccess = done; });
       }`);
       await browser.console();
-      // A new tab, so that no history is left over.
+      // A new tab, which has no history.
       const old = await browser.page.driver.getWindowHandle();
       const fresh = await browser.newTab();
       await browser.page.driver.switchTo().window(old);
@@ -98,29 +94,33 @@ everywhere('what is planted is found, wherever it is', { everyEngine: true }, as
   }
 });
 
-everywhere('what the spy saw just before the page went away arrives', { everyEngine: true }, async ({ engine }) => {
-  const site = await startSite({ before: '<script src="/spy.js"></script>', scripts: { '/www/app.js': '' } });
-  const browser = await openBrowser({ engine });
-  try {
-    await browser.page.goto(site.url);
-    await browser.page.run(
-      `async (left, right) => {
+everywhere(
+  'what the spy records while the page is being left still arrives',
+  { everyEngine: true },
+  async ({ engine }) => {
+    const site = await startSite({ before: '<script src="/spy.js"></script>', scripts: { '/www/app.js': '' } });
+    const browser = await openBrowser({ engine });
+    try {
+      await browser.page.goto(site.url);
+      await browser.page.run(
+        `async (left, right) => {
       addEventListener('pagehide', () => sessionStorage.getItem(left + right), { once: true });
     }`,
-      SECRET.slice(0, 12),
-      SECRET.slice(12),
-    );
-    await browser.page.goto(`${site.url}?next`);
-    await browser.page.until('the beacon', async () =>
-      search([['secret', SECRET]], await reachOf(browser, site)).includes('secret in the spy (storage)'),
-    );
-  } finally {
-    await browser.close();
-    await site.close();
-  }
-});
+        SECRET.slice(0, 12),
+        SECRET.slice(12),
+      );
+      await browser.page.goto(`${site.url}?next`);
+      await browser.page.until('the beacon', async () =>
+        search([['secret', SECRET]], await reachOf(browser, site)).includes('secret in the spy (storage)'),
+      );
+    } finally {
+      await browser.close();
+      await site.close();
+    }
+  },
+);
 
-everywhere('a token that an app takes into the page on purpose is found there', {}, async ({ engine }) => {
+everywhere('a token that an app deliberately takes into the page is found there', {}, async ({ engine }) => {
   const stage = await Stage.open({
     engine,
     policies: { page: "default-src 'self' http://localhost:*; script-src 'self' 'wasm-unsafe-eval'; img-src data:" },
@@ -147,10 +147,14 @@ everywhere('a token that an app takes into the page on purpose is found there', 
   }
 });
 
-test('an innocent page yields nothing', () => {
+test('a page without secrets yields no finding', () => {
   assert.deepEqual(search([['secret', SECRET]], [['the DOM', 'pl4nted-01234567 is 16 characters']]), [
     'secret in the DOM',
   ]);
-  assert.deepEqual(search([['secret', SECRET]], [['the DOM', 'pl4nted-0123456']]), [], '15 are not enough to tell');
+  assert.deepEqual(
+    search([['secret', SECRET]], [['the DOM', 'pl4nted-0123456']]),
+    [],
+    '15 characters are not significant',
+  );
   assert.deepEqual(search([['secret', SECRET]], []), []);
 });

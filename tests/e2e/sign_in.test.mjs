@@ -1,17 +1,21 @@
-/** Signing in: the way there and back, and what goes wrong on it. */
+/** Sign-in by redirect, and what can go wrong. */
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
 story(
-  'signing in with clicks ends at a clean address, and the API answers',
+  'a sign-in by redirect ends at a clean address, and the API responds',
   { homes: ['shared', 'dedicated', 'page'] },
   async (stage) => {
     const { page, provider, site } = stage;
     await stage.signIn('alice');
 
     assert.equal(await page.url(), site.url, 'the address bar is clean');
-    assert.deepEqual(await stage.keys('sessionStorage'), [], 'the pending sign-in is used up');
-    assert.equal((await stage.keys('localStorage')).length, 1, 'a flag stays, so that a reload knows what to look for');
+    assert.deepEqual(await stage.keys('sessionStorage'), [], 'the pending sign-in is consumed');
+    assert.equal(
+      (await stage.keys('localStorage')).length,
+      1,
+      'a flag stays, so that a reload tries to restore the session',
+    );
     assert.equal(provider.count('token'), 1);
 
     assert.equal(await stage.call('Me'), 200);
@@ -22,13 +26,13 @@ story(
   },
 );
 
-story('a second user signs in as somebody else', {}, async (stage) => {
+story('a second user signs in under another name', {}, async (stage) => {
   await stage.signIn('bob');
   assert.equal(await stage.call('Me'), 200);
   await stage.page.see('"user": "bob"');
 });
 
-story('the API refuses what the user did not grant, and the page says so', {}, async (stage) => {
+story('the API refuses what the user did not grant, and the page shows why', {}, async (stage) => {
   const { page } = stage;
   await stage.signIn('alice', { refuse: [/photos/] });
   await page.see(/photos\s+\(not granted\)/);
@@ -43,7 +47,7 @@ story('the API refuses what the user did not grant, and the page says so', {}, a
   assert.equal(await stage.call('Photos'), 200);
 });
 
-story('a note is written once the user allows it', {}, async (stage) => {
+story('a note is written after the user has granted the scope', {}, async (stage) => {
   const { page } = stage;
   await stage.signIn();
   assert.equal(await stage.call('Add a note'), 403);
@@ -56,7 +60,7 @@ story('a note is written once the user allows it', {}, async (stage) => {
   await page.see('"text": "Oil the lock."');
 });
 
-story('a refused sign-in is explained and can be tried again', {}, async (stage) => {
+story('a refused sign-in is explained and can be repeated', {}, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   await page.click('button', 'Sign in');
@@ -74,23 +78,27 @@ story('a refused sign-in is explained and can be tried again', {}, async (stage)
   await page.see('Signed in as alice');
 });
 
-story('CB-41 P0: a response that belongs to no sign-in, such as a bookmark, is passed over', {}, async (stage) => {
+story('CB-41 P0: a response without a pending sign-in, such as a bookmark, is ignored', {}, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   const response = (state) => `${site.url}?${new URLSearchParams({ code: 'injected', state, iss: provider.issuer })}`;
   await page.goto(response('vk.made-up'));
   await page.see('Signed out');
-  assert.equal(await page.url(), site.url, 'a state of this library: the address bar is clean');
+  assert.equal(await page.url(), site.url, 'a `state` of this library: the address bar is clean');
 
   await page.goto(response('made-up'));
   await page.see('Signed out');
-  assert.equal(await page.url(), response('made-up'), 'a state of another flow of the app: the address is left alone');
+  assert.equal(
+    await page.url(),
+    response('made-up'),
+    'a `state` of another flow of the app: the address is left alone',
+  );
   assert.equal(provider.count('token'), 0);
 
   await stage.signIn();
 });
 
-story('CB-02 P0: a response with another state does not finish the pending sign-in', {}, async (stage) => {
+story('CB-02 P0: a response with another `state` does not complete the pending sign-in', {}, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   await page.click('button', 'Sign in');
@@ -106,7 +114,7 @@ story('CB-02 P0: a response with another state does not finish the pending sign-
   await page.see('Signed in as alice');
 });
 
-story('CB-08 P0: a callback from another issuer is refused', {}, async (stage) => {
+story('CB-08 P0: an authorization response of another issuer is refused', {}, async (stage) => {
   const { page, provider, site } = stage;
   await stage.visit();
   await page.click('button', 'Sign in');
@@ -138,9 +146,9 @@ story('CB-41 P0: a forged response in another tab leaves the session alone', {},
 });
 
 story(
-  'CB-38 P1: starting twice gives one session and one request',
+  'CB-38 P1: calling `start()` twice gives one session and one token request',
   {
-    // As some frameworks do: they run each effect twice while one develops.
+    // Some frameworks run each effect twice during development.
     scripts: {
       '/www/app.js': `
       import { createClient } from '../pkg/index.js';
@@ -168,7 +176,7 @@ story(
 );
 
 story(
-  'REQ-08 P1: the user returns to where the sign-in began',
+  'REQ-08 P1: the user returns to the page where the sign-in began',
   {
     scripts: {
       '/www/app.js': `

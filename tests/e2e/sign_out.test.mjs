@@ -1,8 +1,8 @@
-/** Signing out: here, at the provider, and for good. */
+/** Sign-out in the app and at the provider, and revocation of the tokens. */
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
-/** What the API says to a token, asked without any client. */
+/** The API's response to a token, requested without any client. */
 async function statusAtApi(stage, token) {
   const response = await fetch(new URL('me', stage.api.url), { headers: { authorization: `Bearer ${token}` } });
   return response.status;
@@ -17,13 +17,13 @@ async function refreshWith(stage, token) {
 }
 
 story(
-  'signing out ends the session here and there, and its tokens',
+  'signing out ends the session in the app and at the provider, and revokes its tokens',
   { homes: ['shared', 'dedicated', 'page'] },
   async (stage) => {
     const { page, provider, site } = stage;
     await stage.signIn();
     const { accessToken, refreshToken } = provider.issued;
-    assert.equal(await statusAtApi(stage, accessToken), 200, 'good until then');
+    assert.equal(await statusAtApi(stage, accessToken), 200, 'valid until then');
 
     await page.click('button', 'Sign out');
     await page.find('heading', 'Sign out?');
@@ -40,7 +40,7 @@ story(
     const before = provider.count('authorization');
     await page.reload();
     await page.see('Signed out');
-    assert.equal(provider.count('authorization'), before, 'no silent return');
+    assert.equal(provider.count('authorization'), before, 'no silent sign-in');
 
     await page.click('button', 'Sign in');
     await page.find('heading', 'Sign in');
@@ -62,7 +62,7 @@ story('tokens are revoked even if the user stays at the provider', {}, async (st
 });
 
 for (const kind of ['unreachable', '500']) {
-  story(`signing out works here when the revocation is answered by ${kind}`, {}, async (stage) => {
+  story(`a sign-out ends the local session even if the revocation fails with ${kind}`, {}, async (stage) => {
     const { page, provider } = stage;
     await stage.signIn();
     provider.fail(kind, 'revocation');
@@ -79,7 +79,7 @@ story('a call after signing out is not sent', {}, async (stage) => {
   await page.click('button', 'Sign out');
   await page.find('heading', 'Sign out?');
   await page.click('button', 'Sign out');
-  await page.see('Signed out'); // the page is back, and its buttons work
+  await page.see('Signed out'); // the page is back, and its buttons respond
   const before = api.requests.length;
   await page.click('button', 'Me');
   await page.find('heading', 'login_required');

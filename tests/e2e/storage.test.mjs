@@ -1,4 +1,4 @@
-/** What is kept, and what gets out: storage, console, addresses, messages, memory. */
+/** What the package stores, and what reaches the console, addresses, messages and memory. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { OPEN, codeOf } from '../support/open_app.mjs';
 import { reachOf, search } from '../support/secrets.mjs';
 import { Stage, story } from '../support/stage.mjs';
 
-/** Signs in, renews twice, calls ten times, and goes wrong in several ways. */
+/** Signs in, renews twice, calls ten times, and fails in several ways. */
 async function life(stage) {
   await stage.signIn();
   await stage.page.run(`async () => {
@@ -20,7 +20,7 @@ async function life(stage) {
   }`);
 }
 
-/** Everything that a script can see or find, by its place. */
+/** Everything that a script can see or find, by place. */
 async function placesOf(stage) {
   const places = new Map();
   for (const [place, text] of await reachOf(stage.browser, stage.site))
@@ -29,7 +29,7 @@ async function placesOf(stage) {
 }
 
 story(
-  'STORE-01 STORE-02 STORE-05 STORE-06 P0: a whole life leaves no secret in storage, console, addresses or messages',
+  'STORE-01 STORE-02 STORE-05 STORE-06 P0: a session from sign-in to sign-out leaves no secret in storage, console, addresses or messages',
   OPEN,
   async (stage) => {
     await life(stage);
@@ -39,7 +39,7 @@ story(
     const places = await placesOf(stage);
     const look = (secrets, pattern) => {
       const chosen = [...places].filter(([place]) => pattern.test(place));
-      assert.ok(chosen.flat(2).length > 1, `there is something at ${pattern}`);
+      assert.ok(chosen.flat(2).length > 1, `the search finds something at ${pattern}`);
       return search(
         secrets,
         chosen.flatMap(([place, texts]) => texts.map((text) => [place, text])),
@@ -64,15 +64,15 @@ story(
       .filter(([place]) => /console/.test(place))
       .flatMap(([, texts]) => texts)
       .filter((text) => text.includes('Alice Liddell'));
-    assert.deepEqual(claims, [], 'STORE-02: nor a claim');
+    assert.deepEqual(claims, [], 'STORE-02: no claim either');
   },
 );
 
 story(
-  'STORE-07 P0: nothing of a token lies in the memory of the page',
+  'STORE-07 P0: the memory of the page contains no part of a token',
   { ...OPEN, needs: 'devTools' },
   async (stage) => {
-    stage.site.settings.before = ''; // the spy would keep what passes
+    stage.site.settings.before = ''; // the spy would keep all the data
     await life(stage);
     const texts = await textsInHeap(stage.browser);
     assert.ok(texts.length > 1000 && texts.some((text) => text.includes('alice')), 'this is the memory of that page');
@@ -87,7 +87,9 @@ story(
   },
 );
 
-test("STORE-07 P0, a limit: with `tokens: 'page'` they lie there", { timeout: 120_000 }, async () => {
+test("STORE-07 P0, a limit: with `tokens: 'page'` the memory of the page contains tokens", {
+  timeout: 120_000,
+}, async () => {
   const stage = await Stage.open({
     ...OPEN,
     policies: { page: "default-src 'self' http://localhost:*; script-src 'self' 'wasm-unsafe-eval'; img-src data:" },
@@ -127,57 +129,61 @@ const KEYS = `async () => [
   ...(await caches.keys()).map((name) => 'cache ' + name),
 ]`;
 
-story('STORE-09 P0: what is kept is what the documentation lists', { ...OPEN, homes: ['dedicated'] }, async (stage) => {
-  const { page, provider, site } = stage;
-  const seen = new Set();
-  const look = async () => {
-    const keys = await page.run(KEYS);
-    for (const key of keys) seen.add(key);
-    return keys;
-  };
-  await stage.visit();
-  assert.deepEqual(await look(), []);
-  await page.run(`async () => { client.signIn(); }`);
-  await page.find('heading', 'Sign in');
-  await page.goto(`${site.origin}/www/style.css`); // a page of the app without the app
-  await look();
-  await page.driver.navigate().to(site.url);
-  await stage.signIn();
-  assert.deepEqual(await look(), [
-    `localStorage valet-key:had:${provider.issuer} demo`,
-    ...[...seen].filter((key) => key.includes(':tx:')),
-  ]);
-  await page.run(`async () => { client.signOut(); }`);
-  await page.find('heading', 'Sign out?');
-  await page.goto(`${site.origin}/www/style.css`);
-  await look();
-  await page.goto(site.url);
-  await page.see('Signed out');
-  await page.click('button', 'Sign in');
-  await stage.consent();
-  await page.see('Signed in as alice');
-  // A silent attempt in vain takes the mark away, so that it is not tried again and again.
-  provider.fail('404', 'authorization');
-  await page.reload();
-  await page.see('Signed out');
-  assert.deepEqual(
-    (await look()).filter((key) => key.includes(':had:')),
-    [],
-  );
-  const allowed = await documented(provider);
-  assert.deepEqual(
-    [...seen].filter((key) => !allowed.some((pattern) => pattern.test(key))),
-    [],
-    'nothing is kept that is not listed',
-  );
-  assert.deepEqual(
-    allowed.filter((pattern) => ![...seen].some((key) => pattern.test(key))),
-    [],
-    'and whatever is listed is kept at some time',
-  );
-});
+story(
+  'STORE-09 P0: storage contains what the documentation lists, and nothing else',
+  { ...OPEN, homes: ['dedicated'] },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    const seen = new Set();
+    const look = async () => {
+      const keys = await page.run(KEYS);
+      for (const key of keys) seen.add(key);
+      return keys;
+    };
+    await stage.visit();
+    assert.deepEqual(await look(), []);
+    await page.run(`async () => { client.signIn(); }`);
+    await page.find('heading', 'Sign in');
+    await page.goto(`${site.origin}/www/style.css`); // a page of this origin without the app
+    await look();
+    await page.driver.navigate().to(site.url);
+    await stage.signIn();
+    assert.deepEqual(await look(), [
+      `localStorage valet-key:had:${provider.issuer} demo`,
+      ...[...seen].filter((key) => key.includes(':tx:')),
+    ]);
+    await page.run(`async () => { client.signOut(); }`);
+    await page.find('heading', 'Sign out?');
+    await page.goto(`${site.origin}/www/style.css`);
+    await look();
+    await page.goto(site.url);
+    await page.see('Signed out');
+    await page.click('button', 'Sign in');
+    await stage.consent();
+    await page.see('Signed in as alice');
+    // A failed silent sign-in removes the flag, so that it is not repeated at each load.
+    provider.fail('404', 'authorization');
+    await page.reload();
+    await page.see('Signed out');
+    assert.deepEqual(
+      (await look()).filter((key) => key.includes(':had:')),
+      [],
+    );
+    const allowed = await documented(provider);
+    assert.deepEqual(
+      [...seen].filter((key) => !allowed.some((pattern) => pattern.test(key))),
+      [],
+      'each stored key is listed',
+    );
+    assert.deepEqual(
+      allowed.filter((pattern) => ![...seen].some((key) => pattern.test(key))),
+      [],
+      'each listed key is stored at some time',
+    );
+  },
+);
 
-/** Storage as it is where site data are blocked, or full. */
+/** Storage that is blocked, as by the setting for site data, or full. */
 const WITHOUT_STORAGE = {
   blocked: `for (const name of ['localStorage', 'sessionStorage']) {
     Object.defineProperty(globalThis, name, { get() { throw new DOMException('denied', 'SecurityError'); } });
@@ -187,7 +193,7 @@ const WITHOUT_STORAGE = {
 };
 
 for (const [label, script] of Object.entries(WITHOUT_STORAGE)) {
-  test(`STORE-10 P1: where storage is ${label}, a sign-in by redirect says so, and the rest works`, {
+  test(`STORE-10 P1: if storage is ${label}, a sign-in by redirect rejects, and everything else works`, {
     timeout: 120_000,
   }, async () => {
     const stage = await Stage.open({ ...OPEN, scripts: { ...OPEN.scripts, '/storage.js': script } });
@@ -206,7 +212,7 @@ for (const [label, script] of Object.entries(WITHOUT_STORAGE)) {
       assert.equal(await codeOf(stage, `api + 'me'`), 'login_required');
       assert.equal(stage.provider.count('authorization'), 0);
 
-      // A session that another tab began is there all the same: it is in memory.
+      // A session that another tab began is available, because it is in memory.
       stage.site.settings.before = '';
       await stage.signIn();
       stage.site.settings.before = '<script src="/storage.js"></script>';
@@ -220,7 +226,7 @@ for (const [label, script] of Object.entries(WITHOUT_STORAGE)) {
 }
 
 story(
-  'STORE-14 P2, a limit: until the page is left, the browser knows the address it came back to',
+  'STORE-14 P2, a limit: the browser keeps the address of the authorization response until the page is left',
   OPEN,
   async (stage) => {
     await stage.signIn();
@@ -246,7 +252,7 @@ const FORGETFUL = {
   scripts: { '/www/app.js': OPEN.scripts['/www/app.js'].replace('...config,', "...config, restore: 'none',") },
 };
 
-story('STORE-15 P1: what is known of the user is gone after a reload', FORGETFUL, async (stage) => {
+story('STORE-15 P1: after a reload, storage holds nothing about the user', FORGETFUL, async (stage) => {
   await stage.signIn();
   assert.equal(await stage.page.run('async () => client.session.claims.name'), 'Alice Liddell');
   await stage.page.reload();

@@ -5,7 +5,7 @@ import { crowd } from '../support/crowd.mjs';
 import { replaceApi } from '../support/quick_api.mjs';
 import { story } from '../support/stage.mjs';
 
-/** An app whose client every script of the page can lay its hands on, and which keeps count of what it is told. */
+/** An app whose client every script of the page can reach, and which counts its events. */
 const OPEN = {
   scripts: {
     '/www/app.js': `
@@ -27,7 +27,7 @@ const OPEN = {
 
 const told = (page) => page.run('async () => told');
 
-story('a reload of the only tab needs no request at all', { ...OPEN, differs: ['lasting'] }, async (stage) => {
+story('a reload of the only tab needs no request to the provider', { ...OPEN, differs: ['lasting'] }, async (stage) => {
   const { page, provider } = stage;
   await stage.signIn();
   const made = () => provider.requests.filter(({ path }) => !path.includes('introspection')).length;
@@ -40,35 +40,39 @@ story('a reload of the only tab needs no request at all', { ...OPEN, differs: ['
   }
   assert.equal(await page.run(`async () => (await client.fetch(api + 'me')).status`), 200);
   if (stage.lacks('lasting')) {
-    assert.equal(provider.count('authorization'), 4, 'one trip for each');
-    assert.equal(questions(), before.asked, 'without a question');
+    assert.equal(provider.count('authorization'), 4, 'one round trip for each');
+    assert.equal(questions(), before.asked, 'without asking the user');
   } else {
-    assert.equal(made(), before.made, 'the vault was alive');
+    assert.equal(made(), before.made, 'the vault survived');
   }
 });
 
-story('OUT-19 P0: a second tab is signed in at once, and a sign-out reaches both, told once', OPEN, async (stage) => {
-  const { page, provider } = stage;
-  await stage.signIn();
-  const before = provider.requests.length;
-  const [first, second] = await stage.openBeside();
-  assert.equal(provider.requests.length, before, 'no request');
+story(
+  'OUT-19 P0: a second tab is signed in at once, and a sign-out reaches both tabs with one event each',
+  OPEN,
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.signIn();
+    const before = provider.requests.length;
+    const [first, second] = await stage.openBeside();
+    assert.equal(provider.requests.length, before, 'no request');
 
-  await page.driver.switchTo().window(first);
-  await page.run('async () => void client.signOut()');
-  await page.driver.switchTo().window(second);
-  await page.see('Signed out');
-  assert.deepEqual(await told(page), ['signed_out']);
-  const code = await page.run(`async () => client.fetch(api + 'me').catch((error) => error.code)`);
-  assert.equal(code, 'login_required');
-});
+    await page.driver.switchTo().window(first);
+    await page.run('async () => void client.signOut()');
+    await page.driver.switchTo().window(second);
+    await page.see('Signed out');
+    assert.deepEqual(await told(page), ['signed_out']);
+    const code = await page.run(`async () => client.fetch(api + 'me').catch((error) => error.code)`);
+    assert.equal(code, 'login_required');
+  },
+);
 
 story('calls of many tabs share one renewal', OPEN, async (stage) => {
   const { page, provider } = stage;
   await stage.signInBriefly();
   const handles = [...(await stage.openBeside()), (await stage.openBeside())[1]];
   const before = provider.count('token');
-  // Each tab waits for the same word, so that the calls of all of them meet the same token, which is over.
+  // Each tab waits for the same message, so that the calls of all tabs use the same expired token.
   for (const handle of handles) {
     await page.driver.switchTo().window(handle);
     await page.run(`async () => {
@@ -86,18 +90,18 @@ story('calls of many tabs share one renewal', OPEN, async (stage) => {
 });
 
 story(
-  'four tabs with a hundred calls each at an expired token: one refresh, all answered, all alive at the next expiry',
+  'four tabs with a hundred calls each and an expired token: one refresh, 400 responses, and all tabs work at the next expiry',
   { ...caller(), accessTokenSeconds: 5 },
   async (stage) => {
     const { issued } = stage.provider;
     await replaceApi(stage, (token) => token === issued.accessToken);
     await stage.signIn();
     assert.deepEqual(await crowd(stage, { tabs: 4, calls: 100, next: 20 }), { refreshes: 1, answers: 400, alive: 4 });
-    assert.equal(issued.refreshTokens.size, 3, 'each was used once');
+    assert.equal(issued.refreshTokens.size, 3, 'each refresh token was used once');
   },
 );
 
-story('another user in another tab is told everywhere', OPEN, async (stage) => {
+story('a sign-in of another user in another tab fires an event in every tab', OPEN, async (stage) => {
   const { page } = stage;
   await stage.signIn('alice');
   const [first] = await stage.openBeside();
@@ -112,7 +116,7 @@ story('another user in another tab is told everywhere', OPEN, async (stage) => {
 });
 
 story(
-  'a release that adds an API works beside a tab of the older one, whose list stays as it is',
+  'a release that adds an API works beside a tab of the older release, whose API list does not change',
   OPEN,
   async (stage) => {
     const { browser, page, provider, site } = stage;
@@ -124,7 +128,7 @@ story(
     site.settings.config = { ...config, api: [...config.api, `${site.origin}/www/`] };
     await browser.newTab();
     await page.goto(site.url);
-    await page.see('Signed in as alice'); // as another client, whose session the provider brings back silently
+    await page.see('Signed in as alice'); // as a separate client, whose session a silent sign-in restores
     await page.until('the end of the trip', async () => (await page.url()) === site.url);
     assert.equal(await page.run(called('/www/')), 200, 'the newer list');
     assert.equal(provider.count('authorization'), 2);
@@ -135,7 +139,7 @@ story(
   },
 );
 
-story('what belongs to a page does not make another client', OPEN, async (stage) => {
+story('options that belong to one page only do not make a separate client', OPEN, async (stage) => {
   const { browser, page, provider, site } = stage;
   await stage.signIn();
   const { config } = site.settings;
@@ -155,11 +159,11 @@ story('what belongs to a page does not make another client', OPEN, async (stage)
   assert.equal(provider.count('authorization'), 1, 'the same session');
 });
 
-story('a sign-out counts at once, however long the provider takes to revoke', OPEN, async (stage) => {
+story('a sign-out takes effect at once, even if the revocation is slow', OPEN, async (stage) => {
   const { page, provider } = stage;
   await stage.signIn();
   const [first, second] = await stage.openBeside();
-  provider.fail('silent', 'revocation'); // no answer before the deadline of ten seconds
+  provider.fail('silent', 'revocation'); // no response before the timeout of ten seconds
   await page.driver.switchTo().window(first);
   await page.run('async () => void client.signOut()');
   await page.driver.switchTo().window(second);

@@ -1,4 +1,4 @@
-/** What a sign-in, a call and a reload ask of the servers, and what waits for what: counted, not timed. */
+/** The requests of a sign-in, a call and a reload, counted in sequential round trips. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { caller } from '../support/caller.mjs';
@@ -7,14 +7,14 @@ import { pathOf } from '../support/loopback.mjs';
 import { story } from '../support/stage.mjs';
 import { beforeNavigation, callbackTrips, press, reloadTrips, toConsent } from '../support/trips.mjs';
 
-/** Without what a browser asks for again though it has it, as WebKit does. */
+/** Leaves out requests that a browser repeats although the file is cached, as WebKit does. */
 const counted = (trips) => trips.filter(([first]) => first !== 'site GET /www/config.json');
 
 const METADATA = 'provider GET /.well-known/openid-configuration';
 
 for (const [label, preload] of [
-  ['a click leaves at once: who is signed out has the metadata already', false],
-  ['so it does where the app asked for them', true],
+  ['a click on “Sign in” leaves at once, because a signed-out page has already fetched the metadata', false],
+  ['with `preload()` a click on “Sign in” leaves at once, too', true],
 ]) {
   story(label, caller({ preload }), async (stage) => {
     await stage.visit();
@@ -25,7 +25,7 @@ for (const [label, preload] of [
 }
 
 story(
-  'from the callback to the first answer of an API in four trips',
+  'from the redirect page to the first API response in four round trips',
   { ...caller(), differs: ['storing'] },
   async (stage) => {
     await toConsent(stage);
@@ -40,22 +40,30 @@ story(
   },
 );
 
-story('in three trips where the API is warm', { ...caller({ warm: true }), differs: ['storing'] }, async (stage) => {
-  await toConsent(stage);
-  assert.deepEqual(counted(await callbackTrips(stage)), [
-    ['site GET /www/'],
-    ...(stage.lacks('storing')
-      ? [['api OPTIONS /me', METADATA], ['api HEAD /me', 'provider GET /jwks', 'provider POST /token'], ['api GET /me']]
-      : [
-          ['api OPTIONS /me', 'provider GET /jwks', 'provider POST /token'],
-          ['api GET /me', 'api HEAD /me'],
-        ]),
-  ]);
-  await stage.page.see('Signed in as alice, 200');
-});
+story(
+  'from the redirect page to the first response of a warm API in three round trips',
+  { ...caller({ warm: true }), differs: ['storing'] },
+  async (stage) => {
+    await toConsent(stage);
+    assert.deepEqual(counted(await callbackTrips(stage)), [
+      ['site GET /www/'],
+      ...(stage.lacks('storing')
+        ? [
+            ['api OPTIONS /me', METADATA],
+            ['api HEAD /me', 'provider GET /jwks', 'provider POST /token'],
+            ['api GET /me'],
+          ]
+        : [
+            ['api OPTIONS /me', 'provider GET /jwks', 'provider POST /token'],
+            ['api GET /me', 'api HEAD /me'],
+          ]),
+    ]);
+    await stage.page.see('Signed in as alice, 200');
+  },
+);
 
 story(
-  'a warm API is asked before the token is there, with one HEAD and a token worth nothing',
+  'a warm API gets a HEAD request with a placeholder token before the token response',
   caller({ warm: true }),
   async (stage) => {
     const { page, provider, api } = stage;
@@ -72,7 +80,7 @@ story(
     await press(stage, 'Allow');
     await page.see('Signed in as alice, 200');
     assert.deepEqual(ahead, ['OPTIONS /me', 'HEAD /me'], 'before the token');
-    assert.deepEqual(asked().slice(2), ['GET /me'], 'without a preflight of its own');
+    assert.deepEqual(asked().slice(2), ['GET /me'], 'without another preflight');
     assert.deepEqual(
       carried.find(([method]) => method === 'HEAD'),
       ['HEAD', 'Bearer ahead'],
@@ -81,7 +89,7 @@ story(
   },
 );
 
-story('nothing is sent ahead to an API that did not ask for it', caller(), async (stage) => {
+story('without the `warm` option, no request is sent to an API in advance', caller(), async (stage) => {
   const { page, provider, api } = stage;
   let ahead;
   between(provider.server, async (request) => {
@@ -100,7 +108,7 @@ story('nothing is sent ahead to an API that did not ask for it', caller(), async
 });
 
 story(
-  'a reload of the only tab asks the provider nothing, and an API answers in two trips',
+  'after a reload of the only tab, the provider gets no request, and the API responds in two round trips',
   { ...caller(), differs: ['lasting'] },
   async (stage) => {
     await toConsent(stage);

@@ -1,4 +1,4 @@
-/** Renewals that meet trouble: nobody is signed out by a bad network, and no call is lost with the tab that began it. */
+/** Renewals that fail: a bad network does not end the session, and closing a tab ends no call of another tab. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from '../support/app.mjs';
@@ -19,7 +19,7 @@ const reasons = (page) =>
     "async () => events.map(([reason]) => reason).filter((reason) => reason !== 'vault' && reason !== 'callback')",
   );
 
-story('RT-07 P0: a tab that is closed while its renewal is under way takes nothing with it', APP, async (stage) => {
+story('RT-07 P0: closing a tab during its renewal does not affect other tabs', APP, async (stage) => {
   const { page, provider } = stage;
   const { driver } = page;
   await stage.signIn();
@@ -37,7 +37,7 @@ story('RT-07 P0: a tab that is closed while its renewal is under way takes nothi
 });
 
 story(
-  'RT-09 P0: when the answer to a renewal is lost, the next one ends the session, told once',
+  'RT-09 P0: after a lost refresh response, the next refresh ends the session with one event',
   APP,
   async (stage) => {
     const { page, provider } = stage;
@@ -47,7 +47,7 @@ story(
     await page.see('Told: network_error');
     await page.see('Signed in as alice');
     provider.recover();
-    await sleep(2500); // longer than a renewal waits after one that failed
+    await sleep(2500); // longer than the pause after a failed renewal
     await page.click('button', 'Renew');
     await page.see('Told: session_ended');
     await page.see('Signed out');
@@ -58,7 +58,7 @@ story(
   },
 );
 
-story('RT-10 P0: who is offline stays signed in', APP, async (stage) => {
+story('RT-10 P0: a user who is offline stays signed in', APP, async (stage) => {
   const { page, provider } = stage;
   await stage.signInBriefly();
   provider.fail('unreachable', 'token');
@@ -73,7 +73,7 @@ story('RT-10 P0: who is offline stays signed in', APP, async (stage) => {
   await page.see('Told: 200');
 });
 
-story('OUT-20 P1: a call that waits for a renewal when another tab signs out is called off', APP, async (stage) => {
+story('OUT-20 P1: a call that waits for a renewal is cancelled when another tab signs out', APP, async (stage) => {
   const { page, provider } = stage;
   const { driver } = page;
   await stage.signIn();
@@ -91,7 +91,7 @@ story('OUT-20 P1: a call that waits for a renewal when another tab signs out is 
 });
 
 story(
-  'OUT-18 OUT-21 P0: after a sign-out the page before is signed out, too, and nothing is left',
+  'OUT-18 OUT-21 P0: after a sign-out, going back shows a signed-out page, and storage is empty',
   APP,
   async (stage) => {
     const { page, site } = stage;
@@ -109,7 +109,7 @@ story(
 );
 
 story(
-  'OUT-10 OUT-11 OUT-12 P0: whatever becomes of the revocation, the user is signed out here',
+  'OUT-10 OUT-11 OUT-12 P0: the user is signed out locally, whatever the result of the revocation',
   APP,
   async (stage) => {
     const { page, provider } = stage;
@@ -117,7 +117,7 @@ story(
       if (kind === 'invalid_grant') await stage.signIn();
       else {
         await page.click('button', 'Sign in');
-        // A browser that tried a broken connection again has had the grant revoked after all.
+        // If a browser repeated the request on a broken connection, the grant was revoked after all.
         const asked = () => page.has('heading', 'Allow access?');
         await page.until(
           'the session, or a question',
@@ -132,8 +132,8 @@ story(
       await page.see('Signed out');
       await page.until('the revocation', async () => provider.count('revocation') > before);
       provider.recover();
-      await page.see('Told: undefined'); // it is over, and nothing on the page moves any more
-      // A browser may try a broken connection again by itself.
+      await page.see('Told: undefined'); // the sign-out is complete, and the page no longer changes
+      // A browser may repeat a request on a broken connection by itself.
       assert.ok(provider.count('revocation') - before <= (kind === 'unreachable' ? 6 : 2), kind);
     }
   },

@@ -1,11 +1,11 @@
-/** The way back from the provider: which pages it may lead to, and what becomes of an address that a response came to. */
+/** Redirects back to the app: allowed targets, and cleanup of the address. */
 import assert from 'node:assert/strict';
 import { attack, attacked, call, outcome, thereAndBack, visit, withStranger } from '../support/attacker.mjs';
 import { story } from '../support/stage.mjs';
 
 const QUIET = attacked("restore: 'vault',");
 
-/** What a script does to a record that waits, as source: the response then finds none. */
+/** What a script does to a pending record, as source: the response then finds no record. */
 const GONE = {
   deleted: 'sessionStorage.removeItem(key)',
   'moved to another client':
@@ -14,7 +14,7 @@ const GONE = {
 
 for (const [what, act] of Object.entries(GONE)) {
   story(
-    `XSS-36 P0: where the record was ${what}, no response stays in the address`,
+    `XSS-36 P0: if the record was ${what}, the response is still removed from the address`,
     { ...QUIET, homes: ['shared', 'dedicated'] },
     async (stage) => {
       const { page, provider, site } = stage;
@@ -34,9 +34,9 @@ for (const [what, act] of Object.entries(GONE)) {
       const held = await page.run('async () => JSON.stringify(history.state)');
       for (const code of provider.issued.codes) assert.ok(!held.includes(code));
       assert.doesNotMatch(await page.text(), /Told:/, '`start()` has no error');
-      // A shared vault that lives on has the transaction itself.
+      // A shared vault that survives holds the transaction itself.
       const itself = stage.place.home === 'shared' && (await page.text()).includes('Signed in as alice');
-      assert.equal(provider.count('/token'), itself ? 1 : 0, 'nothing is redeemed without a transaction');
+      assert.equal(provider.count('/token'), itself ? 1 : 0, 'no code is redeemed without a transaction');
       if (!itself) await page.see('Signed out');
       await page.run('async () => sessionStorage.clear()');
       await thereAndBack(stage);
@@ -45,40 +45,44 @@ for (const [what, act] of Object.entries(GONE)) {
   );
 }
 
-story('CB-65 P0: a response with a foreign state is left alone, and the page goes on', QUIET, async (stage) => {
-  const { page, provider, site } = stage;
-  await visit(stage);
-  const foreign = [
-    '?code=of-another&state=of-another',
-    '?code=of-another&state=vk',
-    '?code=of-another&state=VK.of-another&iss=https%3A%2F%2Fas.test',
-    '?error=access_denied&state=of-another&error_description=no#/start',
-    '#access_token=of-another&token_type=bearer&state=of-another',
-  ];
-  // But for the metadata, which a page that is signed out asks for.
-  const sent = () => provider.requests.filter(({ path }) => !path.startsWith('/.well-known/')).length;
-  const look = async (expected) => {
-    for (const address of foreign) {
-      const asked = sent();
-      await page.goto('about:blank');
-      await page.goto(site.url + address);
-      await page.see(expected);
-      assert.doesNotMatch(await page.text(), /Told:/, address);
-      assert.equal(await page.url(), site.url + address);
-      assert.equal(sent(), asked, `${address}: nothing is sent`);
-    }
-  };
-  await look('Signed out');
+story(
+  'CB-65 P0: a response with a `state` of another flow is ignored, and the page loads as usual',
+  QUIET,
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await visit(stage);
+    const foreign = [
+      '?code=of-another&state=of-another',
+      '?code=of-another&state=vk',
+      '?code=of-another&state=VK.of-another&iss=https%3A%2F%2Fas.test',
+      '?error=access_denied&state=of-another&error_description=no#/start',
+      '#access_token=of-another&token_type=bearer&state=of-another',
+    ];
+    // Except for the metadata, which a signed-out page requests.
+    const sent = () => provider.requests.filter(({ path }) => !path.startsWith('/.well-known/')).length;
+    const look = async (expected) => {
+      for (const address of foreign) {
+        const asked = sent();
+        await page.goto('about:blank');
+        await page.goto(site.url + address);
+        await page.see(expected);
+        assert.doesNotMatch(await page.text(), /Told:/, address);
+        assert.equal(await page.url(), site.url + address);
+        assert.equal(sent(), asked, `${address}: no request is sent`);
+      }
+    };
+    await look('Signed out');
 
-  await stage.visit();
-  await thereAndBack(stage);
-  const first = await page.driver.getWindowHandle();
-  await stage.openBeside(); // keeps the session alive
-  await page.driver.switchTo().window(first);
-  await look('Signed in as alice');
-});
+    await stage.visit();
+    await thereAndBack(stage);
+    const first = await page.driver.getWindowHandle();
+    await stage.openBeside(); // keeps the session alive
+    await page.driver.switchTo().window(first);
+    await look('Signed in as alice');
+  },
+);
 
-/** Pages of other origins: of another host, another scheme, another port. */
+/** Pages of other origins: another host, another scheme, another port. */
 const others = ({ site }, stranger) => [
   'https://elsewhere.test/cb',
   '//elsewhere.test/cb',
@@ -87,7 +91,7 @@ const others = ({ site }, stranger) => [
   stranger.url,
 ];
 
-story('CB-66 P0: the way back leads to pages of this origin only', QUIET, (stage) =>
+story('CB-66 P0: `redirectUri` must be a page of this origin', QUIET, (stage) =>
   withStranger(stage, async (stranger) => {
     const { page, provider } = stage;
     await visit(stage);
@@ -98,7 +102,7 @@ story('CB-66 P0: the way back leads to pages of this origin only', QUIET, (stage
         stage.site.settings.config,
         url,
       );
-      assert.equal(said, 'config_error', `a port of a script’s: ${url}`);
+      assert.equal(said, 'config_error', `a port of the script’s own: ${url}`);
       const asked = (mode) =>
         page.run(
           `async (redirectUri) => {
@@ -111,12 +115,12 @@ story('CB-66 P0: the way back leads to pages of this origin only', QUIET, (stage
       for (const mode of ['silent', 'redirect']) assert.equal(await asked(mode), 'config_error', `${mode}: ${url}`);
     }
     const left = provider.requests.filter(({ path }) => !path.startsWith('/.well-known/'));
-    assert.deepEqual(left, [], 'nothing left before');
+    assert.deepEqual(left, [], 'no page left earlier');
     assert.deepEqual(stranger.taken, []);
   }),
 );
 
-story('OUT-36 P0: the way back from a sign-out leads to pages of this origin only', QUIET, (stage) =>
+story('OUT-36 P0: `postLogoutRedirectUri` must be a page of this origin', QUIET, (stage) =>
   withStranger(stage, async (stranger) => {
     const { page, provider } = stage;
     provider.change = { metadata: (honest) => ({ ...honest, end_session_endpoint: `${honest.issuer}/logout` }) };
@@ -132,7 +136,7 @@ story('OUT-36 P0: the way back from a sign-out leads to pages of this origin onl
         stage.site.settings.config,
         url,
       );
-      assert.equal(said, 'config_error', `a port of a script’s: ${url}`);
+      assert.equal(said, 'config_error', `a port of the script’s own: ${url}`);
       assert.equal(
         await page.run(
           `async (postLogoutRedirectUri) => {
@@ -152,7 +156,7 @@ story('OUT-36 P0: the way back from a sign-out leads to pages of this origin onl
 );
 
 for (const path of ['//x', '//x/y/', '///x', '/%5Cx', '//x?tab=2#//y']) {
-  story(`CB-67 P1: an app at ${path} signs in, and comes back there`, QUIET, async (stage) => {
+  story(`CB-67 P1: an app at ${path} signs in, and the user returns to that path`, QUIET, async (stage) => {
     const { page, provider, site } = stage;
     const { issuer } = provider;
     const [place] = path.split('?');
@@ -175,7 +179,7 @@ for (const path of ['//x', '//x/y/', '///x', '/%5Cx', '//x?tab=2#//y']) {
 }
 
 story(
-  'STORE-20 P1: what waited too long is swept at each start, whoever’s it is',
+  'STORE-20 P1: each start removes expired records of every client',
   { ...QUIET, homes: ['shared', 'dedicated'] },
   async (stage) => {
     const { page, provider, site } = stage;
@@ -186,7 +190,7 @@ story(
       },
     };
     await page.click('button', 'Sign in');
-    await page.find('heading', 'Sign in'); // and the user comes back without an answer
+    await page.find('heading', 'Sign in'); // and the user goes back without a response
     await page.goto(`${site.origin}/www/style.css`);
     const [key] = await attack(stage, 'async ({ pending }) => pending()');
     assert.match(key, /demo/);

@@ -1,6 +1,7 @@
 /**
- * A script of the attacker's in the page: what it cannot do, and what no client can keep it from. The latter are the
- * limits that docs/security.md names; these tests keep it true.
+ * An injected script: what it cannot do, and the limits that no client can prevent.
+ *
+ * docs/security.md names these limits; the stories check that it is correct.
  */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -16,7 +17,7 @@ const ACTIONS = {
 };
 const APP = app({ buttons: ACTIONS });
 
-/** The app, with a script of the attacker's in front of everything else. */
+/** The app, with an injected script that runs before everything else. */
 const behind = (attack) => ({ scripts: APP, attack });
 
 async function use(stage) {
@@ -30,7 +31,7 @@ async function use(stage) {
 }
 
 story(
-  'XSS-01 P0: whoever wraps every built-in before the page begins sees no token',
+  'XSS-01 P0: a script that wraps every built-in before the page loads sees no token',
   { scripts: APP },
   async (stage) => {
     await use(stage);
@@ -58,7 +59,7 @@ story(
 );
 
 story(
-  'XSS-05 P0: options are the app’s own, whatever the prototype says',
+  'XSS-05 P0: changed prototypes do not add options to the app’s own',
   behind(`
   const evil = 'https://evil.example/';
   for (const [name, value] of Object.entries({
@@ -110,7 +111,7 @@ story('XSS-08 P0: stores, locks and channels that a page can list hold no token'
 });
 
 story(
-  'XSS-17 P0: the strictest policy is kept, Trusted Types included',
+  'XSS-17 P0: the strictest policy is not violated, Trusted Types included',
   {
     scripts: APP,
     policies: {
@@ -127,9 +128,9 @@ story(
   },
 );
 
-// Without `body`, which the client has no use for and these tests have.
+// without `body`, which the client does not use but these tests do
 story(
-  'XSS-09 P1: elements with the names of globals are in nobody’s way',
+  'XSS-09 P1: elements with the names of globals do not disturb the client',
   behind(`
   addEventListener('DOMContentLoaded', () => {
     for (const name of ['crypto', 'location', 'opener', 'origin', 'currentScript', 'navigator', 'history', 'fetch', 'close', 'open']) {
@@ -146,7 +147,7 @@ story(
 );
 
 story(
-  'XSS-10 P1: a worker that is ended is noticed, and a sign-in works again',
+  'XSS-10 P1: a terminated worker is detected, and a new sign-in works',
   {
     ...behind(`
     const Native = Worker;
@@ -170,10 +171,10 @@ story(
   },
 );
 
-/** What needs a page that lets its scripts talk to anybody. */
+/** Options of a page whose policy lets its scripts send requests to any server. */
 const OPEN = { policies: { page: "default-src 'self' http://localhost:* data:; frame-ancestors 'self'" } };
 
-/** A story that ends with loot. */
+/** A story that checks what the script captured. */
 const limit = (name, options, play) =>
   everywhere(name, {}, async (place) => {
     const stage = await Stage.open({ ...options, ...place });
@@ -188,7 +189,7 @@ const limit = (name, options, play) =>
 const looted = (stage, loot) => search(stage.provider.issued.secrets(), [['the loot', JSON.stringify(loot)]]);
 
 limit(
-  'XSS-12 P1, a limit: a script runs a sign-in of its own, if the provider answers without a question',
+  'XSS-12 P1, a limit: a script can run its own sign-in if the provider does not ask the user',
   { scripts: APP, ...OPEN },
   async (stage) => {
     const { page, provider, site } = stage;
@@ -216,7 +217,7 @@ limit(
 );
 
 limit(
-  'XSS-13 P1, a limit: in a sign-in by redirect a script reads the pending transaction; in a popup there is none',
+  'XSS-13 P1, a limit: a script can read the pending transaction of a sign-in by redirect, but not of a popup sign-in',
   { scripts: APP, ...OPEN },
   async (stage) => {
     const { page, provider } = stage;
@@ -239,7 +240,7 @@ limit(
 
     await page.click('button', 'Sign in');
     await page.find('heading', 'Sign in');
-    await page.goto(stage.site.url); // the user came back without an answer; the transaction is still there
+    await page.goto(stage.site.url); // the user went back without a response; the transaction is still there
     await page.see('Signed out');
     const [record] = await read();
     assert.match(record.code_verifier, /^[\w-]{43}$/);
@@ -248,7 +249,7 @@ limit(
 );
 
 limit(
-  'XSS-14 P1, a limit: a service worker of the attacker’s sees what the vault sends',
+  'XSS-14 P1, a limit: a service worker of the attacker sees the requests of the vault',
   {
     ...OPEN,
     scripts: {
@@ -282,41 +283,45 @@ limit(
 );
 
 limit(
-  'XSS-15 P1, a limit: whoever is there first can start another worker in the place of the vault',
+  'XSS-15 P1, a limit: a script that runs before the library can substitute its own worker for the vault',
   behind(`
   globalThis.SharedWorker = class { constructor(url) { globalThis.asked = String(url); this.port = new MessageChannel().port1; } addEventListener() {} removeEventListener() {} };
 `),
   async (stage) => {
     const { page, site } = stage;
     await page.goto(site.url);
-    await page.see('Told: config_error'); // nobody answers here; a forger would, with a sign-in of its own
+    await page.see('Told: config_error'); // no vault replies here; an attacker's worker would, with its own sign-in
     assert.match(await page.run('async () => asked'), /worker\.js$/);
   },
 );
 
-story('XSS-19 P1: the worker’s own policy stops it from calling anybody else', { scripts: APP }, async (stage) => {
-  const { page, site } = stage;
-  const stranger = await startStranger();
-  try {
-    site.settings.config = { ...site.settings.config, api: [...site.settings.config.api, stranger.url] }; // listed by mistake
-    await stage.signIn();
-    const outcome = await page.run(
-      `async (url) => {
+story(
+  'XSS-19 P1: the worker’s own policy blocks requests to servers that it does not list',
+  { scripts: APP },
+  async (stage) => {
+    const { page, site } = stage;
+    const stranger = await startStranger();
+    try {
+      site.settings.config = { ...site.settings.config, api: [...site.settings.config.api, stranger.url] }; // listed by mistake
+      await stage.signIn();
+      const outcome = await page.run(
+        `async (url) => {
       const { createClient } = await import('/pkg/index.js');
       const config = await (await fetch('config.json')).json();
       return createClient(config).fetch(url + 'v1').then(({ status }) => status, ({ code }) => code);
     }`,
-      stranger.url,
-    );
-    assert.equal(outcome, 'network_error');
-    assert.deepEqual(stranger.taken, []);
-  } finally {
-    await stranger.close();
-  }
-});
+        stranger.url,
+      );
+      assert.equal(outcome, 'network_error');
+      assert.deepEqual(stranger.taken, []);
+    } finally {
+      await stranger.close();
+    }
+  },
+);
 
 story(
-  'XSS-20 P1: a module with one other byte is not run',
+  'XSS-20 P1: a module with one changed byte is not run',
   { scripts: { ...APP, '/pkg/wasm/valet_key.wasm': await altered() } },
   async (stage) => {
     const { page, provider, site } = stage;

@@ -1,12 +1,12 @@
-//! Fuzzing of every reader of foreign bytes, and of the whole client among foreign answers, by libFuzzer.
+//! Fuzzing of every reader of foreign bytes, and of the whole client with foreign responses, by libFuzzer.
 //!
 //! ```text
-//! cargo xtask fuzz json ─▶ libFuzzer ─▶ bytes ─▶ Target::run ─▶ a reader, and what must hold of what it read
+//! cargo xtask fuzz json ─▶ libFuzzer ─▶ bytes ─▶ Target::run ─▶ a reader, and checks of its result
 //!                                                  └─ counts its steps: many for few bytes is a failure, too
 //! ```
 //!
-//! All targets are one program, which `cargo xtask fuzz` instruments, compiles and runs: that takes a stable compiler, and
-//! none of the minutes that installing `cargo-fuzz` takes. `cargo test` runs the seeds without any of that.
+//! All targets are one program, which `cargo xtask fuzz` instruments, compiles and runs: that needs only a stable
+//! compiler, and no installed `cargo-fuzz`. `cargo test` runs the seeds without instrumentation.
 
 #![cfg_attr(fuzzing, no_main)]
 
@@ -19,25 +19,25 @@ mod targets;
 
 use targets::TARGETS;
 
-/// Something to fuzz.
+/// A fuzz target.
 #[derive(Clone, Copy)]
 struct Target {
     name: &'static str,
-    /// Reads bytes, and panics where something does not hold that must.
+    /// Reads bytes, and panics if a check fails.
     run: fn(&[u8]),
-    /// Inputs to begin with: honest ones, and those that showed a fault once.
+    /// The first inputs: valid ones, and those that revealed a fault.
     seeds: fn() -> Vec<Vec<u8>>,
-    /// Whether twice the bytes are twice the work.
+    /// Whether an input of twice the length takes about twice the steps.
     is_reader: bool,
 }
 
-/// Steps that any input may take, and each byte of it: about three times as many as the most that honest code took.
+/// The steps that an input may take in any case, and for each byte: about three times the most that valid inputs took.
 const STEPS: u64 = 100_000;
 const STEPS_PER_BYTE: u64 = 300;
 
 impl Target {
-    /// Runs, and sees to it that the steps are in proportion to the bytes. Some inputs are then made longer: what costs the
-    /// square of a length shows at great lengths.
+    /// Runs, and checks that the steps are in proportion to the bytes. Some inputs are then made longer: quadratic
+    /// costs show at great lengths.
     fn hold(self, bytes: &[u8]) {
         let check = |bytes: &[u8]| {
             let steps = steps::of(|| (self.run)(bytes));
@@ -52,7 +52,8 @@ impl Target {
     }
 }
 
-/// An input with its middle over and over. With a number in each, no two are the same: names of members must not be.
+/// An input whose middle is repeated. A number in each repetition makes them different: names of members must be
+/// unique.
 fn lengthened(bytes: &[u8], is_numbered: bool) -> Vec<u8> {
     let (begin, rest) = bytes.split_at(bytes.len() / 4);
     let (middle, end) = rest.split_at(bytes.len() / 2);
@@ -74,7 +75,7 @@ fn lengthened(bytes: &[u8], is_numbered: bool) -> Vec<u8> {
 
 #[cfg(fuzzing)]
 mod fuzzing {
-    //! What libFuzzer calls.
+    //! The functions that libFuzzer calls.
 
     use std::sync::OnceLock;
     use std::{env, fs, process};
@@ -95,7 +96,7 @@ mod fuzzing {
         TARGET.get_or_init(|| *target.unwrap_or_else(|| panic!("FUZZ_TARGET names no target: {name:?}")));
     }
 
-    /// Writes a folder of seeds for each target, and a file of the words in them, which libFuzzer puts together anew.
+    /// Writes a folder of seeds for each target, and a dictionary of the words in them, which libFuzzer combines.
     fn write_seeds(folder: &std::path::PathBuf) -> std::io::Result<()> {
         for target in TARGETS {
             let seeds = (target.seeds)();
@@ -110,7 +111,7 @@ mod fuzzing {
     }
 }
 
-/// The words in seeds, as libFuzzer reads them from a file.
+/// The words in seeds, in the form of libFuzzer's dictionaries.
 #[cfg(any(fuzzing, test))]
 fn words(seeds: &[Vec<u8>]) -> Vec<String> {
     let texts = seeds.iter().filter_map(|seed| std::str::from_utf8(seed).ok());
@@ -125,7 +126,8 @@ fn words(seeds: &[Vec<u8>]) -> Vec<String> {
     words
 }
 
-/// Runs a target on its seeds and other inputs without libFuzzer, as for a debugger: `cargo run -p fuzz TARGET INPUT …`.
+/// Runs a target on its seeds and other inputs without libFuzzer, for a debugger for instance: `cargo run -p fuzz
+/// TARGET INPUT …`.
 #[cfg(not(fuzzing))]
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_is_lengthened_by_its_middle() {
+    fn an_input_is_lengthened_by_repeating_its_middle() {
         let input = br#"{     "a":0      ,"z":0}"#;
         let text = |is_numbered| String::from_utf8(lengthened(input, is_numbered)).expect("text");
         assert!(text(false).starts_with(r#"{     "a":0      ,"a":0      ,"a""#));

@@ -1,6 +1,6 @@
-//! How much work something is, counted and not timed: reads from memory, of which every loop has some.
+//! Measures work in steps instead of time: reads from memory, which occur in every loop.
 
-/// Does it, and counts. Without libFuzzer's instrumentation there are no steps.
+/// Runs a function, and counts its steps. Without libFuzzer's instrumentation there are no steps.
 pub(crate) fn of(work: impl FnOnce()) -> u64 {
     let before = count();
     work();
@@ -25,12 +25,12 @@ mod counting {
         STEPS.load(Ordering::Relaxed)
     }
 
-    /// What `-sanitizer-coverage-trace-loads` calls before each read (LLVM, SanitizerCoverage).
+    /// The function that `-sanitizer-coverage-trace-loads` calls before each read (LLVM, SanitizerCoverage).
     macro_rules! loads {
         ($($name:ident)*) => {
             $(#[unsafe(no_mangle)]
             extern "C" fn $name(_: *const u8) {
-                // One thread: no need to add in one go.
+                // There is one thread, so the addition need not be atomic.
                 STEPS.store(STEPS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             })*
         };

@@ -1,5 +1,5 @@
-//! A member that is `null` is absent, in everything that a server or an app writes as JSON. An optional address that is `""`
-//! is, too.
+//! A member that is `null` counts as absent, in all JSON of a server or an app. So does an optional address that is
+//! `""`.
 
 use valet_key::protocol::config::Config;
 use valet_key::protocol::discovery::Discovery;
@@ -15,7 +15,7 @@ use crate::hostile::case::Case;
 use crate::hostile::provider::{Place, Provider, change, object};
 use crate::support::{SIGN_IN, code, config, discover, json, options};
 
-/// The honest metadata with changes.
+/// The valid metadata with changes.
 fn metadata(changes: &[(&str, &str)]) -> String {
     let mut members = Provider::perfect("https://as.test").metadata;
     change(&mut members, changes);
@@ -31,7 +31,7 @@ fn tokens(changes: &[(&str, &str)]) -> Result<Box<TokenResponse>> {
 }
 
 #[test]
-fn tok_58_null_in_a_token_response_says_nothing() {
+fn tok_58_a_null_member_of_a_token_response_is_ignored() {
     let optional = ["refresh_token", "scope", "expires_in", "error", "error_description", "error_uri", "unknown"];
     let nulls = optional.map(|name| (name, "null"));
     for one in &nulls {
@@ -44,7 +44,7 @@ fn tok_58_null_in_a_token_response_says_nothing() {
 }
 
 #[test]
-fn tok_58_what_a_token_response_has_to_hold_is_missing_where_it_is_null() {
+fn tok_58_a_required_member_of_a_token_response_is_missing_if_it_is_null() {
     for name in ["access_token", "token_type"] {
         let without = tokens(&[(&format!("-{name}"), "")]).map(drop);
         let error = without.clone().expect_err(name);
@@ -64,9 +64,9 @@ fn sent(provider: &Provider) -> Vec<String> {
     fields.filter(|(name, _)| name == "refresh_token").map(|(_, token)| token).collect()
 }
 
-/// RT-35: the refresh token that comes beside a `null` is the one to use next time.
+/// RT-35: the refresh token of a response with a `null` member is used next time.
 #[test]
-fn rt_35_null_in_a_renewal_loses_no_refresh_token() {
+fn rt_35_a_null_member_in_a_renewal_keeps_the_refresh_token() {
     let nulls =
         ["id_token", "scope", "expires_in", "error", "error_description", "error_uri"].map(|name| (name, "null"));
     let each = nulls.iter().map(std::slice::from_ref).chain([&nulls[..]]);
@@ -130,7 +130,7 @@ fn disc_54_an_optional_address_that_is_empty_is_absent() {
         Case::new("DISC-54").metadata(&[(name, r#""""#)]).play();
     }
     Case::new("DISC-54").metadata(&endpoints.map(|name| (name, r#""""#))).play();
-    // What is there and wrong is wrong.
+    // A member with a wrong value is an error.
     for value in [r#"" ""#, r#""/userinfo""#, r#""null""#] {
         let refused = discover(&metadata(&[("userinfo_endpoint", value)])).map_err(|error| error.code());
         assert_eq!(refused, Err("url_rejected"), "{value}");
@@ -144,7 +144,7 @@ fn disc_54_an_optional_address_that_is_empty_is_absent() {
 }
 
 #[test]
-fn disc_54_what_metadata_have_to_hold_is_missing_where_it_is_null() {
+fn disc_54_a_required_member_of_metadata_is_missing_if_it_is_null() {
     for name in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"] {
         let without = discover(&metadata(&[(&format!("-{name}"), "")]));
         assert!(code(&without) == Some("metadata_invalid"), "{name}: {without:?}");
@@ -206,7 +206,7 @@ fn options_that_are_null_are_absent() {
 }
 
 #[test]
-fn metadata_that_were_found_and_brought_along_agree_on_null() {
+fn discovered_and_configured_metadata_treat_null_the_same_way() {
     let body = metadata(&OPTIONAL.map(|name| (name, "null")));
     let found: ServerMetadata = Discovery::from_response(&config(), &json(200, &body)).expect("metadata");
     let brought = Config::parse(&options(&format!(r#""server":{body},"#))).expect("options").server;

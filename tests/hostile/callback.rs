@@ -11,16 +11,16 @@ use crate::hostile::case::Case;
 use crate::hostile::provider::{Place, Provider, long};
 use crate::support::{SIGN_IN, code, json, options};
 
-/// Writes a callback anew.
+/// Rewrites an authorization response.
 type Rewrite = fn(&str) -> String;
 
-/// The honest query without one of its parameters.
+/// The valid query without one of its parameters.
 fn without(query: &str, name: &str) -> String {
     let parts: Vec<&str> = query.split('&').filter(|part| !part.starts_with(&format!("{name}="))).collect();
     parts.join("&")
 }
 
-/// The honest query with an error in the place of the code.
+/// The valid query with an error instead of the code.
 fn refusal(query: &str, error: &str) -> String {
     format!("{error}&{}", without(query, "code"))
 }
@@ -40,7 +40,7 @@ fn another_state_leaves_the_pending_sign_in_alone() {
     Case::new("CB-02")
         .callback(|honest| honest.to_owned().replacen(&state_of(honest), &state_of(honest).to_lowercase(), 1))
         .play();
-    // After the stranger's, the honest one still works.
+    // After the response with another state, the valid one still works.
     let (mut app, mut provider) = stage();
     let url = app.begin(&mut provider, SIGN_IN).expect("an address");
     let query = provider.authorize(&url);
@@ -50,7 +50,7 @@ fn another_state_leaves_the_pending_sign_in_alone() {
 }
 
 #[test]
-fn no_parameter_comes_twice() {
+fn a_repeated_parameter_is_refused() {
     Case::new("CB-05").callback(|honest| format!("{honest}&code=evil")).play();
     Case::new("CB-05").callback(|honest| format!("code=evil&{honest}")).play();
     Case::new("CB-05").callback(|honest| format!("{honest}&code=")).play();
@@ -62,7 +62,7 @@ fn no_parameter_comes_twice() {
 }
 
 #[test]
-fn the_issuer_of_the_response_is_the_one_that_was_asked() {
+fn the_issuer_of_the_response_must_be_the_requested_one() {
     Case::new("CB-07").callback(|honest| without(honest, "iss")).play();
     Case::new("CB-07").callback(|honest| format!("{}&iss=", without(honest, "iss"))).play();
     Case::new("CB-07").callback(|honest| format!("{}&iss", without(honest, "iss"))).play();
@@ -75,7 +75,7 @@ fn the_issuer_of_the_response_is_the_one_that_was_asked() {
     Case::new("CB-10").callback(str::to_owned).play_to("ok");
     Case::new("CB-10").callback(|honest| honest.replace("%3A%2F%2F", "://")).play_to("ok");
     Case::new("CB-10").callback(|honest| honest.replace("%3A%2F%2F", "%253A%252F%252F")).play_to("iss_mismatch");
-    // Nothing was promised.
+    // The metadata promised nothing.
     for silent in [
         ("-authorization_response_iss_parameter_supported", ""),
         ("authorization_response_iss_parameter_supported", "false"),
@@ -93,7 +93,7 @@ fn the_issuer_of_the_response_is_the_one_that_was_asked() {
 }
 
 #[test]
-fn an_error_from_elsewhere_is_not_told() {
+fn an_error_of_another_issuer_is_not_reported() {
     let rewrite = |honest: &str| {
         refusal(honest, "error=access_denied&error_description=text-of-evil").replace("as.test", "evil.test")
     };
@@ -106,7 +106,7 @@ fn an_error_from_elsewhere_is_not_told() {
 }
 
 #[test]
-fn what_the_server_says_no_with_is_told_as_data() {
+fn the_error_of_a_server_is_reported_as_data() {
     let rows: [(Rewrite, &str, bool); 7] = [
         (|honest| refusal(honest, "error=invalid_request"), "invalid_request", false),
         (|honest| refusal(honest, "error=unauthorized_client"), "unauthorized_client", false),
@@ -149,7 +149,7 @@ fn what_the_server_says_no_with_is_told_as_data() {
 }
 
 #[test]
-fn a_response_says_something() {
+fn a_response_has_a_code_or_an_error() {
     Case::new("CB-24").callback(|honest| without(honest, "code")).play();
     Case::new("CB-24").callback(|honest| format!("code=&{}", without(honest, "code"))).play();
     Case::new("CB-24").callback(|honest| format!("code&{}", without(honest, "code"))).play();
@@ -157,7 +157,7 @@ fn a_response_says_something() {
 }
 
 #[test]
-fn codes_are_sent_as_they_came() {
+fn codes_are_sent_unchanged() {
     let sent = |played: &crate::hostile::case::Played| {
         let request = played.asked.iter().find(|seen| seen.place == Some(Place::Token)).expect("a token request");
         let form = form::parse(&request.body).expect("a form");
@@ -165,7 +165,7 @@ fn codes_are_sent_as_they_came() {
         assert_eq!(codes.len(), 1);
         codes[0].clone()
     };
-    // The provider knows no such code: what counts is what it was sent.
+    // The provider does not know such a code: the test checks which code it received.
     let honest = r#"{"access_token":"access-token-of-this-run","token_type":"Bearer","expires_in":600}"#;
     let plain = options(r#""openid":false,"#);
     let rows: [(&str, Rewrite, String); 6] = [
@@ -224,14 +224,14 @@ fn a_sign_in_lasts_an_hour() {
     }
     Case::new("CB-40").away(-86_400).play_to("state_mismatch");
     Case::new("CB-40").away(60 * 60).play_to("ok");
-    // The code is new: it is the user who took long, for a registration that an e-mail confirms.
+    // The code is new: the user took long, for a registration with an e-mail confirmation.
     for minutes in [11, 30, 59] {
         Case::new("CB-71").away(minutes * 60).play();
     }
 }
 
 #[test]
-fn cb_41_a_response_that_nobody_waits_for_is_passed_over() {
+fn cb_41_a_response_without_a_pending_sign_in_is_ignored() {
     for signed_in in [false, true] {
         let (mut app, mut provider) = stage();
         if signed_in {
@@ -254,7 +254,7 @@ fn cb_41_a_response_that_nobody_waits_for_is_passed_over() {
 }
 
 #[test]
-fn cb_42_a_state_counts_for_its_own_client_only() {
+fn cb_42_a_state_is_valid_for_its_own_client_only() {
     let (mut first, mut provider) = stage();
     let mut other_provider = Provider::perfect("https://as2.test");
     let mut second = App::new(r#"{"issuer":"https://as2.test","clientId":"spa"}"#).expect("honest options");
@@ -262,7 +262,7 @@ fn cb_42_a_state_counts_for_its_own_client_only() {
     let query = provider.authorize(&url);
     let own = second.begin(&mut other_provider, SIGN_IN).expect("an address");
     let own = other_provider.authorize(&own);
-    // Both draw alike in this test, as no two do in a browser: that alone must not help.
+    // Both draw the same random values in this test, which does not happen in a browser: that alone must not be enough.
     let query_elsewhere = query.replace("state=", "state=1");
     assert_eq!(
         second.complete(&mut other_provider, &query_elsewhere).map_err(|error| error.code()),
@@ -275,11 +275,11 @@ fn cb_42_a_state_counts_for_its_own_client_only() {
 }
 
 #[test]
-fn cb_43_a_mixed_up_response_brings_no_code_to_the_wrong_server() {
+fn cb_43_a_mixed_up_response_sends_no_code_to_the_wrong_server() {
     let mut evil = Provider::perfect("https://as2.test");
     let mut app = App::new(r#"{"issuer":"https://as2.test","clientId":"spa"}"#).expect("honest options");
     let url = app.begin(&mut evil, SIGN_IN).expect("an address");
-    // The evil server sends the browser on to the honest one, with the same state.
+    // The attacker's server redirects the browser to the honest server, with the same state.
     let mut honest = Provider::perfect("https://as.test");
     let query = honest.authorize(&url);
     assert_eq!(app.complete(&mut evil, &query).map_err(|error| error.code()), Err("iss_mismatch"));
@@ -294,7 +294,7 @@ fn cb_47_an_injected_code_is_refused_once() {
     assert!(
         matches!(played.error.as_ref().map(Error::kind), Some(Kind::TokenRefused(said)) if said.error.as_str() == "invalid_grant")
     );
-    // The honest provider says so by itself: the code is bound to another challenge.
+    // The honest provider refuses by itself: the code is bound to another challenge.
     let (mut attacker, mut provider) = stage();
     let url = attacker.begin_with(
         &mut provider,
@@ -313,7 +313,7 @@ fn cb_47_an_injected_code_is_refused_once() {
 }
 
 #[test]
-fn parameters_of_others_are_passed_over() {
+fn unknown_parameters_are_ignored() {
     Case::new("CB-51").callback(|honest| format!("__proto__[x]=1&constructor[prototype][y]=2&{honest}")).play();
     Case::new("CB-51").callback(|honest| format!("{honest}&session_state=x&__proto__=1&hasOwnProperty=1")).play();
     Case::new("CB-52").callback(|honest| format!("{honest}{}", long("&a=1", 5000))).play_to("response_invalid");

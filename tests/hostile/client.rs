@@ -1,4 +1,4 @@
-//! The client as a whole, with a provider in the same process: what waits for what, and who is asked how often.
+//! The whole client, with a provider in the same process: which operations wait, and how many requests are sent.
 
 use valet_key::client::{Client, Completion, OtherSignIns};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
@@ -11,10 +11,10 @@ use crate::hostile::world::{Here, TestRequest, Waiting, poll};
 use crate::support::signing::{base64url, honest_keys, set};
 use crate::support::{self, SIGN_IN, code};
 
-/// An address that the token may go to.
+/// An address that may receive the token.
 const API: &str = "https://api.test/v1/x";
 
-/// The address that a user comes back to from a sign-in, and what was kept meanwhile.
+/// The redirect URI with the response of a sign-in, and the record that was kept meanwhile.
 fn there_and_back(here: &Here, client: &Client<Here>) -> (String, Box<Transaction>) {
     let request = here.finish(client.begin(SIGN_IN)).expect("a request");
     (here.way_back(&request.url), request.transaction)
@@ -29,7 +29,7 @@ fn sign_in(here: &Here, client: &Client<Here>) {
 }
 
 #[test]
-fn metadata_are_asked_for_once_however_many_wait() {
+fn simultaneous_operations_share_one_metadata_request() {
     let here = Here::new();
     let client = here.client();
     let everybody = || (0..20).map(|_| Box::pin(client.prepare()) as Waiting<'_, _>).collect();
@@ -50,7 +50,7 @@ fn metadata_are_asked_for_once_however_many_wait() {
 }
 
 #[test]
-fn keys_are_asked_for_beside_the_tokens() {
+fn keys_are_fetched_in_parallel_with_the_tokens() {
     let here = Here::new();
     let client = here.client();
     let (address, transaction) = there_and_back(&here, &client);
@@ -62,9 +62,9 @@ fn keys_are_asked_for_beside_the_tokens() {
     assert!(client.session().is_some_and(|view| view.sub == "alice"));
 }
 
-/// IDT-82: a provider has put another key under the name of the one before.
+/// IDT-82: a provider has replaced a key under the same key id.
 #[test]
-fn idt_82_keys_are_asked_for_once_more_where_a_signature_is_wrong() {
+fn idt_82_keys_are_fetched_once_more_if_a_signature_is_wrong() {
     let other = base64url([0xff; 256]);
     let other = set(&[format!(r#"{{"kty":"RSA","kid":"r1","n":"{other}","e":"AQAB"}}"#)]);
     let here = Here::new();
@@ -96,7 +96,7 @@ fn idt_82_keys_are_asked_for_once_more_where_a_signature_is_wrong() {
 }
 
 #[test]
-fn req_10_state_nonce_and_verifier_are_each_a_draw_of_their_own() {
+fn req_10_state_nonce_and_verifier_are_separate_random_values() {
     let here = Here::new();
     let client = here.client();
     let begun: Vec<Waiting<'_, Result<AuthorizationRequest>>> =
@@ -119,7 +119,7 @@ fn req_10_state_nonce_and_verifier_are_each_a_draw_of_their_own() {
 }
 
 #[test]
-fn a_wrong_state_is_an_error_only_while_sign_ins_are_under_way() {
+fn a_wrong_state_is_an_error_only_while_sign_ins_are_pending() {
     let here = Here::new();
     let client = here.client();
     let (address, transaction) = there_and_back(&here, &client);
@@ -138,7 +138,7 @@ fn a_wrong_state_is_an_error_only_while_sign_ins_are_under_way() {
 }
 
 #[test]
-fn only_a_silent_attempt_may_end_without_a_session() {
+fn only_a_silent_sign_in_may_end_without_a_session() {
     let here = Here::new();
     let client = here.client();
     let silent = [("prompt".to_owned(), "none".to_owned())];
@@ -179,7 +179,7 @@ fn a_hundred_calls_share_one_renewal() {
 }
 
 #[test]
-fn a_renewal_that_fails_leaves_the_token_that_is_good() {
+fn a_failed_renewal_keeps_the_valid_token() {
     let here = Here::new();
     let client = here.client();
     assert_eq!(code(&here.finish(client.refresh())), Some("login_required"));
@@ -217,7 +217,7 @@ fn a_refused_request_is_sent_once_more() {
 }
 
 #[test]
-fn a_request_of_an_earlier_session_does_not_get_the_token_of_a_later_one() {
+fn a_request_of_an_earlier_session_does_not_use_the_token_of_a_later_one() {
     let here = Here::new();
     let client = here.client();
     sign_in(&here, &client);
@@ -233,7 +233,7 @@ fn a_request_of_an_earlier_session_does_not_get_the_token_of_a_later_one() {
     assert_eq!(here.world().calls.len(), 1, "it is not sent again");
 }
 
-/// RT-38: what a renewal brings that something overtook.
+/// RT-38: the tokens of a renewal that ends after a sign-in or a sign-out.
 #[test]
 fn rt_38_a_late_renewal_is_revoked_only_where_no_session_can_share_its_grant() {
     let rows = [("alice", false, 0), ("bob", false, 4), ("alice", true, 4), ("bob", true, 4)];
@@ -263,7 +263,7 @@ fn rt_38_a_late_renewal_is_revoked_only_where_no_session_can_share_its_grant() {
 }
 
 #[test]
-fn what_may_not_have_the_token_is_not_sent() {
+fn a_request_that_may_not_carry_the_token_is_not_sent() {
     let here = Here::new();
     let client = here.client();
     let sent = |request: TestRequest| code(&here.finish(client.fetch(&request)));
@@ -278,7 +278,7 @@ fn what_may_not_have_the_token_is_not_sent() {
 }
 
 #[test]
-fn a_sign_out_overtakes_a_sign_in() {
+fn a_sign_out_ends_a_pending_sign_in() {
     let here = Here::new();
     let client = here.client();
     let (address, transaction) = there_and_back(&here, &client);
@@ -288,7 +288,7 @@ fn a_sign_out_overtakes_a_sign_in() {
     assert_eq!(here.finish(client.end(None)).ok(), Some(None));
     assert_eq!(code(&here.finish(future)), Some("cancelled"));
     assert_eq!((client.session(), here.take_change()), (None, None));
-    assert_eq!(here.asked(Place::Revocation), 2, "its tokens are nobody's");
+    assert_eq!(here.asked(Place::Revocation), 2, "its tokens are revoked");
 }
 
 #[test]
@@ -312,9 +312,9 @@ fn userinfo_renews_a_refused_token() {
     assert!(client.session().is_some());
 }
 
-/// CB-14 and CB-44: a provider that does not name itself is known by its redirect page, or not at all.
+/// CB-14 and CB-44: a provider that does not send `iss` is identified by its redirect page, or refused.
 #[test]
-fn cb_44_the_redirect_page_tells_whose_response_came() {
+fn cb_44_the_redirect_page_identifies_the_client_of_a_response() {
     use RedirectPage::{OfOneProvider, Shared};
     let silent = [("-authorization_response_iss_parameter_supported", "")];
     let rows = [
@@ -354,7 +354,7 @@ fn cb_44_the_redirect_page_tells_whose_response_came() {
 }
 
 #[test]
-fn a_redirect_page_that_was_shared_when_the_user_left_is_shared_on_the_way_back() {
+fn a_redirect_page_shared_at_the_start_of_a_sign_in_counts_as_shared_at_its_end() {
     let here = Here::new();
     let request = here
         .finish(here.client().begin(SignIn { redirect_page: RedirectPage::Shared, ..SIGN_IN }))
@@ -374,7 +374,7 @@ fn a_redirect_page_that_was_shared_when_the_user_left_is_shared_on_the_way_back(
 }
 
 #[test]
-fn what_a_redirect_page_has_in_its_query_stands_before_the_response() {
+fn the_own_query_of_a_redirect_page_precedes_the_response() {
     let rows = [
         ("https://app.test/cb?a=1&b=%C3%A4", "", None),
         ("https://app.test/cb?a=1&b=%C3%A4", "&unknown=1", None),

@@ -1,4 +1,4 @@
-//! Clocks: that of the device, that of the server, and what a provider writes of the time.
+//! Clocks: of the device and of the server, and the times that a provider writes.
 
 use valet_key::protocol::authorization_request::SignIn;
 use valet_key::protocol::error::{Error, Fault, Kind};
@@ -14,7 +14,7 @@ const OFF: [i64; 7] = [-300, -90, -60, 0, 60, 90, 300];
 /// Seconds that the user takes.
 const AWAY: i64 = 20;
 
-/// How a provider writes the times of an ID Token, in seconds from the moment when it issues it.
+/// How a provider writes the times of an ID Token, in seconds after its issue.
 #[derive(Clone, Copy, Debug)]
 struct Times {
     iat: i64,
@@ -23,13 +23,13 @@ struct Times {
     auth_time: Option<i64>,
 }
 
-/// As the server's clock shows it.
+/// According to the server's clock.
 const PLAIN: Times = Times { iat: 0, nbf: None, exp: 600, auth_time: None };
 
-/// As Microsoft Entra ID writes it: five minutes back, against clocks that are behind.
+/// As Microsoft Entra ID does: five minutes earlier, for clocks that are behind.
 const WRITTEN_BACK: Times = Times { iat: -300, nbf: Some(-300), exp: 3600, auth_time: None };
 
-/// Signs in with a device whose clock is off.
+/// Signs in with a device whose clock is wrong.
 fn sign_in(off: i64, times: Times, params: &[(&str, &str)]) -> (Outcome<Completion>, App, Provider) {
     let mut app = App::new(&options("")).expect("honest options");
     let mut provider = Provider::perfect("https://as.test");
@@ -56,7 +56,7 @@ fn idt_81_clocks_may_be_five_minutes_apart() {
     for off in OFF {
         for times in [PLAIN, WRITTEN_BACK] {
             for params in asked {
-                // The user has proved who they are since the sign-in began.
+                // The user has authenticated since the sign-in began.
                 let times = Times { auth_time: Some(-5), ..times };
                 let (outcome, mut app, mut provider) = sign_in(off, times, params);
                 assert_eq!(
@@ -64,7 +64,7 @@ fn idt_81_clocks_may_be_five_minutes_apart() {
                     Some(&Completion::SignedIn),
                     "{off} {times:?} {params:?}: {outcome:?}"
                 );
-                // The access token's own life is measured on the device alone.
+                // The lifetime of the access token is measured by the device alone.
                 app.wait(&mut provider, 589);
                 app.call(&mut provider).expect("a token");
                 assert_eq!(provider.count(Place::Refresh), 0, "{off} {times:?}");
@@ -77,7 +77,7 @@ fn idt_81_clocks_may_be_five_minutes_apart() {
 }
 
 #[test]
-fn idt_81_what_max_age_asks_for_is_held_against_the_servers_own_clock() {
+fn idt_81_max_age_is_compared_by_the_servers_own_clock() {
     for off in OFF {
         for (params, auth_time, expected) in [
             (&[("max_age", "0")], Some(-AWAY), None),
@@ -100,7 +100,7 @@ fn idt_81_what_max_age_asks_for_is_held_against_the_servers_own_clock() {
 }
 
 #[test]
-fn idt_81_a_clock_that_is_an_hour_off_is_named() {
+fn idt_81_a_clock_that_is_wrong_by_an_hour_is_named_in_the_error() {
     for off in [-86_400, -3600, 3600, 86_400] {
         for times in [PLAIN, WRITTEN_BACK] {
             let (outcome, app, _) = sign_in(off, times, &[]);
@@ -116,7 +116,7 @@ fn idt_81_a_clock_that_is_an_hour_off_is_named() {
 }
 
 #[test]
-fn idt_80_times_that_are_written_back_are_no_reason_to_refuse() {
+fn idt_80_backdated_times_are_accepted() {
     for (iat, expected) in [
         (-30, None),
         (-31, None),
@@ -137,9 +137,9 @@ fn idt_80_times_that_are_written_back_are_no_reason_to_refuse() {
     }
 }
 
-/// RT-36: a clock that is set while a user is signed in.
+/// RT-36: a clock that is changed during a session.
 #[test]
-fn rt_36_a_clock_that_is_set_costs_no_session() {
+fn rt_36_changing_the_clock_ends_no_session() {
     for set in [-86_400, -3600, -60, 60, 3600, 86_400] {
         let (outcome, mut app, mut provider) = sign_in(0, PLAIN, &[]);
         assert_eq!(outcome.ok(), Some(Completion::SignedIn));

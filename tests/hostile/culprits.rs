@@ -1,4 +1,4 @@
-//! One reason for each cause, and a hint that names the option or the setting.
+//! Each cause has its own reason in the error, and a hint that names the option or the setting.
 
 use valet_key::protocol::error::Kind;
 
@@ -7,25 +7,25 @@ use crate::hostile::case::Case;
 use crate::hostile::provider::{Place, Provider, change};
 use crate::support::{SIGN_IN, options};
 
-/// What is said of the failure of a case.
+/// The texts of a case's error.
 fn said(case: Case, kind: &str) -> (String, &'static str) {
     let error = case.play_to(kind).error.expect("an error");
     (error.message(), error.hint())
 }
 
 #[test]
-fn tok_59_the_member_that_is_missing_is_named() {
+fn tok_59_a_missing_member_is_named() {
     for change in [("-token_type", ""), ("token_type", "null")] {
         let (message, _) = said(Case::new("TOK-59").token(&[change]), "response_invalid");
         assert!(message.contains("`token_type`") && !message.contains("access_token"), "{message}");
     }
     let plain = options(r#""openid":false,"#);
     for change in [("-access_token", ""), ("access_token", "null")] {
-        // Beside an ID Token: some providers give an access token only where a scope of an API is asked for.
+        // With an ID Token: some providers issue an access token only if a scope of an API is requested.
         let (message, hint) = said(Case::new("TOK-59").token(&[change]), "response_invalid");
         assert!(message.contains("`access_token`") && message.contains("id_token"), "{message}");
         assert!(hint.contains("`scope`") && !hint.contains("specification"), "{hint}");
-        // Alone.
+        // Without an ID Token.
         for alone in [("-id_token", ""), ("id_token", "null"), ("id_token", r#""""#)] {
             let (message, hint) = said(Case::new("TOK-59").token(&[change, alone]), "response_invalid");
             assert!(message.contains("`access_token`") && !message.contains("id_token"), "{message}");
@@ -34,10 +34,10 @@ fn tok_59_the_member_that_is_missing_is_named() {
         let (message, _) = said(Case::new("TOK-59").options(&plain).token(&[change]), "response_invalid");
         assert!(message.contains("`access_token`"), "{message}");
     }
-    // Both: the one without which nothing works is named first.
+    // Both are missing: the required one is named first.
     let both = Case::new("TOK-59").token(&[("-access_token", ""), ("-token_type", "")]);
     assert!(said(both, "response_invalid").0.contains("`access_token`"));
-    // As such a provider answers.
+    // The response of such a provider.
     let (_, hint) = said(
         Case::new("TOK-59").token(&[
             ("-access_token", ""),
@@ -53,7 +53,7 @@ fn tok_59_the_member_that_is_missing_is_named() {
 }
 
 #[test]
-fn tok_11_a_lifetime_that_is_none_is_told_with_its_setting() {
+fn tok_11_an_invalid_lifetime_is_reported_with_its_setting() {
     for value in ["-1", "-3600", r#""-1""#, r#""never""#, "true", "{}"] {
         let (message, hint) = said(Case::new("TOK-11").token(&[("expires_in", value)]), "response_invalid");
         assert!(message.contains("expires_in"), "{value}: {message}");
@@ -61,9 +61,9 @@ fn tok_11_a_lifetime_that_is_none_is_told_with_its_setting() {
     }
 }
 
-/// TOK-60: a few servers write 0 for a token without an end.
+/// TOK-60: a few servers write 0 for a token that does not expire.
 #[test]
-fn tok_60_zero_seconds_without_a_refresh_token_are_no_sign_out() {
+fn tok_60_zero_seconds_without_a_refresh_token_do_not_end_the_session() {
     for value in ["0", r#""0""#, "0.5", "null"] {
         for none in [("refresh_token", "null"), ("refresh_token", r#""""#)] {
             Case::new("TOK-60").token(&[("expires_in", value), none]).play();
@@ -85,7 +85,7 @@ fn tok_60_zero_seconds_without_a_refresh_token_are_no_sign_out() {
 }
 
 #[test]
-fn tok_19_a_scope_that_is_a_list_is_named() {
+fn tok_19_a_scope_in_the_form_of_a_list_is_named() {
     for value in [r#"["read_station"]"#, "[]", r#"[["read"]]"#] {
         let (message, _) = said(Case::new("TOK-19").token(&[("scope", value)]), "response_invalid");
         assert!(message.contains("scope"), "{message}");
@@ -93,7 +93,7 @@ fn tok_19_a_scope_that_is_a_list_is_named() {
 }
 
 #[test]
-fn idt_49_a_claim_that_comes_twice_is_told_as_that() {
+fn idt_49_a_repeated_claim_is_named() {
     let twice = [
         ("address", r#"{"country":"SE"},"address":{"country":"SE"}"#),
         ("sub", r#""alice","sub":"alice""#),

@@ -20,7 +20,7 @@ fn text(value: &str) -> String {
     to_string(&value)
 }
 
-/// The honest document, rewritten.
+/// The valid document, rewritten.
 fn document(rewrite: impl Fn(&str) -> String) -> HttpResponse {
     json(200, &rewrite(&object(&Provider::perfect("https://as.test").metadata)))
 }
@@ -30,7 +30,7 @@ fn answers(id: &str, status: u16, content_type: &str, body: &str) -> Case {
 }
 
 #[test]
-fn the_issuer_is_the_configured_one_to_the_letter() {
+fn the_issuer_equals_the_configured_one_exactly() {
     let rows = [
         ("DISC-01", "https://evil.test"),
         ("DISC-02", "https://as.test/"),
@@ -47,14 +47,14 @@ fn the_issuer_is_the_configured_one_to_the_letter() {
     for (id, issuer) in rows {
         Case::new(id).metadata(&[("issuer", &text(issuer))]).play();
     }
-    // Whatever stands there, the message stays fit to be read.
+    // The message remains readable, whatever the value.
     let markup = "https://as.test/<img src=x onerror=alert(1)>\n\u{202e}";
     Case::new("DISC-01").metadata(&[("issuer", &text(markup))]).poison("<img").poison("\u{202e}").play();
     Case::new("DISC-01").metadata(&[("issuer", &text(&long("https://evil.test/", 10_000)))]).play();
 }
 
 #[test]
-fn an_issuer_of_another_kind_is_none() {
+fn a_missing_issuer_or_one_that_is_not_a_string_is_refused() {
     Case::new("DISC-05").metadata(&[("-issuer", "")]).play();
     for value in ["null", "42", r#"["https://as.test"]"#, "{}", "true"] {
         Case::new("DISC-05").metadata(&[("issuer", value)]).play();
@@ -65,7 +65,7 @@ fn an_issuer_of_another_kind_is_none() {
 fn the_configured_issuer_is_a_plain_https_url() {
     let with = |issuer: &str, more: &str| format!(r#"{{"issuer":"{issuer}","clientId":"spa"{more}}}"#);
     Case::new("DISC-06").options(&with("http://as.test", "")).play();
-    // What is allowed for this device is not allowed elsewhere.
+    // Exceptions for this device do not apply to others.
     Case::new("DISC-06").options(&with("http://as.test", r#","allowLoopbackHttp":true"#)).play();
     Case::new("DISC-06").options(&with("http://localhost.as.test", r#","allowLoopbackHttp":true"#)).play();
     Case::new("DISC-07").options(&with("http://localhost:9000", "")).play_to("config_error");
@@ -84,7 +84,7 @@ fn the_configured_issuer_is_a_plain_https_url() {
         case.provider = Provider::perfect(issuer);
         case.play_to("ok");
     }
-    // Names and addresses that only look like one of this device.
+    // Names and addresses that only resemble those of this device.
     for issuer in [
         "http://evillocalhost",
         "http://localhost.evil.test",
@@ -112,7 +112,7 @@ fn the_configured_issuer_is_a_plain_https_url() {
 }
 
 #[test]
-fn metadata_are_looked_for_in_each_place_in_turn() {
+fn metadata_are_requested_from_each_place_in_turn() {
     let openid = [
         "/t1/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server/t1",
@@ -141,17 +141,17 @@ fn metadata_are_looked_for_in_each_place_in_turn() {
     assert_eq!(played.asked[0].url, "https://as.test/t1/.well-known/openid-configuration");
 }
 
-/// What one place says.
+/// The response of one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
     Metadata,
-    /// Nothing is here.
+    /// Not found.
     Gone(u16),
-    /// Something is here, and not for everybody; or a redirect.
+    /// Access is refused; or a redirect.
     Status(u16),
-    /// A page, or other text that is no JSON.
+    /// A page, or other text that is not JSON.
     Page(&'static str, &'static str),
-    /// What a 404 without CORS headers looks like to a page.
+    /// A 404 without CORS headers, as a page sees it.
     NoAnswer,
     NotInTime,
     Trouble(u16),
@@ -159,7 +159,7 @@ enum Says {
     Broken(&'static str, &'static str),
 }
 
-/// Some of each kind.
+/// Examples of each kind.
 const SAYS: [Says; 12] = [
     Says::Metadata,
     Says::Gone(404),
@@ -175,7 +175,7 @@ const SAYS: [Says; 12] = [
     Says::Broken("[]", "response_invalid"),
 ];
 
-/// The others.
+/// The other examples.
 const SAYS_TOO: [Says; 24] = [
     Says::Gone(405),
     Says::Status(0),
@@ -222,7 +222,7 @@ impl Says {
         Ok(HttpResponse { url: url.into(), ..answer })
     }
 
-    /// The code with which the search ends here; `None` if it goes on.
+    /// The code with which the search ends here; `None` if it continues.
     fn ends(self) -> Option<&'static str> {
         match self {
             Self::Metadata => Some("ok"),
@@ -234,7 +234,7 @@ impl Says {
     }
 }
 
-/// How a search over three places ends: the code, how many places are asked, and the address that the message names.
+/// The result of a search over three places: the code, the number of requests, and the address in the message.
 fn ends(says: [Says; 3], places: &[String; 3]) -> (&'static str, usize, String) {
     if let Some((at, code)) = says.iter().enumerate().find_map(|(at, says)| Some((at, says.ends()?))) {
         return (code, at + 1, String::new());
@@ -249,9 +249,10 @@ fn ends(says: [Says; 3], places: &[String; 3]) -> (&'static str, usize, String) 
     found.unwrap_or(("discovery_failed", 3, "at https://as.test/t1".into()))
 }
 
-/// DISC-55 DISC-56: the search goes on where a place has nothing, and ends where a place is the one and something is wrong.
+/// DISC-55 DISC-56: the search continues if a place has no metadata, and ends with an error if the place has metadata
+/// that are wrong.
 #[test]
-fn disc_55_56_every_place_is_asked_until_one_says_something_of_the_issuer() {
+fn disc_55_56_places_are_tried_until_one_has_metadata() {
     let paths = [
         "/t1/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server/t1",
@@ -289,7 +290,7 @@ fn disc_55_56_every_place_is_asked_until_one_says_something_of_the_issuer() {
 }
 
 #[test]
-fn disc_55_56_a_sign_in_goes_by_the_place_that_has_metadata() {
+fn disc_55_56_a_sign_in_uses_the_place_that_has_metadata() {
     let first = [
         Says::Gone(404),
         Says::Gone(405),
@@ -322,9 +323,9 @@ fn disc_55_56_a_sign_in_goes_by_the_place_that_has_metadata() {
     }
 }
 
-/// DISC-57: an address that serves several tenants writes a template for their issuers.
+/// DISC-57: an address for several tenants returns a template instead of an issuer.
 #[test]
-fn disc_57_a_template_is_no_issuer() {
+fn disc_57_a_template_is_refused_as_an_issuer() {
     for template in ["https://as.test/{tenantid}/v2.0", "https://login.as.test/{tenant}", "https://{tenant}.as.test"] {
         let error = Case::new("DISC-57").metadata(&[("issuer", &text(template))]).play_to("issuer_mismatch").error;
         let error = error.expect("an error");
@@ -335,14 +336,14 @@ fn disc_57_a_template_is_no_issuer() {
 }
 
 #[test]
-fn disc_58_a_provider_that_wants_pushed_requests_is_named_before_the_page_leaves() {
+fn disc_58_a_provider_that_requires_pushed_requests_is_detected_before_the_page_leaves() {
     let error = Case::new("DISC-58").metadata(&[("require_pushed_authorization_requests", "true")]).play().error;
     let message = error.expect("an error").message();
     assert!(message.contains("(PAR)"), "{message}");
     Case::new("DISC-36").metadata(&[("require_pushed_authorization_requests", "false")]).play();
     Case::new("DISC-36").metadata(&[("pushed_authorization_request_endpoint", r#""https://as.test/par""#)]).play();
     Case::new("DISC-05").metadata(&[("require_pushed_authorization_requests", r#""true""#)]).play();
-    // The same where the app brings the metadata along.
+    // The same if the app configures the metadata.
     let mut metadata = Provider::perfect("https://as.test").metadata;
     change(&mut metadata, &[("require_pushed_authorization_requests", "true")]);
     let mut app = App::new(&options(&format!(r#""server":{},"#, object(&metadata)))).expect("well formed");
@@ -352,9 +353,9 @@ fn disc_58_a_provider_that_wants_pushed_requests_is_named_before_the_page_leaves
 }
 
 #[test]
-fn a_redirect_is_no_answer() {
+fn a_redirect_is_not_followed() {
     for id in ["DISC-11", "DISC-12"] {
-        // As a browser tells of a redirect that it was told not to follow; and as others may.
+        // A redirect as a browser reports it when told not to follow; and in other forms.
         for status in [0, 301, 302, 303, 307, 308] {
             let played = answers(id, status, "", "").play();
             let asked: Vec<_> = played.asked.iter().map(|seen| seen.url.as_str()).collect();
@@ -365,7 +366,7 @@ fn a_redirect_is_no_answer() {
 }
 
 #[test]
-fn what_is_no_json_is_told_apart() {
+fn a_response_that_is_not_json_has_its_own_error() {
     let page = "<!doctype html><title>App</title>";
     let error = answers("DISC-14", 200, "text/html; charset=utf-8", page).poison("App").play().error;
     let message = error.expect("an error").message();
@@ -380,20 +381,20 @@ fn what_is_no_json_is_told_apart() {
 }
 
 #[test]
-fn no_member_comes_twice() {
+fn a_repeated_member_is_refused() {
     let rows =
         [("https://as.test/token", "https://evil.test/token"), ("https://evil.test/token", "https://as.test/token")];
     for (first, second) in rows {
         let changes = [("token_endpoint", text(first)), ("+token_endpoint", text(second))];
         Case::new("DISC-17").metadata(&changes.each_ref().map(|(name, value)| (*name, value.as_str()))).play();
     }
-    // Spelled otherwise, or where nobody looks.
+    // With another spelling, or at a place that is not read.
     Case::new("DISC-17").metadata(&[(r"token\u005fendpoint", r#""https://evil.test/token""#)]).play();
     Case::new("DISC-17").metadata(&[("mtls_endpoint_aliases", r#"{"a":1,"a":2}"#)]).play();
 }
 
 #[test]
-fn names_that_objects_are_born_with_are_names_like_others() {
+fn names_of_inherited_members_are_not_special() {
     Case::new("DISC-19")
         .metadata(&[("-token_endpoint", ""), ("__proto__", r#"{"token_endpoint":"https://evil.test/token"}"#)])
         .play();
@@ -402,7 +403,7 @@ fn names_that_objects_are_born_with_are_names_like_others() {
 }
 
 #[test]
-fn what_is_too_large_or_too_deep_is_refused() {
+fn too_large_or_too_deep_documents_are_refused() {
     let body = format!(r#"{{"x":"{}"}}"#, long("a", 10 << 20));
     answers("DISC-21", 200, "application/json", &body).play();
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
@@ -413,9 +414,9 @@ fn what_is_too_large_or_too_deep_is_refused() {
 }
 
 #[test]
-fn a_server_in_trouble_is_asked_again_the_next_time() {
+fn the_next_sign_in_asks_a_failing_server_again() {
     for status in [500, 502, 503, 429] {
-        // That the next one works is what every run ends with.
+        // Every run ends with a check that the next sign-in works.
         answers("DISC-24", status, "application/json", "{}").play_to("server_unavailable");
     }
     let played = answers("DISC-25", 404, "text/plain", "nothing here").play();
@@ -424,7 +425,7 @@ fn a_server_in_trouble_is_asked_again_the_next_time() {
 }
 
 #[test]
-fn endpoints_are_there_and_https() {
+fn endpoints_must_exist_and_use_https() {
     for member in ["token_endpoint", "authorization_endpoint"] {
         Case::new("DISC-26").metadata(&[(&format!("-{member}"), "")]).play();
         Case::new("DISC-26").metadata(&[(member, "null")]).play();
@@ -477,12 +478,12 @@ fn disc_30_an_address_that_is_a_script_is_refused_when_it_is_used() {
 }
 
 #[test]
-fn endpoints_may_have_queries_and_be_elsewhere() {
+fn endpoints_may_have_queries_and_other_hosts() {
     let played =
         Case::new("DISC-31").metadata(&[("authorization_endpoint", r#""https://as.test/authorize?tenant=1""#)]).play();
     let visited = played.visited.expect("a visit");
     assert!(visited.starts_with("https://as.test/authorize?tenant=1&response_type=code&"), "{visited}");
-    // Another host, as some large providers do. Nobody answers there in this test.
+    // Another host, as some large providers have. It does not respond in this test.
     let played = Case::new("DISC-34")
         .metadata(&[("authorization_endpoint", r#""https://login.other.test/authorize""#)])
         .host("https://login.other.test/")
@@ -503,7 +504,7 @@ fn a_server_without_what_the_client_needs_is_unsupported() {
     for (id, member, value) in rows {
         Case::new(id).metadata(&[(member, value)]).play();
     }
-    // What is not said is not missing.
+    // A missing member does not count as unsupported.
     let played = Case::new("DISC-36").metadata(&[("-code_challenge_methods_supported", "")]).play();
     let visited = played.visited.expect("a visit");
     for parameter in ["code_challenge_method=S256", "&state=", "&nonce="] {
@@ -512,7 +513,7 @@ fn a_server_without_what_the_client_needs_is_unsupported() {
 }
 
 #[test]
-fn encodings_are_those_of_json() {
+fn a_byte_order_mark_is_accepted_and_an_invalid_encoding_refused() {
     let marked = document(|honest| format!("\u{feff}{honest}"));
     Case::new("DISC-40").answers(Place::Metadata, vec![Ok(marked)]).play();
     let mut octets = document(|honest| honest.replace("as.test/logout", "as.test/~~"));
@@ -526,18 +527,18 @@ fn encodings_are_those_of_json() {
 }
 
 #[test]
-fn disc_46_signed_metadata_are_not_read() {
+fn disc_46_signed_metadata_are_ignored() {
     let signed = crate::support::signing::jwt(r#"{"alg":"RS256"}"#, r#"{"token_endpoint":"https://evil.test/token"}"#);
     Case::new("DISC-46").metadata(&[("signed_metadata", &text(&signed))]).play_to("ok");
 }
 
 #[test]
-fn disc_47_endpoints_may_move_while_the_user_is_away() {
+fn disc_47_endpoints_may_change_during_a_sign_in() {
     let mut provider = Provider::perfect("https://as.test");
     let mut app = App::new(&options("")).expect("honest options");
     let url = app.begin(&mut provider, SIGN_IN).expect("an address");
     let query = provider.authorize(&url);
-    // The page comes back with metadata that were fetched anew: the issuer is the same.
+    // The page returns with newly fetched metadata: the issuer is the same.
     let moved = document(|honest| honest.replace("https://as.test/authorize", "https://as.test/v2/authorize"));
     let moved = String::from_utf8(moved.body).expect("text");
     app.metadata =
@@ -547,7 +548,7 @@ fn disc_47_endpoints_may_move_while_the_user_is_away() {
 }
 
 #[test]
-fn a_server_without_a_name_is_known_by_its_endpoints() {
+fn a_server_without_an_issuer_is_identified_by_its_endpoints() {
     let endpoints = r#""authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token""#;
     let rows = [
         ("it does not name itself", "", false, None, ""),

@@ -23,13 +23,13 @@ use crate::support::{
 /// Stands for every credential in the seeds.
 const CANARY: &str = "c4n4ry";
 
-/// How many texts each parser is given. `VALET_KEY_FUZZ=10000000 cargo test --release --test hostile core_01` is the
+/// How many texts each parser gets. `VALET_KEY_FUZZ=10000000 cargo test --release --test hostile core_01` is the
 /// long run.
 fn runs() -> u64 {
     std::env::var("VALET_KEY_FUZZ").ok().and_then(|runs| runs.parse().ok()).unwrap_or(20_000)
 }
 
-/// Chance that comes out the same each time (xorshift64*).
+/// Reproducible random numbers (xorshift64*).
 struct Chance(u64);
 
 impl Chance {
@@ -42,7 +42,7 @@ impl Chance {
     }
 }
 
-/// What is worth putting somewhere.
+/// The texts that are inserted.
 const PIECES: [&str; 32] = [
     "\"",
     "\\",
@@ -78,7 +78,7 @@ const PIECES: [&str; 32] = [
     " ",
 ];
 
-/// A seed with a few faults in it.
+/// A seed with some damage.
 fn damaged(seed: &str, chance: &mut Chance) -> Vec<u8> {
     let mut bytes = seed.as_bytes().to_vec();
     for _ in 0..=chance.below(4) {
@@ -116,7 +116,7 @@ fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 
 /// CORE-01: no parser panics, hangs, or quotes a credential in its error.
 #[test]
-fn core_01_damaged_texts_are_refused_in_good_order() {
+fn core_01_damaged_texts_are_refused_with_errors() {
     let callback = honest_query().replace("c1", CANARY);
     let refusal = "error=access_denied&error_description=no%20thanks&error_uri=https%3A%2F%2Fas.test%2Fwhy&state=x";
     let record = transaction().to_record();
@@ -189,7 +189,7 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
             let begun = Instant::now();
             match parser(&bytes) {
                 Ok(()) => {}
-                // It names the issuer that it was sent, which the damage may have made of anything.
+                // It names the issuer in the text, which the damage may have changed arbitrarily.
                 Err(error) if matches!(error.kind(), Kind::IssMismatch { .. }) => {}
                 Err(error) => {
                     let words = format!("{error} {error:?} {}", error.hint());
@@ -202,14 +202,14 @@ fn core_01_damaged_texts_are_refused_in_good_order() {
     }
 }
 
-/// An object of so many members, of which one has the name of another.
+/// An object with this many members, of which one has the name of another.
 fn members(count: usize, repeated: Option<(usize, usize)>) -> String {
     let name = |place| format!("\"member {}\":0", repeated.filter(|pair| pair.1 == place).map_or(place, |pair| pair.0));
     format!("{{{}}}", (0..count).map(name).collect::<Vec<_>>().join(","))
 }
 
 #[test]
-fn a_member_that_comes_twice_is_found_wherever_it_is() {
+fn a_repeated_member_is_found_at_any_position() {
     for count in [2, 31, 32, 33, 34, 35, 1_000, 16_384] {
         let last = count - 1;
         assert!(Value::parse(&members(count, None)).is_ok(), "{count}");
@@ -224,7 +224,7 @@ fn a_member_that_comes_twice_is_found_wherever_it_is() {
 }
 
 #[test]
-fn core_04_the_end_of_time_is_no_wrap() {
+fn core_04_times_near_the_maximum_do_not_overflow() {
     let edges = [0, (1 << 31) - 1, 1_i64 << 31, 1 << 53, (1 << 53) + 1, i64::MAX / 1000, i64::MAX / 1000 + 1, i64::MAX];
     for seconds in edges {
         Case::new("CORE-04").token(&[("expires_in", &seconds.to_string())]).play_to("assert");

@@ -1,4 +1,4 @@
-//! The rows of `tests/cases` whose decision the protocol makes: an honest run with one change.
+//! The rows of `tests/cases` that the protocol code decides: a valid run with one change.
 
 #[path = "../support/hostile/mod.rs"]
 mod hostile;

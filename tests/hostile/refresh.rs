@@ -1,4 +1,4 @@
-//! RT: renewing tokens.
+//! RT: refresh of tokens.
 
 use valet_key::protocol::error::{Error, Kind};
 use valet_key::protocol::session::{Action, Change, Refused};
@@ -83,7 +83,7 @@ fn refresh_tokens_are_rotated_or_kept() {
 #[test]
 fn invalid_grant_ends_the_session() {
     answers("RT-03", refused("invalid_grant")).play();
-    // Lost on the way, and by then used: the next try meets the reuse detection.
+    // The response was lost after the server had used the token: the next attempt triggers the reuse detection.
     let mut lost_then_refused = lost();
     lost_then_refused.extend(refused("invalid_grant"));
     let (mut app, mut provider) = signed_in();
@@ -97,9 +97,9 @@ fn invalid_grant_ends_the_session() {
     sign_in(&mut app, &mut provider);
 }
 
-/// RT-05 and RT-23: whoever comes while a renewal is under way waits for it.
+/// RT-05 and RT-23: callers during a renewal wait for it.
 #[test]
-fn calls_at_once_share_one_renewal() {
+fn simultaneous_calls_share_one_renewal() {
     for (id, asleep) in [("RT-05", 700), ("RT-23", 8 * 3600)] {
         let (mut app, mut provider) = signed_in();
         app.wait(&mut provider, asleep);
@@ -114,12 +114,12 @@ fn calls_at_once_share_one_renewal() {
         assert!(tokens.iter().all(|token| *token == tokens[0]), "{id}: all get the same");
         assert_eq!(provider.count(Place::Refresh), 1, "{id}: RQ1");
     }
-    // And share its failure: nobody tries again by himself.
+    // They share its failure, too: no caller tries again by itself.
     let (mut app, mut provider) = signed_in();
     app.wait(&mut provider, 700);
     let calls: Vec<_> = (0..20).map(|_| app.session.call()).collect();
     let Action::Refresh(_, ticket) = app.ask(calls[0]) else { panic!("a renewal") };
-    app.refreshed(&mut provider, ticket, lost().remove(0)).expect_err("no answer");
+    app.refreshed(&mut provider, ticket, lost().remove(0)).expect_err("no response");
     for call in calls {
         assert_eq!(app.call_of(&mut provider, call).map_err(|error| error.code()), Err("network_error"));
     }
@@ -127,7 +127,7 @@ fn calls_at_once_share_one_renewal() {
 }
 
 #[test]
-fn rt_10_being_offline_is_no_sign_out() {
+fn rt_10_being_offline_does_not_end_the_session() {
     let (mut app, mut provider) = signed_in();
     provider.instead.push((Place::Refresh, lost()));
     for _ in 0..60 {
@@ -144,7 +144,7 @@ fn rt_10_being_offline_is_no_sign_out() {
 }
 
 #[test]
-fn a_server_in_trouble_is_left_alone() {
+fn a_failing_server_gets_fewer_requests() {
     for status in [500, 502, 503] {
         answers("RT-11", vec![Ok(json(status, "{}"))]).play();
         let (mut app, mut provider) = signed_in();
@@ -190,13 +190,13 @@ fn the_id_token_of_a_refresh_is_of_the_same_sign_in() {
     Case::new("RT-15").claims(&[("azp", r#""spa""#)]).refreshed_claims(&[("azp", r#""other""#)]).play();
 }
 
-/// The claims that the app is told.
+/// The claims that the app gets.
 fn claims_of(view: &str) -> &str {
     view.split_once(r#""claims":"#).expect("claims").1
 }
 
 #[test]
-fn an_id_token_of_a_refresh_that_says_nothing_of_its_user_is_no_reason_to_end_the_session() {
+fn an_id_token_of_a_refresh_without_another_user_or_party_does_not_end_the_session() {
     type Changes = &'static [(&'static str, &'static str)];
     let rows: [(Changes, Changes); 21] = [
         (&[], &[("aud", r#"["spa"]"#)]),
@@ -235,13 +235,13 @@ fn an_id_token_of_a_refresh_that_says_nothing_of_its_user_is_no_reason_to_end_th
         assert_eq!(claims_of(&app.view().expect("kept")), claims_of(&view), "{renewed:?}: the claims stay");
         assert_eq!(app.changes, [Change::SignedIn, Change::Renewed], "{renewed:?}");
     }
-    // No ID Token at all is written as `null` by some servers.
+    // Some servers write a missing ID Token as `null`.
     Case::new("RT-35").refresh(&[("id_token", "null"), ("scope", "null"), ("error", "null")]).play();
     Case::new("RT-35").refresh(&[("id_token", r#""""#)]).play();
 }
 
 #[test]
-fn the_id_token_of_a_refresh_may_say_what_is_new() {
+fn the_id_token_of_a_refresh_may_change_claims() {
     for (first, renewed) in [
         (vec![], vec![("x", "1")]),
         (vec![("auth_time", "1799999000")], vec![("auth_time", "1799999000")]),
@@ -259,7 +259,7 @@ fn the_id_token_of_a_refresh_may_say_what_is_new() {
 
 /// RT-16: an ID Token of a refresh may repeat the nonce.
 #[test]
-fn rt_16_the_nonce_may_come_again() {
+fn rt_16_the_nonce_may_be_repeated() {
     let (mut app, mut provider) = signed_in();
     let view = app.view().expect("signed in");
     let nonce = view.split_once("\"nonce\":").expect("a nonce").1.split('}').next().expect("its end").to_owned();
@@ -270,7 +270,7 @@ fn rt_16_the_nonce_may_come_again() {
 }
 
 #[test]
-fn rt_19_the_scope_is_what_was_granted_last() {
+fn rt_19_the_scope_is_the_one_granted_last() {
     let scope = |played: Played| {
         let view = played.view.expect("signed in");
         view.split_once("\"scope\":\"").expect("a scope").1.split('"').next().expect("its end").to_owned()
@@ -284,7 +284,7 @@ fn rt_19_the_scope_is_what_was_granted_last() {
             "RT-22",
             vec![Ok(json(200, &format!(r#"{{"access_token":"a","token_type":"Bearer","scope":{value}}}"#)))],
         );
-        // The answer is refused as a whole, and the session goes on as it was.
+        // The response is refused as a whole, and the session continues unchanged.
         drop(played);
         let (mut app, mut provider) = signed_in();
         change(&mut provider.refresh, &[("scope", value)]);
@@ -295,7 +295,7 @@ fn rt_19_the_scope_is_what_was_granted_last() {
 }
 
 #[test]
-fn an_answer_that_is_none_keeps_the_session() {
+fn an_invalid_response_keeps_the_session() {
     answers("RT-22", refused("temporarily_unavailable")).play_to("token_error");
     answers("RT-22", vec![Ok(json(200, r#"{"error":"server_error"}"#))]).play_to("token_error");
     answers("RT-22", vec![Ok(answer(200, "text/html", "<h1>"))]).play_to("not_json");
@@ -315,7 +315,7 @@ fn an_answer_that_is_none_keeps_the_session() {
 }
 
 #[test]
-fn rt_24_a_clock_that_is_set_back_costs_one_renewal() {
+fn rt_24_setting_the_clock_back_causes_one_renewal() {
     let (mut app, mut provider) = signed_in();
     app.now.wall -= 86_400_000;
     let call = app.session.call();
@@ -323,13 +323,13 @@ fn rt_24_a_clock_that_is_set_back_costs_one_renewal() {
     assert_eq!(app.session.refused(call, app.now), Refused::Again, "the API says 401");
     app.call_of(&mut provider, call).expect("a new token");
     assert_eq!(provider.count(Place::Refresh), 1, "RQ1");
-    // And what the API refuses again is not renewed for the same call.
+    // A token that the API refuses again is not renewed again for the same call.
     app.call_of(&mut provider, call).expect("the same token");
     assert_eq!(provider.count(Place::Refresh), 1);
 }
 
 #[test]
-fn rt_27_a_sign_out_overtakes_a_renewal() {
+fn rt_27_a_sign_out_ends_a_pending_renewal() {
     let (mut app, mut provider) = signed_in();
     app.wait(&mut provider, 700);
     let call = app.session.call();
@@ -367,7 +367,7 @@ fn rt_28_a_renewal_for_alice_does_not_reach_bob() {
     assert_eq!(app.changes.last(), Some(&Change::UserChanged));
 }
 
-/// RT-33: no timer takes part, so that none can be late.
+/// RT-33: no timer is used, so none can be late.
 #[test]
 fn rt_33_an_expired_token_is_never_attached() {
     for step in [1, 7, 60, 599, 601, 3600] {
@@ -386,7 +386,7 @@ fn rt_33_an_expired_token_is_never_attached() {
 }
 
 #[test]
-fn rt_34_a_refresh_asks_for_no_more_than_was_granted() {
+fn rt_34_a_refresh_requests_no_more_than_the_granted_scope() {
     let played = Case::new("RT-34").refresh(&[]).play();
     let request = played.asked.iter().find(|seen| seen.place == Some(Place::Refresh)).expect("a request");
     let form = valet_key::protocol::form::parse(&request.body).expect("a form");
@@ -394,9 +394,9 @@ fn rt_34_a_refresh_asks_for_no_more_than_was_granted() {
     assert_eq!(names, ["grant_type", "refresh_token", "client_id"]);
 }
 
-/// RT-37: without a refresh token the session is over with its token, and the app is told once.
+/// RT-37: without a refresh token the session ends with its token, with one event.
 #[test]
-fn rt_37_a_session_that_nothing_renews_ends_with_its_token() {
+fn rt_37_a_session_without_a_refresh_token_ends_with_its_access_token() {
     for none in ["null", r#""""#] {
         let (mut app, mut provider) = stage();
         change(&mut provider.token, &[("refresh_token", none)]);
@@ -413,10 +413,10 @@ fn rt_37_a_session_that_nothing_renews_ends_with_its_token() {
     }
 }
 
-/// RT-38: the tokens of a renewal that the same user's sign-in overtook are dropped and not revoked: a server may take
-/// old and new ones for one grant, and revoke it whole (RFC 7009 §2.1).
+/// RT-38: the tokens of a renewal that ends after a sign-in of the same user are dropped and not revoked: a server may
+/// count old and new tokens as one grant, and revoke all of it (RFC 7009 §2.1).
 #[test]
-fn rt_38_a_renewal_that_a_sign_in_overtook_revokes_nothing_of_the_same_user() {
+fn rt_38_a_renewal_that_ends_after_a_sign_in_of_the_same_user_revokes_nothing() {
     for (user, revoked) in [("alice", 0), ("bob", 2)] {
         let (mut app, mut provider) = signed_in();
         app.wait(&mut provider, 700);
@@ -446,7 +446,7 @@ fn rt_33_a_token_is_renewed_ten_seconds_before_its_end() {
 }
 
 #[test]
-fn rt_28_the_same_user_again_is_no_change_of_user() {
+fn rt_28_another_sign_in_of_the_same_user_is_not_a_change_of_user() {
     let (mut app, mut provider) = signed_in();
     sign_in(&mut app, &mut provider);
     provider.user = "bob";

@@ -21,7 +21,7 @@ fn stage() -> (App, Provider) {
 }
 
 #[test]
-fn req_01_each_parameter_comes_once() {
+fn req_01_each_parameter_occurs_once() {
     let played = Case::new("REQ-01").play();
     let url = played.visited.expect("a visit");
     let names: Vec<String> = parameters(&url).into_iter().map(|(name, _)| name).collect();
@@ -58,7 +58,7 @@ fn req_03_the_challenge_is_that_of_rfc_7636_appendix_b() {
 }
 
 #[test]
-fn only_paths_of_this_origin_are_returned_to() {
+fn return_targets_are_paths_of_this_origin() {
     let elsewhere = [
         "https://evil.test",
         "//evil.test",
@@ -72,7 +72,7 @@ fn only_paths_of_this_origin_are_returned_to() {
         "javascript:alert(1)",
         "/%5cevil.test",
         "///evil.test",
-        // And their neighbours.
+        // Similar values that are accepted.
         "/%5Cevil.test",
         "/%2f/evil.test",
         "/%0d/evil.test",
@@ -85,7 +85,7 @@ fn only_paths_of_this_origin_are_returned_to() {
     ];
     for return_to in elsewhere {
         Case::new("REQ-07").sign_in(SignIn { return_to, ..SIGN_IN }).play();
-        // Planted in the store, it makes the whole record worthless.
+        // A script may write it into storage; it makes the whole record invalid.
         let (mut app, mut provider) = stage();
         let url = app.begin(&mut provider, SIGN_IN).expect("an address");
         let query = provider.authorize(&url);
@@ -105,7 +105,7 @@ fn only_paths_of_this_origin_are_returned_to() {
 }
 
 #[test]
-fn req_10_two_sign_ins_at_once_are_two() {
+fn req_10_simultaneous_sign_ins_are_separate() {
     let (mut app, mut provider) = stage();
     let urls = [(); 2].map(|()| app.begin(&mut provider, SIGN_IN).expect("an address"));
     for name in ["state", "nonce", "code_challenge"] {
@@ -122,7 +122,7 @@ fn req_10_two_sign_ins_at_once_are_two() {
 }
 
 #[test]
-fn req_11_another_try_is_another_transaction() {
+fn req_11_each_attempt_has_its_own_transaction() {
     let (mut app, mut provider) = stage();
     let first = app.begin(&mut provider, SIGN_IN).expect("an address");
     let refused = provider.authorize(&first).replace("code=", "error=server_error&was=");
@@ -135,7 +135,7 @@ fn req_11_another_try_is_another_transaction() {
     assert_eq!(app.complete(&mut provider, &query).ok(), Some(Completion::SignedIn));
 }
 
-/// REQ-13, in the sources; each run of a case looks at what was really sent.
+/// REQ-13 is checked in the sources; each run of a case checks what was sent.
 #[test]
 fn req_13_no_other_flow_is_in_the_sources() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -161,7 +161,7 @@ fn req_13_no_other_flow_is_in_the_sources() {
 }
 
 #[test]
-fn scopes_are_those_that_were_asked_for() {
+fn scopes_are_the_requested_ones() {
     let openid = options("");
     let plain = options(r#""openid":false,"#);
     let rows = [
@@ -179,16 +179,16 @@ fn scopes_are_those_that_were_asked_for() {
 }
 
 #[test]
-fn req_16_what_does_not_fit_into_an_address_is_named() {
+fn req_16_a_request_that_is_too_long_for_a_url_is_named() {
     let long: &'static [(String, String)] = vec![("login_hint".to_owned(), "x".repeat(8200))].leak();
     let played = Case::new("REQ-16").sign_in(SignIn { params: long, ..SIGN_IN });
-    // Metadata were fetched; nothing else happened.
+    // Metadata were fetched, and nothing else was sent.
     let error = played.play().error.expect("an error");
     assert!(error.message().contains("PAR"), "{error}");
 }
 
 #[test]
-fn req_17_what_the_page_was_opened_with_is_not_taken_over() {
+fn req_17_parameters_of_the_page_are_not_used() {
     let (mut app, mut provider) = stage();
     let planted = "state=A&code_verifier=B&nonce=C&session=D";
     for query in [

@@ -1,4 +1,4 @@
-//! Sign-ins without a question: `prompt=none` (OpenID Connect Core §3.1.2.1), and those that bring an earlier session back.
+//! Silent sign-ins: `prompt=none` (OpenID Connect Core §3.1.2.1), and the restoring of an earlier session.
 
 use valet_key::client::{Client, Completion, OtherSignIns};
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
@@ -12,19 +12,19 @@ use crate::hostile::provider::{Answer, Place, Provider, change, object};
 use crate::hostile::world::Here;
 use crate::support::{self, SIGN_IN, code, json, options};
 
-/// Parameters of a request, as an app gives them.
+/// Parameters of a request, as an app passes them.
 fn params(of: &[(&str, &str)]) -> Vec<(String, String)> {
     of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 type Outcome = Result<Completion>;
 
-/// How a sign-in without a question begins.
+/// The reason for a silent sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
-    /// The app asks for it.
+    /// The app calls it.
     App,
-    /// It is to bring an earlier session back.
+    /// It restores an earlier session.
     Restore,
 }
 
@@ -54,7 +54,7 @@ fn sign_in(here: &Here, client: &Client<Here>) {
     here.take_change();
 }
 
-/// Claims that an ID Token holds besides.
+/// Additional claims of an ID Token.
 type Claims<'a> = &'a [(&'a str, &'a str)];
 
 /// The values of a parameter of an authorization request.
@@ -87,7 +87,7 @@ fn pop_30_a_silent_sign_in_names_the_user_of_the_session() {
             let request = begin(&here, &client, by, &[]).expect("a request");
             assert_eq!(asked(&request, "login_hint"), expected, "{claims:?} {by:?}");
             assert_eq!(asked(&request, "prompt"), ["none"]);
-            // The app's own, and never a second one.
+            // The app's own value, and no second one.
             let request = begin(&here, &client, by, &[("login_hint", "somebody")]).expect("a request");
             assert_eq!(asked(&request, "login_hint"), ["somebody"], "{claims:?} {by:?}");
         }
@@ -101,7 +101,7 @@ fn pop_30_a_silent_sign_in_names_the_user_of_the_session() {
     }
 }
 
-/// The options of an app that brings metadata along.
+/// The options of an app that configures metadata.
 fn with_server(more: &str) -> String {
     options(&format!(r#"{more}"server":{},"#, object(&Provider::perfect("https://as.test").metadata)))
 }
@@ -115,7 +115,7 @@ fn not_in_time(url: &str) -> Answer {
 }
 
 #[test]
-fn pop_31_a_silent_sign_in_begins_only_where_the_provider_answers() {
+fn pop_31_a_silent_sign_in_begins_only_if_the_provider_responds() {
     let found = options("");
     for (how, expected) in [(lost as fn(&str) -> Answer, "network_error"), (not_in_time, "timeout")] {
         for (options, prepared, place) in
@@ -132,12 +132,12 @@ fn pop_31_a_silent_sign_in_begins_only_where_the_provider_answers() {
                 for attempt in 0..3 {
                     let sign_in = SignIn { params: &params, purpose: by.purpose(), ..SIGN_IN };
                     let outcome = here.finish_with(client.begin(sign_in), &mut |_, request| how(&request.url));
-                    let error = outcome.expect_err("the provider does not answer");
+                    let error = outcome.expect_err("the provider does not respond");
                     assert_eq!((error.code(), error.is_retryable()), (expected, true), "{attempt} {place} {by:?}");
                     let sent = here.take_sent();
                     assert!(!sent.is_empty() && sent.iter().all(|url| url.contains(place)), "{attempt}: {sent:?}");
                 }
-                // It answers again.
+                // The provider responds again.
                 let request = begin(&here, &client, by, &[]).expect("a request");
                 let address = here.way_back(&request.url);
                 assert_eq!(code(&complete(&here, &client, request, &address)), None, "{place} {by:?}");
@@ -147,7 +147,7 @@ fn pop_31_a_silent_sign_in_begins_only_where_the_provider_answers() {
 }
 
 #[test]
-fn pop_31_an_answer_of_whatever_kind_is_one() {
+fn pop_31_any_response_shows_that_the_provider_is_reachable() {
     for answer in
         [json(500, ""), json(404, ""), json(0, ""), support::answer(200, "text/html", "<h1>"), json(200, "{}")]
     {
@@ -160,10 +160,10 @@ fn pop_31_an_answer_of_whatever_kind_is_one() {
 }
 
 #[test]
-fn pop_31_an_answer_of_the_last_minutes_will_do() {
+fn pop_31_a_response_of_the_last_minutes_is_enough() {
     let here = Here::new();
     let client = here.client();
-    // The metadata that were fetched for it are an answer.
+    // The metadata that were fetched for it are a response.
     begin(&here, &client, By::App, &[]).expect("a request");
     assert_eq!(here.take_sent(), ["https://as.test/.well-known/openid-configuration"]);
     begin(&here, &client, By::App, &[]).expect("a request");
@@ -173,7 +173,7 @@ fn pop_31_an_answer_of_the_last_minutes_will_do() {
         assert_eq!(here.take_sent(), [""; 0], "within ten minutes");
     }
     here.wait(601);
-    // Old keys are no answer, however often that is found out.
+    // Old keys are not a response, however often that is checked.
     let params = params(&[("prompt", "none")]);
     for _ in 0..3 {
         let sign_in = SignIn { params: &params, ..SIGN_IN };
@@ -181,10 +181,10 @@ fn pop_31_an_answer_of_the_last_minutes_will_do() {
         assert_eq!(code(&outcome), Some("network_error"));
         assert_eq!(here.take_sent(), ["https://as.test/jwks"]);
     }
-    // A click of the user goes to the provider without any of this.
+    // A click of the user goes to the provider without this check.
     here.finish(client.begin(SIGN_IN)).expect("a request");
     assert_eq!(here.take_sent(), [""; 0]);
-    // Plain OAuth 2 has no keys to ask for.
+    // Plain OAuth 2 has no keys to request.
     let here = Here::new();
     let client =
         Client::with_host(here.clone(), Options::parse(&with_server(r#""openid":false,"#)).expect("honest options"));
@@ -229,7 +229,7 @@ fn pop_28_29_a_silent_sign_in_of_another_user_ends_the_session() {
 }
 
 #[test]
-fn pop_28_a_silent_sign_in_of_the_same_user_is_one() {
+fn pop_28_a_silent_sign_in_of_the_same_user_succeeds() {
     for by in [By::App, By::Restore] {
         for signed_in in [false, true] {
             let here = Here::new();
@@ -247,11 +247,11 @@ fn pop_28_a_silent_sign_in_of_the_same_user_is_one() {
     }
 }
 
-/// What a provider that cannot do without a question says (OpenID Connect Core §3.1.2.6).
+/// The errors of a provider that must ask the user (OpenID Connect Core §3.1.2.6).
 const INTERACTION_NEEDED: [&str; 4] =
     ["login_required", "interaction_required", "consent_required", "account_selection_required"];
 
-/// Other refusals.
+/// Other errors.
 const REFUSALS: [&str; 8] = [
     "access_denied",
     "invalid_request",
@@ -263,7 +263,7 @@ const REFUSALS: [&str; 8] = [
     "vendor_specific.1",
 ];
 
-/// What a response led to, in a word and the code of the refusal.
+/// The outcome of a response, in a word, and the code of the error.
 fn told(outcome: Outcome) -> (&'static str, String) {
     match outcome {
         Ok(Completion::Ignored) => ("ignored", String::new()),
@@ -277,7 +277,7 @@ fn told(outcome: Outcome) -> (&'static str, String) {
 }
 
 #[test]
-fn pop_29_what_the_authorization_endpoint_refuses_to_a_restore_is_no_error() {
+fn pop_29_a_refusal_of_the_authorization_endpoint_is_not_an_error_of_a_restore() {
     for error in INTERACTION_NEEDED.iter().chain(&REFUSALS) {
         let needed = INTERACTION_NEEDED.contains(error);
         for signed_in in [false, true] {
@@ -306,7 +306,7 @@ fn pop_29_what_the_authorization_endpoint_refuses_to_a_restore_is_no_error() {
 }
 
 #[test]
-fn pop_29_what_the_token_endpoint_refuses_to_a_restore_is_no_error() {
+fn pop_29_a_refusal_of_the_token_endpoint_is_not_an_error_of_a_restore() {
     let refusals =
         ["invalid_grant", "invalid_client", "unauthorized_client", "invalid_request", "invalid_scope", "other"];
     for error in refusals {
@@ -333,7 +333,7 @@ fn pop_29_what_the_token_endpoint_refuses_to_a_restore_is_no_error() {
 }
 
 #[test]
-fn pop_29_what_is_no_refusal_is_an_error_of_a_restore_too() {
+fn pop_29_other_failures_are_errors_of_a_restore() {
     let network = || lost("https://as.test/token");
     let rows: [(&str, Place, Answer); 7] = [
         ("network_error", Place::Token, network()),

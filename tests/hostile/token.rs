@@ -1,4 +1,4 @@
-//! TOK: the answer to the code.
+//! TOK: the token response to a code.
 
 use valet_key::protocol::error::Kind;
 
@@ -12,7 +12,7 @@ fn answers(id: &str, status: u16, content_type: &str, body: &str) -> Case {
     Case::new(id).answers(Place::Token, vec![Ok(answer(status, content_type, body))])
 }
 
-/// The scope that the app is told.
+/// The scope that the app gets.
 fn scope(played: &Played) -> String {
     let view = played.view.as_deref().expect("signed in");
     view.split_once("\"scope\":\"").expect("a scope").1.split('"').next().expect("its end").to_owned()
@@ -41,7 +41,7 @@ fn tok_01_the_token_request_is_a_form_with_each_parameter_once() {
 }
 
 #[test]
-fn the_token_type_is_bearer_in_any_letters() {
+fn the_token_type_is_bearer_in_any_case() {
     for kind in ["bearer", "BEARER", "bEaReR"] {
         Case::new("TOK-04").token(&[("token_type", &format!("\"{kind}\""))]).play();
     }
@@ -51,7 +51,7 @@ fn the_token_type_is_bearer_in_any_letters() {
 }
 
 #[test]
-fn an_access_token_fits_into_a_header() {
+fn an_access_token_has_only_characters_of_a_header() {
     for token in [r"x\r\nX-Evil: 1", "x y", "x\\\"y", "tök", r"x\u0000", "", r"x\\y", "x\\t", r"\u007f"] {
         Case::new("TOK-06").token(&[("access_token", &format!("\"{token}\""))]).play();
     }
@@ -96,7 +96,7 @@ fn lifetimes_are_seconds() {
 }
 
 #[test]
-fn tok_12_a_token_that_is_stale_at_once_makes_no_loop() {
+fn tok_12_an_immediately_expired_token_causes_no_loop() {
     let (mut app, mut provider) = stage(&options(""));
     change(&mut provider.token, &[("expires_in", "0")]);
     provider.refresh.clone_from(&provider.token);
@@ -115,7 +115,7 @@ fn tok_12_a_token_that_is_stale_at_once_makes_no_loop() {
 }
 
 #[test]
-fn tok_13_a_long_life_is_no_overflow() {
+fn tok_13_a_long_lifetime_does_not_overflow() {
     for (seconds, life) in [("2592000", 2_592_000), ("1e12", 1_000_000_000_000), ("9223372036854775807", i64::MAX)] {
         Case::new("TOK-13").token(&[("expires_in", seconds)]).play();
         let (mut app, mut provider) = stage(&options(""));
@@ -130,7 +130,7 @@ fn tok_13_a_long_life_is_no_overflow() {
 }
 
 #[test]
-fn the_scope_is_what_was_granted() {
+fn the_scope_is_the_granted_one() {
     assert_eq!(scope(&Case::new("TOK-16").token(&[("-scope", "")]).play()), "openid read");
     let rows = [
         ("TOK-17", r#""openid""#, "openid"),
@@ -148,7 +148,7 @@ fn the_scope_is_what_was_granted() {
 }
 
 #[test]
-fn members_that_nobody_named_are_not_read() {
+fn unknown_members_are_ignored() {
     let names = [
         "state",
         "profile",
@@ -177,7 +177,7 @@ fn members_that_nobody_named_are_not_read() {
 }
 
 #[test]
-fn what_is_no_json_is_no_answer() {
+fn a_response_that_is_not_json_is_refused() {
     let page = "<h1>Sign in to the network</h1>";
     answers("TOK-24", 200, "text/html", page).poison("network").play();
     answers("TOK-24", 200, "application/json", page).poison("network").play();
@@ -191,7 +191,7 @@ fn what_is_no_json_is_no_answer() {
 }
 
 #[test]
-fn a_refusal_is_told_without_what_else_is_in_it() {
+fn an_error_response_is_reported_without_its_other_members() {
     let body = r#"{"error":"mfa_required","error_description":"more","mfa_token":"SECRET"}"#;
     let error = answers("TOK-28", 403, "application/json", body).poison("SECRET").play().error.expect("an error");
     assert!(!format!("{error:?}").contains("SECRET"));
@@ -209,13 +209,13 @@ fn a_refusal_is_told_without_what_else_is_in_it() {
     for (content_type, body) in rows {
         answers("TOK-29", 400, content_type, body).poison("<h1>").poison("img").play();
     }
-    // What was refused is not granted besides.
+    // A refused scope is not also granted.
     let both = r#"{"error":"invalid_grant","access_token":"a","token_type":"Bearer"}"#;
     answers("TOK-28", 200, "application/json", both).play();
 }
 
 #[test]
-fn a_server_in_trouble_is_waited_for() {
+fn a_busy_server_is_asked_again_later() {
     let mut busy = json(429, "{}");
     busy.retry_after = Some(5);
     let error = Case::new("TOK-31").answers(Place::Token, vec![Ok(busy)]).play().error.expect("an error");
@@ -227,7 +227,7 @@ fn a_server_in_trouble_is_waited_for() {
 }
 
 #[test]
-fn what_is_too_large_or_too_deep_is_refused() {
+fn too_large_or_too_deep_responses_are_refused() {
     let body = format!(r#"{{"access_token":"a","token_type":"Bearer","x":"{}"}}"#, long("a", 5 << 20));
     answers("TOK-38", 200, "application/json", &body).play();
     let deep = format!("{}1{}", long("[", 100_000), long("]", 100_000));
@@ -236,7 +236,7 @@ fn what_is_too_large_or_too_deep_is_refused() {
 }
 
 #[test]
-fn tok_41_openid_connect_comes_with_an_id_token() {
+fn tok_41_openid_connect_requires_an_id_token() {
     Case::new("TOK-41").token(&[("-id_token", "")]).play_to("id_token_invalid");
     Case::new("TOK-41").token(&[("id_token", r#""""#)]).play_to("id_token_invalid");
     Case::new("TOK-41").token(&[("id_token", "null")]).play_to("id_token_invalid");
@@ -246,7 +246,7 @@ fn tok_41_openid_connect_comes_with_an_id_token() {
 }
 
 #[test]
-fn tok_45_a_sign_out_overtakes_a_sign_in() {
+fn tok_45_a_sign_out_ends_a_pending_sign_in() {
     let (mut app, mut provider) = stage(&options(""));
     let url = app.begin(&mut provider, SIGN_IN).expect("an address");
     let query = provider.authorize(&url);
@@ -259,9 +259,9 @@ fn tok_45_a_sign_out_overtakes_a_sign_in() {
     assert_eq!(provider.count(Place::Revocation), 2, "what came too late is revoked");
 }
 
-/// TOK-47: every run ends with another sign-in that works. Here after several failures in a row.
+/// TOK-47: every run ends with another sign-in that works. Here it follows several failures.
 #[test]
-fn tok_47_whatever_failed_the_next_sign_in_works() {
+fn tok_47_the_next_sign_in_works_after_any_failure() {
     let failures = [
         json(400, r#"{"error":"invalid_grant"}"#),
         json(503, ""),

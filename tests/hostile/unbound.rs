@@ -1,4 +1,4 @@
-//! Responses that are bound to no transaction, and parameters that are not this client's to read.
+//! Responses without a transaction, and parameters of other flows.
 
 use valet_key::client::{Completion, OtherSignIns};
 use valet_key::protocol::authorization_request::SignIn;
@@ -13,7 +13,7 @@ use crate::hostile::provider::{Place, Provider, change};
 use crate::hostile::world::Here;
 use crate::support::{SIGN_IN, code, options};
 
-/// What the client makes of an address for which nothing was kept.
+/// The outcome for an address without a stored record.
 fn unbound(here: &Here, query: &str, pending: OtherSignIns) -> Result<Completion> {
     let client = here.client();
     let address = format!("https://app.test/cb{query}");
@@ -23,7 +23,7 @@ fn unbound(here: &Here, query: &str, pending: OtherSignIns) -> Result<Completion
     outcome
 }
 
-/// What came, and the code of the error while a sign-in is under way.
+/// The address, and the code of the error while a sign-in is pending.
 const UNBOUND: [(&str, Option<&str>); 25] = [
     ("?error=access_denied&error_description=The+user+said+no", Some("authorization_error")),
     ("?error=access_denied", Some("authorization_error")),
@@ -53,7 +53,7 @@ const UNBOUND: [(&str, Option<&str>); 25] = [
 ];
 
 #[test]
-fn cb_68_69_a_response_that_is_bound_to_nothing_is_told_only_while_a_sign_in_is_pending() {
+fn cb_68_69_a_response_without_a_transaction_is_reported_only_while_a_sign_in_is_pending() {
     for (query, expected) in UNBOUND {
         let here = Here::new();
         let outcome = unbound(&here, query, OtherSignIns::Pending);
@@ -65,13 +65,13 @@ fn cb_68_69_a_response_that_is_bound_to_nothing_is_told_only_while_a_sign_in_is_
 }
 
 #[test]
-fn cb_68_an_unbound_error_is_told_by_its_code_alone() {
+fn cb_68_an_error_without_a_transaction_is_reported_without_its_description() {
     let here = Here::new();
     for (query, _) in UNBOUND.into_iter().filter(|(_, expected)| *expected == Some("authorization_error")) {
         let error = unbound(&here, query, OtherSignIns::Pending).expect_err("an error");
         let said = error.oauth().expect("what the server said");
         assert!(query.contains(&format!("error={}", said.error.as_str())), "{query}");
-        assert_eq!((&said.error_description, &said.error_uri), (&None, &None), "{query}: it may be anybody's");
+        assert_eq!((&said.error_description, &said.error_uri), (&None, &None), "{query}: its sender is unknown");
         assert_eq!(error.is_retryable(), said.error.as_str() == "server_error", "{query}");
         let told = to_json(&error.clone().into());
         let shown = format!(r#""oauth":{{"error":"{}"}}}}"#, said.error.as_str());
@@ -95,7 +95,7 @@ fn cb_68_69_the_pending_sign_in_is_not_used_up() {
 }
 
 #[test]
-fn cb_68_69_a_case_goes_well_afterwards() {
+fn cb_68_69_the_next_sign_in_works() {
     let refusal = |_: &str| "error=access_denied&error_description=the-users-words".to_owned();
     Case::new("CB-68").callback(refusal).poison("the-users-words").play_to("authorization_error");
     Case::new("CB-68").callback(|_| "error=X%3Cimg%3E".into()).poison("img").play_to("state_mismatch");
@@ -104,17 +104,17 @@ fn cb_68_69_a_case_goes_well_afterwards() {
     Case::new("CB-69").callback(|_| "utm=1".into()).play_to("callback_ignored");
 }
 
-/// Writes a callback anew.
+/// Rewrites an authorization response.
 type Rewrite = fn(&str) -> String;
 
-/// The honest query with an error in the place of the code.
+/// The valid query with an error instead of the code.
 fn refusal(honest: &str, error: &str) -> String {
     let rest: Vec<&str> = honest.split('&').filter(|part| !part.starts_with("code=")).collect();
     format!("{error}&{}", rest.join("&"))
 }
 
 #[test]
-fn cb_70_a_description_that_is_no_utf_8_is_left_out() {
+fn cb_70_a_description_that_is_not_utf_8_is_left_out() {
     let rows: [(Rewrite, Option<&str>); 6] = [
         (|honest| refusal(honest, "error=access_denied&error_description=Acc%E8s+refus%E9"), None),
         (|honest| refusal(honest, "error=access_denied&error_description=%"), None),
@@ -148,7 +148,7 @@ fn cb_70_parameters_that_are_not_read_are_not_decoded() {
     for callback in rows {
         Case::new("CB-70").callback(callback).play_to("ok");
     }
-    // What is read has to be readable.
+    // Parameters that are read must be decodable.
     for broken in ["code=%E8", "code=%", "state=%E8", "iss=%zz", "error=%"] {
         let here = Here::new();
         assert_eq!(
@@ -160,9 +160,9 @@ fn cb_70_parameters_that_are_not_read_are_not_decoded() {
 }
 
 #[test]
-fn cb_70_what_stands_in_front_of_a_response_is_compared_and_not_refused() {
+fn cb_70_a_query_before_the_response_is_compared_and_not_refused() {
     let page = "https://app.test/cb";
-    // The redirect page, what its server puts in front, whether that names itself, and the code of the error.
+    // The redirect page, the query that its server adds, whether the server sends `iss`, and the code of the error.
     let rows = [
         ("", "", false, None),
         ("", "utm=100%", true, None),
@@ -171,7 +171,7 @@ fn cb_70_what_stands_in_front_of_a_response_is_compared_and_not_refused() {
         ("own=1", "own=1&utm=%", true, None),
         ("caf%C3%A9=1", "caf%C3%A9=1&%=%", true, None),
         ("caf%C3%A9=1", "caf%c3%a9=1", false, None),
-        // In front of the response of a server that does not name itself stands what is the page's own, and no more.
+        // If a server does not send `iss`, only the page's own query may precede the response.
         ("", "utm=100%", false, Some("iss_mismatch")),
         ("own=1", "own=1&utm=%", false, Some("iss_mismatch")),
         ("own=1", "own=%", true, Some("iss_mismatch")),
@@ -195,7 +195,7 @@ fn cb_70_what_stands_in_front_of_a_response_is_compared_and_not_refused() {
             let transaction = Transaction::from_record(&request.transaction.to_record());
             let outcome =
                 here.finish(client.complete(&address, transaction, OtherSignIns::None, RedirectPage::OfOneProvider));
-            // The code is used up by the first one.
+            // The first one uses the code.
             let expected = if behind.is_empty() { expected } else { Some(expected.unwrap_or("token_error")) };
             assert_eq!(code(&outcome), expected, "{redirect_uri} {address}");
         }
@@ -211,7 +211,7 @@ fn cb_70_a_redirect_page_whose_own_query_cannot_be_decoded_is_refused_and_never_
         let redirect_uri = &format!("{page}?{own}");
         let refused = here.finish(client.begin(SignIn { redirect_uri, ..SIGN_IN }));
         assert_eq!(code(&refused), Some("config_error"), "{redirect_uri}");
-        // A record of such a page is made up.
+        // A forged record of such a page.
         let request = here.finish(client.begin(SignIn { redirect_uri: page, ..SIGN_IN })).expect("a request");
         let query = here.world().provider.authorize(&request.url);
         let record = request.transaction.to_record().replace(&format!("{page}\""), &format!("{redirect_uri}\""));

@@ -24,14 +24,14 @@ const ALGORITHMS: [(&str, &str, &str, &str); 10] = [
     ("EdDSA", "OKP", "Ed25519", r#"{"name":"Ed25519"}"#),
 ];
 
-/// A token with a signature of so many bytes.
+/// A token with a signature of this many bytes.
 fn unsigned(header: &str, bytes: usize) -> String {
     let part = |part: &[u8]| URL_SAFE_NO_PAD.encode(part);
     [part(header.as_bytes()), part(b"{}"), part(&vec![7; bytes])].join(".")
 }
 
 #[test]
-fn each_algorithm_is_what_its_specification_says() {
+fn each_algorithm_matches_its_specification() {
     for (alg, kty, curve, description) in ALGORITHMS {
         let algorithm = Algorithm::named(alg).expect(alg);
         assert_eq!((algorithm.kty(), algorithm.curve()), (kty, curve), "{alg}");
@@ -43,7 +43,7 @@ fn each_algorithm_is_what_its_specification_says() {
 
 /// RFC 7518 §3.4, RFC 8032 §5.1.6. An RSA signature is as long as its key.
 #[test]
-fn a_signature_is_as_long_as_its_algorithm_says() {
+fn a_signature_has_the_length_of_its_algorithm() {
     for (alg, length) in [("ES256", 64), ("ES384", 96), ("ES512", 132), ("EdDSA", 64)] {
         let header = format!(r#"{{"alg":"{alg}"}}"#);
         for (bytes, expected) in [(length - 1, Some("signature")), (length, None), (length + 1, Some("signature"))] {
@@ -57,7 +57,7 @@ fn a_signature_is_as_long_as_its_algorithm_says() {
 }
 
 #[test]
-fn an_algorithm_that_is_listed_twice_is_listed() {
+fn an_algorithm_may_be_listed_twice() {
     let list = |list: &str| METADATA.replace(r#"["RS256", "ES256"]"#, list);
     let token = id_token(&claims(&[]));
     for (listed, expected) in [
@@ -72,14 +72,14 @@ fn an_algorithm_that_is_listed_twice_is_listed() {
 }
 
 #[test]
-fn the_longest_token_is_read() {
+fn the_longest_allowed_token_is_read() {
     let header = r#"{"alg":"RS256"}"#;
-    // Base64url has four characters for three bytes; the rest of the length is in the signature.
+    // Base64url has four characters for three bytes; the remaining length is in the signature.
     let around = unsigned(header, 0).len();
     let longest = (MAX_JWT - around) / 4 * 3;
     let token = unsigned(header, longest);
     let missing = MAX_JWT - token.len();
-    // One to three further characters have no place at the end of a part of whole bytes, but in the header.
+    // One to three further characters cannot end a part of whole bytes, so they are in the header.
     let token = unsigned(&header.replace('{', &["{", &" ".repeat(missing * 3 / 4)].concat()), longest);
     let fits = |length: usize| {
         let token = format!("{}{}", "A".repeat(length.saturating_sub(token.len())), token);
@@ -89,7 +89,7 @@ fn the_longest_token_is_read() {
 }
 
 #[test]
-fn a_hundred_keys_are_a_key_set() {
+fn a_key_set_may_have_a_hundred_keys() {
     let keys = |count: usize| set(&(0..count).map(|kid| r1(&format!(r#""kid":"k{kid}","#))).collect::<Vec<_>>());
     for (count, expected) in [(100, None), (101, Some("too_large"))] {
         assert_eq!(code(&Keys::default().receive(Ok(json(200, &keys(count))))), expected, "{count} keys");
@@ -97,7 +97,7 @@ fn a_hundred_keys_are_a_key_set() {
 }
 
 #[test]
-fn keys_are_young_for_ten_minutes() {
+fn keys_count_as_new_for_ten_minutes() {
     let mut keys = Keys::default();
     assert!(keys.early(&metadata(), later(0)).is_some());
     keys.receive(Ok(json(200, &set(&[r1("")])))).expect("a key set");

@@ -1,4 +1,5 @@
-//! What a sign-in asked for and the token has to say: `max_age`, `prompt`, `acr_values` (OpenID Connect Core §3.1.2.1).
+//! Claims that must comply with the authorization request: `max_age`, `prompt`, `acr_values` (OpenID Connect Core
+//! §3.1.2.1).
 
 use valet_key::protocol::authorization_request::{AuthorizationRequest, SignIn};
 use valet_key::protocol::form;
@@ -8,7 +9,7 @@ use crate::support::signing::{self, honest_keys, identify, proof_with};
 use crate::support::{self, T0, at, claims, code, config, id_token, metadata};
 use crate::why;
 
-/// The row's number, what is asked for, which claims are changed, and the reason for which the token is refused.
+/// The row's number, the requested values, the changed claims, and the reason for which the token is refused.
 type Asked<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], Option<&'a str>);
 
 /// The reason for which a token is refused after a sign-in with further parameters that took `seconds`.
@@ -17,7 +18,7 @@ fn asked(params: &[(&str, &str)], changes: &[(&str, &str)], seconds: i64) -> Opt
     let sign_in = SignIn { params: &params, ..support::SIGN_IN };
     let request = AuthorizationRequest::new(&config(), &metadata(), sign_in, support::ORIGIN, &support::ENTROPY, at(0))
         .expect("honest");
-    // Over a redirect, as it is kept.
+    // Through a redirect, as the record is stored.
     let transaction = Transaction::from_record(&request.transaction.to_record()).expect("a record");
     let (now, later) = ((T0 + seconds).to_string(), (T0 + seconds + 600).to_string());
     let mut all = vec![("iat", now.as_str()), ("exp", later.as_str())];
@@ -27,7 +28,7 @@ fn asked(params: &[(&str, &str)], changes: &[(&str, &str)], seconds: i64) -> Opt
 }
 
 #[test]
-fn idt_43_44_45_a_user_is_signed_in_as_asked() {
+fn idt_43_44_45_the_id_token_must_comply_with_the_request() {
     let ago = |seconds: i64| (T0 - seconds).to_string();
     let (fresh, old, stale) = (ago(0), ago(300), ago(400));
     let rows: [Asked<'_>; 27] = [
@@ -81,7 +82,7 @@ fn idt_44_an_age_is_a_number_of_seconds() {
 }
 
 #[test]
-fn idt_45_max_age_is_sent_where_it_is_asked_for() {
+fn idt_45_max_age_is_sent_if_it_is_requested() {
     for (params, expected) in [
         (vec![], None),
         (vec![("prompt", "login")], None),

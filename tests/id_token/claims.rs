@@ -1,4 +1,4 @@
-//! What a token says: of whom, for whom, when, and in answer to what (OpenID Connect Core §3.1.3.7).
+//! The claims of a token: user, audience, times and nonce (OpenID Connect Core §3.1.3.7).
 
 use valet_key::protocol::json::Value;
 
@@ -6,11 +6,11 @@ use crate::reason;
 use crate::support::signing::{self, honest_keys, identify, proof_with};
 use crate::support::{T0, claims, id_token, transaction};
 
-/// The row's number, which claims are changed, and the reason for which it is refused.
+/// The row's number, the changed claims, and the reason for which the token is refused.
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>);
 
 #[test]
-fn idt_10_to_45_claims_of_others_are_refused() {
+fn idt_10_to_45_wrong_claims_are_refused() {
     let long = format!("\"{}\"", "a".repeat(256));
     let rows: [Row<'_>; 70] = [
         ("the honest token", &[], None),
@@ -22,7 +22,7 @@ fn idt_10_to_45_claims_of_others_are_refused() {
         ("IDT-12 no scheme", &[("iss", r#""as.test""#)], Some("iss")),
         ("IDT-12 a list", &[("iss", r#"["https://as.test"]"#)], Some("iss")),
         ("IDT-13", &[("aud", r#""other""#)], Some("aud")),
-        ("IDT-13 nobody", &[("aud", "[]")], Some("aud")),
+        ("IDT-13 an empty list", &[("aud", "[]")], Some("aud")),
         ("IDT-15", &[("aud", r#"["spa"]"#)], None),
         ("IDT-16", &[("aud", r#"["spa","other"]"#)], Some("aud")),
         ("IDT-17", &[("aud", r#"["spa","project-1"]"#), ("azp", r#""spa""#)], None),
@@ -91,7 +91,7 @@ fn idt_10_to_45_claims_of_others_are_refused() {
 }
 
 #[test]
-fn idt_78_ten_thousand_claims_pass_as_they_are() {
+fn idt_78_ten_thousand_claims_are_passed_on_unchanged() {
     let more: Vec<(String, String)> = (0..10_000).map(|n| (format!("c{n}"), n.to_string())).collect();
     let more: Vec<(&str, &str)> = more.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let honest = claims(&more);
@@ -100,7 +100,7 @@ fn idt_78_ten_thousand_claims_pass_as_they_are() {
 }
 
 #[test]
-fn what_passes_is_what_was_signed() {
+fn accepted_claims_are_the_signed_ones() {
     let (name, now) = (r#""Zoë \"🔑\"""#, T0.to_string());
     let honest = claims(&[("name", name), ("auth_time", &now)]);
     let proof = proof_with(&id_token(&honest), &signing::keys(&honest_keys()));

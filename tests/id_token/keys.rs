@@ -1,4 +1,4 @@
-//! Which key a token is checked with, and when a provider is asked for its keys (RFC 7517, OpenID Connect Core §10.1).
+//! The choice of the key for a token, and the requests for keys (RFC 7517, OpenID Connect Core §10.1).
 
 use valet_key::protocol::error::{Error, Kind};
 use valet_key::protocol::jwks::Keys;
@@ -37,7 +37,12 @@ fn idt_08_56_57_64_65_66_the_key_must_fit() {
     let weak = |n: &str, e: &str| set(&[format!(r#"{{"kty":"RSA","kid":"r1","n":"{n}","e":"{e}"}}"#)]);
     let rows = [
         ("IDT-08 another alg", &token, set(&[r1(r#""kid":"r1","alg":"PS256","#)]), Some("key")),
-        ("IDT-08 an alg that is none", &token, set(&[r1(r#""kid":"r1","alg":"RSA-OAEP","#)]), Some("key")),
+        (
+            "IDT-08 an alg that is not for signatures",
+            &token,
+            set(&[r1(r#""kid":"r1","alg":"RSA-OAEP","#)]),
+            Some("key"),
+        ),
         ("IDT-08 an alg of another type", &token, set(&[r1(r#""kid":"r1","alg":1,"#)]), Some("key")),
         ("IDT-08 another type", &token, set(&[other.jwk(r#""kid":"r1","#)]), Some("key")),
         ("IDT-56", &no_kid, set(&[r1("")]), None),
@@ -82,7 +87,7 @@ fn idt_08_56_57_64_65_66_the_key_must_fit() {
 }
 
 #[test]
-fn idt_52_54_55_keys_that_a_token_brings_along_are_not_used() {
+fn idt_52_54_55_keys_inside_a_token_are_not_used() {
     let own = Curve::new();
     let jwk = own.jwk("");
     let rows = [
@@ -102,7 +107,8 @@ fn idt_52_54_55_keys_that_a_token_brings_along_are_not_used() {
     assert_eq!(reason(&by_e1(r#"{"alg":"ES256","kid":null}"#)), None, "IDT-55 `null` is absent, as in IDT-56");
 }
 
-/// What a browser does with a token: at most one further request each. Gives the reason, and how many requests went out.
+/// What a browser does with a token, with at most one further request. Returns the reason of a refusal, and the number
+/// of requests.
 fn login(keys: &mut Keys, served: &str, token: &str, now: i64) -> (Option<&'static str>, u32) {
     let mut requests = 0;
     let mut fetch = |keys: &mut Keys, request| {
@@ -123,7 +129,7 @@ fn login(keys: &mut Keys, served: &str, token: &str, now: i64) -> (Option<&'stat
 }
 
 #[test]
-fn idt_58_59_60_keys_are_asked_for_again_but_not_without_end() {
+fn idt_58_59_60_keys_are_fetched_again_but_not_without_limit() {
     let (old, new) = (Curve::new(), Curve::new());
     let (before, after) = (set(&[old.jwk(r#""kid":"old","#)]), set(&[new.jwk(r#""kid":"new","#)]));
     let signed = |curve: &Curve, kid: &str| curve.sign(&format!(r#"{{"alg":"ES256","kid":"{kid}"}}"#), &claims(&[]));
@@ -149,9 +155,9 @@ fn idt_58_59_60_keys_are_asked_for_again_but_not_without_end() {
     assert_eq!(login(&mut keys, &before, &signed(&old, "old"), 11 * 60_000), (None, 1), "old keys are fetched again");
 }
 
-/// A provider can put another key under the same `kid`: a wrong signature is looked at once more with the keys of now.
+/// A provider can replace a key under the same `kid`: a wrong signature is checked once more with newly fetched keys.
 #[test]
-fn idt_82_a_key_that_was_replaced_under_its_name_is_found_but_not_without_end() {
+fn idt_82_a_key_replaced_under_its_key_id_is_fetched_but_not_without_limit() {
     let (old, new, stranger) = (Curve::new(), Curve::new(), Curve::new());
     let served = |curve: &Curve| set(&[curve.jwk(r#""kid":"only","#)]);
     let signed = |curve: &Curve| curve.sign(r#"{"alg":"ES256","kid":"only"}"#, &claims(&[]));
@@ -173,7 +179,7 @@ fn idt_82_a_key_that_was_replaced_under_its_name_is_found_but_not_without_end() 
 }
 
 #[test]
-fn idt_61_62_bad_answers_are_not_kept() {
+fn idt_61_62_bad_responses_are_not_cached() {
     let thousand: Vec<String> = (0..1000).map(|n| format!(r#"{{"kty":"EC","kid":"k{n}"}}"#)).collect();
     let huge = format!(r#"{{"keys":[],"x":"{}"}}"#, "x".repeat(2 << 20));
     let network = || Err(Error::from(Kind::Network { url: String::new() }));
@@ -194,7 +200,7 @@ fn idt_61_62_bad_answers_are_not_kept() {
         assert_eq!(code(&keys.receive(answer)), Some(expected), "{label}");
     }
     assert_eq!(login(&mut keys, &honest_keys(), &id_token(&claims(&[])), 0).0, None, "IDT-61 the next sign-in");
-    keys.receive(network()).expect_err("no answer");
+    keys.receive(network()).expect_err("no response");
     assert_eq!(reason_of(&keys, &id_token(&claims(&[]))), None, "what was known stays known");
     for set in [r#"{"keys":[]}"#, r#"{"keys":[1,null]}"#] {
         assert_eq!(reason_with(&id_token(&claims(&[])), set), Some("key"), "IDT-62 {set}");

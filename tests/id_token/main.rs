@@ -1,4 +1,4 @@
-//! The ID Token: an honest one with one change, refused by name (OpenID Connect Core §3.1.3.7, RFC 8725).
+//! The ID Token: a valid one with one change, refused by name (OpenID Connect Core §3.1.3.7, RFC 8725).
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -17,22 +17,22 @@ use valet_key::protocol::jwks::Keys;
 
 const HONEST: &str = r#"{"alg":"RS256","kid":"r1"}"#;
 
-/// The reason for which something is refused.
+/// The reason of a refusal.
 fn why<T>(result: Result<T>) -> Option<&'static str> {
     result.err().map(|error| if let Kind::IdTokenInvalid { reason } = error.kind() { reason } else { error.code() })
 }
 
-/// The reason for which the honest client refuses a token.
+/// The reason for which a valid client refuses a token.
 fn reason(token: &str) -> Option<&'static str> {
     reason_with(token, &honest_keys())
 }
 
-/// The same by the keys of a provider.
+/// The same with the keys of a provider.
 fn reason_with(token: &str, keys: &str) -> Option<&'static str> {
     why(identify(proof_with(token, &signing::keys(keys)), &transaction(), 5))
 }
 
-/// The reason for which a token proves nothing, whatever it says.
+/// The reason for which the signature of a token is refused, whatever its claims.
 fn reason_of(keys: &Keys, token: &str) -> Option<&'static str> {
     why(proof_with(token, keys))
 }

@@ -8,7 +8,7 @@ use crate::support::signing::{self, base64url, honest_keys, jwt, r1, set};
 use crate::support::{METADATA, claims, discover, transaction};
 use crate::{by_e1, reason, reason_of, reason_with, why};
 
-/// The algorithms of RSA keys (RFC 7518 §3.3, §3.5), and how they are computed here.
+/// The algorithms of RSA keys (RFC 7518 §3.3, §3.5), and how the tests compute them.
 const RSA: [(&str, &dyn signature::RsaEncoding); 6] = [
     ("RS256", &signature::RSA_PKCS1_SHA256),
     ("RS384", &signature::RSA_PKCS1_SHA384),
@@ -19,7 +19,7 @@ const RSA: [(&str, &dyn signature::RsaEncoding); 6] = [
 ];
 
 #[test]
-fn idt_02_a_flipped_bit_is_noticed() {
+fn idt_02_a_flipped_bit_is_detected() {
     let token = by_e1(r#"{"alg":"ES256","kid":"e1"}"#);
     assert_eq!(reason(&token), None);
     let (signed, signature) = token.rsplit_once('.').expect("three parts");
@@ -29,7 +29,7 @@ fn idt_02_a_flipped_bit_is_noticed() {
 }
 
 #[test]
-fn idt_03_04_05_09_68_algorithms_that_prove_nothing_are_refused() {
+fn idt_03_04_05_09_68_unsafe_algorithms_are_refused() {
     let oct = set(&[r#"{"kty":"oct","kid":"o1","k":"c2VjcmV0"}"#.into(), r1(r#""kid":"r1","#)]);
     let rows = [
         ("IDT-03", r#"{"alg":"HS256"}"#),
@@ -130,7 +130,7 @@ fn idt_72_signatures_have_their_length() {
 
 /// RFC 8017 §8.1.2 and §8.2.2: engines differ in whether they take a signature that is shorter or longer than the modulus.
 #[test]
-fn idt_83_an_rsa_signature_is_as_long_as_the_modulus_before_it_is_looked_at() {
+fn idt_83_an_rsa_signature_of_another_length_than_the_modulus_is_refused_without_a_check() {
     let keys = signing::keys(&set(&[r1("")]));
     for (alg, padding) in RSA {
         let token = signing::sign_rsa(padding, &format!(r#"{{"alg":"{alg}"}}"#), claims(&[]));
@@ -148,12 +148,12 @@ fn idt_83_an_rsa_signature_is_as_long_as_the_modulus_before_it_is_looked_at() {
         for (label, octets, expected) in rows {
             let token = format!("{signed}.{}", base64url(octets));
             let token = Unverified::parse(&token, Algorithms::ALL).expect("well formed");
-            // Nothing is asked of the browser for what is refused here.
+            // A refusal here needs no check by the browser.
             let question = keys.select(&token, "a").map(drop);
             assert_eq!(why(question), expected, "{alg} {label}");
         }
     }
-    // The first octet of one signature in 256 is zero. It belongs to the signature, and is there.
+    // The first octet of one in 256 signatures is zero. It belongs to the signature and must not be removed.
     let padding: &dyn signature::RsaEncoding = &signature::RSA_PKCS1_SHA256;
     let with_zero = (0..4000).find_map(|number| {
         let token = signing::sign_rsa(padding, r#"{"alg":"RS256"}"#, claims(&[("x", &number.to_string())]));
@@ -167,7 +167,7 @@ fn idt_83_an_rsa_signature_is_as_long_as_the_modulus_before_it_is_looked_at() {
     }
 }
 
-/// What a token is made of, and what it is not made of.
+/// Characters of a token, and other characters.
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\"";
 
 #[test]
@@ -175,7 +175,7 @@ fn idt_79_no_changed_token_is_accepted() {
     let token = by_e1(r#"{"alg":"ES256","kid":"e1"}"#);
     let keys = signing::keys(&honest_keys());
     assert_eq!(reason_of(&keys, &token), None);
-    // A generator with a fixed start: the same ten thousand each time.
+    // A random generator with a fixed seed: each run makes the same ten thousand changes.
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut draw = |below: usize| {
         random ^= random << 13;

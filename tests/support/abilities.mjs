@@ -1,9 +1,12 @@
 /**
- * What is not alike everywhere. A story names what it asks for, `{ differs: ['lasting'] }`, and goes on with the fallback
- * where `stage.lacks(ability)`; a story that only some drivers can drive names what it `needs`. `docs/engines.md` says both,
- * in these words.
+ * Differences between engines.
  *
- * Browsers change, so no ability is known by the name or the version of an engine: each browser is tried, once in a process.
+ * A story names the abilities on which it depends, `{ differs: ['lasting'] }`, and continues with the fallback if
+ * `stage.lacks(ability)`; a story that only some drivers can drive names what it `needs`. `docs/engines.md` prints the
+ * texts of this file.
+ *
+ * Browsers change, so no ability is derived from the name or the version of an engine: each browser is tested, once in
+ * a process.
  */
 import { createServer } from 'node:http';
 import { close, listen, pathOf, portNear } from './loopback.mjs';
@@ -12,7 +15,7 @@ import { close, listen, pathOf, portNear } from './loopback.mjs';
 /** @typedef {import('./browser.mjs').Browser} Browser */
 
 /**
- * What an engine or a home of tokens has or lacks, and what happens instead.
+ * The abilities that an engine or a home of tokens may lack, and what happens instead.
  * @type {Record<string, { has: (place: Place, browser: Browser) => boolean | Promise<boolean>, lacking: string, instead: string }>}
  */
 export const ABILITIES = {
@@ -20,26 +23,26 @@ export const ABILITIES = {
     has: ({ home }, browser) => home === 'shared' && trial(browser, keepsWorker),
     lacking: 'The tokens do not outlive the last page that uses them',
     instead:
-      'the next page, a reload for instance, asks the provider once without a question (`prompt=none`), and the user is signed in again. Where the page asks for more than the user has allowed so far, a click is needed',
+      'the next page, after a reload for instance, makes one silent sign-in (`prompt=none`), and the user is signed in again. If the page requests more scopes than the user has allowed so far, a click is needed',
   },
   storing: {
     has: (place, browser) => trial(browser, storesResponse),
-    lacking: 'The browser, as its driver opens it, stores no response, whatever its headers allow',
-    instead: 'a vault that is new when the user comes back asks the provider for its metadata once',
+    lacking: 'The browser, as its driver starts it, stores no response, even if its headers allow it',
+    instead: 'a new vault requests the metadata of the provider once after the redirect back',
   },
 };
 
 /**
- * What it takes to drive some stories, the engines whose drivers have it, and why others do not run them.
+ * What some stories need from the driver, the engines that have it, and why other engines do not play them.
  * @type {Record<string, { engines: string[], reason: string }>}
  */
 export const NEEDS = {
   largeBodies: {
     engines: ['chromium'],
     reason:
-      'how much other engines keep in buffers of their own is not known here, and their drivers refuse the certificate of a server on loopback',
+      'the size of other engines’ internal buffers is unknown, and their drivers refuse the certificate of a server on loopback',
   },
-  devTools: { engines: ['chromium'], reason: 'it is driven by the DevTools protocol, which only Chromium speaks' },
+  devTools: { engines: ['chromium'], reason: 'the story uses the DevTools protocol, which only Chromium implements' },
 };
 
 /** @param {string} ability @param {Place} place @param {Browser} browser which has one empty page, before and after */
@@ -47,7 +50,7 @@ export async function lacking(ability, place, browser) {
   return !(await ABILITIES[ability].has(place, browser));
 }
 
-/** What came of the trials, by engine. @type {Map<Function, Map<string, Promise<boolean>>>} */
+/** The results of the tests, by engine. @type {Map<Function, Map<string, Promise<boolean>>>} */
 const tried = new Map();
 
 /** @param {Browser} browser @param {(browser: Browser, site: Site) => Promise<boolean>} ability */
@@ -68,10 +71,10 @@ async function inBrowser(browser, ability) {
   }
 }
 
-/** A shared worker, as the library makes it, whose life has a number. */
+/** A shared worker, created as the library does, with a random number for each start. */
 const WORKER = 'const life = String(Math.random()); onconnect = ({ ports: [port] }) => port.postMessage(life);';
 
-/** Runs in the page: the life that answers. */
+/** Runs in the page: the number of the worker that replies. */
 const LIFE = `async () => new Promise((done, fail) => {
   const worker = new SharedWorker('/shared.js', { type: 'module', name: 'trial', extendedLifetime: true });
   worker.onerror = () => fail(new Error('the worker does not start'));
@@ -86,7 +89,7 @@ async function keepsWorker({ page }, { origin }) {
   return (await page.run(LIFE)) === before;
 }
 
-/** Whether a worker that is new gets a response that an earlier one was allowed to keep. */
+/** Whether a new worker gets a response that an earlier worker was allowed to store. */
 async function storesResponse({ page }, { origin, requests }) {
   const STORED = `async () => new Promise((done) => (new Worker('/storing.js').onmessage = done))`;
   for (const path of ['/', '/?again']) {
@@ -108,7 +111,7 @@ const FILES = {
 
 /** @typedef {Awaited<ReturnType<typeof startTrial>>} Site */
 
-/** A site of its own. */
+/** Starts a separate site. */
 async function startTrial() {
   const requests = [];
   const port = await portNear();

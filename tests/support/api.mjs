@@ -1,14 +1,14 @@
 /**
- * A small resource API for the tests and the demo: who I am, my photos, my notes.
+ * A small resource API for the tests and the demo: the user, photos and notes.
  *
- * It asks the provider about each token and refuses as RFC 6750 §3 says, with the challenge readable for pages. It echoes
- * nothing of a request: an API that sends headers back would hand the page the token it must not see.
+ * It introspects each token at the provider and refuses as RFC 6750 §3 says, with a challenge that pages can read. It
+ * echoes no part of a request: an API that sends headers back would reveal the token to the page.
  */
 import { createServer } from 'node:http';
 import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';
 import { photos } from './photos.mjs';
 
-/** What there is, and the scope it needs. */
+/** The resources, and the scope that each needs. */
 const ROUTES = {
   'GET /me': { answer: ({ token }) => ({ user: token.sub, client: token.client_id, scope: token.scope }) },
   'GET /photos': { scope: 'photos', answer: ({ token }) => ({ photos: photos(token.sub) }) },
@@ -18,7 +18,7 @@ const ROUTES = {
   'GET /ticks': { endless: true },
 };
 
-/** @typedef {{ sub: string, client_id?: string, scope?: string }} Token what a provider says of it */
+/** @typedef {{ sub: string, client_id?: string, scope?: string }} Token the provider's introspection response */
 
 /**
  * @param {object} options
@@ -78,11 +78,11 @@ export async function startApi({ port = 0, provider, origins }) {
   return {
     url: `http://localhost:${port}/`,
     requests,
-    /** From now on this API refuses a token, good as it may be. */
+    /** From now on this API refuses the token, even if it is valid. */
     distrust: (token) => distrusted.add(`Bearer ${token}`),
-    /** From now on a path leads elsewhere. */
+    /** From now on the API redirects this path. */
     redirect: (path, location) => redirects.set(path, location),
-    /** How many lines the last call of `/ticks` got; it gets one after the other until it goes away. */
+    /** How many lines the last call of `/ticks` got; the API sends lines until the client disconnects. */
     ticks: () => ticks,
     /** The statuses of all calls so far, without preflights. */
     statuses: () => requests.filter(({ method }) => method !== 'OPTIONS').map(({ status }) => status),
@@ -99,12 +99,12 @@ function write({ body, notes }) {
   return { note, count: notes.length };
 }
 
-/** `?lines=10` makes an end of what has none. */
+/** `?lines=10` ends the otherwise endless response. */
 function linesWanted(request) {
   return Number(new URL(request.url, 'http://loopback').searchParams.get('lines') ?? Infinity);
 }
 
-/** Writes lines until there are enough, or the other end goes away. */
+/** Writes lines until there are enough, or until the client disconnects. */
 function tick(response, wanted, count) {
   let lines = 0;
   response.writeHead(200, { 'content-type': 'text/plain' });
@@ -125,7 +125,9 @@ function allow(origin, response) {
   response.setHeader('vary', 'origin');
 }
 
-/** Refuses, and says why in the header that clients read (RFC 6750 §3). Who showed no token is told of no error. */
+/**
+ * Refuses, with the reason in the header that clients read (RFC 6750 §3). A request without a token gets no error code.
+ */
 function challenge(response, status, attributes, message) {
   const pairs = Object.entries(attributes).map(([name, value]) => `${name}="${value}"`);
   response.setHeader('www-authenticate', ['Bearer', pairs.join(', ')].filter(Boolean).join(' '));

@@ -1,6 +1,6 @@
-/** A small app in the place of the demo, whose buttons say what they call. */
+/** A small app in place of the demo, whose buttons name what they call. */
 
-/** A page that does nothing but open itself in another tab: addresses stay as they are. */
+/** A page that does nothing except open itself in another tab; it changes no address. */
 export const IDLE = {
   '/www/app.js': `
     const again = document.createElement('button');
@@ -14,7 +14,7 @@ export const IDLE = {
  * @param {object} options
  * @param {string} [options.client] further options of `createClient`, as source
  * @param {Record<string, string>} [options.buttons] by name: what to do with `client`, as source of an expression
- * @param {string} [options.then] what to do when it is known whether somebody is signed in, with `session`
+ * @param {string} [options.then] what to do when `start()` has returned, with `session`
  * @param {boolean} [options.exposed] whether every script finds `client` and the address of the `api`, before anything is shown
  * @returns {Record<string, string>} what {@link import('./stage.mjs').story} takes as `scripts`
  */

@@ -1,4 +1,4 @@
-/** What is played at each provider of another maker, and what the stories at one of them need. */
+/** The stories that are played at each third-party provider, and helpers for the stories of one of them. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from './app.mjs';
@@ -12,13 +12,13 @@ const scripts = app({
 
 const at = (provider, more = {}) => ({ provider, scripts, everyEngine: true, ...more });
 
-/** Opens the page, which says of the provider what no metadata say. */
+/** Opens the page, whose configuration holds what the provider's metadata lack. */
 export async function visit(stage) {
   Object.assign(stage.site.settings.config, stage.provider.config);
   await stage.visit();
 }
 
-/** To the provider, where alice says who she is. */
+/** Goes to the provider, where alice logs in. */
 export async function logIn({ page, provider }) {
   await page.click('button', 'Sign in');
   await provider.login(page);
@@ -37,7 +37,7 @@ export async function isSignedIn(stage) {
   if (stage.provider.sub) assert.match(sub, stage.provider.sub);
 }
 
-/** What a promise in the page becomes: its value, or the code of its error. */
+/** The outcome of a promise in the page: its value, or the code of its error. */
 export async function told({ page }, expression) {
   await page.until('the app', () => page.run('async () => Boolean(globalThis.client)'));
   return page.run(`async () => (${expression}).catch(({ code }) => code)`);
@@ -52,14 +52,14 @@ export async function isRefused({ page, site }) {
   assert.equal(await page.url(), site.url);
 }
 
-/** How many sign-ins were begun. Each may pass the same address more than once, also without its `state`. */
+/** How many sign-ins began. Each may request the same address more than once, also without its `state`. */
 const begun = ({ provider }) => new Set(provider.issued.authorizations.flatMap(({ state }) => state ?? [])).size;
 
 /**
- * Plays at one provider what is played at each, unless it is left out of `VALET_KEY_PROVIDERS`.
+ * Plays the common stories at one provider, unless `VALET_KEY_PROVIDERS` leaves it out.
  * @param {string} name
- * @returns {(title: string, more: object, play: Parameters<typeof story>[2]) => void} tells one more story there; `start` of
- *   `more` is what the provider is started with
+ * @returns {(title: string, more: object, play: Parameters<typeof story>[2]) => void} adds one more story; `start` of
+ *   `more` is passed to the provider
  */
 export function storiesAt(name) {
   const provider = OTHER_PROVIDERS[name];
@@ -75,7 +75,7 @@ export function storiesAt(name) {
 
 function common(name, provider) {
   story(
-    `RT-01 UI-01 P0: ${name}: a sign-in, calls, renewals, what is said of the user, and one more login`,
+    `RT-01 UI-01 P0: ${name}: a sign-in, calls, renewals, UserInfo and another login`,
     at(provider),
     async (stage) => {
       const { again, claims, fresh, issued, pause, renewLogin, rotates, sub } = stage.provider;
@@ -97,16 +97,16 @@ function common(name, provider) {
       await renewLogin(stage.page);
       await again?.(stage.page);
       await isSignedIn(stage);
-      assert.ok(issued.codes.size > 1, 'a sign-in of its own');
+      assert.ok(issued.codes.size > 1, 'a separate sign-in');
       assert.ok(issued.authorizations.some(({ prompt }) => prompt === 'login'));
       assert.ok(
         issued.authorizations.every(({ max_age }) => max_age === undefined),
-        'nor is anything sent that was not asked for',
+        'no `max_age` is sent that was not requested',
       );
     },
   );
 
-  story(`${name}: a reload where the tokens are gone`, at(provider, { homes: ['dedicated'] }), async (stage) => {
+  story(`${name}: a reload after the tokens are lost`, at(provider, { homes: ['dedicated'] }), async (stage) => {
     const {
       page,
       site,
@@ -122,49 +122,55 @@ function common(name, provider) {
       return;
     }
     await page.see('Signed out');
-    assert.equal(await page.url(), site.url, 'the user stays on the page');
+    assert.equal(await page.url(), site.url, 'the page stays');
     const tried = silence ? 2 : 1; // in plain OAuth 2 there is no `prompt=none`
     assert.equal(begun(stage), tried);
     if (silence === 'refusal')
       assert.ok(await page.run("async () => events.some(([, outcome]) => outcome === 'declined')"));
     await page.reload();
     await page.see('Signed out');
-    assert.equal(begun(stage), tried, 'what failed once is not tried at each load');
+    assert.equal(begun(stage), tried, 'a failed silent sign-in is not tried at each load');
     await page.click('button', 'Sign in');
     await again?.(page);
     await isSignedIn(stage);
   });
 
-  story(`${name}: the user says no, then yes, signs out there, and comes back`, at(provider), async (stage) => {
-    const { page, provider, site } = stage;
-    await visit(stage);
-    await logIn(stage);
-    if (provider.deny) {
-      await provider.deny(page);
-      await isRefused(stage);
-      await page.click('button', 'Sign in');
-    }
-    await provider.consent(page);
-    await isSignedIn(stage);
-    const { accessToken } = provider.issued;
-    await page.run("async () => void client.signOut().then(() => localStorage.setItem('resolved', 'yes'))");
-    const resolved = () => page.run("async () => localStorage.getItem('resolved')");
-    if (provider.leaves) {
-      await provider.logout?.(page);
-      await page.until('the way back', () =>
-        page.run("async () => globalThis.events?.some(([reason, confirmed]) => reason === 'signed_out' && confirmed)"),
-      );
-      assert.equal(await resolved(), null);
-    } else {
-      await page.until('the end of the sign-out', async () => (await resolved()) === 'yes');
-    }
-    await page.see('Signed out');
-    assert.equal(await page.url(), site.url);
-    assert.equal((await provider.introspect(accessToken)) === null, provider.endsTokens);
-    assert.equal(await call(stage), 'login_required');
-    if (provider.leaves) await logIn(stage);
-    else await page.click('button', 'Sign in');
-    await provider.again?.(page);
-    await isSignedIn(stage);
-  });
+  story(
+    `${name}: the user refuses consent, then allows it, signs out at the provider, and returns`,
+    at(provider),
+    async (stage) => {
+      const { page, provider, site } = stage;
+      await visit(stage);
+      await logIn(stage);
+      if (provider.deny) {
+        await provider.deny(page);
+        await isRefused(stage);
+        await page.click('button', 'Sign in');
+      }
+      await provider.consent(page);
+      await isSignedIn(stage);
+      const { accessToken } = provider.issued;
+      await page.run("async () => void client.signOut().then(() => localStorage.setItem('resolved', 'yes'))");
+      const resolved = () => page.run("async () => localStorage.getItem('resolved')");
+      if (provider.leaves) {
+        await provider.logout?.(page);
+        await page.until('the redirect back', () =>
+          page.run(
+            "async () => globalThis.events?.some(([reason, confirmed]) => reason === 'signed_out' && confirmed)",
+          ),
+        );
+        assert.equal(await resolved(), null);
+      } else {
+        await page.until('the end of the sign-out', async () => (await resolved()) === 'yes');
+      }
+      await page.see('Signed out');
+      assert.equal(await page.url(), site.url);
+      assert.equal((await provider.introspect(accessToken)) === null, provider.endsTokens);
+      assert.equal(await call(stage), 'login_required');
+      if (provider.leaves) await logIn(stage);
+      else await page.click('button', 'Sign in');
+      await provider.again?.(page);
+      await isSignedIn(stage);
+    },
+  );
 }

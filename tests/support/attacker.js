@@ -1,12 +1,14 @@
 /**
- * What a script can do that gets into the page after the library is loaded. A test that acts as that script imports this
- * file into the page. It takes nothing from the library but the addresses of its files and the words of its messages.
+ * The abilities of a script that enters the page after the library has loaded.
+ *
+ * A test that acts as that script imports this file into the page. The file uses nothing of the library except the
+ * addresses of its files and the format of its messages.
  */
 
 const WORKER = '/pkg/wasm/worker.js';
 const WASM = '/pkg/wasm/valet_key.wasm';
 
-/** The vaults that a script can talk to: the page's own where it is shared, or one that the script starts. */
+/** The vaults that a script can reach: the page's own if it is shared, or one that the script starts. */
 const HOMES = {
   shared: () => new SharedWorker(WORKER, { type: 'module', name: 'valet-key 0.1.0 true', extendedLifetime: true }),
   'another name': () => new SharedWorker(WORKER, { type: 'module', name: 'of the script' }),
@@ -20,7 +22,7 @@ const DROPPED = 4000;
 export const kept = {};
 
 /**
- * A port of the script's own, without a client yet.
+ * The script's own port, without a client yet.
  * @param {keyof HOMES} [home]
  */
 export function open(home = 'shared') {
@@ -30,7 +32,7 @@ export function open(home = 'shared') {
   const waiting = new Map();
   let last = 0;
   port1.onmessage = ({ data }) => waiting.get(data.id)?.(data);
-  /** What the vault answers: `{ value }`, `{ error }` with the code, or neither if it dropped the message. */
+  /** The vault's reply: `{ value }`, `{ error }` with the code, or neither if it dropped the message. */
   const ask = (op, args) =>
     new Promise((answered) => {
       const id = (last += 1);
@@ -60,7 +62,7 @@ export function open(home = 'shared') {
   };
 }
 
-/** A port whose client has these options, and what the vault says to them. */
+/** A port whose client has these options, and the vault's reply to them. */
 export async function openAs(options, home) {
   const port = open(home);
   const { error } = await port.ask('configure', { options });
@@ -70,10 +72,10 @@ export async function openAs(options, home) {
 /** The options of the page's client, in the order in which the library sends them. */
 export const honest = ({ issuer, clientId, allowLoopbackHttp, api }) => ({ issuer, clientId, allowLoopbackHttp, api });
 
-/** A page of this origin on which no app runs. */
+/** A page of this origin without an app. */
 const elsewhere = () => new URL('/www/style.css', location.href).href;
 
-/** Signs in without a question, in a frame of the script's own. @returns {Promise<string>} `ok`, or the code of an error */
+/** Signs in silently, in the script's own frame. @returns {Promise<string>} `ok`, or the code of an error */
 export async function signInSilently(port) {
   const begun = await port.begin({ options: { prompt: 'none' }, inWindow: true });
   if (!begun.value) return begun.error ?? 'dropped';
@@ -87,7 +89,10 @@ export async function signInSilently(port) {
   return error ?? 'ok';
 }
 
-/** A record of a sign-in that never was; members that are no text, numbers included, are spelled as the library spells them. */
+/**
+ * A record of a sign-in that never happened; members that are not strings, numbers included, are encoded as the library
+ * does.
+ */
 export const forged = (members) =>
   JSON.stringify({
     state: 'vk.forged',
@@ -106,9 +111,9 @@ export const forged = (members) =>
 /** The keys of pending sign-ins. */
 export const pending = () => Object.keys(sessionStorage).filter((key) => key.startsWith('valet-key:tx:'));
 
-/** Does something to each pending sign-in when the page leaves, which is after the library has done its part. */
+/** Changes each pending sign-in when the page leaves, after the library has stored it. */
 export const onLeaving = (act) => addEventListener('pagehide', () => pending().forEach((key) => act(key)));
 
-/** Other members for a record, in the place of those that it has or beside them. */
+/** Replaces or adds members of a record. */
 export const edit = (key, members) =>
   sessionStorage.setItem(key, JSON.stringify({ ...JSON.parse(sessionStorage.getItem(key)), ...members }));

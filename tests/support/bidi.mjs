@@ -1,6 +1,8 @@
 /**
- * Calls functions in the page itself, by WebDriver BiDi (`script.callFunction`). Firefox gives scripts of the classic
- * protocol globals of their own: what they define is not in the page, and what they look for may not be found there.
+ * Calls functions in the page itself, with WebDriver BiDi (`script.callFunction`).
+ *
+ * Firefox gives scripts of the classic protocol separate globals: their definitions are not in the page, and they may
+ * not find the page's own.
  */
 
 /** Milliseconds for one call, as with the classic protocol. */
@@ -25,7 +27,7 @@ export class Bidi {
     return bidi;
   }
 
-  /** What an asynchronous function, given as text, resolves to in the current window. */
+  /** The result of an asynchronous function, given as text, in the current window. */
   async run(action, args) {
     const { type, result, message } = await this.#send('script.callFunction', {
       functionDeclaration: action,
@@ -52,7 +54,7 @@ export class Bidi {
   }
 }
 
-/** A value of JSON as the protocol spells it. */
+/** Encodes a JSON value for the protocol. */
 function toRemote(value) {
   if (value === undefined || value === null) return { type: String(value) };
   if (Array.isArray(value)) return { type: 'array', value: value.map(toRemote) };
@@ -61,7 +63,10 @@ function toRemote(value) {
   return { type: typeof value, value };
 }
 
-/** The value that the protocol spells, as far as JSON has it. What occurs twice is spelled once, and named then. */
+/**
+ * Decodes a value of the protocol, as far as JSON can express it. The protocol encodes a value that occurs twice only
+ * once, and then refers to it.
+ */
 function fromRemote({ type, value, internalId }, spelled = new Map()) {
   if (type === 'null') return null;
   if (type !== 'array' && type !== 'object') return value;

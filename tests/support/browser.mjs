@@ -1,7 +1,7 @@
 /**
- * A real browser, driven as a person would: by roles, labels and visible text.
+ * A real browser, driven as a user would drive it: by roles, labels and visible text.
  *
- * Nothing is downloaded: browser and driver are the installed ones, found on the PATH or named by the environment
+ * Nothing is downloaded: browser and driver must be installed, on the PATH or named by the environment
  * (`CHROMIUM`, `CHROMEDRIVER`, `FIREFOX`, `GECKODRIVER`, `WEBKITDRIVER`, `XVFB`).
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { Page } from './page.mjs';
  * @param {string} [options.engine] one of {@link ENGINES}
  * @param {boolean} [options.dark] whether the user prefers a dark scheme
  * @param {{ width: number, height: number }} [options.size]
- * @param {number} [options.hostsAt] the port on this machine where every host but this machine's own names is found; Chromium only
+ * @param {number} [options.hostsAt] the local port to which all other host names resolve; Chromium only
  */
 export async function openBrowser({
   engine = 'chromium',
@@ -39,9 +39,9 @@ export async function openBrowser({
 const idle = new Map();
 
 /**
- * A browser that served an earlier story of this process, or a new one: starting takes longer than most stories. No
- * story finds anything of another in it, as each has ports, hence origins, of its own, and cookies are deleted.
- * {@link Browser.leave} gives it back; whoever meets a failure closes it instead.
+ * A browser that served an earlier story of this process, or a new one: starting takes longer than most stories.
+ * Stories cannot see each other's data, because each has its own ports and so its own origins, and cookies are deleted.
+ * {@link Browser.leave} returns it; a story that fails closes it instead.
  *
  * @param {string} engine
  */
@@ -53,7 +53,7 @@ export async function borrowBrowser(engine) {
   return openBrowser({ engine });
 }
 
-/** Closes what was left for later. */
+/** Closes the browsers that are not in use. */
 export async function closeIdle() {
   const left = [...idle.values()];
   idle.clear();
@@ -72,28 +72,28 @@ export class Browser {
     this.page = new Page(this.driver, started.run);
   }
 
-  /** What the page, its workers and the browser said on the console since the last call. */
+  /** What the page, its workers and the browser logged on the console since the last call. */
   async console() {
     return (await this.#started.console?.()) ?? [];
   }
 
-  /** Whether {@link console} can know. */
+  /** Whether {@link console} can be read. */
   get tellsConsole() {
     return Boolean(this.#started.console);
   }
 
-  /** Such as `153.7.0`. */
+  /** For example `153.7.0`. */
   async version() {
     return (await this.driver.getCapabilities()).getBrowserVersion();
   }
 
-  /** Another tab, in front. */
+  /** Opens another tab, in front. */
   async newTab() {
     await this.driver.switchTo().newWindow(this.#started.tab ?? 'tab');
     return this.driver.getWindowHandle();
   }
 
-  /** Whether it still answers. */
+  /** Whether the driver still responds. */
   isAlive() {
     return this.driver.getAllWindowHandles().then(
       () => true,
@@ -102,7 +102,7 @@ export class Browser {
   }
 
   /**
-   * Leaves it to others, with one empty page and without cookies: those know no ports, so the next story has them, too.
+   * Returns the browser for later stories, with one empty page and without cookies, which do not distinguish ports.
    * @param {string} origin of the story's site
    */
   async leave(origin) {
@@ -113,10 +113,10 @@ export class Browser {
     idle.set(this.engine, this);
   }
 
-  /** Has one page, which is empty and has no history. */
+  /** Leaves one page open, which is empty and has no history. */
   async clear() {
     const old = await this.driver.getAllWindowHandles();
-    await this.driver.switchTo().window(old[0]); // Firefox never answers who wants a tab in a popup
+    await this.driver.switchTo().window(old[0]); // Firefox never responds to a request for a tab in a popup
     const fresh = await this.newTab();
     for (const handle of old) {
       await this.driver.switchTo().window(handle);

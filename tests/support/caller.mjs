@@ -1,10 +1,9 @@
-/** An app that calls its API as it loads, without waiting for `start()`. */
+/** An app that calls its API while it loads, without waiting for `start()`. */
 
 /**
- * Its `state` says who is signed in and what came of the call.
+ * Its `state` shows the user and the outcome of the call.
  *
- * Its files may be kept by the browser, as those of a site that is visited again are, so that trips are those of the
- * flow alone.
+ * The browser may cache its files, as on a second visit, so that only the round trips of the flow are counted.
  * @param {object} [options]
  * @param {boolean} [options.warm] of the `api` entry
  * @param {boolean} [options.preload] whether metadata are fetched at each load

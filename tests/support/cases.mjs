@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { startHostile } from './hostile.mjs';
 import { search } from './secrets.mjs';
 
-/** An app that does what a case needs: it signs in when told to, and says what became of it. */
+/** An app for cases: it signs in on command, and shows the outcome. */
 const APP = `
   import { createClient } from '../pkg/index.js';
   const born = [Object, Array, Function].map(({ prototype }) => Reflect.ownKeys(prototype).length).join();
@@ -40,7 +40,7 @@ const APP = `
 /** Options of a story that plays cases. */
 export const HOSTILE = { provider: startHostile, scripts: { '/www/app.js': APP } };
 
-/** @returns {{ kinds: string[], reason?: string, posts: string[] }} the row of an id */
+/** @returns {{ kinds: string[], reason?: string, posts: string[] }} the row with this id */
 export function row(id) {
   const [group] = id.split('-');
   const table = readFileSync(new URL(`../cases/${group.toLowerCase()}.md`, import.meta.url), 'utf8');
@@ -56,7 +56,10 @@ const WELL_KNOWN = '/.well-known/openid-configuration';
 
 let clients = 0;
 
-/** A client that no case before has used: a vault of its own. Who is signed out is told of the provider's metadata at once. */
+/**
+ * A client that no earlier case has used, and so a separate vault. A signed-out page fetches the provider's metadata at
+ * once.
+ */
 export async function fresh(stage, config = {}, change = {}) {
   const { site, provider, page } = stage;
   provider.change = change;
@@ -91,18 +94,18 @@ export async function settled({ page }) {
   return text === 'Signed out' ? 'callback_ignored' : 'ok';
 }
 
-/** Signs in, as far as it goes. */
+/** Signs in, as far as the case allows. */
 export async function signIn(stage, prepare = '') {
-  await stage.page.run(`async () => { ${prepare}; signIn(); }`).catch(() => {}); // the page may be gone before it answers
+  await stage.page.run(`async () => { ${prepare}; signIn(); }`).catch(() => {}); // the page may be gone by then
   return settled(stage);
 }
 
 export async function signedIn(stage, config) {
   await fresh(stage, config);
-  assert.equal(await signIn(stage), 'ok', 'an honest sign-in');
+  assert.equal(await signIn(stage), 'ok', 'a valid sign-in');
 }
 
-/** Begins something whose outcome is asked for later, as `late()`. */
+/** Begins an action whose outcome `late()` returns. */
 export function begin({ page }, action) {
   return page.run(
     `async () => { const late = (${action})().then(() => 'ok', ({ code }) => code); globalThis.late = () => late; }`,
@@ -123,19 +126,19 @@ export const call = (stage) =>
   );
 
 /**
- * One run: the change, a sign-in, what the row says, and what holds after every case.
+ * One run: the change, a sign-in, and the checks of the row and of every case.
  *
  * @param {import('./stage.mjs').Stage} stage
  * @param {string} id
  * @param {import('./hostile.mjs').Change} change
  * @param {object} [more]
- * @param {string} [more.kind] which of the row's, if it has several
+ * @param {string} [more.kind] one of the row's kinds, if it has several
  * @param {string} [more.reason] for which an ID Token is refused, if not the row's
  * @param {() => Promise<unknown>} [more.before] what happens before the change
- * @param {string[]} [more.poison] texts that no message may repeat
+ * @param {string[]} [more.poison] texts that no message may contain
  * @param {string} [more.prepare] what the page does before it leaves
  * @param {object} [more.config] other options
- * @param {() => Promise<void>} [more.then] what only this row asks
+ * @param {() => Promise<void>} [more.then] checks of this row only
  */
 export async function play(stage, id, change, { kind, reason, before, poison = [], prepare, config, then } = {}) {
   const { kinds, posts, ...its } = row(id);
@@ -161,7 +164,7 @@ export async function play(stage, id, change, { kind, reason, before, poison = [
   if (!config && expected !== 'ok') {
     assert.equal(await outcome(stage, `async () => client.fetch(api + 'me')`), 'login_required', `${id}: NS`);
   }
-  // A vault that outlives its page has asked for the changed keys, and will not ask again within the minute.
+  // A vault that outlives its page has fetched the changed keys, and does not fetch them again within a minute.
   if (config || change.keys) await fresh(stage);
   assert.equal(await signIn(stage), 'ok', `${id}: afterwards`);
   assert.equal(await call(stage), 'ok', `${id}: afterwards`);
@@ -175,7 +178,7 @@ async function check({ page, provider }, id, { posts, run, expected, reason, poi
   );
   const failed = expected !== 'ok' && expected !== 'assert';
   const { problem } = told;
-  assert.deepEqual(told.rejections, [], `${id}: a rejection that nobody handled`);
+  assert.deepEqual(told.rejections, [], `${id}: an unhandled rejection`);
   assert.ok(told.clean, `${id}: prototypes`);
   const words = JSON.stringify([problem, told.session, told.changes]);
   const secrets = [

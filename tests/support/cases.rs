@@ -1,4 +1,4 @@
-//! The tables of `tests/cases`, read.
+//! Reads the tables of `tests/cases`.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 

@@ -1,4 +1,4 @@
-/** A certificate for an hour, signed by itself (RFC 5280), for servers on loopback that have to speak TLS. */
+/** A self-signed certificate for an hour (RFC 5280), for servers on loopback that need TLS. */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
 const ECDSA_WITH_SHA256 = Buffer.from('300a06082a8648ce3d040302', 'hex');
@@ -33,7 +33,7 @@ const sequence = (...parts) => tagged(0x30, Buffer.concat(parts));
 
 const time = (moment) => tagged(0x17, new Date(moment).toISOString().replace(/^\d\d|[-:T]|\.\d+/g, ''));
 
-/** One value in DER. */
+/** One value encoded in DER. */
 function tagged(tag, content) {
   const octets = Buffer.from(content);
   const { length } = octets;

@@ -1,7 +1,9 @@
 /**
- * Which engines play a story. All that were chosen play what matters most: the rows of `tests/cases` of priority P0, and
- * what is not alike everywhere. The first of them plays the rest. `VALET_KEY_ENGINES=firefox,webkit` chooses, and with
- * `VALET_KEY_EVERYWHERE=1` each plays everything.
+ * Which engines play a story.
+ *
+ * All chosen engines play the rows of `tests/cases` of priority P0, and the stories that depend on the engine. The
+ * first of them plays the remaining stories. `VALET_KEY_ENGINES=firefox,webkit` chooses engines, and with
+ * `VALET_KEY_EVERYWHERE=1` each of them plays everything.
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { ENGINES } from './engines.mjs';
@@ -9,10 +11,10 @@ import { ENGINES } from './engines.mjs';
 const CHOSEN = process.env.VALET_KEY_ENGINES?.split(',').map((name) => name.trim()) ?? Object.keys(ENGINES);
 const EVERYWHERE = process.env.VALET_KEY_EVERYWHERE === '1';
 
-/** The moment, in milliseconds since 1970, from which on no story begins any more. */
+/** The time, in milliseconds since 1970, after which no further story begins. */
 export const UNTIL = Number(process.env.VALET_KEY_UNTIL ?? Infinity);
 
-/** How often each story is played: one that fails by chance shows it where it is played often. */
+/** How often each story is played: repetition reveals a story that fails at random. */
 export const TIMES = Number(process.env.VALET_KEY_TIMES ?? 1);
 
 const CASES = new URL('../cases/', import.meta.url);
@@ -24,7 +26,7 @@ const GRAVE = new Set(
   ),
 );
 
-/** Whether a title says that a story plays a row of priority P0: `RT-05 P0: …`, or `IDT P0: …` for rows of a group. */
+/** Whether a title names a row of priority P0: `RT-05 P0: …`, or `IDT P0: …` for rows of a group. */
 export function isGrave(title) {
   const [subject] = title.split(':');
   return / P0\b/.test(subject) || title.split(/[ :,]/).some((word) => GRAVE.has(word));
@@ -33,7 +35,7 @@ export function isGrave(title) {
 /**
  * @param {string} title
  * @param {object} story
- * @param {boolean} story.differs whether it is not alike in all engines
+ * @param {boolean} story.differs whether the story depends on the engine
  */
 export function enginesFor(title, { differs }) {
   return EVERYWHERE || differs || isGrave(title) ? CHOSEN : CHOSEN.slice(0, 1);

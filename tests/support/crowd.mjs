@@ -1,11 +1,11 @@
-/** Many tabs that call at one moment, with an access token that is over. */
+/** Many tabs that call at the same moment, with an expired access token. */
 
 /**
- * A page of {@link import('./caller.mjs').caller} is signed in already, with a token that lasts seconds.
+ * A page of {@link import('./caller.mjs').caller} is signed in already, with a token that lasts some seconds.
  * @param {import('./stage.mjs').Stage} stage
  * @param {{ tabs: number, calls: number, next: number }} how many, and how many seconds the next token lasts
- * @returns {Promise<{ refreshes: number, answers: number, alive: number }>} refreshes for all calls, calls that were
- *   answered with 200, and tabs whose call was so once that token was over, too
+ * @returns {Promise<{ refreshes: number, answers: number, alive: number }>} refreshes for all calls, calls with status
+ *   200, and tabs whose call had status 200 after that token had expired, too
  */
 export async function crowd(stage, { tabs, calls, next }) {
   const { browser, page, provider, site } = stage;
@@ -15,7 +15,7 @@ export async function crowd(stage, { tabs, calls, next }) {
     await page.goto(site.url);
     await page.see('Signed in as alice');
   }
-  /** Calls of all tabs at once, and their statuses. A timer would do that only for the tab in front. */
+  /** The statuses of simultaneous calls of all tabs. A timer would fire in time only in the tab in front. */
   const all = async (each) => {
     for (const handle of handles) {
       await page.driver.switchTo().window(handle);
@@ -50,7 +50,7 @@ export async function crowd(stage, { tabs, calls, next }) {
   return { refreshes, answers, alive };
 }
 
-/** Until the page's access token is over. */
+/** Waits until the page's access token has expired. */
 const expired = (page) =>
   page.run(
     'async () => new Promise((done) => setTimeout(done, Math.max(0, client.session.expiresAt - Date.now()) + 500))',

@@ -11,7 +11,7 @@ for (const [name, wanted] of Object.entries(ports)) {
   if (ports[name] !== wanted) console.log(`Port ${wanted} is taken, so the ${name} listens on ${ports[name]}.`);
 }
 
-// Any provider can be typed into the page, so its worker may call any of them.
+// The user can enter any provider, so the worker may call any server.
 const site = await startSite({ port: ports.site, connect: ['https:', 'http://localhost:*', 'http://127.0.0.1:*'] });
 const origins = [site.origin];
 const provider = await startProvider({ port: ports.provider, origins, accessTokenSeconds: 120 });

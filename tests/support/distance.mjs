@@ -1,9 +1,9 @@
-/** Servers far away: what they are asked waits on its way, for a time or until a test lets it go. */
+/** Servers with delay: requests wait on their way, for a time or until a test releases them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathOf } from './loopback.mjs';
 
 /**
- * Has each request wait before its server sees it.
+ * Delays each request before its server sees it.
  * @param {import('node:http').Server} server
  * @param {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => Promise<unknown> | undefined} wait
  */
@@ -15,25 +15,28 @@ export function between(server, wait) {
   });
 }
 
-/** What is no part of a client's work: what the tests' own spy sends, and what the API asks the provider. */
+/** Requests that do not belong to the client: those of the tests' spy, and those of the API to the provider. */
 const OURS = /^\/(spy|token\/introspection)$/;
 
-/** Milliseconds without another request that end a round: more than a busy machine needs to send what it can send. */
+/**
+ * Milliseconds without another request that end a round: a busy machine needs less to send all requests that it can
+ * send.
+ */
 const QUIET = 1000;
 
 /**
- * Counts round trips by a clock of their own: requests wait until nobody asks any more, and then all are answered. So a
- * round is what could be asked without knowing more, however fast or busy the machine is.
+ * Counts round trips with a logical clock: requests wait until no further request arrives, and then all are processed.
+ * So a round holds all requests that need no earlier response, however fast or busy the machine is.
  */
 export class Rounds {
-  /** What was asked in each round, such as `api GET /me`, in order of the alphabet. @type {string[][]} */
+  /** The requests of each round, such as `api GET /me`, in alphabetical order. @type {string[][]} */
   done = [];
   /** @type {{ name: string, go: () => void }[]} */
   #held = [];
   #timer;
   #counting = true;
 
-  /** @param {Record<string, { server: import('node:http').Server }>} parties by the names that they get in a round */
+  /** @param {Record<string, { server: import('node:http').Server }>} parties by their names in a round */
   constructor(parties) {
     for (const [name, { server }] of Object.entries(parties)) {
       between(server, (request) => {
@@ -45,7 +48,7 @@ export class Rounds {
   }
 
   /**
-   * The rounds from the one in which `first` was asked to the one in which `last` was. After that nothing is held.
+   * The rounds from the request `first` to the request `last`. After that, requests are no longer delayed.
    * @param {string} first @param {string} last
    */
   async between(first, last, patience = 60_000) {

@@ -1,17 +1,17 @@
 /**
- * An API that takes every request and says what it saw of it, so that two ways of asking can be compared.
+ * An API that accepts every request and returns what it received, so that two ways to send it can be compared.
  *
- * It takes any token, and sends none back but where a test asks for just that (`/v1/echo`).
+ * It accepts any token, and returns it only at `/v1/echo`, for a test of exactly that.
  *
  * ```text
- * /v1/…             what was seen, as JSON
- * /v1/echo          the same with the Authorization header: what no API should do
- * /v1/status/<n>    an answer with that status
- * /v1/bytes/<n>     n octets, as fast as they are taken
- * /v1/held/<n>      the same, and one more is announced that does not come
- * /v1/unread        takes no octet of the body
- * /v1/broken        an answer that breaks off
- * /v1/lost          no answer
+ * /v1/…             the received request, as JSON
+ * /v1/echo          the same with the Authorization header: no API should do this
+ * /v1/status/<n>    a response with that status
+ * /v1/bytes/<n>     n bytes, as fast as the client reads them
+ * /v1/held/<n>      the same, with one more byte announced but not sent
+ * /v1/unread        reads no byte of the request body
+ * /v1/broken        a truncated response
+ * /v1/lost          no response
  * /v1/to/<n>        a redirect with that status to `redirectTo`
  * ```
  */
@@ -22,12 +22,12 @@ import { gzipSync } from 'node:zlib';
 import { certificate } from './certificate.mjs';
 import { close, listen, portNear } from './loopback.mjs';
 
-/** One octet after the other, so that what is missing or twice shows in the hash. */
+/** Each byte depends on its position, so the hash shows missing and repeated bytes. */
 const OCTETS = Buffer.from(Uint8Array.from({ length: 1 << 18 }, (_, at) => (at % 65536) % 251));
 
 /**
  * @param {object} [options]
- * @param {'http' | 'https'} [options.scheme] `https` speaks HTTP/2, over which browsers send streams
+ * @param {'http' | 'https'} [options.scheme] `https` uses HTTP/2, over which browsers send streams
  */
 export async function startEcho({ scheme = 'http' } = {}) {
   const port = await portNear();
@@ -40,9 +40,9 @@ export async function startEcho({ scheme = 'http' } = {}) {
     /** Paths of the preflights. */
     preflights: [],
     redirectTo: '',
-    /** Octets of the last `/bytes` that were written, and whether the other end went away before the end. */
+    /** Bytes of the last `/bytes` that were written, and whether the client disconnected before the end. */
     sent: { octets: 0, stopped: false },
-    /** From now on a token is refused, without saying why. */
+    /** From now on the API refuses the token, without a reason. */
     distrust: (token) => distrusted.add(`Bearer ${token}`),
     close: () => {
       for (const session of sessions) session.destroy();
@@ -56,7 +56,7 @@ export async function startEcho({ scheme = 'http' } = {}) {
     allow(request, response);
     if (request.method === 'OPTIONS' && request.headers['access-control-request-method']) {
       echo.preflights.push(path);
-      // A browser sends again what is lost on a connection that it used before.
+      // A browser repeats a request that is lost on a reused connection.
       if (path === '/v1/lost' && scheme === 'http') response.setHeader('connection', 'close');
       return response.writeHead(204).end();
     }
@@ -104,7 +104,7 @@ function seen(request) {
   return { method: request.method, url: request.url, host, headers, length: 0, sha256: '', ended: false };
 }
 
-/** A boundary is made by chance: it counts as the same everywhere. */
+/** Boundaries are random, so all are replaced by the same text. */
 async function readBody(request, entry) {
   const [, boundary] = /boundary=(.+)$/.exec(request.headers['content-type'] ?? '') ?? [];
   const parts = [];

@@ -1,8 +1,8 @@
-/** The endpoints of a provider, by name, and how often each was asked. */
+/** The endpoints of a provider, by name, and how often each was requested. */
 export class Endpoints {
   #paths;
 
-  /** @param {Record<string, string[]>} paths of each endpoint */
+  /** @param {Record<string, string[]>} paths by endpoint */
   constructor(paths) {
     this.#paths = paths;
   }
@@ -13,12 +13,12 @@ export class Endpoints {
     return this.#paths[name];
   }
 
-  /** The name of what is at a path, or `undefined`. */
+  /** The name of the endpoint at a path, or `undefined`. */
   at(path) {
     return Object.keys(this.#paths).find((name) => this.#paths[name].includes(path));
   }
 
-  /** How many of these requests an endpoint had; preflights do not count. */
+  /** How many of these requests were for an endpoint, without preflights. */
   count(requests, name) {
     const paths = this.paths(name);
     return requests.filter(({ method, path }) => method !== 'OPTIONS' && paths.includes(path)).length;

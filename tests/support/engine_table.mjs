@@ -1,10 +1,11 @@
 /**
- * The tables of `docs/engines.md`, from what ran: one for each home of tokens, the groups of stories down, engines across.
+ * Writes the tables of `docs/engines.md` from the stories that ran: one table for each home of tokens, with a row for
+ * each file and a column for each engine.
  *
  *     node engine_table.mjs RAN            writes them
- *     node engine_table.mjs RAN --check    fails if the page says otherwise than what ran, other versions aside
- *     node engine_table.mjs RAN --check-part   the same where not every story was played in every engine: what the page says
- *                                          beyond that stays as it is
+ *     node engine_table.mjs RAN --check    fails if the page differs from what ran, except for versions
+ *     node engine_table.mjs RAN --check-part   the same after a partial run: statements of the page about other
+ *                                          stories are not checked
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { ABILITIES, NEEDS } from './abilities.mjs';
@@ -65,7 +66,7 @@ function versions(ran) {
   return names.join(', ').replace(/, ([^,]*)$/, ' and $1');
 }
 
-/** What a file of stories is about: the first sentence in it. */
+/** The title of a file of stories: its first sentence. */
 async function titleOf(file) {
   const text = await readFile(new URL(file, STORIES), 'utf8');
   return /^\/\*\*\s*(?:\* )?(.*?)\.(?:\s|$)/s.exec(text)[1].replace(/\s+\* /g, ' ');
@@ -92,7 +93,10 @@ const [before, tail] = rest.split(END);
 const now = await render(ran.filter(({ failed }) => !failed));
 const bare = (text) => text.replace(/^Written with .*$/m, '').trim();
 
-/** What the page or a part of it says: of each table, row and engine that played something, and of where a fallback was seen. */
+/**
+ * The statements of a page or a part of it: each table, row and engine that played something, and each story with a
+ * fallback.
+ */
 function* statements(text) {
   const notes = [...text.split('## What happens instead')[1].matchAll(/^\d+\. (.*?\.)(?: Seen in (.*)\.)?$/gm)];
   let title = '';
@@ -107,7 +111,7 @@ function* statements(text) {
   for (const [, note, seen = ''] of notes) for (const story of seen.split(/, (?=“)/)) yield `${note} Seen in ${story}`;
 }
 
-/** What a part of the stories saw, and the page does not say. */
+/** Statements of a partial run that the page lacks. */
 function unsaid(part, whole) {
   const said = new Set(statements(whole));
   return [...statements(part)].filter((statement) => !said.has(statement));
@@ -118,7 +122,7 @@ if (!mode) {
 } else if (mode === '--check-part' ? unsaid(now, before).length : bare(before) !== bare(now)) {
   const what = mode === '--check-part' ? unsaid(now, before).join('\n') : now;
   console.error(
-    `docs/engines.md says otherwise than what ran. After \`cargo xtask test e2e --everywhere\`, \`cargo xtask engines\` writes it anew:\n\n${what}`,
+    `docs/engines.md differs from what ran. After \`cargo xtask test e2e --everywhere\`, \`cargo xtask engines\` writes it again:\n\n${what}`,
   );
   process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-/** How to start each engine with a profile of its own, and what one must know of it. */
+/** How to start each engine with a separate profile, and the differences between the drivers. */
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { access, constants, open } from 'node:fs/promises';
@@ -11,30 +11,31 @@ import * as firefox from 'selenium-webdriver/firefox.js';
 import { DriverService } from 'selenium-webdriver/remote/index.js';
 import { Bidi } from './bidi.mjs';
 
-// Selenium would look for drivers on the network, and report on itself.
+// Otherwise Selenium would look for drivers on the network, and send usage statistics.
 process.env.SE_OFFLINE ??= 'true';
 process.env.SE_AVOID_STATS ??= 'true';
 
-/** Where `cargo xtask` puts what it builds. */
+/** The folder in which `cargo xtask` installs programs. */
 const BUILT = fileURLToPath(new URL('../../target/geckodriver/bin', import.meta.url));
 
 /**
  * @typedef {object} Settings
  * @property {boolean} dark whether the user prefers a dark scheme
  * @property {{ width: number, height: number }} size
- * @property {string} home an empty folder that goes with the browser
- * @property {number} [hostsAt] the port on this machine where every other host is found
+ * @property {string} home an empty folder that is deleted with the browser
+ * @property {number} [hostsAt] the local port to which all other host names resolve
  *
  * @typedef {object} Started
  * @property {import('selenium-webdriver').WebDriver} driver
- * @property {(action: string, args: unknown[]) => Promise<unknown>} [run] runs a function in the page, where
- *   `executeAsyncScript` of the driver does not
- * @property {'tab' | 'window'} [tab] what is in front when it is opened, and so can be what a user has as a tab
- * @property {() => Promise<string[]>} [console] what was said on the console since the last call, where it can be known
- * @property {() => Promise<unknown>} [end] what is left to do after the driver has quit
+ * @property {(action: string, args: unknown[]) => Promise<unknown>} [run] runs a function in the page, if the driver's
+ *   `executeAsyncScript` cannot
+ * @property {'tab' | 'window'} [tab] the kind of window that opens in front, and so can stand for a user's tab
+ * @property {() => Promise<string[]>} [console] what was logged on the console since the last call, if the driver can
+ *   read it
+ * @property {() => Promise<unknown>} [end] cleanup after the driver has quit
  */
 
-// Who ends the tests early ends the drivers with them.
+// An interrupted test run ends the drivers, too.
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** @type {Record<string, (settings: Settings) => Promise<Started>>} */
@@ -42,7 +43,7 @@ export const ENGINES = { chromium, firefox: gecko, webkit };
 
 async function chromium({ dark, size, home, hostsAt }) {
   const options = new chrome.Options();
-  options.setAcceptInsecureCerts(true); // servers on loopback sign for themselves
+  options.setAcceptInsecureCerts(true); // servers on loopback have self-signed certificates
   options.setChromeBinaryPath(await program('CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome']));
   options.addArguments(
     '--headless=new',
@@ -79,7 +80,7 @@ async function gecko({ dark, size, home }) {
   options.enableBidi();
   options.setPreference('ui.systemUsesDarkTheme', dark ? 1 : 0);
   options.setPreference('devtools.console.stdout.content', true);
-  options.setPreference('dom.ipc.processPrelaunch.enabled', false); // a story opens few pages: no process is needed in reserve
+  options.setPreference('dom.ipc.processPrelaunch.enabled', false); // stories open few pages
   const service = new firefox.ServiceBuilder(await program('GECKODRIVER', ['geckodriver'], BUILT));
   service.setStdio(output.stdio).setEnvironment({ ...process.env, TMPDIR: home });
   const driver = await new Builder()
@@ -94,8 +95,8 @@ async function gecko({ dark, size, home }) {
 }
 
 /**
- * MiniBrowser, which is all of GTK and needs a display: each gets one that nobody sees. A new tab of it stays hidden, and
- * what is said on its console is lost.
+ * MiniBrowser, which needs GTK and a display: each gets a virtual one. A new tab of it stays hidden, and its console
+ * output is lost.
  */
 async function webkit({ size, home }) {
   const display = await virtualDisplay(size);
@@ -148,7 +149,7 @@ async function virtualDisplay({ width, height }) {
   return { name: `:${number}`, end: () => (process.off('exit', kill), kill(), over) };
 }
 
-/** What a driver and its browser print; Firefox copies its console there. */
+/** The output of a driver and its browser; Firefox copies its console there. */
 class Output {
   #file;
   #path;
@@ -165,7 +166,7 @@ class Output {
     return ['ignore', this.#file.fd, this.#file.fd];
   }
 
-  /** What is new since the last call. */
+  /** The output since the last call. */
   async lines() {
     const start = this.#read;
     this.#read = (await this.#file.stat()).size;
@@ -193,5 +194,5 @@ async function program(variable, names, ...folders) {
         return path;
     }
   }
-  throw new Error(`${names[0]} is not on the PATH, and ${variable} names none`);
+  throw new Error(`${names[0]} is not on the PATH, and ${variable} does not name it`);
 }

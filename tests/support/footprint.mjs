@@ -1,14 +1,14 @@
-/** How much memory a browser takes, all its processes together, as Linux counts it. */
+/** How much memory a browser uses, all processes together, as Linux counts it. */
 import { readFile, readdir } from 'node:fs/promises';
 
 const PAUSE = 50;
 
-/** Whether this system tells. */
+/** Whether this system provides the figures. */
 export const isTold = process.platform === 'linux';
 
 /**
- * The most that a browser takes while something happens, beyond what it took before, in MB (10⁶ octets). What several
- * processes share counts once.
+ * The peak memory of a browser during an action, beyond its memory before, in MB (10⁶ bytes). Memory that processes
+ * share counts once.
  * @param {import('./browser.mjs').Browser} browser @param {() => Promise<unknown>} happening
  */
 export async function growthDuring(browser, happening) {

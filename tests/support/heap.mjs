@@ -1,8 +1,8 @@
-/** What lies in the memory of scripts, as the developer tools see it. Chromium only. */
+/** The contents of the JavaScript heaps, as the developer tools see them. Chromium only. */
 import { once } from 'node:events';
 
 /**
- * Every text in the heap of the page in front, its workers' heaps not included: those are others.
+ * Every string in the heap of the page in front, without the separate heaps of its workers.
  * @param {import('./browser.mjs').Browser} browser
  * @returns {Promise<string[]>}
  */
@@ -13,8 +13,8 @@ export async function textsInHeap(browser) {
 }
 
 /**
- * What the heaps of the page in front and of its origin's shared worker hold, with the octets of their buffers, in MB (10⁶
- * octets). Garbage does not count, nor what the browser keeps outside of scripts, which differs from one version to the next.
+ * The size of the heaps of the page in front and of its origin's shared worker, including their buffers, in MB (10⁶
+ * bytes). Garbage does not count, nor does the browser's internal memory, which differs between versions.
  * @param {import('./browser.mjs').Browser} browser
  */
 export async function heldInHeaps(browser) {
@@ -36,7 +36,7 @@ async function targets({ driver }) {
   return (await fetch(`http://${debuggerAddress}/json/list`)).json();
 }
 
-/** What is left of a heap after its garbage was collected, as the protocol spells it. */
+/** The size of a heap after garbage collection, as the protocol reports it. */
 async function snapshot(target) {
   const socket = new WebSocket(target.webSocketDebuggerUrl);
   await once(socket, 'open');

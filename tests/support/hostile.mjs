@@ -1,8 +1,8 @@
 /**
- * A provider on loopback that is perfect but for one change at a time, and an API beside it.
+ * A provider on loopback that is correct except for one change at a time, and an API beside it.
  *
- * It asks nobody anything: whoever comes to `/authorize` is sent back at once. What it says can be changed at one place
- * for as long as a case lasts; everything it is asked is written down whole.
+ * It asks the user nothing: a request to `/authorize` is redirected back at once. A test can change one of its
+ * responses for a case; the provider records each request completely.
  */
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -10,26 +10,29 @@ import { Issued } from './issued.mjs';
 import { bodyOf, close, listen, portNear } from './loopback.mjs';
 
 /**
- * The one change. Members of an object that are `undefined` are left out; a text is sent as it is.
+ * The change. Members that are `undefined` are left out; a string is sent unchanged.
  *
  * @typedef {object} Change
  * @property {(metadata: Record<string, unknown>) => unknown} [metadata]
- * @property {(query: string, issuer: string) => string} [callback] rewrites the query that a user is sent back with
- * @property {(answer: Record<string, unknown>) => unknown} [token] the answer to a code
- * @property {(answer: Record<string, unknown>) => unknown} [refresh] the answer to a refresh token
- * @property {(claims: Record<string, unknown>, answer: Record<string, unknown>) => unknown} [claims] those of a sign-in, beside the other tokens
- * @property {(claims: Record<string, unknown>) => unknown} [refreshedClaims] those of a refresh; without it there are none
- * @property {(claims: Record<string, unknown>, token: string) => unknown} [userinfo] those that UserInfo gives for a token
- * @property {(header: Record<string, unknown>) => unknown} [header] that of an ID Token
- * @property {Signer} [key] signs ID Tokens in the place of the provider's own
- * @property {(keys: Record<string, unknown>[]) => unknown[]} [keys] those that the provider shows
- * @property {Record<string, Instead>} [instead] answers a path or `refresh` in the place of the truth
+ * @property {(query: string, issuer: string) => string} [callback] rewrites the query of the redirect back
+ * @property {(answer: Record<string, unknown>) => unknown} [token] the token response to a code
+ * @property {(answer: Record<string, unknown>) => unknown} [refresh] the token response to a refresh token
+ * @property {(claims: Record<string, unknown>, answer: Record<string, unknown>) => unknown} [claims] of the ID Token of
+ *   a sign-in, with the rest of the token response
+ * @property {(claims: Record<string, unknown>) => unknown} [refreshedClaims] of the ID Token of a refresh, which is
+ *   left out by default
+ * @property {(claims: Record<string, unknown>, token: string) => unknown} [userinfo] of the UserInfo response for a
+ *   token
+ * @property {(header: Record<string, unknown>) => unknown} [header] of an ID Token
+ * @property {Signer} [key] signs ID Tokens instead of the provider's own key
+ * @property {(keys: Record<string, unknown>[]) => unknown[]} [keys] the keys that the provider publishes
+ * @property {Record<string, Instead>} [instead] responds to a path or `refresh` instead of the provider
  */
 
 /** @typedef {(response: import('node:http').ServerResponse, tell: () => Promise<void>) => unknown} Instead */
 
 /**
- * What a header says of a signature, and what signs.
+ * The signature members of a header, and the function that signs.
  *
  * @typedef {{ alg: string, kid: string, sign: (signed: string) => Uint8Array }} Signer
  */
@@ -46,13 +49,13 @@ export async function startHostile({ host = 'localhost', origins }) {
   const issued = new Issued();
   const codes = new Map();
   const refreshTokens = new Map();
-  /** Whose each good access token is. */
+  /** The user of each valid access token. */
   const good = new Map();
 
   const provider = {
     issuer,
     issued,
-    /** Everything asked: `{ method, path, query, headers, form, place }`, without preflights. */
+    /** Every request: `{ method, path, query, headers, form, place }`, without preflights. */
     requests: [],
     /** @type {Change} */
     change: {},
@@ -79,7 +82,7 @@ export async function startHostile({ host = 'localhost', origins }) {
     code_challenge_methods_supported: ['S256'],
   });
 
-  /** RFC 6749 §4.1.2: back to the app, with a code for it. */
+  /** RFC 6749 §4.1.2: redirects back to the app with a code. */
   function authorize(response, query) {
     const {
       state,
@@ -100,12 +103,12 @@ export async function startHostile({ host = 'localhost', origins }) {
     response.writeHead(302, { location: `${redirectUri}${begun}${callback(String(honest), issuer)}` }).end();
   }
 
-  /** RFC 6749 §4.1.3 and §6, RFC 7636 §4.6, to the letter. */
+  /** RFC 6749 §4.1.3 and §6, RFC 7636 §4.6, strictly. */
   function token(response, form) {
     if (form.grant_type === 'refresh_token') {
       const kept = refreshTokens.get(form.refresh_token);
       if (!kept || kept.clientId !== form.client_id) return refuse(response);
-      if (kept.used) return (kept.family.forEach((one) => refreshTokens.delete(one)), refuse(response)); // reuse detected
+      if (kept.used) return (kept.family.forEach((one) => refreshTokens.delete(one)), refuse(response)); // reuse
       const answer = issue(kept);
       const { refreshedClaims } = provider.change;
       if (refreshedClaims) answer.id_token = idToken({ ...kept, nonce: undefined }, answer, refreshedClaims);
@@ -178,7 +181,7 @@ export async function startHostile({ host = 'localhost', origins }) {
   const server = createServer(async (request, response) => {
     const { method, headers } = request;
     const { pathname, searchParams: query } = new URL(request.url, issuer);
-    const path = pathname.replace(/^\/api\/\d+\//, '/api/'); // each client has an API of its own
+    const path = pathname.replace(/^\/api\/\d+\//, '/api/'); // each client has its own API
     if (origins.includes(headers.origin)) allow(response, headers.origin);
     if (method === 'OPTIONS') return response.writeHead(204).end();
     const body = await bodyOf(request, 10_000_000);
@@ -196,7 +199,7 @@ export async function startHostile({ host = 'localhost', origins }) {
   return provider;
 }
 
-/** Answers to put in the place of the truth. */
+/** Responses that replace the provider's own. */
 export const answers = {
   /** @returns {Instead} */
   status:
@@ -204,43 +207,43 @@ export const answers = {
     (response) => {
       response.writeHead(status, { 'content-type': type, ...headers }).end(body);
     },
-  /** Another address, which may be read. @returns {Instead} */
+  /** A redirect that a page may read. @returns {Instead} */
   redirect: (status, location) => (response) => response.writeHead(status, { location }).end(),
-  /** The connection ends. @returns {Instead} */
+  /** Closes the connection. @returns {Instead} */
   drop: (response) => response.socket.destroy(),
-  /** The server does as it is asked, and the connection ends before anybody hears of it. @returns {Instead} */
+  /** The server processes the request, and closes the connection instead of sending the response. @returns {Instead} */
   lose: async (response, tell) => {
     response.end = () => (response.socket.destroy(), response);
     response.writeHead = () => response;
     await tell();
   },
-  /** No answer, ever. @returns {Instead} */
+  /** Never responds. @returns {Instead} */
   silence: () => {},
-  /** One octet at a time, and no end. @returns {Instead} */
+  /** Sends one byte at a time, without an end. @returns {Instead} */
   trickle: (response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
     const timer = setInterval(() => response.write(' '), 100);
     response.on('close', () => clearInterval(timer));
   },
-  /** Less than was announced. @returns {Instead} */
+  /** Sends less than was announced. @returns {Instead} */
   short: (response) => {
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' });
     response.write(`{"access_token":"${'a'.repeat(100)}`, () => response.socket.destroy());
   },
-  /** The truth, once it is let go. */
+  /** The provider's own response, delayed until the test releases it. */
   held: () => {
     let release;
     const gate = new Promise((done) => (release = done));
     return { /** @type {Instead} */ instead: (response, tell) => gate.then(tell), release: () => release() };
   },
-  /** The truth, which a browser may store. @returns {Instead} */
+  /** The provider's own response, which a browser may store. @returns {Instead} */
   stored: (response, tell) => {
     const { writeHead } = response;
     response.writeHead = (status, headers) =>
       writeHead.call(response, status, { ...headers, 'cache-control': 'max-age=600' });
     return tell();
   },
-  /** Without the headers that let a page read it. @returns {Instead} */
+  /** The provider's own response without the headers that let a page read it. @returns {Instead} */
   closed: (response, tell) => {
     response.removeHeader('access-control-allow-origin');
     return tell();
@@ -268,7 +271,7 @@ function allow(response, origin) {
   response.setHeader('vary', 'origin');
 }
 
-/** Holds characters that an address or a text of JSON may escape. */
+/** Contains characters that a URL or a JSON string may escape. */
 function secret(kind) {
   return `${kind}+/~${randomBytes(24).toString('base64url')}=`;
 }
@@ -282,7 +285,7 @@ function compact(key, ...parts) {
 
 const CURVES = { ES256: 'P-256', ES384: 'P-384' };
 
-/** Made anew at each start: a key that lies in a repository is nobody's secret. */
+/** Generated at each start, because a key in a repository is not secret. */
 export function signingKey(alg, kid, { modulusLength = 2048 } = {}) {
   const namedCurve = CURVES[alg];
   const { privateKey, publicKey } = namedCurve

@@ -1,4 +1,4 @@
-/** What the provider asks the user: who are you, and may this app do that. */
+/** The provider's questions to the user: login and consent. */
 import { consentPage, loginPage } from './provider_pages.mjs';
 import { claimsOf, passwordFits } from './users.mjs';
 
@@ -29,7 +29,8 @@ export class Interaction {
     this.#response.writeHead(mistake ? 401 : 200, {
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-store',
-      // The form's answer is a redirect that ends at the app, and Chromium holds `form-action` against each step of it.
+      // The response to the form is a redirect that ends at the app, and Chromium checks `form-action` against each
+      // step.
       'content-security-policy': `default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' ${this.#origins.join(' ')}`,
     });
     this.#response.end(page);
@@ -54,7 +55,7 @@ export class Interaction {
 
   async #consent(allowed) {
     const { params, session } = this.#details;
-    // Always a fresh grant, so that the page says all that holds, not what is added to something older.
+    // Always a new grant, so that the page lists everything that applies, not only what is added to an older grant.
     const grant = new this.#provider.Grant({ accountId: session.accountId, clientId: params.client_id });
     for (const scope of this.#scopes()) {
       if (scope === 'openid' || allowed.includes(scope)) grant.addOIDCScope(scope);

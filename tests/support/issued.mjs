@@ -1,8 +1,7 @@
 /**
- * Every secret that went through a provider, so that a test can look for it where it must not be.
+ * Every secret that passed through a provider, so that a test can search for it where it must not be.
  *
- * Filled from what was really sent and received: issued tokens and codes from the answers, verifiers and states from
- * the requests.
+ * The secrets come from real traffic: tokens and codes from responses, verifiers and states from requests.
  */
 export class Issued {
   accessTokens = new Set();
@@ -14,10 +13,10 @@ export class Issued {
   nonces = new Set();
   /** The parameters of each authorization request. */
   authorizations = [];
-  /** When the last access token was, in milliseconds since 1970. */
+  /** The time of the last access token, in milliseconds since 1970. */
   lastAt = 0;
 
-  /** What no script of the page may ever see, as `[label, value]`. */
+  /** The secrets that no script of the page may see, as `[label, value]`. */
   secrets() {
     return [
       ...label('access token', this.accessTokens),
@@ -27,7 +26,7 @@ export class Issued {
     ];
   }
 
-  /** The last access token, for a test that looks at it from the API's side. */
+  /** The last access token, for a test of the API's side. */
   get accessToken() {
     return [...this.accessTokens].at(-1);
   }
@@ -37,14 +36,14 @@ export class Issued {
   }
 
   /**
-   * Writes down what a request and its answer hold.
+   * Records the secrets of a request and its response.
    *
    * @param {object} passed
-   * @param {string} [passed.endpoint] only what is asked at `authorization` and answered at `token` counts as such
+   * @param {string} [passed.endpoint] only requests at `authorization` and responses at `token` are recorded as such
    * @param {Record<string, string>} passed.query
    * @param {Record<string, string>} passed.form
    * @param {Record<string, string>} [passed.answer]
-   * @param {string} [passed.location] where the answer leads
+   * @param {string} [passed.location] the target of a redirect
    */
   note({ endpoint, query, form, answer, location }) {
     if (endpoint === 'authorization') this.authorizations.push({ ...query });

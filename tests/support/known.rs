@@ -1,4 +1,4 @@
-//! Signatures that the specifications print: what is said of each, the public key, the token.
+//! The signatures that the specifications print: a description, the public key, the token.
 
 pub(crate) const SIGNED: [(&str, &str, &str); 7] = [
     (

@@ -1,19 +1,19 @@
-/** Servers that only this machine can reach: starting, ending, reading a body. */
+/** Servers that only this machine can reach: how they start and end, and how they read a body. */
 import { createServer } from 'node:http';
 
 export const LOOPBACK = '127.0.0.1';
 
 /**
- * Ports to choose from. They lie below those that systems give to connections by themselves, so that none of these takes a
- * port between the moment when it is found free and the moment when a server listens there.
+ * The ports to choose from. They lie below the range from which systems choose ports for connections, so that no
+ * connection takes a port between the moment when it is found free and the moment when a server listens on it.
  */
 const PORTS = { first: 20_000, count: 12_000 };
 
 let last = Math.floor(Math.random() * PORTS.count);
 
 /**
- * The port asked for if it is free, else another one that this process has not used before: browsers outlive stories, and
- * with a port of an earlier story a site would find the storage of that story.
+ * The requested port if it is free, or else a port that this process has not used before: browsers outlive stories, and
+ * a site on a port of an earlier story would find the storage of that story.
  */
 export async function portNear(preferred = 0) {
   if (preferred && (await isFree(preferred))) return preferred;
@@ -47,7 +47,7 @@ export function listen(server, port) {
   });
 }
 
-/** Ends a server together with the connections that a browser keeps open. */
+/** Closes a server together with the connections that a browser keeps open. */
 export function close(server) {
   return new Promise((done) => {
     server.close(() => done());
@@ -55,7 +55,7 @@ export function close(server) {
   });
 }
 
-/** The body of a request as text. Bounded, because a demo is a server, too. */
+/** The body of a request as text. Its length is limited, because the demo is a server, too. */
 export async function bodyOf(request, limit = 100_000) {
   let text = '';
   for await (const chunk of request.setEncoding('utf8')) {
@@ -66,7 +66,7 @@ export async function bodyOf(request, limit = 100_000) {
 }
 
 /**
- * Writes down what a server is asked, in order: `{ method, path, status }`, the status 0 while unanswered. Queries are
+ * Records the requests of a server, in order: `{ method, path, status }`, with status 0 until the response. Queries are
  * left out.
  */
 export function record(log, request, response) {

@@ -1,4 +1,4 @@
-/** Where the provider keeps its sessions, grants and tokens: in memory, apart for each provider, gone with it. */
+/** Storage of a provider for its sessions, grants and tokens: in memory, separate for each provider. */
 
 /** @returns {(model: string) => object} the `adapter` option of oidc-provider */
 export function memory() {

@@ -1,4 +1,4 @@
-//! An honest provider and an honest app, for tests that change one thing about them.
+//! A valid provider and a valid app, for tests that change one thing about them.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -20,15 +20,15 @@ use valet_key::vault::messages::Failed;
 
 pub(crate) const T0: i64 = 1_800_000_000;
 
-/// `seconds` after everything began, by both clocks.
+/// `seconds` after the start, by both clocks.
 pub(crate) fn at(seconds: i64) -> Now {
     Now { wall: (T0 + seconds) * 1000, monotonic: seconds * 1000 }
 }
 
-/// Where the honest app is.
+/// The address of the app.
 pub(crate) const ORIGIN: &str = "https://app.test";
 
-/// The options of the honest app, with further ones in front.
+/// The options of the app, after further ones.
 pub(crate) fn options(more: &str) -> String {
     format!(r#"{{{more}"issuer":"https://as.test","clientId":"spa","api":["https://api.test/v1/"]}}"#)
 }
@@ -87,7 +87,7 @@ pub(crate) fn transaction() -> Box<Transaction> {
     request(&config()).transaction
 }
 
-/// What the honest provider puts into the redirect.
+/// The parameters of the provider's redirect.
 pub(crate) fn honest_query() -> String {
     format!("code=c1&state={}&iss=https%3A%2F%2Fas.test", transaction().state.expose())
 }
@@ -96,7 +96,7 @@ pub(crate) fn finish(query: &str) -> Result<Grant> {
     finish_at(5, query)
 }
 
-/// Takes a response so many seconds after the sign-in began.
+/// Processes a response that many seconds after the sign-in began.
 pub(crate) fn finish_at(seconds: i64, query: &str) -> Result<Grant> {
     let response = AuthorizationResponse::parse(query)?.expect("an authorization response");
     let page = format!("https://app.test/cb?{query}");
@@ -104,12 +104,12 @@ pub(crate) fn finish_at(seconds: i64, query: &str) -> Result<Grant> {
     bound.accept(&metadata(), &config())
 }
 
-/// An ID Token of claims in JSON, signed by the honest provider.
+/// An ID Token with claims in JSON, signed by the provider.
 pub(crate) fn id_token(claims: &str) -> String {
     signing::jwt(r#"{"alg":"RS256","kid":"r1"}"#, claims)
 }
 
-/// The honest claims; a member in `changes` replaces the one of its name, and `-name` takes it out.
+/// The valid claims; a member in `changes` replaces the one of its name, and `-name` removes it.
 pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
     let nonce = format!("\"{}\"", transaction().nonce.expose());
     let (now, later) = (T0.to_string(), (T0 + 600).to_string());
@@ -147,7 +147,7 @@ impl Coded for Failed {
     }
 }
 
-/// The code of a failure, for tables.
+/// The code of an error, for tables.
 pub(crate) fn code<T, E: Coded>(result: &Result<T, E>) -> Option<&'static str> {
     result.as_ref().err().map(Coded::code)
 }

@@ -1,6 +1,6 @@
 /**
- * Runs in a page and in a worker: many sign-ins and many calls in one vault, against responses that are made here. It counts
- * the memory of its module.
+ * Runs in a page and in a worker: many sign-ins and many calls in one vault, with responses that are made here. It
+ * measures the memory of the module.
  */
 const [ISSUER, APP, API] = ['https://id.test', `${location.origin}/`, 'https://api.test/'];
 
@@ -15,7 +15,7 @@ WebAssembly.Instance = class extends WebAssembly.Instance {
   }
 };
 
-/** Milliseconds that have passed for the core: what it keeps for some minutes is to go meanwhile. */
+/** Milliseconds by which the clock of the core is advanced, so that it drops what it keeps for some minutes. */
 let passed = 0;
 for (const clock of [Date, performance]) {
   const now = clock.now.bind(clock);
@@ -49,7 +49,7 @@ async function openVault() {
   };
 }
 
-/** What the issuer and the API respond. A sign-in tells it the nonce of its ID Token. */
+/** The responses of the issuer and the API. A sign-in passes the nonce of its ID Token. */
 async function respond() {
   const bytes = (text) => new TextEncoder().encode(text);
   const base64url = (data) =>
@@ -96,7 +96,8 @@ async function respond() {
 /**
  * The bytes of the module's memory: after some sign-ins and calls, after the rest of the sign-ins, and after the rest of
  * the calls.
- * @param {{ signIns: number, calls: number, atOnce: number, first: number }} how many; `first` is the share that comes first
+ * @param {{ signIns: number, calls: number, atOnce: number, first: number }} how many; `first` is the share that is
+ *   measured first
  */
 async function count({ signIns, calls, atOnce, first }) {
   const responses = await respond();
@@ -130,7 +131,7 @@ async function count({ signIns, calls, atOnce, first }) {
   return bytes;
 }
 
-/** Counts in this context, or in a shared worker that runs this file. @param {string} home */
+/** Measures in this context, or in a shared worker that runs this file. @param {string} home */
 export async function countIn(home, how) {
   if (home === 'page') return count(how);
   const { port } = new SharedWorker(import.meta.url, { type: 'module' });

@@ -1,4 +1,4 @@
-/** An app that hides nothing: every script of the page can lay its hands on its client. */
+/** An app that hides nothing: every script of the page can reach its client. */
 
 /** Options of a story whose page is that app. The native `fetch` of the page may call every server on this machine. */
 export const OPEN = {
@@ -21,7 +21,7 @@ export const OPEN = {
 };
 
 /**
- * Lists a further API, so that the next page that is loaded may call it.
+ * Adds an API to the list, so that the next page that is loaded may call it.
  * @param {import('./stage.mjs').Stage} stage @param {string} url
  */
 export function list(stage, url) {
@@ -31,7 +31,7 @@ export function list(stage, url) {
 }
 
 /**
- * Runs `client.fetch` in the page and tells what came of it: a status, or the code of an error.
+ * Runs `client.fetch` in the page and returns the outcome: a status, or the code of an error.
  * @param {import('./stage.mjs').Stage} stage @param {string} expression the arguments, as the page writes them
  */
 export function codeOf(stage, expression) {

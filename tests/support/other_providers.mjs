@@ -1,6 +1,7 @@
 /**
- * Providers of other makers to sign in to, in several languages. Each is a program of `tests/providers`, behind a
- * {@link startRecorder recorder}, and shows its users its own pages.
+ * Third-party providers to sign in to, in several languages.
+ *
+ * Each is a program of `tests/providers`, behind a {@link startRecorder recorder}, and shows its users its own pages.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,38 +13,39 @@ import { portNear } from './loopback.mjs';
 import { startRecorder } from './recorder.mjs';
 import { PASSWORD, USERS } from './users.mjs';
 
-/** Where `cargo xtask` puts Python. The others are the machine's own. */
+/** The Python that `cargo xtask` installs. The other languages are installed on the machine. */
 const BUILT = fileURLToPath(new URL('../../target/python/bin/python', import.meta.url));
 
-const PYTHON = [process.env.PROVIDERS_PYTHON ?? BUILT, '-B']; // `-B` leaves nothing beside the sources
+const PYTHON = [process.env.PROVIDERS_PYTHON ?? BUILT, '-B']; // `-B` writes no files beside the sources
 
 /** @typedef {import('./page.mjs').Page} Page */
 
 /**
- * What a provider is and can do.
+ * A provider and its abilities.
  *
  * @typedef {object} Kind
  * @property {string[]} program
  * @property {string} path of the issuer
- * @property {RegExp} [sub] what it calls alice; plain OAuth 2 does not say
+ * @property {RegExp} [sub] the `sub` of alice; plain OAuth 2 has none
  * @property {Endpoints} endpoints
- * @property {(origin: string) => object} [config] what an app has to say of it besides
- * @property {Record<string, string>} [claims] what UserInfo says of alice; `undefined` where there is no UserInfo
- * @property {(response: any) => { sub: string, scope?: string }} [tokenInfo] makes of its response to a token what an API wants to know
- * @property {boolean} [rotates] whether a renewal gives another refresh token, too
- * @property {number} [pause] milliseconds that must lie between two responses with tokens
- * @property {'code' | 'refusal' | 'page'} [silence] what comes of `prompt=none` for a user that it knows: a sign-in, an
- *   error, or a page of its own and no response; plain OAuth 2 has no such question
- * @property {number} [fresh] milliseconds for which a login counts as one that `prompt=login` asks for
- * @property {boolean} [leaves] whether it has a page to sign out at
- * @property {boolean} [endsTokens] whether an access token is over when the user has signed out
- * @property {(page: Page) => Promise<void>} login alice says who she is
- * @property {boolean} [own] it takes the app for one of its own house, and asks no user whether it may, unless told to
- * @property {(page: Page) => Promise<void>} [renewLogin] and once more, though she is known
- * @property {(page: Page) => Promise<void>} consent she allows what is asked for
- * @property {(page: Page) => Promise<void>} [deny] or does not
- * @property {(page: Page) => Promise<void>} [again] she is known, has allowed it before, and is asked all the same
- * @property {(page: Page) => Promise<void>} [logout] she confirms that she wants to leave the provider, too
+ * @property {(origin: string) => object} [config] further options for the app's configuration
+ * @property {Record<string, string>} [claims] the UserInfo claims of alice; `undefined` if there is no UserInfo
+ * @property {(response: any) => { sub: string, scope?: string }} [tokenInfo] converts its response about a token to
+ *   what an API needs
+ * @property {boolean} [rotates] whether a refresh returns a new refresh token
+ * @property {number} [pause] minimum milliseconds between two token responses
+ * @property {'code' | 'refusal' | 'page'} [silence] the outcome of `prompt=none` for a known user: a code, an error, or
+ *   a page of the provider and no response; plain OAuth 2 has no `prompt`
+ * @property {number} [fresh] milliseconds during which a login satisfies `prompt=login`
+ * @property {boolean} [leaves] whether it has a sign-out page
+ * @property {boolean} [endsTokens] whether a sign-out ends the access token
+ * @property {(page: Page) => Promise<void>} login alice logs in
+ * @property {boolean} [own] it treats the app as its own, and asks for consent only if configured to
+ * @property {(page: Page) => Promise<void>} [renewLogin] alice logs in again, although she is known
+ * @property {(page: Page) => Promise<void>} consent alice allows the requested scopes
+ * @property {(page: Page) => Promise<void>} [deny] alice refuses
+ * @property {(page: Page) => Promise<void>} [again] alice is asked again, although she is known and has consented
+ * @property {(page: Page) => Promise<void>} [logout] alice confirms that she signs out at the provider, too
  */
 
 const CLAIMS = { name: USERS.alice.name, email: USERS.alice.email };
@@ -56,7 +58,7 @@ const KINDS = {
     sub: /^alice$/,
     claims: CLAIMS,
     rotates: true,
-    pause: 1100, // two tokens of the same second are equal
+    pause: 1100, // two tokens issued in the same second are equal
     silence: 'code',
     leaves: true,
     endpoints: new Endpoints({
@@ -155,8 +157,8 @@ const KINDS = {
   glewlwyd: {
     program: [...PYTHON, 'glewlwyd_provider.py'],
     path: '/api/oidc',
-    sub: /^\w{32}$/, // drawn for each user
-    tokenInfo: ({ email }) => ({ sub: email }), // in base64, that `sub` looks like the piece of the access token that has it
+    sub: /^\w{32}$/, // random for each user
+    tokenInfo: ({ email }) => ({ sub: email }), // in base64, `sub` equals a part of the access token
     claims: CLAIMS,
     rotates: true,
     silence: 'refusal',
@@ -205,7 +207,7 @@ const KINDS = {
     }),
     async login(page) {
       await page.fill('Login', 'alice');
-      await page.fill('Password', 'alice'); // its demonstration accepts the name
+      await page.fill('Password', 'alice'); // its demo provider accepts the name
       await page.click('button', 'Connect');
     },
     async renewLogin(page) {
@@ -227,7 +229,7 @@ async function logInToDjango(page) {
 
 const CHOSEN = process.env.VALET_KEY_PROVIDERS?.split(',') ?? Object.keys(KINDS);
 
-/** How to start each, by name: those that `VALET_KEY_PROVIDERS` chooses, or all. */
+/** How to start each provider, by name: those that `VALET_KEY_PROVIDERS` names, or all. */
 export const OTHER_PROVIDERS = Object.fromEntries(
   CHOSEN.map((name) => [name, (options) => start(KINDS[name], options)]),
 );
@@ -235,9 +237,9 @@ export const OTHER_PROVIDERS = Object.fromEntries(
 /**
  * @param {Kind} kind
  * @param {object} options
- * @param {string[]} options.origins the page's
- * @param {boolean} [options.asks] whether a user is asked also where the app is of the provider's own house
- * @param {boolean} [options.pushed] whether Glewlwyd takes pushed authorization requests and no others
+ * @param {string[]} options.origins the origins of the page
+ * @param {boolean} [options.asks] whether the user is asked for consent even if the app is the provider's own
+ * @param {boolean} [options.pushed] whether Glewlwyd requires pushed authorization requests
  */
 async function start(
   { program, path, endpoints, config, own, tokenInfo = (info) => info, ...kind },
@@ -271,26 +273,26 @@ async function start(
     issued: recorder.issued,
     requests: recorder.requests,
     count: (endpoint) => endpoints.count(recorder.requests, endpoint),
-    /** What it says of a token to an API, which knows no more than a page: whose it is. */
+    /** The token information for an API: an API knows no more than a page does, so this is the user of the token. */
     introspect: async (token) => {
       const [userinfo] = endpoints.paths('userinfo');
       const response = await fetch(`http://${host}${userinfo}`, { headers: { authorization: `Bearer ${token}` } });
       return response.ok ? tokenInfo(await response.json()) : null;
     },
-    /** Glewlwyd signs with another key from here on, and calls it by the same name. */
+    /** From here on Glewlwyd signs with another key under the same key id. */
     replaceKey: () => server.wish('key'),
     close: () => Promise.all([recorder.close(), server.close()]),
   };
 }
 
-/** A program of `tests/providers`. It lives for as long as its standard input is open. */
+/** A program of `tests/providers`, which runs as long as its standard input is open. */
 async function run(program, told) {
   const [command, ...options] = program;
   const file = fileURLToPath(new URL(`../providers/${options.pop()}`, import.meta.url));
   const child = spawn(command, [...options, file, JSON.stringify(told)]);
   const trouble = text(child.stderr);
   const over = once(child, 'exit').catch((cause) => {
-    throw new Error(`${command} cannot be started; \`cargo xtask test e2e\` installs what the providers need`, {
+    throw new Error(`${command} cannot be started; \`cargo xtask test e2e\` installs the providers`, {
       cause,
     });
   });
@@ -301,7 +303,7 @@ async function run(program, told) {
   const [port] = await Promise.race([once(lines, 'line'), failed]);
   return {
     port: Number(port),
-    /** Has it do something. */
+    /** Sends it a command. */
     wish: (what) => {
       child.stdin.write(`${what}\n`);
       return Promise.race([once(lines, 'line'), failed]);

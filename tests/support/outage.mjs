@@ -1,18 +1,18 @@
 /**
- * A server that fails on demand, so that a test can see what a client makes of it.
+ * A server that fails on demand, so that a test can see how a client reacts.
  *
- * `404`, `500` and `html` answer with CORS headers, as a well-kept server does when it is ill; `no_cors` gives the true answer
- * and withholds only the headers that let a page read it; `unreachable` ends the connection; `lost` does what it is asked
- * and ends the connection in the place of the answer; `silent` never answers; `redirect` names another address, `401`
- * refuses the token, always or `401 once`; `invalid_grant` is the token endpoint's way to say that a refresh token is
- * worth nothing any more.
+ * `404`, `500` and `html` are responses with CORS headers, as from a well-configured server with a fault; `no_cors` is
+ * the correct response without the headers that let a page read it; `unreachable` closes the connection; `lost`
+ * processes the request and closes the connection instead of responding; `silent` never responds; `redirect` names
+ * another address; `401` refuses the token, always or `401 once`; `invalid_grant` is the error of the token endpoint
+ * for a refresh token that is no longer valid.
  */
 export class Outage {
   #kinds = new Map();
 
   /**
    * @param {'401' | '401 once' | '404' | '500' | 'redirect' | 'html' | 'no_cors' | 'unreachable' | 'lost' | 'silent' | 'invalid_grant'} kind
-   * @param {string} path which endpoint
+   * @param {string} path the endpoint that fails
    */
   begin(kind, path) {
     this.#kinds.set(path, kind);
@@ -22,7 +22,7 @@ export class Outage {
     this.#kinds.clear();
   }
 
-  /** Answers in the server's place. @returns {boolean} whether the request is dealt with */
+  /** Responds instead of the server. @returns {boolean} whether a response was sent */
   answers(request, response, path) {
     const kind = this.#kinds.get(path);
     const open = { 'access-control-allow-origin': '*' };

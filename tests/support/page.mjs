@@ -1,10 +1,10 @@
-/** One page of a browser, in the words of its user. */
+/** One page of a browser, from the view of its user. */
 import { writeFile } from 'node:fs/promises';
 
-/** Long enough for a slow machine, short enough to notice what hangs. */
+/** Long enough for a slow machine, short enough to notice a hang. */
 const PATIENCE = 20_000;
 
-/** Errors that a page gives while it goes from one document to the next. */
+/** Errors of a page during navigation between two documents. */
 const BETWEEN_PAGES = new Set([
   'StaleElementReferenceError',
   'NoSuchElementError',
@@ -18,7 +18,7 @@ const BETWEEN_PAGES = new Set([
 export class Page {
   #run;
 
-  /** @param {import('./engines.mjs').Started['run']} [run] another way than the driver's to run a function in the page */
+  /** @param {import('./engines.mjs').Started['run']} [run] runs a function in the page instead of the driver */
   constructor(driver, run) {
     this.driver = driver;
     this.#run = run;
@@ -44,15 +44,15 @@ export class Page {
     return this.driver.getCurrentUrl();
   }
 
-  /** What a user reads. */
+  /** The text that a user can read. */
   async text() {
     return (await this.driver.executeScript('return document.body ? document.body.innerText : ""')) ?? '';
   }
 
-  /** The visible elements of a role whose name is, or matches, what is given. */
+  /** The visible elements of a role whose name equals or matches the given one. */
   async all(role, name) {
     const pattern = name instanceof RegExp ? [name.source, name.flags] : [`^${escapeRegExp(name)}$`, ''];
-    return (await this.driver.executeScript(FIND, role, ...pattern)) ?? []; // nothing, between two pages
+    return (await this.driver.executeScript(FIND, role, ...pattern)) ?? []; // no element, between two pages
   }
 
   /** Waits for the one element of that role and name. */
@@ -83,7 +83,7 @@ export class Page {
     });
   }
 
-  /** Ticks a checkbox, or takes the tick away. */
+  /** Ticks or clears a checkbox. */
   check(label, checked = true) {
     return this.until(`checkbox "${label}"`, async () => {
       const [element] = await this.all('checkbox', label);
@@ -105,12 +105,12 @@ export class Page {
     );
   }
 
-  /** Waits until the address is as wanted. */
+  /** Waits until the address matches. */
   at(pattern, patience) {
     return this.until(`address ${pattern}`, async () => pattern.test(await this.url()), patience);
   }
 
-  /** Runs an asynchronous function in the page. Never give it a secret: the page's spy would see it. */
+  /** Runs an asynchronous function in the page. Never pass it a secret: the page's spy would see it. */
   async run(action, ...args) {
     if (this.#run) return this.#run(action, args);
     const script = `const done = arguments[arguments.length - 1];
@@ -125,7 +125,7 @@ export class Page {
     await writeFile(file, Buffer.from(await this.driver.takeScreenshot(), 'base64'));
   }
 
-  /** Asks until the answer is yes. */
+  /** Repeats the check until it succeeds. */
   async until(what, question, patience = PATIENCE) {
     const end = Date.now() + patience;
     let last;
@@ -139,7 +139,7 @@ export class Page {
       }
       if (Date.now() > end) {
         const shown = await this.text().catch(() => '');
-        throw new Error(`waited ${patience} ms for ${what} at ${await this.url()}; the page says:\n${shown}`, {
+        throw new Error(`waited ${patience} ms for ${what} at ${await this.url()}; the page shows:\n${shown}`, {
           cause: last,
         });
       }
@@ -148,7 +148,10 @@ export class Page {
   }
 }
 
-/** Runs in the page: whether the focus is where the page wants it. It goes there late, and would take the keys along. */
+/**
+ * Runs in the page: whether the focus is where the page puts it. The page moves the focus late, and would then receive
+ * the typed keys elsewhere.
+ */
 const FOCUSED = `return !document.querySelector('[autofocus]') || document.activeElement !== document.body`;
 
 /** Runs in the page: visible elements by role and accessible name. */

@@ -1,4 +1,4 @@
-/** A user's photos, drawn on the spot: a few hills, a sun, and colours that follow from the user's name. */
+/** A user's photos, drawn on request: a few hills, a sun, and colours derived from the user's name. */
 
 const TITLES = ['Morning', 'Noon', 'Evening'];
 

@@ -1,11 +1,11 @@
 /**
- * Plays files of stories one after the other, in one process, whose stories share their browsers. Several of these divide
- * the files among them, as each takes the next one that is left.
+ * Plays files of stories one after the other, in one process whose stories share their browsers. Several such processes
+ * divide the files among them: each takes the next file that is left.
  *
  *     node --test-force-exit player.mjs TAKEN FILE…
  *
- * `TAKEN` is a folder, in which a file of the same name says that a file of stories is taken. If a process of these dies,
- * the others play the rest.
+ * `TAKEN` is a folder that holds a file of the same name for each file of stories that is taken. If a process dies, the
+ * others play the rest.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { closeSync, openSync } from 'node:fs';
@@ -17,12 +17,14 @@ import { begin } from './ran.mjs';
 
 const [folder, ...files] = process.argv.slice(2);
 
-/** Tests that are named while another one runs would be parts of it; in here, they come after it. */
+/** The runner would treat a test that is defined while another one runs as a subtest; here it comes after that test. */
 const outside = new AsyncResource('player');
 
 next();
 
-/** The runner ends when no test is left, so finding the next file is a test, which stands after the stories of the last file. */
+/**
+ * The runner ends when no test is left, so finding the next file is a test, which follows the stories of the last file.
+ */
 function next() {
   outside.runInAsyncScope(() => test('the next file of stories can be read', read));
 }
@@ -43,7 +45,7 @@ async function read(context) {
   }
 }
 
-/** Whether a file was left, and is now taken. */
+/** Takes a file if it is left, and returns whether it did. */
 function take(file) {
   try {
     closeSync(openSync(join(folder, basename(file)), 'wx'));

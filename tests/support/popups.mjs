@@ -1,6 +1,6 @@
-/** What a user does with a popup. */
+/** A user's actions with a popup. */
 
-/** Clicks, and goes to the window that opened. @returns {Promise<string>} the window it came from */
+/** Clicks, and switches to the window that opened. @returns {Promise<string>} the window of the click */
 export async function follow(stage, button = 'Popup') {
   const { driver } = stage.page;
   const home = await driver.getWindowHandle();
@@ -13,7 +13,7 @@ export async function follow(stage, button = 'Popup') {
   return home;
 }
 
-/** Waits until the popup is gone, and goes back. */
+/** Waits until the popup is closed, and switches back. */
 export async function back(stage, home) {
   const { driver } = stage.page;
   await stage.page.until('the popup to close', async () => (await driver.getAllWindowHandles()).length === 1);

@@ -1,6 +1,6 @@
 /**
- * An OpenID provider to sign in to, in the tests and in the demo: npm's certified `oidc-provider` on loopback, with
- * login and consent pages of its own.
+ * An OpenID provider to sign in to, in the tests and in the demo: npm's certified `oidc-provider` on loopback, with its
+ * own login and consent pages.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer } from 'node:http';
@@ -15,10 +15,10 @@ import { Outage } from './outage.mjs';
 import { errorPage, logoutPage, signedOutPage } from './provider_pages.mjs';
 import { claimsOf } from './users.mjs';
 
-/** How the API introduces itself when it asks whether a token is good. */
+/** The API's credentials for introspection. */
 const API_CLIENT = { id: 'api', secret: 'api-on-loopback' };
 
-/** Metadata are to be had at two paths. */
+/** Metadata are available at two paths. */
 const ENDPOINTS = new Endpoints({
   discovery: ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'],
   authorization: ['/auth'],
@@ -31,10 +31,10 @@ const ENDPOINTS = new Endpoints({
 
 /**
  * @param {object} options
- * @param {number} [options.port] 0 is any free one
- * @param {string} [options.host] the host of the issuer, which listens on loopback whatever its name
+ * @param {number} [options.port] 0 for any free port
+ * @param {string} [options.host] the host of the issuer; the server always listens on loopback
  * @param {string[]} options.origins the pages that may call this provider
- * @param {string} [options.path] the page of each origin that users come back to
+ * @param {string} [options.path] the path of the redirect page
  * @param {number} [options.accessTokenSeconds]
  * @param {boolean} [options.refreshTokens]
  */
@@ -49,8 +49,8 @@ export async function startProvider({
   port ||= await portNear();
   const issuer = `http://${host}:${port}`;
   /**
-   * `alter` changes what an endpoint says: it gets the path and the body, and gives the body to send. `inFrame` is a page
-   * in the place of an answer to silent sign-ins; with `null`, one that wants no frame.
+   * `alter` changes the responses of endpoints: it gets the path and the body, and returns the body to send. `inFrame`
+   * is a page that replaces the response to silent sign-ins; `null` is a page that refuses to be framed.
    */
   const settings = { accessTokenSeconds, refreshTokens, inFrame: undefined, alter: (path, body) => body };
   const issued = new Issued();
@@ -113,11 +113,11 @@ export async function startProvider({
     /** Makes an endpoint fail until `recover()`. See {@link Outage}. */
     fail: (kind, endpoint) => ENDPOINTS.paths(endpoint).forEach((path) => outage.begin(kind, path)),
     recover: () => outage.end(),
-    /** Makes an endpoint take its time, in milliseconds. */
+    /** Delays an endpoint, in milliseconds. */
     delay: (endpoint, time) => ENDPOINTS.paths(endpoint).forEach((path) => delays.set(path, time)),
-    /** How many requests an endpoint had; preflights do not count. */
+    /** How many requests an endpoint received, without preflights. */
     count: (endpoint) => ENDPOINTS.count(requests, endpoint),
-    /** What it says of a token to the API (RFC 7662), or `null` if the token is not good. */
+    /** The introspection response for the API (RFC 7662), or `null` if the token is not valid. */
     introspect: (token) => introspect(issuer, token),
     server,
     close: () => close(server),
@@ -159,7 +159,7 @@ function configuration({ pages, origins, settings }) {
       profile: ['name', 'preferred_username'],
       email: ['email', 'email_verified'],
     },
-    // A page has one look at the user, the ID Token; without this it would need a second request for a name.
+    // A page gets the user's name from the ID Token; without this it would need a second request.
     conformIdTokenClaims: false,
     scopes: ['openid', 'profile', 'email', 'photos', 'notes:read', 'notes:write', 'offline_access'],
     clientBasedCORS: (context, origin) => origins.includes(origin),
@@ -206,7 +206,7 @@ function configuration({ pages, origins, settings }) {
   };
 }
 
-/** Made anew at each start: a key that lies in a repository is nobody's secret. */
+/** Generated at each start, because a key in a repository is not secret. */
 function signingKeys() {
   const pairs = {
     RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),

@@ -1,7 +1,10 @@
-/** The provider's pages: login, consent, sign-out, errors. One look, no script, readable without style. */
+/**
+ * The provider's pages: login, consent, sign-out, errors. They share one style, need no script, and are readable
+ * without CSS.
+ */
 import { PASSWORD, USERS } from './users.mjs';
 
-/** What each scope means to a person. */
+/** The meaning of each scope for a user. */
 const MEANING = {
   openid: ['Know who you are', 'Your user name, nothing else.'],
   profile: ['See your name', 'As it is written in your profile.'],

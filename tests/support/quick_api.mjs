@@ -1,4 +1,4 @@
-/** An API that answers at once and asks nobody: where calls are counted or timed, and the API's own work is in the way. */
+/** An API that responds at once without asking the provider, for tests that count or time calls. */
 import { createServer } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { close, listen, pathOf, portNear, record } from './loopback.mjs';
@@ -7,10 +7,10 @@ const ANSWER = '{"user":"alice"}';
 const PIECE = Buffer.alloc(65_536, 'x');
 
 /**
- * `/octets/N` is as long as that says, everything else short.
+ * `/octets/N` has that length, every other response is short.
  * @param {object} options
  * @param {string[]} options.origins the pages that may call it
- * @param {(token: string) => boolean} [options.accepts] what it takes for a good token; default: any
+ * @param {(token: string) => boolean} [options.accepts] which tokens it accepts; default: all
  */
 export async function startQuickApi({ origins, accepts = () => true }) {
   const port = await portNear();
@@ -41,7 +41,7 @@ export async function startQuickApi({ origins, accepts = () => true }) {
   return { url: `http://localhost:${port}/`, requests, server, close: () => close(server) };
 }
 
-/** Starts one in the place of a stage's API. Before the page is visited. @param {import('./stage.mjs').Stage} stage */
+/** Replaces a stage's API with one, before the page is visited. @param {import('./stage.mjs').Stage} stage */
 export async function replaceApi(stage, accepts) {
   const { site } = stage;
   await stage.api.close();
@@ -52,7 +52,7 @@ export async function replaceApi(stage, accepts) {
 
 async function stream(response, octets) {
   response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': octets });
-  await pipeline(pieces(octets), response).catch(() => {}); // who goes away needs no more
+  await pipeline(pieces(octets), response).catch(() => {}); // a client that disconnects needs no response
 }
 
 function* pieces(octets) {

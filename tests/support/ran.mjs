@@ -1,4 +1,7 @@
-/** What was played, line by line, for the tables in `docs/engines.md`. The file is named by the environment; without it nothing is kept. */
+/**
+ * Records the stories that were played, one in a line, for the tables in `docs/engines.md`. The environment names the
+ * file; without it nothing is recorded.
+ */
 import { appendFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
@@ -10,20 +13,20 @@ import { basename } from 'node:path';
  * @property {string} engine
  * @property {string} home
  * @property {number} [ms] how long it took
- * @property {string} [failed] the first line of what went wrong
+ * @property {string} [failed] the first line of the error
  * @property {string} [version] of the engine
- * @property {string[]} [lacked] the abilities that it did without
- * @property {string} [needs] what the driver lacks, if it was skipped
+ * @property {string[]} [lacked] the abilities that were lacking
+ * @property {string} [needs] what the driver lacks, if the story was skipped
  */
 
 let file = basename(process.argv[1]);
 
-/** From now on stories are those of this file. */
+/** From now on stories belong to this file. */
 export function begin(path) {
   file = basename(path);
 }
 
-/** The file whose stories are being read, for {@link writeDown}: they are played later. */
+/** The file whose stories are being defined, for {@link writeDown}: they are played later. */
 export function current() {
   return file;
 }

@@ -1,6 +1,6 @@
 /**
- * A reverse proxy in front of a provider of somebody else's making. It passes everything on as it is, and writes down what
- * a middleware writes down in ours.
+ * A reverse proxy in front of a third-party provider. It forwards everything unchanged, and records what a middleware
+ * records in our own provider.
  */
 import { createServer, request as ask } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -9,8 +9,8 @@ import { bodyOf, close, listen, LOOPBACK, pathOf, record } from './loopback.mjs'
 
 /**
  * @param {object} options
- * @param {number} options.port where users and pages find the provider
- * @param {number} options.behind where it listens
+ * @param {number} options.port the port for users and pages
+ * @param {number} options.behind the port of the provider
  * @param {import('./endpoints.mjs').Endpoints} options.endpoints
  */
 export async function startRecorder({ port, behind, endpoints }) {
@@ -20,7 +20,7 @@ export async function startRecorder({ port, behind, endpoints }) {
   const server = createServer(async (request, response) => {
     record(requests, request, response);
     const passed = await passOn(request, behind).catch(() => null);
-    if (!passed) return response.destroy(); // who asked went away, or the provider did
+    if (!passed) return response.destroy(); // the client or the provider closed the connection
     const { form, status, headers, body } = passed;
     const endpoint = endpoints.at(pathOf(request));
     issued.note({
@@ -37,7 +37,10 @@ export async function startRecorder({ port, behind, endpoints }) {
   return { issued, requests, close: () => close(server) };
 }
 
-/** Connections are each side's own, and no answer is compressed; all else goes through, the name of the host included. */
+/**
+ * Each side has its own connections, and no response is compressed; everything else is forwarded, including the host
+ * name.
+ */
 async function passOn(request, port) {
   const { method, url: path } = request;
   const form = await bodyOf(request);

@@ -1,17 +1,17 @@
 /**
- * Looks for secrets in everything that a script of the page can reach: whole, in pieces of 16 characters, URL-encoded
- * and as base64.
+ * Searches for secrets in everything that a script of the page can reach: whole, in pieces of 16 characters,
+ * URL-encoded and as base64.
  *
- * The page hands out all it has and the search happens here, so that no secret ever enters the page by it.
+ * The page returns all its data and the search happens here, so that the search brings no secret into the page.
  */
 
-/** Shorter pieces turn up by chance. */
+/** Shorter pieces also occur by chance. */
 const PIECE = 16;
 
 /**
  * @param {Iterable<[label: string, secret: string]>} secrets
  * @param {Iterable<[place: string, text: string]>} places
- * @returns {string[]} such as `refresh token in sessionStorage`, sorted; empty is what one hopes for
+ * @returns {string[]} such as `refresh token in sessionStorage`, sorted; empty if no secret was found
  */
 export function search(secrets, places) {
   const pieces = new Map();
@@ -33,7 +33,7 @@ export function search(secrets, places) {
   return [...found].sort();
 }
 
-/** How a secret may be spelled. In base64 its beginning and end depend on what stands beside it: they are cut off. */
+/** The encodings of a secret. In base64 its beginning and end depend on the neighbouring bytes, so they are cut off. */
 function forms(secret) {
   const spelled = [0, 1, 2].flatMap((shift) => {
     const text = Buffer.from(`${'x'.repeat(shift)}${secret}`)
@@ -45,7 +45,7 @@ function forms(secret) {
 }
 
 /**
- * Everything in reach of the page's scripts now, and everything the spy has seen since the browser was opened.
+ * Everything that the page's scripts can reach now, and everything that the spy has seen since the browser was opened.
  *
  * @param {import('./browser.mjs').Browser} browser
  * @param {Awaited<ReturnType<import('./site.mjs').startSite>>} site
@@ -63,7 +63,7 @@ export async function reachOf(browser, site) {
   ];
 }
 
-/** Runs in the page. Uses no built-in that the spy has wrapped where it can be avoided. */
+/** Runs in the page. Avoids built-ins that the spy has wrapped, where possible. */
 const REACH = `async () => {
   const texts = new Map();
   const put = (place, value) => {

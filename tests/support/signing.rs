@@ -1,4 +1,4 @@
-//! The honest provider's keys, what it signs with them, and somebody who can check a signature without a browser.
+//! The provider's keys, the signatures that it makes, and a check of signatures without a browser.
 
 use std::sync::LazyLock;
 
@@ -39,7 +39,7 @@ pub(crate) fn base64url(octets: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(octets)
 }
 
-/// A key on P-256 that a test or the honest provider signs with.
+/// A key on P-256 with which a test or the provider signs.
 pub(crate) struct Curve {
     pair: EcdsaKeyPair,
     random: SystemRandom,
@@ -54,7 +54,7 @@ impl Curve {
         Self { pair, random }
     }
 
-    /// The public half as a JWK, with further members in front.
+    /// The public half as a JWK, after further members.
     pub(crate) fn jwk(&self, more: &str) -> String {
         let point = self.pair.public_key().as_ref();
         let (x, y) = (base64url(&point[1..33]), base64url(&point[33..]));
@@ -69,10 +69,10 @@ impl Curve {
     }
 }
 
-/// `e1` of the honest provider.
+/// `e1` of the provider.
 pub(crate) static E1: LazyLock<Curve> = LazyLock::new(Curve::new);
 
-/// `r1` of the honest provider.
+/// `r1` of the provider.
 static R1: LazyLock<RsaKeyPair> = LazyLock::new(|| {
     let member = |name| octets(RSA, name).expect("a member");
     let components = KeyPairComponents {
@@ -87,13 +87,13 @@ static R1: LazyLock<RsaKeyPair> = LazyLock::new(|| {
     RsaKeyPair::from_components(&components).expect("the key of the RFC")
 });
 
-/// The public half of `r1`, with further members in front.
+/// The public half of `r1`, after further members.
 pub(crate) fn r1(more: &str) -> String {
     let member = |name| base64url(octets(RSA, name).expect("a member"));
     format!(r#"{{{more}"kty":"RSA","n":"{}","e":"{}"}}"#, member("n"), member("e"))
 }
 
-/// The honest provider's key set.
+/// The provider's key set.
 pub(crate) fn honest_keys() -> String {
     set(&[r1(r#""kid":"r1","use":"sig","alg":"RS256","#), E1.jwk(r#""kid":"e1","use":"sig","alg":"ES256","#)])
 }
@@ -102,7 +102,7 @@ pub(crate) fn set(keys: &[String]) -> String {
     format!(r#"{{"keys":[{}]}}"#, keys.join(","))
 }
 
-/// Signed by `r1` with RS256, whatever the header says.
+/// Signed by `r1` with RS256, even if the header names another algorithm.
 pub(crate) fn jwt(header: &str, claims: impl AsRef<[u8]>) -> String {
     sign_rsa(&signature::RSA_PKCS1_SHA256, header, claims)
 }
@@ -114,14 +114,14 @@ pub(crate) fn sign_rsa(padding: &'static dyn signature::RsaEncoding, header: &st
     format!("{signed}.{}", base64url(octets))
 }
 
-/// The keys of a provider that answers this.
+/// The keys of a provider with this response.
 pub(crate) fn keys(set: &str) -> Keys {
     let mut keys = Keys::default();
     keys.receive(Ok(json(200, set))).expect("a key set");
     keys
 }
 
-/// What a browser does: takes the token apart, finds the key, checks the signature.
+/// What a browser does: it splits the token, finds the key, checks the signature.
 pub(crate) fn proof_with(token: &str, keys: &Keys) -> Proof {
     proof_for_access_token(token, "a", keys)
 }
@@ -133,13 +133,13 @@ pub(crate) fn proof_for_access_token(token: &str, access_token: &str, keys: &Key
     token.accept(answer).map(Some)
 }
 
-/// Who the user is, some seconds after the honest app's sign-in began, if what was proved stands up.
+/// The user, some seconds after the sign-in began, if the proof is valid.
 pub(crate) fn identify(proof: Proof, transaction: &Transaction, seconds: i64) -> Result<Identity> {
     let token = proof?.expect("an ID Token");
     Identity::from_sign_in(token, transaction, &config(), at(seconds))
 }
 
-/// The proof of an answer by the keys of the honest provider.
+/// The proof of a response with the keys of the provider.
 pub(crate) fn proof(tokens: &TokenResponse) -> Proof {
     match &tokens.id_token {
         Some(token) => proof_for_access_token(token.expose(), tokens.access_token.expose(), &keys(&honest_keys())),
@@ -147,7 +147,7 @@ pub(crate) fn proof(tokens: &TokenResponse) -> Proof {
     }
 }
 
-/// Answers as Web Cryptography does: what the signature is, and the hash of what came beside it.
+/// Responds as Web Cryptography does: the verdict on the signature, and the hash of the accompanying value.
 pub(crate) fn check(question: &Verification<'_>) -> (Signature, Vec<u8>) {
     let described = Value::parse(question.algorithm.description()).expect("JSON");
     let function = match described.get("hash").and_then(Value::as_str) {
@@ -194,7 +194,7 @@ fn signature_of(question: &Verification<'_>) -> Signature {
     if outcome.is_ok() { Signature::Right } else { Signature::Wrong }
 }
 
-/// A moment for tests that ask for keys.
+/// A moment for tests that request keys.
 pub(crate) fn later(milliseconds: i64) -> valet_key::protocol::time::Now {
     let mut now = at(0);
     now.monotonic += milliseconds;

@@ -1,7 +1,9 @@
 /**
  * Serves the page and the package as a static host would: `www/` at `/www/`, `pkg/` at `/pkg/`, with the headers that
- * the documentation recommends. The page's own policy allows it no foreign address at all: every call to the provider
- * and the API goes through the worker, whose file carries a policy of its own.
+ * the documentation recommends.
+ *
+ * The page's own policy allows no foreign address: every call to the provider and the API goes through the worker,
+ * whose file has its own policy.
  */
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -12,7 +14,7 @@ import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SPY = fileURLToPath(new URL('spy.js', import.meta.url));
 
-/** The vault needs to compile and to call; the page needs neither, unless the vault is in it. */
+/** The vault needs to compile and to send requests; the page needs neither, unless the vault is in the page. */
 const VAULT = { scripts: "'self' 'wasm-unsafe-eval'", calls: (connect) => ["'self'", ...connect].join(' ') };
 
 const pagePolicy = ({ connect, tokensInPage }) =>
@@ -36,15 +38,15 @@ const workerPolicy = ({ connect }) =>
  * @param {object} options
  * @param {number} [options.port]
  * @param {string} [options.host]
- * @param {object | null} [options.config] what `/www/config.json` says; may be set later
+ * @param {object | null} [options.config] the content of `/www/config.json`; may be set later
  * @param {string[]} [options.connect] the addresses that the worker may call
  * @param {string} [options.before] markup for the very beginning of the page's head, for tests
- * @param {Record<string, string | { text: string | Buffer, type: string } | null>} [options.scripts] what is served in the
- *   place of a file, for tests, as JavaScript unless it says otherwise; `null` is nothing
+ * @param {Record<string, string | { text: string | Buffer, type: string } | null>} [options.scripts] replacements of
+ *   files, for tests, served as JavaScript unless a type is given; `null` removes a file
  * @param {{ page?: string, worker?: string }} [options.policies] other policies than the recommended, for tests
  * @param {Record<string, string>} [options.headers] further headers of every file, for tests
  * @param {string[]} [options.pages] further addresses of the page, to the letter, for tests
- * @param {boolean} [options.tokensInPage] whether the page does what its worker does otherwise
+ * @param {boolean} [options.tokensInPage] whether the vault is in the page instead of a worker
  */
 export async function startSite({
   port = 0,
@@ -63,7 +65,7 @@ export async function startSite({
     origin: `http://${host}:${port}`,
     url: `http://${host}:${port}/www/`,
     requests: [],
-    /** What the spy sent, as texts of JSON: lists of `[channel, text]`. */
+    /** The reports of the spy, as JSON texts: lists of `[channel, text]`. */
     spied: [],
     settings: { config, connect, before, scripts, policies, headers, pages, tokensInPage },
     get server() {
@@ -116,7 +118,7 @@ export async function startSite({
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
       return response.end(page.replace(/<head>/, `<head>${settings.before}`));
     }
-    // The rest of the repository is nobody's business here.
+    // No other file of the repository is served.
     if (!/^\/(www|pkg)\//.test(path)) return response.writeHead(404).end();
     return files(request, response);
   });

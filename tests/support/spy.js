@@ -1,10 +1,10 @@
 /**
- * Runs in the page before everything else and writes down what a script of the page could come to see: messages to and
- * from workers, storage, addresses, requests, headers, texts that are parsed, made or decoded, what goes to the console.
+ * Runs in the page before everything else and records what a script of the page could see: messages to and from
+ * workers, storage, addresses, requests, headers, text that is parsed, created or decoded, console output.
  *
- * It stands for an injected script at its best: there first, and with every built-in wrapped. What it sees goes to the
- * site's `/spy`, in the order seen, and what could not be sent before the page went away goes with a beacon. Nothing
- * stays in the page, where the search for secrets would find it.
+ * It stands for an injected script with the best chances: it runs first and wraps every built-in. It sends what it sees
+ * to the site's `/spy`, in order; what is left when the page goes away is sent with a beacon. It stores nothing in the
+ * page, where the search for secrets would find it.
  */
 (() => {
   // biome-ignore lint/suspicious/noRedundantUseStrict: pages load this as a classic script
@@ -20,7 +20,7 @@
   };
   const latin1 = new TextDecoder('latin1');
 
-  /** Not yet known to have arrived. */
+  /** Records whose arrival is not yet confirmed. */
   let waiting = [];
   let sending = null;
   let timer = 0;
@@ -51,7 +51,7 @@
   });
   addEventListener('pageshow', () => (leaving = false));
 
-  /** Sends the rest from a page that goes away. A beacon takes 64 KB; some of this may arrive twice, which does no harm. */
+  /** Sends the rest from a page that goes away. A beacon takes 64 KB; a part may arrive twice, which does no harm. */
   function part() {
     let batch = [];
     let size = 0;
@@ -72,7 +72,7 @@
 
   Object.defineProperty(window, '__spy', { value: { flush } });
 
-  /** Any value as text, with everything readable in it. */
+  /** Any value as text, with all its readable members. */
   function render(value, depth, seen) {
     if (typeof value === 'string') return value;
     if (value === null || typeof value !== 'object') {
@@ -106,7 +106,7 @@
     }
   }
 
-  /** As text, and as base64url: a verifier is made of octets. */
+  /** As text, and as base64url, because a verifier is made of random bytes. */
   function octets(bytes) {
     const head = bytes.subarray(0, 200_000);
     const text = apply(native.decode, latin1, [head]);
@@ -141,7 +141,7 @@
     });
   }
 
-  /** Records what a constructor is given, and what arrives at what it makes. */
+  /** Records the arguments of a constructor, and what its instances receive. */
   function watchConstructor(name, channel) {
     const original = window[name];
     if (!original) return;
@@ -166,7 +166,7 @@
     });
   }
 
-  // Messages, both ways.
+  // Messages, in both directions.
   for (const type of [window.Worker, window.SharedWorker, window.MessagePort, window.BroadcastChannel]) {
     watch(type?.prototype, 'postMessage', 'message', { result: false });
   }
@@ -232,14 +232,14 @@
   for (const type of ['ReadableStreamDefaultReader', 'ReadableStreamBYOBReader'])
     watch(window[type]?.prototype, 'read', 'body');
 
-  // Texts.
+  // Text.
   for (const name of ['parse', 'stringify']) watch(JSON, name, 'json');
   watch(TextDecoder.prototype, 'decode', 'text');
   watch(TextEncoder.prototype, 'encode', 'text');
   for (const name of ['atob', 'btoa']) watch(window, name, 'text');
   watch(window, 'structuredClone', 'text');
 
-  // Keys and chance.
+  // Keys and random numbers.
   for (const name of ['digest', 'importKey', 'exportKey', 'sign'])
     watch(window.SubtleCrypto?.prototype, name, 'crypto');
   watch(Crypto.prototype, 'getRandomValues', 'crypto');
@@ -249,7 +249,7 @@
   apply(add, window, ['error', ({ message, error }) => record('error', message, error)]);
   apply(add, window, ['unhandledrejection', ({ reason }) => record('error', reason)]);
 
-  // What the browser keeps of each request.
+  // What the browser records about each request.
   new PerformanceObserver((list) => {
     for (const { name } of list.getEntries()) if (!name.endsWith('/spy')) record('performance', name);
   }).observe({ type: 'resource', buffered: true });

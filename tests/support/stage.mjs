@@ -1,21 +1,21 @@
 /**
- * All that a page test needs: provider, API, site and a fresh browser, and the steps that every story takes.
+ * Everything that a page test needs: provider, API, site, a clean browser, and the steps that stories share.
  *
- * A story is played once in each engine, and in each of the homes of tokens that it names:
+ * A story is played once in each engine, and in each home of tokens that it names:
  *
- *     story('a call is answered', { homes: ['shared', 'dedicated', 'page'] }, async (stage) => {
+ *     story('a call gets a response', { homes: ['shared', 'dedicated', 'page'] }, async (stage) => {
  *       await stage.signIn();
  *       assert.equal(await stage.call('Me'), 200);
  *     });
  *
- * Where engines differ, the story names the ability, `{ differs: ['lasting'] }`, and tells what happens where it is lacking.
- * `abilities.mjs` finds out, and has it in words:
+ * Where engines differ, the story names the ability, `{ differs: ['lasting'] }`, and says what happens without it.
+ * `abilities.mjs` tests the engine for the ability, and describes it:
  *
  *     const trips = stage.lacks('lasting') ? 1 : 0;
  *
- * What a driver cannot do is named, `{ needs: 'devTools' }`, and skipped elsewhere. Functions that a story runs in the page
- * go through `page.run`: the driver's own scripts have globals of their own in Firefox. `choice.mjs` says which engines play
- * a story.
+ * A story that only some drivers can drive says so, `{ needs: 'devTools' }`, and is skipped elsewhere. Functions that a
+ * story runs in the page go through `page.run`: in Firefox the driver's own scripts have separate globals. `choice.mjs`
+ * says which engines play a story.
  */
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
@@ -39,9 +39,9 @@ const PICTURES = fileURLToPath(new URL('../../target/e2e/', import.meta.url));
 after(closeIdle);
 
 /**
- * A test with a browser for itself. It ends by looking for tokens, and leaves a picture behind if it fails.
+ * A test with its own browser. At its end it searches the page for tokens, and if it fails it saves a screenshot.
  *
- * @param {string} name a sentence
+ * @param {string} name the title, a sentence
  * @param {StageOptions & Where} options
  * @param {(stage: Stage) => Promise<void>} play
  */
@@ -50,7 +50,7 @@ export function story(name, { homes, needs, differs, everyEngine, ...options }, 
     const stage = await Stage.open({ ...options, differs, ...place });
     try {
       await play(stage);
-      assert.deepEqual(await stage.tokensFound(), [], 'nothing secret is in reach of the page');
+      assert.deepEqual(await stage.tokensFound(), [], 'no secret is in reach of the page');
       await stage.leave();
     } catch (error) {
       await stage.picture(`${name} ${place.engine} ${place.home}`).catch(() => {});
@@ -65,13 +65,13 @@ export function story(name, { homes, needs, differs, everyEngine, ...options }, 
 /**
  * @typedef {object} Where
  * @property {Place['home'][]} [homes] where tokens live: a shared worker, a worker of the tab, the page
- * @property {keyof NEEDS} [needs] what it takes to drive it
- * @property {string[]} [differs] the abilities that it asks for
- * @property {boolean} [everyEngine] whether it is about the engine although it asks for no ability
+ * @property {keyof NEEDS} [needs] what the driver must be able to do
+ * @property {string[]} [differs] the abilities on which the story depends
+ * @property {boolean} [everyEngine] whether all engines play it although it depends on no ability
  */
 
 /**
- * A test that opens its browsers itself, in each engine and home.
+ * A test that opens its browsers itself, for each engine and home.
  *
  * @param {string} name
  * @param {Where} where
@@ -109,19 +109,19 @@ export function everywhere(name, { homes = ['shared'], needs, differs, everyEngi
  * @typedef {object} StageOptions
  * @property {number} [accessTokenSeconds]
  * @property {boolean} [refreshTokens]
- * @property {Parameters<typeof startSite>[0]['scripts']} [scripts] what is served in the place of the page's own files
+ * @property {Parameters<typeof startSite>[0]['scripts']} [scripts] replacements of the page's own files
  * @property {{ page?: string, worker?: string }} [policies] other policies than the recommended
  * @property {Record<string, string>} [headers] of every file of the page
  * @property {string} [attack] a script of the attacker's, which runs before everything else
- * @property {object} [config] what the page's configuration says besides
- * @property {number} [hostsAt] where other hosts are found, see {@link openBrowser}
- * @property {typeof startProvider} [provider] another one than the honest
- * @property {string[]} [differs] the abilities that the story asks for
+ * @property {object} [config] further members of the page's configuration
+ * @property {number} [hostsAt] the port of all other hosts, see {@link openBrowser}
+ * @property {typeof startProvider} [provider] the provider, if not the default one
+ * @property {string[]} [differs] the abilities on which the story depends
  */
 export class Stage {
-  /** The abilities that the story may ask for, and whether they are lacking here. @type {Map<string, boolean>} */
+  /** The abilities on which the story depends, and whether they are lacking here. @type {Map<string, boolean>} */
   lacking = new Map();
-  /** Those that it asked for and had to do without. @type {Set<string>} */
+  /** The lacking abilities that the story has asked about. @type {Set<string>} */
   lacked = new Set();
 
   /** @param {StageOptions & Partial<Place>} options */
@@ -152,7 +152,7 @@ export class Stage {
     const origins = [stage.site.origin];
     stage.provider = await provider({ origins, accessTokenSeconds, refreshTokens });
     stage.api = await startApi({ provider: stage.provider, origins });
-    // A policy would take the path of an issuer for the one page that may be asked.
+    // A policy would treat the path of an issuer as the one page that is allowed.
     stage.site.settings.connect = [new URL(stage.provider.issuer).origin, stage.api.url];
     stage.site.settings.config = {
       issuer: stage.provider.issuer,
@@ -175,7 +175,7 @@ export class Stage {
     return stage;
   }
 
-  /** Leaves the browser to the next story. */
+  /** Returns the browser for the next story. */
   async leave() {
     if (!this.keepsBrowser) return;
     await this.browser.leave(this.site.origin);
@@ -187,20 +187,25 @@ export class Stage {
     await Promise.all([this.site, this.provider, this.api].map((server) => server?.close()));
   }
 
-  /** Whether this engine and home lack an ability, and the story has to tell what happens instead. */
+  /** Whether this engine and home lack an ability, so that the story must take the fallback. */
   lacks(ability) {
-    assert.ok(this.lacking.has(ability), `a story that asks for \`${ability}\` says so: \`differs: ['${ability}']\``);
+    assert.ok(
+      this.lacking.has(ability),
+      `a story that depends on \`${ability}\` must name it: \`differs: ['${ability}']\``,
+    );
     if (this.lacking.get(ability)) this.lacked.add(ability);
     return this.lacking.get(ability);
   }
 
-  /** Opens the page and waits until it knows whether somebody is signed in. */
+  /** Opens the page and waits until it shows whether a user is signed in. */
   async visit() {
     await this.page.goto(this.site.url);
     await this.page.see(/Signed (in|out)/);
   }
 
-  /** Opens the page in another tab, which finds the session: the handles of the tab that was in front and of the new one. */
+  /**
+   * Opens the page in another tab, which finds the session: returns the handles of the previous tab and of the new one.
+   */
   async openBeside() {
     const first = await this.page.driver.getWindowHandle();
     const second = await this.browser.newTab();
@@ -218,7 +223,7 @@ export class Stage {
     await this.page.see(`Signed in as ${user}`);
   }
 
-  /** From the page to a session whose access token is over. The next one lasts. */
+  /** From the page to a session whose access token has expired. The next token lasts. */
   async signInBriefly() {
     const { settings, issued } = this.provider;
     const lasting = settings.accessTokenSeconds;
@@ -228,7 +233,7 @@ export class Stage {
     await sleep(Math.max(0, issued.lastAt + 1500 - Date.now()));
   }
 
-  /** Says who one is, on the provider's page. */
+  /** Logs in on the provider's page. */
   async login(user = 'alice') {
     const { page } = this;
     await page.find('heading', 'Sign in');
@@ -238,7 +243,7 @@ export class Stage {
     await page.click('button', 'Sign in');
   }
 
-  /** Allows what is asked for, except what is refused. */
+  /** Consents to the requested scopes, except the refused ones. */
   async consent({ refuse = [] } = {}) {
     const { page } = this;
     await page.find('heading', 'Allow access?');
@@ -255,13 +260,13 @@ export class Stage {
     return new RegExp(`^${this.provider.issuer}/`);
   }
 
-  /** Waits until a silent trip has brought the session back, and nothing of it is left to do. */
+  /** Waits until a silent sign-in has restored the session and is complete. */
   async restored(user = 'alice') {
     await this.page.see(`Signed in as ${user}`);
     await this.page.until('the end of the trip', async () => (await this.keys('sessionStorage')).length === 0);
   }
 
-  /** A call with a click, and the status the page shows for it. */
+  /** Makes a call with a click, and returns the status that the page shows. */
   async call(button) {
     const before = this.api.requests.length;
     await this.page.click('button', button);
@@ -272,12 +277,12 @@ export class Stage {
     return Number(/\b(\d{3}) (?:GET|POST) \//.exec(await this.page.text())[1]);
   }
 
-  /** All cookies of the host, which is the provider's, too: cookies know no ports. */
+  /** All cookies of the host, which include the provider's: cookies do not distinguish ports. */
   async forgetAtProvider() {
     await this.page.driver.manage().deleteAllCookies();
   }
 
-  /** Keys of a storage that belong to the package. */
+  /** The keys in a storage that belong to the package. */
   keys(storage) {
     return this.page.run(`async () => Object.keys(${storage}).filter((key) => key.startsWith('valet-key:'))`);
   }
@@ -285,19 +290,20 @@ export class Stage {
   /** Every secret that a script of the page can find: `refresh token in localStorage`. */
   async tokensFound() {
     const { issued } = this.provider;
-    // An app that takes its tokens into the page has them in its memory, where the page's own `fetch` sends them and its own
-    // `crypto` hashes them (`at_hash`). They are not to be anywhere else.
+    // An app that takes its tokens into the page has them in its memory, where the page's own `fetch` sends them and
+    // its own `crypto` hashes them (`at_hash`). They must not be anywhere else.
     const memory =
       this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header|crypto)\)|globals)$/ : /^$/;
-    // The ID Token of a session that has ended goes to the provider in the address of its sign-out page, and nowhere else.
+    // The ID Token of a session that has ended goes to the provider in the address of its sign-out page, and nowhere
+    // else.
     const reach = (await reachOf(this.browser, this.site)).map(([place, text]) => [
       place,
       text.replace(/id_token_hint=[\w.-]+/g, ''),
     ]);
     const places = reach.filter(([place]) => !memory.test(place));
     const tokens = issued.secrets().filter(([label]) => label !== 'code verifier');
-    // A redirect leaves through the page and comes back through it, so verifier and code pass it on their way, spent
-    // within one request. Neither may stay anywhere, nor may the verifier show in an address or on the console.
+    // A sign-in by redirect leaves and returns through the page, so verifier and code pass the page, and are used
+    // within one request. Neither may remain anywhere, and the verifier may not occur in an address or on the console.
     const passing = /^the spy \((message|storage|json|text|crypto|body|address|history|performance)\)$/;
     const staying = places.filter(([place]) => !passing.test(place));
     const shown = places.filter(([place]) => /^the spy \((address|history|performance|console|request)\)$/.test(place));
@@ -306,8 +312,8 @@ export class Stage {
     return [
       ...search(tokens, places),
       ...search(verifiers, [...staying, ...shown]),
-      // The navigation entry of the callback itself keeps its address until the page is left; and Chromium names the
-      // address of a sandboxed frame where it warns of what it may do, when the code is spent.
+      // The navigation entry of the authorization response keeps its address until the page is left; and Chromium names
+      // the address of a sandboxed frame in a warning, when the code is already used.
       ...search(
         codes,
         staying.filter(([place, text]) => place !== 'performance' && !text.includes('can escape its sandboxing')),
@@ -315,7 +321,7 @@ export class Stage {
     ];
   }
 
-  /** What the servers were asked, in order, for whoever reads of a failure. No query is in it. */
+  /** The requests that the servers received, in order, for the report of a failure. Queries are left out. */
   asked() {
     const list = ({ requests = [] }) =>
       requests.map(({ method, path, status }) => `\n  ${method} ${path} ${status}`).join('');

@@ -1,10 +1,10 @@
-/** A server of somebody else's, which takes everything from everybody and keeps it all. */
+/** A foreign server, which accepts and keeps every request. */
 import { createServer } from 'node:http';
 import { bodyOf, close, listen, portNear } from './loopback.mjs';
 
 export async function startStranger() {
   const port = await portNear();
-  /** Address, headers and body of each request, as one text each. */
+  /** Address, headers and body of each request, as one string each. */
   const taken = [];
   const server = createServer(async (request, response) => {
     const { method, url, rawHeaders } = request;

@@ -1,7 +1,7 @@
 /**
- * A script that gets into the page after the library was loaded: it replaces what a page can replace, and keeps what comes
- * into its hands. `thief.replace(family)` replaces one family of functions; what they do stays the same. `thief.loot` is
- * what was found: `[where, what]`.
+ * A script that enters the page after the library has loaded: it replaces what a page can replace, and keeps what it
+ * captures. `thief.replace(family)` replaces one family of functions without changing their effect. `thief.loot` lists
+ * what was captured: `[where, what]`.
  */
 globalThis.thief = (() => {
   // biome-ignore lint/suspicious/noRedundantUseStrict: pages load this as a classic script
@@ -32,7 +32,7 @@ globalThis.thief = (() => {
   const known = Object.create(null);
   /** Ports, workers and channels of the library. */
   const targets = [];
-  /** Whether the thief itself is at work: what it calls is of no interest. */
+  /** Whether the thief itself is running: its own calls are not recorded. */
   let busy = false;
 
   const keep = (where, what) => {
@@ -43,10 +43,10 @@ globalThis.thief = (() => {
 
   const is = (value, name) => native[name] && value instanceof native[name];
 
-  /** Looks at whatever it gets. Only what may be a secret is kept: long random texts, ports and the like. */
+  /** Inspects every value that it gets. It keeps only possible secrets: long random strings, ports and the like. */
   const look = (where, value, depth) => {
     if (typeof value === 'string') {
-      // The driver of WebKit has long names for the elements that it finds.
+      // WebKit's driver uses long names for the elements that it finds.
       if (apply(exec, /[\w-]{43}/, [value]) && !apply(exec, /session-node-/, [value])) keep(where, value);
       return;
     }
@@ -103,7 +103,7 @@ globalThis.thief = (() => {
   };
   const note = (where, value) => quietly(() => look(where, value, 0));
 
-  /** What was there before, to be put back. */
+  /** The original functions, which are restored at the end. */
   const replaced = [];
   const put = (owner, name, described) => {
     const before = getOwnPropertyDescriptor(owner, name);
@@ -287,7 +287,7 @@ globalThis.thief = (() => {
     targets,
     note,
     replace: (...names) => names.forEach((name) => families[name]()),
-    /** Puts everything back, for others that look at the page. */
+    /** Restores everything, for other checks of the page. */
     leave() {
       busy = true;
       while (replaced.length) {

@@ -1,11 +1,11 @@
-/** What a page of {@link import('./caller.mjs').caller} asks of the servers on its way, in trips that wait for each other. */
+/** The requests of a page of {@link import('./caller.mjs').caller}, in sequential round trips. */
 import { between, Rounds } from './distance.mjs';
 import { pathOf } from './loopback.mjs';
 
-/** The page, which comes first, and the call, which ends it. */
+/** The page, which comes first, and the call, which comes last. */
 const WAY = ['site GET /www/', 'api GET /me'];
 
-/** Up to the question that is answered by the way back. @param {import('./stage.mjs').Stage} stage */
+/** Up to the consent page, after which the provider redirects back. @param {import('./stage.mjs').Stage} stage */
 export async function toConsent(stage) {
   await stage.visit();
   await stage.page.click('button', 'Sign in');
@@ -13,7 +13,7 @@ export async function toConsent(stage) {
   await stage.page.find('heading', 'Allow access?');
 }
 
-/** Clicks without waiting for what comes of it. @param {import('./stage.mjs').Stage} stage @param {string} name */
+/** Clicks without waiting for the result. @param {import('./stage.mjs').Stage} stage @param {string} name */
 export function press({ page }, name) {
   return page.run(
     `async (name) => {
@@ -24,7 +24,10 @@ export function press({ page }, name) {
   );
 }
 
-/** From the callback's page to the first answer of the API: what was asked in each trip. From {@link toConsent} on. */
+/**
+ * From the redirect page to the first response of the API: the requests of each round trip. Starts after {@link
+ * toConsent}.
+ */
 export async function callbackTrips(stage) {
   const rounds = roundsOf(stage);
   await press(stage, 'Allow');
@@ -38,14 +41,14 @@ export async function reloadTrips(stage) {
   return rounds.between(...WAY);
 }
 
-/** What is asked between a click on “Sign in” and the page's way to the provider, which this waits for. */
+/** The requests between a click on “Sign in” and the navigation to the provider, for which this waits. */
 export async function beforeNavigation(stage) {
   const asked = [];
   for (const name of ['site', 'provider', 'api']) {
     between(stage[name].server, (request) => void asked.push(`${name} ${request.method} ${pathOf(request)}`));
   }
-  await stage.page.click('button', 'Sign in'); // as a user does: what counts trips without a user's click is another file
-  await stage.page.until('the way to the provider', () => asked.includes('provider GET /auth'));
+  await stage.page.click('button', 'Sign in'); // as a user would; the trips without a click are counted in another file
+  await stage.page.until('the redirect to the provider', () => asked.includes('provider GET /auth'));
   return asked.slice(0, asked.indexOf('provider GET /auth')).filter((name) => name !== 'site POST /spy');
 }
 

@@ -1,4 +1,4 @@
-/** Who can sign in. The password is no secret: it stands on the login page. */
+/** The users that can sign in. The password is not secret: the login page shows it. */
 
 export const PASSWORD = 'wonderland';
 
@@ -7,7 +7,7 @@ export const USERS = {
   bob: { name: 'Bob Builder', email: 'bob@example.com' },
 };
 
-/** What the provider can say of a user, or `undefined` if there is no such user. */
+/** The provider's claims about a user, or `undefined` if there is no such user. */
 export function claimsOf(sub) {
   if (!Object.hasOwn(USERS, sub)) return undefined;
   const { name, email } = USERS[sub];

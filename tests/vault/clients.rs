@@ -1,4 +1,4 @@
-//! Clients by content: which options share one, and for how many there is room.
+//! Clients of the vault: which options share one, and how many there may be.
 
 use crate::hostile::text::member;
 use crate::hostile::world::{Mode, SharedWorker, poll};
@@ -42,7 +42,7 @@ fn options_that_mean_the_same_share_a_client() {
     assert_eq!(worker.here.world().made.len(), 1, "the order of a list");
 }
 
-/// Metadata that the app brings along.
+/// Metadata in the options of an app.
 fn server(more: &str) -> String {
     format!(
         r#"{{"issuer":"https://as.test","clientId":"spa","api":["https://api.test/v1/"],"server":{{{more}"issuer":"https://as.test","authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token","jwks_uri":"https://as.test/jwks"}}}}"#
@@ -50,7 +50,7 @@ fn server(more: &str) -> String {
 }
 
 #[test]
-fn other_options_are_another_client_with_another_session() {
+fn different_options_make_another_client_with_another_session() {
     let rows = [
         ("a wider API", wider()),
         ("a narrower API", app().replace("/v1/", "/v1/sub/")),
@@ -80,7 +80,7 @@ fn other_options_are_another_client_with_another_session() {
 }
 
 #[test]
-fn metadata_that_differ_in_one_address_are_another_client() {
+fn metadata_with_one_other_address_make_another_client() {
     let same = ["", r#""response_types_supported":["code"],"unknown":1,"#];
     let other = [
         server("").replace("as.test/token", "evil.test/token"),
@@ -105,7 +105,7 @@ fn metadata_that_differ_in_one_address_are_another_client() {
 }
 
 #[test]
-fn a_call_carries_the_token_of_the_client_that_it_was_made_on() {
+fn a_call_carries_the_token_of_its_own_client() {
     let worker = worker();
     let (first, second) = (worker.page(1, &app()), worker.page(2, &second_account()));
     first.sign_in_as("alice");
@@ -118,7 +118,7 @@ fn a_call_carries_the_token_of_the_client_that_it_was_made_on() {
 }
 
 #[test]
-fn a_port_has_one_client_for_its_life() {
+fn a_port_keeps_its_client() {
     let worker = worker();
     let port = worker.page(1, &app());
     port.sign_in();
@@ -132,7 +132,7 @@ fn a_port_has_one_client_for_its_life() {
     assert_eq!(port.user().as_deref(), Some("alice"), "nothing has changed");
     assert_eq!(worker.here.world().made.len(), 1);
 
-    // Another page's client is none of this port's, even if it was there first.
+    // Another page's client does not belong to this port, even if it existed earlier.
     worker.page(2, &wider());
     assert_eq!(named(&port.configure(&wider())), Some("options"));
 
@@ -188,7 +188,7 @@ fn full() -> SharedWorker {
     worker
 }
 
-/// Whether a client of this number is still the one that was made first.
+/// Whether a client of this number is still the first one.
 fn is_kept(worker: &SharedWorker, number: u32) -> bool {
     let made = worker.here.world().made.len();
     let port = worker.port(1000 + number);
@@ -213,7 +213,7 @@ fn there_is_room_for_32_clients() {
 }
 
 #[test]
-fn a_client_with_a_session_or_a_page_makes_no_room() {
+fn a_client_with_a_session_or_a_page_is_not_dropped() {
     let worker = full();
     worker.port(1).sign_in();
     for number in [1, 2] {
@@ -234,7 +234,7 @@ fn a_client_with_a_session_or_a_page_makes_no_room() {
 }
 
 #[test]
-fn a_client_whose_sign_in_is_being_completed_makes_no_room() {
+fn a_client_that_completes_a_sign_in_is_not_dropped() {
     let worker = full();
     let port = worker.port(1);
     let begun = port.begin(Mode::Window);
@@ -248,7 +248,7 @@ fn a_client_whose_sign_in_is_being_completed_makes_no_room() {
 }
 
 #[test]
-fn a_provider_without_a_name_is_known_by_its_endpoint() {
+fn a_provider_without_an_issuer_is_identified_by_its_endpoint() {
     let plain = |origin: &str| {
         format!(
             r#"{{"clientId":"spa","server":{{"authorization_endpoint":"{origin}/authorize","token_endpoint":"{origin}/token"}}}}"#

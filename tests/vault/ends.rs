@@ -1,4 +1,4 @@
-//! Ends of sessions: whom a sign-out, a change of user and the news of other vaults reach.
+//! Ends of sessions: which sessions a sign-out, a change of user and the messages of other vaults end.
 
 use crate::hostile::provider::{Place, change};
 use crate::hostile::text::string;
@@ -6,12 +6,12 @@ use crate::hostile::world::{Begun, Mode, Port, SharedWorker};
 use crate::support::{code, options};
 use crate::{ELSEWHERE, app, elsewhere, named, other_app, second_account, wider, worker};
 
-/// OAuth alone, where no ID Token says who the user is.
+/// OAuth without OpenID Connect, where no ID Token names the user.
 fn plain() -> String {
     options(r#""openid":false,"#)
 }
 
-/// Every client that these tests know, signed in as a user.
+/// Every client of these tests, signed in as a user.
 struct Everyone {
     worker: SharedWorker,
     clients: Vec<(&'static str, u32)>,
@@ -95,7 +95,7 @@ fn a_sign_out_where_no_user_is_signed_in_ends_all_of_the_registration() {
 }
 
 #[test]
-fn pages_of_every_client_that_is_over_are_told() {
+fn pages_of_every_ended_client_get_an_event() {
     let everyone = Everyone::new(worker());
     everyone.worker.page(11, &app());
     everyone.worker.here.world().pages.clear();
@@ -112,7 +112,7 @@ fn pages_of_every_client_that_is_over_are_told() {
 }
 
 #[test]
-fn a_change_of_user_ends_the_sessions_of_the_user_before() {
+fn a_change_of_user_ends_the_sessions_of_the_previous_user() {
     let everyone = Everyone::new(worker());
     let worker = &everyone.worker;
     worker.port(1).sign_in_as("bob");
@@ -123,9 +123,9 @@ fn a_change_of_user_ends_the_sessions_of_the_user_before() {
     assert_eq!(told, [ended, &signed_in("https://as.test", "spa", "", "bob")]);
 }
 
-/// POP-28: nobody has seen the other user come, so the session of neither goes on.
+/// POP-28: the user did not see the change, so both sessions end.
 #[test]
-fn pop_28_a_silent_sign_in_of_another_user_ends_the_sessions_of_the_user_before() {
+fn pop_28_a_silent_sign_in_of_another_user_ends_the_sessions_of_the_previous_user() {
     let everyone = Everyone::new(worker());
     let worker = &everyone.worker;
     let port = worker.port(1);
@@ -144,7 +144,7 @@ fn pop_28_a_silent_sign_in_of_another_user_ends_the_sessions_of_the_user_before(
 }
 
 #[test]
-fn the_same_user_again_ends_nothing() {
+fn another_sign_in_of_the_same_user_ends_no_session() {
     let everyone = Everyone::new(worker());
     everyone.worker.port(1).sign_in_as("alice");
     assert_eq!(everyone.signed_out(), [""; 0]);
@@ -153,7 +153,7 @@ fn the_same_user_again_ends_nothing() {
 }
 
 #[test]
-fn a_sign_in_that_fails_ends_nothing() {
+fn a_failed_sign_in_ends_no_session() {
     let everyone = Everyone::new(worker());
     let worker = &everyone.worker;
     let port = worker.port(1);
@@ -167,7 +167,7 @@ fn a_sign_in_that_fails_ends_nothing() {
 }
 
 #[test]
-fn a_wrong_place_to_return_to_ends_nothing() {
+fn a_wrong_return_target_ends_no_session() {
     let everyone = Everyone::new(worker());
     let port = everyone.worker.port(1);
     for page in ["https://evil.test/", "https://app.test.evil.test/", "https://app.test:8443/", "javascript:1", "/out"]
@@ -205,7 +205,7 @@ fn a_vault_ends_the_sessions_that_ended_in_another_one() {
 }
 
 #[test]
-fn a_vault_ends_its_session_where_another_one_has_another_user() {
+fn a_vault_ends_its_session_if_another_vault_has_another_user() {
     let (first, second) = two();
     first.worker.port(1).sign_in_as("bob");
     let told = first.worker.take_told();
@@ -222,7 +222,7 @@ fn a_vault_ends_its_session_where_another_one_has_another_user() {
     assert_eq!(second.signed_out(), [""; 0], "the same user");
 }
 
-/// What a vault tells when a user has signed in.
+/// What a vault tells the others when a user has signed in.
 fn signed_in(provider: &str, client_id: &str, account: &str, sub: &str) -> String {
     format!(
         r#"{{"news":"signedIn","provider":"{provider}","clientId":"{client_id}","account":"{account}","sub":"{sub}"}}"#
@@ -230,7 +230,7 @@ fn signed_in(provider: &str, client_id: &str, account: &str, sub: &str) -> Strin
 }
 
 #[test]
-fn news_that_are_no_news_do_nothing() {
+fn invalid_messages_between_vaults_are_ignored() {
     let rows = [
         String::new(),
         "{}".into(),
@@ -263,7 +263,7 @@ fn news_that_are_no_news_do_nothing() {
 }
 
 #[test]
-fn forged_news_can_only_end_sessions() {
+fn forged_messages_between_vaults_can_only_end_sessions() {
     let rows = [
         r#"{"news":"ended","provider":"https://as.test","clientId":"spa","sub":"alice"}"#.into(),
         r#"{"news":"ended","provider":"https://as.test","clientId":"spa"}"#.into(),
@@ -288,7 +288,7 @@ fn forged_news_can_only_end_sessions() {
 }
 
 #[test]
-fn what_vaults_tell_each_other_holds_no_secret() {
+fn messages_between_vaults_hold_no_secret() {
     let (first, second) = two();
     change(&mut first.worker.here.world().provider.claims, &[("sid", "\"s1\"")]);
     let mut told = Vec::new();
@@ -319,7 +319,7 @@ fn sign_in_named(port: Port<'_>, sid: &str) {
 }
 
 #[test]
-fn the_provider_ends_the_sessions_that_it_names() {
+fn a_front_channel_logout_ends_the_named_sessions() {
     let worker = worker();
     let ports = [(1, app(), "s1"), (2, wider(), "s1"), (3, elsewhere(), "s1"), (4, second_account(), "s2")];
     for (number, options, sid) in &ports {
@@ -354,7 +354,7 @@ fn the_provider_ends_the_sessions_that_it_names() {
 }
 
 #[test]
-fn a_session_that_ended_is_revoked_at_its_own_provider() {
+fn an_ended_session_is_revoked_at_its_own_provider() {
     let worker = worker();
     worker.page(1, &elsewhere()).sign_in();
     worker.here.take_sent();

@@ -1,4 +1,4 @@
-//! Texts that a server wrote: those that hold a token, code, verifier or state of their exchange reach no page.
+//! Text of a server: a text with a token, code, verifier or state of its exchange does not reach the page.
 
 use valet_key::protocol::form;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
@@ -11,7 +11,7 @@ use crate::hostile::world::{Mode, SharedWorker, Waiting, World, poll};
 use crate::support::{at, json};
 use crate::{app, record, worker};
 
-/// What a provider, or a script that sees what it sees, knows of one sign-in, by name.
+/// What a provider, or a script that sees the same, knows about one sign-in, by name.
 #[derive(Default)]
 struct Known(Vec<(&'static str, String)>);
 
@@ -43,22 +43,22 @@ impl Known {
     }
 }
 
-/// Where a server writes.
+/// The place at which a server writes the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// A parameter of the authorization response.
     Response(&'static str),
-    /// A member of the token endpoint's refusal of a code.
+    /// A member of the token endpoint's error response to a code.
     Refusal(&'static str),
-    /// The `Content-Type` of a response at the end of this address, while a code is redeemed.
+    /// The `Content-Type` of the response at the address with this ending, to the request with the code.
     ContentType(&'static str),
-    /// The `Content-Type` of keys that come after the tokens.
+    /// The `Content-Type` of the keys, after the tokens.
     LateKeys,
-    /// The scope that was granted.
+    /// The granted scope.
     Scope,
     /// A claim of the ID Token, in its value and in its name.
     Claim,
-    /// A member of the refusal of a renewal.
+    /// A member of the error response to a renewal.
     RefusedRenewal(&'static str),
     /// The `Content-Type` of the response to a renewal.
     RenewalContentType,
@@ -70,11 +70,11 @@ enum Place {
     Userinfo,
     /// The `Content-Type` of UserInfo.
     UserinfoContentType,
-    /// `issuer` of the metadata that a new worker asks for on the way back.
+    /// `issuer` of the metadata that a new worker requests after the redirect back.
     MetadataIssuer,
-    /// The `Content-Type` of those.
+    /// The `Content-Type` of these metadata.
     MetadataContentType,
-    /// An address in those at which there is no response.
+    /// An address in these metadata at which no server responds.
     MetadataEndpoint,
 }
 
@@ -84,11 +84,11 @@ struct Scene {
     secret: &'static str,
     spelling: Spelling,
     known: Known,
-    /// The secret that was written, once it was.
+    /// The secret that the server wrote.
     written: Option<String>,
 }
 
-/// What the page gets.
+/// What the page receives.
 struct Shown {
     written: String,
     texts: Vec<String>,
@@ -97,7 +97,7 @@ struct Shown {
 }
 
 impl Scene {
-    /// The text, with the secret as it is known now.
+    /// The text, with the current value of the secret.
     fn text(&mut self) -> String {
         let secret = self.known.get(self.secret).to_owned();
         let text = self.spelling.of(&secret);
@@ -105,7 +105,7 @@ impl Scene {
         text
     }
 
-    /// What the server says to a request.
+    /// The server's response to a request.
     fn answer(&mut self, world: &mut World, request: &HttpRequest) -> Answer {
         let path = request.url.strip_prefix("https://as.test").unwrap_or_default();
         let form = match &request.method {
@@ -151,7 +151,7 @@ impl Scene {
         answer
     }
 
-    /// The claims of the ID Token that comes next. The tokens beside it are those of the next number.
+    /// The claims of the next ID Token. The accompanying tokens have the next number.
     fn write_claims(&mut self, provider: &mut Provider) {
         let next = provider.count_tokens() + 1;
         self.known.learn("access_token", Some(format!("access-token-number-{next:08}")));
@@ -242,21 +242,21 @@ fn edited(answer: Answer, name: &str, value: &str) -> HttpResponse {
     HttpResponse { body: with_member(&body, name, value).into(), ..response }
 }
 
-/// What becomes of a text that holds a secret.
+/// What happens with a text that contains a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// An error's message says that it was left out.
+    /// The message of an error says that it was left out.
     Said,
-    /// An error speaks of something else instead.
+    /// The error is about something else.
     Else,
-    /// There is an error, which does not hold it.
+    /// There is an error without the text.
     Error,
     /// It is left out of the session or the claims, and the user is signed in.
     SignedIn,
 }
 
 #[test]
-fn a_text_with_a_secret_of_its_exchange_reaches_no_page() {
+fn a_text_with_a_secret_of_its_exchange_does_not_reach_the_page() {
     use Fate::{Else, Error, Said, SignedIn};
     let of_the_request: &[&str] = &["state", "nonce", "code", "code_verifier"];
     let of_the_response: &[&str] = &["state", "code", "code_verifier", "access_token", "refresh_token", "id_token"];
@@ -316,7 +316,7 @@ fn a_text_with_a_secret_of_its_exchange_reaches_no_page() {
 }
 
 #[test]
-fn a_text_without_a_secret_is_told() {
+fn a_text_without_a_secret_reaches_the_page() {
     let worker = worker();
     let port = worker.page(1, &app());
     let begun = port.begin(Mode::Redirect);
@@ -329,7 +329,7 @@ fn a_text_without_a_secret_is_told() {
     );
 }
 
-/// What an error says to a description of the server's.
+/// What an error contains for a description of the server.
 fn described(description: &str) -> String {
     let worker = worker();
     let port = worker.page(1, &app());
@@ -349,7 +349,7 @@ fn described(description: &str) -> String {
 }
 
 #[test]
-fn a_description_is_cut_to_1000_characters_without_controls() {
+fn a_description_is_truncated_to_1000_characters_without_controls() {
     let rows = [
         ("a million characters", "x".repeat(1_000_000), "x".repeat(1000)),
         ("of more than one byte", "é".repeat(500_000), "é".repeat(1000)),
@@ -364,14 +364,14 @@ fn a_description_is_cut_to_1000_characters_without_controls() {
     }
 }
 
-/// UserInfo that repeats the token which it was shown.
+/// A UserInfo response that repeats the token of its request.
 fn repeating(request: &HttpRequest) -> HttpResponse {
     let shown = request.authorization.as_ref().expect("a token").expose();
     let token = shown.strip_prefix("Bearer ").expect("RFC 6750 §2.1");
     json(200, &format!(r#"{{"sub":"alice","name":"{token}"}}"#))
 }
 
-/// A call for UserInfo, with what happens before its response comes.
+/// A UserInfo call, and what happens before its response arrives.
 fn userinfo_beside(happens: impl Fn(&SharedWorker)) -> String {
     let worker = worker();
     let port = worker.page(1, &app());
@@ -385,7 +385,7 @@ fn userinfo_beside(happens: impl Fn(&SharedWorker)) -> String {
 }
 
 #[test]
-fn a_token_whose_session_is_over_is_a_secret_of_its_exchange() {
+fn a_token_of_an_ended_session_is_a_secret_of_its_exchange() {
     let claims = userinfo_beside(|worker| drop(worker.port(1).say("end", "")));
     assert_eq!(claims, r#"{"sub":"alice"}"#, "after a sign-out");
     let claims = userinfo_beside(|worker| worker.port(1).sign_in());
@@ -393,7 +393,7 @@ fn a_token_whose_session_is_over_is_a_secret_of_its_exchange() {
 }
 
 #[test]
-fn forged_responses_push_no_secret_out_of_an_exchange() {
+fn forged_responses_do_not_displace_the_secrets_of_an_exchange() {
     let claims = userinfo_beside(|worker| {
         let port = worker.port(1);
         for number in 0..50 {
@@ -414,7 +414,7 @@ fn forged_responses_push_no_secret_out_of_an_exchange() {
 }
 
 #[test]
-fn a_secret_that_control_characters_split_is_a_secret() {
+fn a_secret_split_by_control_characters_is_detected() {
     let worker = worker();
     let port = worker.page(1, &app());
     let begun = port.begin(Mode::Window);

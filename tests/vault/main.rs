@@ -1,4 +1,5 @@
-//! What the pages of an origin can make the vault do that they share: its messages, as the worker of the package sends them.
+//! The vault that pages of an origin share: the effect of their messages, in the form that the package's worker passes
+//! on.
 
 #[path = "../support/hostile/mod.rs"]
 mod hostile;
@@ -21,7 +22,7 @@ use support::options;
 use valet_key::protocol::error::Kind;
 use valet_key::vault::messages::Outcome;
 
-/// The honest app, at the honest provider.
+/// The app at its provider.
 fn app() -> String {
     options("")
 }
@@ -31,24 +32,24 @@ fn wider() -> String {
     app().replace("/v1/", "/")
 }
 
-/// The same app for another account of its user's.
+/// The same app for another account of its user.
 fn second_account() -> String {
     options(r#""account":"second","#)
 }
 
-/// Another app at the honest provider.
+/// Another app at the same provider.
 fn other_app() -> String {
     app().replace("\"spa\"", "\"other-app\"")
 }
 
-/// An app of the same client id at another provider.
+/// An app with the same client id at another provider.
 fn elsewhere() -> String {
     app().replace("https://as.test", ELSEWHERE)
 }
 
 const ELSEWHERE: &str = "https://other-as.test";
 
-/// Where an attacker would like to see tokens, codes and verifiers.
+/// The attacker's address, which must not receive tokens, codes or verifiers.
 const EVIL: &str = "https://evil.test";
 
 /// A worker in a world with the providers of all apps.

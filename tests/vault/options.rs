@@ -1,4 +1,4 @@
-//! The options of a sign-in, as pages spell them.
+//! The options of a sign-in, as pages write them.
 
 use valet_key::protocol::form;
 
@@ -6,7 +6,7 @@ use crate::hostile::text::member;
 use crate::hostile::world::Mode;
 use crate::{app, named, worker};
 
-/// The parameters of the authorization request that are not of every one.
+/// The parameters of the authorization request that only some requests have.
 fn asked(options: &str) -> Vec<(String, String)> {
     let worker = worker();
     let begun = worker.page(1, &app()).begin_with(Mode::Redirect, options).expect("a request");
@@ -26,7 +26,7 @@ fn asked(options: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn options_go_by_their_registered_names() {
+fn options_are_sent_under_their_registered_names() {
     let rows = [
         ("{}", vec![]),
         (r#"{"loginHint":"alice"}"#, vec![("login_hint", "alice")]),
@@ -61,7 +61,7 @@ fn options_go_by_their_registered_names() {
 }
 
 #[test]
-fn a_wrong_option_is_named() {
+fn an_invalid_option_is_named() {
     let rows = [
         (r#"{"loginhint":"alice"}"#, "loginhint"),
         (r#"{"login_hint":"alice"}"#, "login_hint"),
@@ -99,7 +99,7 @@ fn a_wrong_option_is_named() {
 }
 
 #[test]
-fn a_wrong_sign_in_is_named_before_any_request() {
+fn an_invalid_sign_in_option_is_named_before_any_request() {
     let rows = [
         (r#""redirectUri":"https://evil.test/cb","scope":"","returnTo":"/","#, "redirectUri"),
         (r#""redirectUri":"","scope":"","returnTo":"/","#, "redirectUri"),

@@ -1,4 +1,4 @@
-//! What each page has for itself, and what its calls wait for.
+//! Settings that belong to a single page, and operations that its calls wait for.
 
 use crate::hostile::provider::Place;
 use crate::hostile::world::{Mode, poll};
@@ -6,7 +6,7 @@ use crate::support::{code, options};
 use crate::{app, worker};
 
 #[test]
-fn the_hint_at_sign_out_is_each_pages_own() {
+fn each_page_has_its_own_id_token_hint_option() {
     let with = |hint: &str| options(&format!(r#""idTokenHint":{hint},"#));
     let silent = with("false");
     for (options, hint) in [(app(), true), (with("true"), true), (with("null"), true), (silent.clone(), false)] {
@@ -22,7 +22,7 @@ fn the_hint_at_sign_out_is_each_pages_own() {
 }
 
 #[test]
-fn the_deadline_is_each_pages_own() {
+fn each_page_has_its_own_timeout() {
     let worker = worker();
     let short = worker.page(1, &options(r#""timeout":5,"#));
     let (usual, long) = (worker.page(2, &app()), worker.page(3, &options(r#""timeout":60000,"#)));
@@ -52,7 +52,7 @@ fn the_deadline_is_each_pages_own() {
 }
 
 #[test]
-fn what_asks_for_the_session_waits_for_a_sign_in_that_is_being_completed() {
+fn operations_on_the_session_wait_for_a_sign_in_that_is_being_completed() {
     let worker = worker();
     let (port, other) = (worker.page(1, &app()), worker.page(2, &app()));
     let begun = port.begin(Mode::Window);
@@ -72,7 +72,7 @@ fn what_asks_for_the_session_waits_for_a_sign_in_that_is_being_completed() {
 }
 
 #[test]
-fn what_waits_for_a_sign_in_goes_on_when_it_fails() {
+fn operations_that_wait_for_a_sign_in_continue_when_it_fails() {
     let worker = worker();
     let port = worker.page(1, &app());
     let begun = port.begin(Mode::Window);
@@ -92,7 +92,7 @@ fn what_waits_for_a_sign_in_goes_on_when_it_fails() {
 }
 
 #[test]
-fn only_a_page_that_wants_it_asks_its_api_ahead_of_the_token() {
+fn only_a_page_with_the_option_sends_a_request_ahead_of_the_token() {
     let warm = app().replace(r#"["https://api.test/v1/"]"#, r#"[{"url":"https://api.test/v1/","warm":true}]"#);
     let worker = worker();
     let (port, warm) = (worker.page(1, &app()), worker.page(2, &warm));
@@ -144,7 +144,7 @@ fn a_call_that_the_api_refuses_is_sent_once_more_if_it_can_be() {
 }
 
 #[test]
-fn pages_of_a_client_are_told_of_its_changes_and_no_others() {
+fn only_pages_of_a_client_get_its_events() {
     let worker = worker();
     worker.page(1, &app());
     worker.page(2, &app());
@@ -162,7 +162,7 @@ fn pages_of_a_client_are_told_of_its_changes_and_no_others() {
 }
 
 #[test]
-fn a_token_is_given_out_only_where_the_options_say_that_it_is_in_the_page() {
+fn a_token_is_returned_only_if_the_options_keep_it_in_the_page() {
     let worker = worker();
     let hidden = worker.page(1, &app());
     let (shown, same) = [2, 3].map(|number| worker.page(number, &options(r#""tokens":"page","#))).into();

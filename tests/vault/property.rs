@@ -1,9 +1,9 @@
-//! Whatever pages say, in whatever order, and whatever providers answer: requests go where the options of their client and
-//! its issuer say, and no token, code or verifier is in any other request, or in anything that a page hears.
+//! For any messages of pages, in any order, and any responses of providers: requests go only where the options of their
+//! client and its issuer allow, and no token, code or verifier is in any other request, or in any message to a page.
 //!
 //! ```text
 //! Steps ─▶ Run ─▶ two workers, each with ports of honest pages and of an attacker's ─▶ World: wire, clock, providers
-//!           └── after each step: every new request, call, result, event and piece of news is held against the rules
+//!           └── after each step: every new request, call, result, event and vault message is checked against the rules
 //! ```
 //!
 //! `VALET_KEY_CASES=20000 cargo test --test vault whatever` plays more sequences.
@@ -33,17 +33,17 @@ const TWO: &str = "https://two.test/tenant";
 const EVIL: &str = "https://evil.test";
 const MOVED: &str = "https://moved.test";
 
-/// Options that a page may give, and what follows from them. This is worked out by hand, not by the code under test.
+/// Options that a page may pass, and their consequences. These are worked out by hand, not by the code under test.
 struct Choice {
-    /// The same for options that mean the same.
+    /// Other spellings of the same options.
     client: &'static str,
     options: String,
-    /// The issuer's name; empty without one.
+    /// The issuer; empty without one.
     issuer: &'static str,
     client_id: &'static str,
-    /// Beginnings of the addresses that the token may go to.
+    /// Prefixes of the addresses that may receive the token.
     api: &'static [&'static str],
-    /// Whether the metadata come with the options.
+    /// Whether the options contain the metadata.
     server: Option<&'static str>,
     hints: bool,
     in_page: bool,
@@ -64,7 +64,7 @@ fn choices() -> Vec<Choice> {
         client_id: "spa",
         api,
         server: None,
-        // Unless a page says otherwise, the ID Token goes along to the provider's sign-out page.
+        // By default, the ID Token is sent to the provider's sign-out page.
         hints: true,
         in_page: false,
     };
@@ -158,24 +158,24 @@ const URLS: [&str; 8] = [
     "https://api.test/v10/x",
 ];
 
-/// In place of a port: the one at which a sign-in began last.
+/// Instead of a port number: the port at which the last sign-in began.
 const SAME: usize = 10;
 
-/// What happens. Numbers choose one of those that there are.
+/// A step of the sequence. Numbers choose among the existing items.
 #[derive(Clone, Debug)]
 enum Step {
-    /// An honest page signs in, and everything goes well; but a script may hand the response in first, at a port.
+    /// An honest page signs in successfully; but a script may pass in the response first, at a port.
     SignIn {
         port: usize,
         mode: Mode,
         script: Option<(usize, Record)>,
     },
-    /// A page renews its token, which goes well if there is a session, and asks who the user is.
+    /// A page renews its token, which succeeds if there is a session, and requests UserInfo.
     Use {
         port: usize,
         how: Reply,
     },
-    /// A message with nothing in it.
+    /// A message without content.
     Say {
         port: usize,
         op: &'static str,
@@ -189,7 +189,7 @@ enum Step {
         mode: Mode,
         variant: usize,
     },
-    /// The user comes to the provider, and what it sends back.
+    /// The user comes to the provider, which redirects back with this response.
     Authorize {
         begun: usize,
         how: Back,
@@ -223,22 +223,22 @@ enum Step {
         which: usize,
         how: Reply,
     },
-    /// Everything that is on the wire is answered honestly.
+    /// All requests on the network get valid responses.
     Settle,
     Wait {
         seconds: i64,
     },
-    /// Another user is at the providers.
+    /// Another user is signed in at the providers.
     User {
         user: usize,
     },
-    /// A worker is gone, and another one in its place.
+    /// A worker ends, and a new one replaces it.
     Restart {
         worker: usize,
     },
 }
 
-/// What comes back from the provider.
+/// The provider's authorization response.
 #[derive(Clone, Copy, Debug)]
 enum Back {
     Code,
@@ -246,12 +246,12 @@ enum Back {
     Quoting,
     OtherIssuer,
     NoIssuer,
-    /// Another provider's code, as if this one had passed the user on.
+    /// Another provider's code, as if this provider had redirected the user to it.
     MixedUp,
     InFragment,
 }
 
-/// The record that a page hands in.
+/// The record that a page passes in.
 #[derive(Clone, Copy, Debug)]
 enum Record {
     Own,
@@ -262,7 +262,7 @@ enum Record {
     Invented { choice: usize },
 }
 
-/// What a provider says.
+/// A response of a provider.
 #[derive(Clone, Copy, Debug)]
 enum Reply {
     Honest,
@@ -342,14 +342,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..=40)
 }
 
-/// What must not be seen, and where it may be all the same.
+/// A secret, and the places where it may occur.
 #[derive(Clone, Debug)]
 struct Hidden {
     text: String,
     kind: Kind,
     /// The client that it belongs to.
     owner: Sender,
-    /// Of a sign-in in another window: no page has it.
+    /// Whether it is from a popup sign-in, whose record no page has.
     in_window: bool,
 }
 
@@ -359,7 +359,7 @@ enum Kind {
     RefreshToken,
     IdToken,
     Code,
-    /// A code of [`ONE`] that came to another provider's sign-in.
+    /// A code of [`ONE`] that arrived in another provider's sign-in.
     StrayCode,
     Verifier,
 }
@@ -372,24 +372,24 @@ struct SignIn {
     port: usize,
 }
 
-/// An address that a user comes back to.
+/// A redirect URI with a response.
 struct Address {
     text: String,
     sign_in: usize,
 }
 
-/// A message under way.
+/// A pending message.
 struct Task {
     op: &'static str,
     port: usize,
-    /// That of the port when it sent the message.
+    /// The client of the port when it sent the message.
     choice: Option<usize>,
     worker: usize,
     mode: Mode,
     future: Waiting<'static, Outcome>,
 }
 
-/// What a finished sequence has reached.
+/// How far a finished sequence got.
 #[derive(Clone, Copy, Debug, Default)]
 struct Reached {
     session: bool,
@@ -402,9 +402,9 @@ struct Run {
     workers: Vec<SharedWorker>,
     /// The choice of each port, once it was accepted; five ports of each worker.
     ports: [Option<usize>; 10],
-    /// The choice that each client was made of.
+    /// The choice from which each client was made.
     clients: BTreeMap<Sender, usize>,
-    /// Where each client may send what: from its options, and from what its issuer said to it.
+    /// The addresses that may receive each kind of request of a client: from its options, and from its issuer.
     endpoints: BTreeMap<Sender, BTreeSet<(&'static str, String)>>,
     hidden: Vec<Hidden>,
     sign_ins: Vec<SignIn>,
@@ -412,9 +412,9 @@ struct Run {
     tasks: Vec<Task>,
     /// Calls of `fetch`, with the choice of the port and the worker.
     calls: BTreeMap<u32, (Option<usize>, usize)>,
-    /// News that were told so far.
+    /// The messages between vaults so far.
     news: Vec<String>,
-    /// The user of the session that each page was told of last.
+    /// The user of the session in the last event of each page.
     users: BTreeMap<Sender, Option<String>>,
     reached: Reached,
 }
@@ -458,7 +458,7 @@ impl Run {
         run
     }
 
-    /// Honest pages open at a worker, and one of an attacker's.
+    /// Opens honest pages at a worker, and one of an attacker.
     fn open(&mut self, worker: usize) {
         for (port, choice) in [0, 1, 2, 11].into_iter().enumerate() {
             self.configure(worker * 5 + port, choice).expect("a client");
@@ -518,7 +518,7 @@ impl Run {
         self.tasks.push(Task { op, port, choice, worker, mode, future });
     }
 
-    /// Runs everything as far as it goes, and looks at what came of it.
+    /// Runs everything as far as possible, and checks the results.
     fn go_on(&mut self) -> Verdict {
         let mut rest = 2;
         while rest > 0 {
@@ -572,7 +572,7 @@ impl Run {
                     self.go_on()?;
                     self.ports[port] = None;
                     if port % 5 < 3 {
-                        // An honest page comes again.
+                        // An honest page returns.
                         self.configure(port, port % 5)?;
                     }
                 }
@@ -817,7 +817,7 @@ impl Run {
         Ok(HttpResponse { url, ..answer })
     }
 
-    /// What the request told the server, and the tokens that it sends, in a text of its own.
+    /// The content of a request, and the tokens that it sends, as separate texts.
     fn quoting(&mut self, request: &HttpRequest, form: &str, place: usize, spelling: Spelling) -> Answer {
         let honest = self.here().world().honest_answer(request)?;
         let body = String::from_utf8(honest.body.clone()).unwrap_or_default();
@@ -845,7 +845,7 @@ impl Run {
         })
     }
 
-    /// Takes down which tokens a response holds, and which addresses.
+    /// Records the tokens and addresses in a response.
     fn learn(&mut self, Sending { from, request, .. }: &Sending, answer: &Answer) {
         let Ok(response) = answer else { return };
         let Ok(body) = std::str::from_utf8(&response.body) else { return };
@@ -868,7 +868,7 @@ impl Run {
         }
     }
 
-    /// What a message gave: it is for a page.
+    /// The result of a message, which goes to a page.
     fn finished(&mut self, task: &Task, outcome: Outcome) -> Verdict {
         let choice = task.choice.map(|choice| &self.choices[choice]);
         let text = match &outcome {
@@ -914,7 +914,7 @@ impl Run {
         }
     }
 
-    /// Takes down a sign-in that a page has begun, with what was drawn for it.
+    /// Records a sign-in that a page has begun, with its random values.
     fn begun(&mut self, task: &Task, text: &str) -> Verdict {
         let begun = Begun::read(text);
         let (owner, verifier) = {
@@ -944,7 +944,7 @@ impl Run {
         Ok(())
     }
 
-    /// Holds everything that left the vaults since the last time against the rules.
+    /// Checks everything that left the vaults since the last time against the rules.
     fn look_at_traffic(&mut self) -> Verdict {
         let (sent, calls, pages, told, changes, ahead) = {
             let world: &mut World = &mut self.here().world();
@@ -990,8 +990,8 @@ impl Run {
         Ok(())
     }
 
-    /// Holds what a page is told of a change against what it was told before: another user never comes unsaid, and no
-    /// session goes on that is said to be over.
+    /// Compares an event of a page with its earlier ones: a change of user is always reported, and no session continues
+    /// after its reported end.
     fn look_at_change(&mut self, page: Sender, text: &str) -> Verdict {
         let reason = member(text, "reason").unwrap_or_default();
         let user = text.strip_prefix(r#"{"session":{"sub":""#).and_then(|rest| rest.split('"').next());
@@ -1029,7 +1029,7 @@ impl Run {
         for hidden in self.hidden.iter().filter(|hidden| forms.iter().any(|form| form.contains(&hidden.text))) {
             let own = hidden.owner == *from;
             let of = self.choice_of(hidden.owner);
-            // What a page has anyway: it could send it there itself.
+            // The page knows it already: it could send it there itself.
             let same_issuer = of.issuer == choice.issuer;
             let allowed = match hidden.kind {
                 Kind::AccessToken => own && (purpose == "userinfo_endpoint" || revokes),
@@ -1055,7 +1055,7 @@ fn pick<T>(from: &[T], number: usize) -> Option<&T> {
     pick_numbered(from, number).map(|(_, one)| one)
 }
 
-/// One of the last few, of which most comes.
+/// One of the last few, which most steps use.
 fn pick_numbered<T>(from: &[T], number: usize) -> Option<(usize, &T)> {
     if number < from.len() {
         return Some((number, &from[number]));
@@ -1072,7 +1072,7 @@ fn form_of(request: &HttpRequest) -> String {
     }
 }
 
-/// The secrets that a request tells the server.
+/// The secrets that a request sends to the server.
 fn known_to(request: &HttpRequest) -> Vec<String> {
     let form = form::parse(&form_of(request)).expect("a form");
     let secret = ["code", "code_verifier", "refresh_token", "token"];

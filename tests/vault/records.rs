@@ -1,4 +1,4 @@
-//! Records that pages hand in: what is in one of them decides about no address.
+//! Records that pages pass in: they determine no address.
 
 use valet_key::protocol::json::Value;
 
@@ -7,8 +7,8 @@ use crate::hostile::world::{Mode, SharedWorker};
 use crate::support::{code, options};
 use crate::{EVIL, app, record, second_account, wider, worker};
 
-/// A record of the honest app's sign-in by redirect, the address that the user came back to, and a worker that has never
-/// heard of it: what a page finds after the redirect.
+/// A record of the app's sign-in by redirect, the redirect URI with the response, and a worker that does not know the
+/// sign-in: the state after the redirect.
 struct Return {
     worker: SharedWorker,
     record: String,
@@ -26,7 +26,7 @@ impl Return {
         Self { record: record(&begun).into(), worker, address, state: begun.state }
     }
 
-    /// Hands a record in, and gives the error's code, the addresses that were asked, and whether there is a session.
+    /// Passes a record in, and returns the error's code, the requested addresses, and whether there is a session.
     fn with(&self, record: &str) -> (Option<&'static str>, Vec<String>, bool) {
         let port = self.worker.page(1, &app());
         let outcome = port.complete(&self.address, &self.state, Some(record));
@@ -34,12 +34,12 @@ impl Return {
     }
 }
 
-/// What the honest sign-in asks for after a redirect, in a worker that is new.
+/// The requests of a valid sign-in after a redirect, in a new worker.
 const HONEST: [&str; 3] =
     ["https://as.test/.well-known/openid-configuration", "https://as.test/jwks", "https://as.test/token"];
 
 #[test]
-fn the_honest_record_signs_in() {
+fn a_valid_record_signs_in() {
     let back = Return::new();
     let record = back.record.clone();
     assert_eq!(back.with(&record), (None, HONEST.map(str::to_owned).to_vec(), true));
@@ -66,23 +66,23 @@ fn the_honest_record_signs_in() {
     assert_eq!(names, expected, "a record holds no address but that of the redirect page");
 }
 
-/// Makes a forged record of an honest one.
+/// Forges a record from a valid one.
 type Forge = Box<dyn Fn(&str) -> String>;
 
-/// What becomes of a forged record.
+/// The outcome of a forged record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// It is taken for nothing: no request, no error.
+    /// It is ignored: no request, no error.
     Nothing,
     /// It is refused before any request.
     Refused(&'static str),
-    /// The honest provider is asked, and the response fails.
+    /// The app's provider gets the request, and the response fails.
     Fails(&'static str),
-    /// The honest provider is asked, and the user is signed in there.
+    /// The app's provider gets the request, and the user is signed in there.
     SignsIn,
 }
 
-/// Texts in the place of a whole record.
+/// Texts instead of a whole record.
 const NO_RECORDS: [&str; 7] = ["", "null", "[]", "{}", "{", r#"{"state":"a","state":"b"}"#, "\u{1}"];
 
 #[test]
@@ -183,7 +183,7 @@ fn a_forged_record_leads_to_no_request_or_to_the_honest_provider() {
     }
 }
 
-/// What an attacker says of the provider, in every form that a record had or could have.
+/// The attacker's members about the provider, in every form that a record has had or could have.
 fn poisoned(record: &str) -> Vec<String> {
     let metadata = format!(
         r#"{{"issuer":"https://as.test","authorization_endpoint":"{EVIL}/authorize","token_endpoint":"{EVIL}/token","jwks_uri":"{EVIL}/jwks","userinfo_endpoint":"{EVIL}/userinfo","revocation_endpoint":"{EVIL}/revoke","end_session_endpoint":"{EVIL}/logout"}}"#
@@ -204,17 +204,17 @@ fn poisoned(record: &str) -> Vec<String> {
 }
 
 #[test]
-fn metadata_in_a_record_do_nothing() {
+fn metadata_in_a_record_are_ignored() {
     for number in 0..poisoned(r#"{"state":""}"#).len() {
         let back = Return::new();
         let port = back.worker.page(1, &app());
-        // Twice: with a state that is not the record's, as the first attack had it, and with its own.
+        // Twice: with another state than the record's, as in the first attack, and with its own.
         let forged = &poisoned(&back.record)[number];
         let stranger = format!("https://app.test/cb?state=vk.stranger&code=x&iss={EVIL}");
         drop(port.complete(&stranger, "vk.stranger", Some(forged)));
         drop(port.complete(&back.address, &back.state, Some(forged)));
 
-        // The user's own sign-ins and calls after that, here and in another tab.
+        // The user's own sign-ins and calls after that, in this tab and in another one.
         let other = back.worker.page(2, &app());
         other.sign_in();
         let begun = port.begin(Mode::Redirect);
@@ -231,7 +231,7 @@ fn metadata_in_a_record_do_nothing() {
 }
 
 #[test]
-fn a_record_of_the_shape_before_is_no_transaction() {
+fn a_record_in_the_previous_format_is_ignored() {
     let back = Return::new();
     let old = with_member(&with_member(&back.record, "client_id", ""), "metadata", r#""{}""#);
     assert_eq!(back.with(&old), (None, Vec::new(), false));
@@ -270,8 +270,8 @@ fn the_vaults_own_transaction_is_preferred() {
 }
 
 #[test]
-fn a_sign_in_in_a_window_takes_no_record() {
-    // What a script can make up: a record of its own sign-in, with the state of the window's.
+fn a_popup_sign_in_uses_no_record() {
+    // What a script can make: a record of its own sign-in, with the state of the popup's.
     let forged = |worker: &SharedWorker, state: &str| {
         let own = worker.page(90, &app()).begin(Mode::Redirect);
         with_member(record(&own), "state", &string(state))
@@ -296,7 +296,7 @@ fn a_sign_in_in_a_window_takes_no_record() {
 }
 
 #[test]
-fn what_a_begun_sign_in_tells_its_page() {
+fn the_reply_to_a_page_that_begins_a_sign_in() {
     let worker = worker();
     let port = worker.page(1, &options(""));
     let begun = port.begin_with(Mode::Window, "{}").expect("a request");

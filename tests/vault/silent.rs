@@ -1,4 +1,4 @@
-//! Sign-ins without a question, sessions that end by themselves, and sign-ins that fail: what pages are told.
+//! Silent sign-ins, sessions that end by themselves, and sign-ins that fail: what pages are told.
 
 use valet_key::vault::messages::{Outcome, to_json};
 
@@ -8,7 +8,7 @@ use crate::hostile::world::{Begun, Mode, Port, SharedWorker, poll};
 use crate::support::{answer, code, json};
 use crate::{app, record, wider, worker};
 
-/// Begins a sign-in without a question.
+/// Begins a silent sign-in.
 fn begin(port: Port<'_>, mode: Mode, restores: bool) -> Begun {
     let in_window = mode == Mode::Window;
     let members = format!(
@@ -17,15 +17,15 @@ fn begin(port: Port<'_>, mode: Mode, restores: bool) -> Begun {
     Begun::read(&port.say("begin", &members).expect("a request"))
 }
 
-/// What the pages were told since this was asked before.
+/// The events of the pages since the previous call.
 fn told(worker: &SharedWorker) -> Vec<(u32, String)> {
     let mut told: Vec<_> = worker.here.world().pages.drain(..).map(|(port, text)| (port.number, text)).collect();
     told.sort();
     told
 }
 
-/// Holds that an attempt was declined: a page that comes back is told as of any end of a sign-in, a page that waits for
-/// another window as of an error.
+/// Checks that an attempt was declined: a page after a redirect gets a normal result, a page that waits for another
+/// window gets an error.
 fn assert_declined(outcome: &Outcome, mode: Mode, error: &str) {
     match mode {
         Mode::Redirect => {
@@ -41,7 +41,7 @@ fn assert_declined(outcome: &Outcome, mode: Mode, error: &str) {
 }
 
 #[test]
-fn pop_29_a_restore_that_is_refused_is_answered_with_the_code_of_the_refusal() {
+fn pop_29_a_refused_restore_returns_the_code_of_the_refusal() {
     for mode in [Mode::Window, Mode::Redirect] {
         for error in ["login_required", "consent_required", "access_denied", "invalid_scope", "server_error", "x.1"] {
             let worker = worker();
@@ -60,9 +60,9 @@ fn pop_29_a_restore_that_is_refused_is_answered_with_the_code_of_the_refusal() {
     }
 }
 
-/// A record that went through session storage knows what it was for.
+/// A record in session storage contains the reason for its sign-in.
 #[test]
-fn pop_29_a_restore_is_one_after_a_redirect_to_a_new_vault() {
+fn pop_29_a_restore_by_redirect_is_recognized_by_a_new_vault() {
     for (restores, expected) in [(true, None), (false, Some("authorization_error"))] {
         let before = worker();
         let begun = begin(before.page(1, &app()), Mode::Redirect, restores);
@@ -74,7 +74,7 @@ fn pop_29_a_restore_is_one_after_a_redirect_to_a_new_vault() {
 }
 
 #[test]
-fn pop_28_29_pages_hear_that_another_user_came_without_a_question() {
+fn pop_28_29_pages_are_told_that_a_silent_sign_in_changed_the_user() {
     for mode in [Mode::Window, Mode::Redirect] {
         for restores in [false, true] {
             let worker = worker();
@@ -100,7 +100,7 @@ fn pop_28_29_pages_hear_that_another_user_came_without_a_question() {
 }
 
 #[test]
-fn rt_37_pages_hear_that_a_session_is_over_by_itself() {
+fn rt_37_pages_are_told_that_a_session_has_expired() {
     let signed_in = || {
         let worker = worker();
         change(&mut worker.here.world().provider.token, &[("refresh_token", "null")]);
@@ -120,7 +120,7 @@ fn rt_37_pages_hear_that_a_session_is_over_by_itself() {
     for _ in 0..3 {
         assert_eq!(over.port(2).session(), "");
     }
-    assert_eq!(told(&over), expired, "whoever asks, all pages hear of it, once");
+    assert_eq!(told(&over), expired, "all pages are told once, whichever page called");
     assert_eq!(code(&over.port(1).say("fetch", fetch)), Some("login_required"));
     assert_eq!((told(&over), over.here.world().calls.len()), (vec![], 0));
 
@@ -135,7 +135,7 @@ fn rt_37_pages_hear_that_a_session_is_over_by_itself() {
         assert_eq!((told(&over), over.here.world().calls.len()), (expired.to_vec(), 0), "{op}");
     }
 
-    // One 401 says that the token is over, whatever the server said of its life.
+    // One 401 shows that the token is no longer valid, even if its lifetime says otherwise.
     let refused = signed_in();
     refused.here.world().statuses = [401].into();
     assert_eq!(refused.port(1).say("fetch", fetch).as_deref(), Ok(""), "the API's own response is the page's");
@@ -154,9 +154,9 @@ fn rt_37_pages_hear_that_a_session_is_over_by_itself() {
     }
 }
 
-/// RT-37: what ends by itself is no change of user.
+/// RT-37: the expiry of a session is not a change of user.
 #[test]
-fn rt_37_a_session_that_expires_while_a_sign_in_fails_ends_no_other() {
+fn rt_37_a_session_that_expires_during_a_failing_sign_in_ends_no_other_session() {
     for restores in [false, true] {
         let worker = worker();
         let (port, other) = (worker.page(1, &app()), worker.page(2, &wider()));
@@ -179,9 +179,9 @@ fn rt_37_a_session_that_expires_while_a_sign_in_fails_ends_no_other() {
     }
 }
 
-/// RT-37: where a refresh token is there, a 401 costs a renewal and no session.
+/// RT-37: with a refresh token, a 401 causes a renewal and ends no session.
 #[test]
-fn rt_37_a_session_that_can_be_renewed_does_not_end_by_itself() {
+fn rt_37_a_session_with_a_refresh_token_does_not_expire() {
     let worker = worker();
     let port = worker.page(1, &app());
     port.sign_in();
@@ -194,13 +194,13 @@ fn rt_37_a_session_that_can_be_renewed_does_not_end_by_itself() {
     assert!(told(&worker).iter().all(|(_, text)| text.contains(r#""reason":"renewed""#)));
 }
 
-/// Where a page belongs, as an error that it gets says.
+/// The page to return to, according to an error.
 fn return_to(outcome: &Outcome) -> Option<String> {
     member(&to_json(outcome.as_ref().expect_err("a failure")), "returnTo")
 }
 
 #[test]
-fn req_20_a_sign_in_that_fails_says_where_the_page_belongs() {
+fn req_20_a_failed_sign_in_returns_the_page_to_return_to() {
     let rows: [(&str, &str, &str); 8] = [
         ("authorization_error", "code=", "error=access_denied&was="),
         ("authorization_error", "code=", "error=server_error&error_description=%E8&was="),
@@ -241,7 +241,7 @@ fn req_20_a_sign_in_that_fails_says_where_the_page_belongs() {
         let address = late.here.way_back(&begun.url);
         late.here.wait(3601);
         expect(&late, &begun, &address, "state_mismatch");
-        // The page hands in the response of another one.
+        // The page passes in the response of another page.
         let mixed = worker();
         let port = mixed.page(1, &app());
         let (begun, other) = (port.begin(mode), port.begin(mode));
@@ -256,7 +256,7 @@ fn req_20_a_sign_in_that_fails_says_where_the_page_belongs() {
 }
 
 #[test]
-fn req_20_a_response_that_belongs_to_no_known_sign_in_says_no_page() {
+fn req_20_a_response_of_an_unknown_sign_in_returns_no_page() {
     let worker = worker();
     let port = worker.page(1, &app());
     for query in ["error=access_denied", "code=c1", "code=c1&state=vk.unknown", "code=a&code=b"] {
@@ -275,9 +275,9 @@ fn req_20_a_response_that_belongs_to_no_known_sign_in_says_no_page() {
     assert_eq!((code(&again), return_to(&again)), (Some("cancelled"), None), "a state counts once");
 }
 
-/// CB-68 CB-69: what a page is told that waits for a response, and gets one without a `state`.
+/// CB-68 CB-69: what a waiting page is told about a response without a `state`.
 #[test]
-fn cb_68_69_a_pending_sign_in_outlives_what_is_bound_to_nothing() {
+fn cb_68_69_a_response_without_a_transaction_keeps_the_pending_sign_in() {
     let worker = worker();
     let port = worker.page(1, &app());
     let begun = port.begin(Mode::Window);

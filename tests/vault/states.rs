@@ -1,4 +1,4 @@
-//! States: whose they are, how often they count, and how long.
+//! States: to which client they belong, how often they are valid, and how long.
 
 use valet_key::protocol::error::Kind;
 use valet_key::vault::Kept;
@@ -10,7 +10,7 @@ use crate::support::{at, code, transaction};
 use crate::{app, record, second_account, wider, worker};
 
 #[test]
-fn a_state_counts_once() {
+fn a_state_is_valid_once() {
     for mode in [Mode::Redirect, Mode::Window] {
         let worker = worker();
         let port = worker.page(1, &app());
@@ -19,7 +19,7 @@ fn a_state_counts_once() {
         let record = begun.record.as_deref();
         port.complete(&address, &begun.state, record).expect("a sign-in");
         worker.here.take_sent();
-        // A tab that was duplicated with its storage, and other clients that a copy was handed to.
+        // A duplicated tab with a copy of the storage, and other clients that received a copy.
         for other in [port, worker.page(2, &app()), worker.page(3, &wider()), worker.page(4, &second_account())] {
             let again = other.complete(&address, &begun.state, record);
             match mode {
@@ -33,7 +33,7 @@ fn a_state_counts_once() {
 }
 
 #[test]
-fn a_state_counts_once_while_its_response_is_redeemed() {
+fn a_state_is_valid_once_while_its_code_is_redeemed() {
     let worker = worker();
     let (port, other) = (worker.page(1, &app()), worker.page(2, &wider()));
     let begun = port.begin(Mode::Redirect);
@@ -50,7 +50,7 @@ fn a_state_counts_once_while_its_response_is_redeemed() {
 }
 
 #[test]
-fn a_state_that_failed_does_not_count_again() {
+fn a_state_is_not_valid_again_after_a_failure() {
     let worker = worker();
     let port = worker.page(1, &app());
     let begun = port.begin(Mode::Redirect);
@@ -76,7 +76,7 @@ fn a_response_with_another_state_than_the_page_says_is_refused() {
 }
 
 #[test]
-fn an_unknown_state_is_an_error_only_while_others_are_waited_for() {
+fn an_unknown_state_is_an_error_only_while_sign_ins_are_pending() {
     let worker = worker();
     let port = worker.page(1, &app());
     let complete = |pending: bool, record: &str| {
@@ -93,7 +93,7 @@ fn an_unknown_state_is_an_error_only_while_others_are_waited_for() {
 }
 
 #[test]
-fn a_sign_in_that_is_abandoned_is_over() {
+fn an_abandoned_sign_in_ends() {
     let worker = worker();
     let (port, same, stranger) = (worker.page(1, &app()), worker.page(2, &app()), worker.page(3, &wider()));
     let begun = port.begin(Mode::Window);
@@ -116,7 +116,7 @@ fn a_sign_in_that_is_abandoned_is_over() {
 }
 
 #[test]
-fn a_sign_out_ends_the_sign_ins_of_its_registration_that_are_under_way() {
+fn a_sign_out_ends_the_pending_sign_ins_of_its_registration() {
     let worker = worker();
     let (port, other) = (worker.page(1, &app()), worker.page(2, &wider()));
     let stranger = worker.page(3, &app().replace(r#""spa""#, r#""spa2""#));
@@ -134,7 +134,7 @@ fn a_sign_out_ends_the_sign_ins_of_its_registration_that_are_under_way() {
 }
 
 #[test]
-fn a_sign_out_overtakes_a_sign_in_of_another_client_of_its_registration() {
+fn a_sign_out_ends_a_pending_sign_in_of_another_client_of_its_registration() {
     let worker = worker();
     let (port, other) = (worker.page(1, &app()), worker.page(2, &wider()));
     let begun = other.begin(Mode::Redirect);
@@ -148,7 +148,7 @@ fn a_sign_out_overtakes_a_sign_in_of_another_client_of_its_registration() {
 }
 
 #[test]
-fn a_sign_in_has_an_hour() {
+fn a_sign_in_expires_after_an_hour() {
     for mode in [Mode::Redirect, Mode::Window] {
         let late = Some("state_mismatch");
         for (seconds, expected) in [(660, None), (1800, None), (3600, None), (3601, late), (7200, late), (-1, late)] {
@@ -186,7 +186,7 @@ fn the_vault_keeps_32_sign_ins_of_a_client() {
 }
 
 #[test]
-fn sign_ins_whose_time_is_over_make_no_room_scarce() {
+fn expired_sign_ins_do_not_count_toward_the_limit() {
     let worker = worker();
     let port = worker.page(1, &app());
     (0..32).for_each(|_| drop(port.begin(Mode::Window)));
@@ -197,7 +197,7 @@ fn sign_ins_whose_time_is_over_make_no_room_scarce() {
     assert!(port.is_signed_in());
 }
 
-/// Takes a state with a record that fits it.
+/// Uses a state with a matching record.
 fn take(worker: &SharedWorker, number: i64, seconds: i64) -> Kept {
     let state = format!("vk.{number}");
     let record = transaction().to_record().replace(transaction().state.expose(), &state);
@@ -205,7 +205,7 @@ fn take(worker: &SharedWorker, number: i64, seconds: i64) -> Kept {
 }
 
 #[test]
-fn the_states_that_came_back_are_bounded_in_number_and_time() {
+fn returned_states_are_limited_in_number_and_time() {
     let worker = worker();
     worker.page(1, &app());
     for number in 0..1024 {
@@ -219,7 +219,7 @@ fn the_states_that_came_back_are_bounded_in_number_and_time() {
 }
 
 #[test]
-fn states_of_sign_ins_that_a_sign_out_ended_count_as_states_that_came_back() {
+fn states_of_sign_ins_ended_by_a_sign_out_count_as_returned() {
     let worker = worker();
     let port = worker.page(1, &app());
     for number in 0..1023 {
@@ -236,7 +236,7 @@ fn states_of_sign_ins_that_a_sign_out_ended_count_as_states_that_came_back() {
 }
 
 #[test]
-fn two_providers_on_one_redirect_page_have_to_name_themselves() {
+fn two_providers_on_one_redirect_page_must_send_iss() {
     let silent = |worker: &SharedWorker| {
         let change = [("-authorization_response_iss_parameter_supported", "")];
         crate::hostile::provider::change(&mut worker.here.world().provider.metadata, &change);
@@ -267,7 +267,7 @@ fn two_providers_on_one_redirect_page_have_to_name_themselves() {
 }
 
 #[test]
-fn a_sign_in_of_a_page_that_left_is_kept_for_no_other_client() {
+fn a_sign_in_of_a_page_that_left_is_not_usable_by_another_client() {
     let worker = worker();
     let port = worker.page(1, &app());
     let members =

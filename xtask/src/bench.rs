@@ -1,10 +1,10 @@
-//! What is promised of speed, as figures.
+//! Measures the promises about speed.
 
 use anyhow::Result;
 
 use crate::{browsers, hostile, process, stories, workspace::Workspace};
 
-/// Measures and prints a table: in a browser, where the arguments are the benchmarks' own, or what hostile texts cost.
+/// Measures and prints a table: with the benchmarks in a browser, or with the cost of hostile texts.
 pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     if let Some(hostile) = arguments.iter().position(|argument| argument == "hostile") {
         let (before, after) = (&arguments[..hostile], &arguments[hostile + 1..]);

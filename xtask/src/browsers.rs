@@ -1,4 +1,4 @@
-//! The browsers that the tests run in, one per engine, and what drives them.
+//! The browsers for the tests, one per engine, and their drivers.
 
 use std::{env, path::PathBuf};
 
@@ -11,19 +11,19 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The engines that the stories run in: a list of names, all of them where it is not set.
+/// The engines that play the stories, as a list of names; all of them if the variable is not set.
 pub const CHOICE: &str = "VALET_KEY_ENGINES";
 
-/// An engine: the programs that it takes to drive it, and where they come from.
+/// An engine: the programs that drive it, and the packages that contain them.
 pub struct Engine {
     pub name: &'static str,
     programs: [Program; 2],
     packages: &'static [Package],
-    /// What to do where there are no packages.
+    /// What the user can do on a system without these packages.
     remedy: &'static str,
 }
 
-/// A program, by the names that it goes by. The tests find it in the variable.
+/// A program, by its possible names. The tests read its path from the variable.
 struct Program {
     variable: &'static str,
     names: &'static [&'static str],
@@ -37,8 +37,8 @@ const ENGINES: [Engine; 3] = [
             Program { variable: "CHROMEDRIVER", names: &["chromedriver"] },
         ],
         packages: &[
-            Package { name: "chromium", reason: "the browser that the tests run in" },
-            Package { name: "chromium-driver", reason: "lets the tests drive it" },
+            Package { name: "chromium", reason: "a browser for the tests" },
+            Package { name: "chromium-driver", reason: "the driver for Chromium" },
             Package { name: "fonts-dejavu-core", reason: "letters for its pages" },
         ],
         remedy: "install Chromium and the chromedriver of the same version",
@@ -50,7 +50,7 @@ const ENGINES: [Engine; 3] = [
             Program { variable: "GECKODRIVER", names: &["geckodriver"] },
         ],
         packages: &[
-            Package { name: "firefox-esr", reason: "another browser that the tests run in" },
+            Package { name: "firefox-esr", reason: "a browser for the tests" },
             Package { name: "fonts-dejavu-core", reason: "letters for its pages" },
         ],
         remedy: "install Firefox and geckodriver (`cargo install geckodriver`)",
@@ -62,24 +62,21 @@ const ENGINES: [Engine; 3] = [
             Program { variable: "XVFB", names: &["Xvfb"] },
         ],
         packages: &[
-            Package {
-                name: "webkit2gtk-driver",
-                reason: "WebKit, with a small browser of its own for the tests to drive",
-            },
-            Package { name: "xvfb", reason: "a display for it that nobody sees" },
+            Package { name: "webkit2gtk-driver", reason: "WebKit, with a small browser for the tests and its driver" },
+            Package { name: "xvfb", reason: "a virtual display for WebKit" },
             Package { name: "fonts-dejavu-core", reason: "letters for its pages" },
         ],
-        remedy: "install WebKitGTK's WebKitWebDriver and Xvfb, which are to be had for Linux only",
+        remedy: "install WebKitGTK's WebKitWebDriver and Xvfb, which exist for Linux only",
     },
 ];
 
-/// The engine that the Rust tests and the packed package are tried in.
+/// The engine for the Rust tests and for the packed package.
 pub const CHROMIUM: &Engine = &ENGINES[0];
 
-/// How many engines there are.
+/// The number of engines.
 pub const ALL: usize = ENGINES.len();
 
-/// The engines that the environment asks for.
+/// The engines that the environment names.
 pub fn chosen() -> Result<Vec<&'static Engine>> {
     env::var(CHOICE).map_or_else(|_| Ok(ENGINES.iter().collect()), |choice| named(&choice))
 }
@@ -92,7 +89,7 @@ fn named(choice: &str) -> Result<Vec<&'static Engine>> {
     choice.split(',').map(str::trim).map(find).collect()
 }
 
-/// The packages that would bring what these engines lack here.
+/// The packages with the missing programs of these engines.
 pub fn packages(engines: &[&Engine]) -> Vec<Package> {
     let mut packages: Vec<Package> = Vec::new();
     for engine in engines.iter().filter(|engine| engine.programs.iter().any(Program::is_missing)) {
@@ -101,13 +98,13 @@ pub fn packages(engines: &[&Engine]) -> Vec<Package> {
     packages
 }
 
-/// The programs of these engines, each with the variable that tells the tests. Installs them where it may.
+/// The programs of these engines, each with its variable for the tests. Installs them if it is allowed to.
 pub fn programs(workspace: &Workspace, engines: &[&Engine]) -> Result<Vec<(&'static str, PathBuf)>> {
     if debian::is_here() {
         debian::install(&packages(engines))?;
     }
     if let Some(driver) = driver(workspace, engines)? {
-        driver.finish().with_context(|| format!("put geckodriver in PATH, or leave firefox out of {CHOICE}"))?;
+        driver.finish().with_context(|| format!("put geckodriver into PATH, or remove firefox from {CHOICE}"))?;
     }
     let mut found = Vec::new();
     for engine in engines {
@@ -115,7 +112,7 @@ pub fn programs(workspace: &Workspace, engines: &[&Engine]) -> Result<Vec<(&'sta
             let made = Some(DRIVER.program(workspace)).filter(|path| program.variable == GECKODRIVER && path.is_file());
             let path = program.find().or(made).with_context(|| {
                 format!(
-                    "{} is not in PATH: {}, or leave {} out of {CHOICE}",
+                    "{} is not in PATH: {}, or remove {} from {CHOICE}",
                     program.names[0], engine.remedy, engine.name
                 )
             })?;
@@ -130,7 +127,7 @@ impl Program {
         self.names.iter().find_map(|name| process::on_path(name).into_iter().next())
     }
 
-    /// Whether a package has to bring it.
+    /// Whether the program comes from a package.
     fn is_missing(&self) -> bool {
         self.variable != GECKODRIVER && self.find().is_none()
     }
@@ -138,11 +135,11 @@ impl Program {
 
 const GECKODRIVER: &str = "GECKODRIVER";
 
-/// The packages of npm only download it from elsewhere.
+/// The npm packages only download it from another place.
 const DRIVER: Tool =
-    Tool { name: "geckodriver", version: "0.37.1", asks: &["--version"], reason: "lets the tests drive Firefox" };
+    Tool { name: "geckodriver", version: "0.37.1", asks: &["--version"], reason: "the driver for Firefox" };
 
-/// Begins to compile geckodriver, if one of the engines takes it and it is not here.
+/// Starts compiling geckodriver, if one of the engines needs it and it is missing.
 pub fn driver(workspace: &Workspace, engines: &[&Engine]) -> Result<Option<Making>> {
     let mut programs = engines.iter().flat_map(|engine| &engine.programs);
     let wanted = programs.any(|program| program.variable == GECKODRIVER && program.find().is_none());

@@ -1,4 +1,4 @@
-//! From Rust to the files that ship, `pkg/wasm/`.
+//! Builds the files that ship, `pkg/wasm/`, from Rust.
 //!
 //! ```text
 //! rustc ─▶ traps instead of panics ─▶ wasm-bindgen ─▶ wasm-opt ─▶ valet_key.wasm
@@ -35,14 +35,14 @@ pub const PACKAGE: &str = "valet-key";
 /// The name of the crate, and so of the files.
 pub const STEM: &str = "valet_key";
 
-/// The module's file.
+/// The file of the module.
 pub const WASM: &str = "valet_key.wasm";
 
-/// What of the project's front page goes into the package as well: npm packs nothing from outside of its folder.
+/// Files of the repository's root that also go into the package, because npm packs no file from outside of its folder.
 const ENCLOSED: [&str; 4] = ["README.md", "LICENSE", "LICENSE-APACHE", "LICENSE-MIT"];
 
-/// What every engine of the last years has, and the compiler uses. All features at once
-/// would write what no engine reads.
+/// The features that the engines of the last years have, and that the compiler uses. With all features, wasm-opt would
+/// write code that no engine reads.
 const FEATURES: [&str; 8] = [
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",
@@ -54,12 +54,12 @@ const FEATURES: [&str; 8] = [
     "--enable-sign-ext",
 ];
 
-/// The module between the binding generator and wasm-opt, with the names of its functions.
+/// The module between wasm-bindgen and wasm-opt, with the names of its functions.
 fn named_module(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.scratch()?.join(format!("{STEM}.named.wasm")))
 }
 
-/// Makes what ships, as far as it is not up to date.
+/// Makes the files that ship, unless they are up to date.
 pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
     let _lock = workspace.lock()?;
     let toolchain = Toolchain::find(workspace, Panics::Trap)?;
@@ -77,7 +77,7 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
     }
     let [worker, map] = process::timed("esbuild", || bundle(workspace, node, &wasm))?;
     names_no_folder(workspace, &map)?;
-    // Last and together, since they name each other.
+    // Last and together, because each contains the name of the other.
     let mut sizes = Vec::new();
     for file in [&wasm, &worker, &map] {
         let name = file.file_name().context("a file has a name")?;
@@ -95,7 +95,7 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
     Ok(toolchain)
 }
 
-/// The module as the compiler leaves it.
+/// The module as the compiler writes it.
 fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     let folder = workspace.target().join("xtask/cargo");
     process::run(&mut compiler(workspace, toolchain, &folder)?)?;
@@ -125,7 +125,7 @@ pub fn with_lines(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<u8
     Ok(output.wasm_mut().emit_wasm())
 }
 
-/// Everything that the module is made from after the compiler, as one line.
+/// All later inputs of the module, as one line.
 fn recipe(workspace: &Workspace, compiled: &Path) -> Result<String> {
     let tools = fs::read(workspace.tests().join("package-lock.json")).context("cannot read tests/package-lock.json")?;
     let mut digest = Sha256::new();
@@ -136,14 +136,14 @@ fn recipe(workspace: &Workspace, compiled: &Path) -> Result<String> {
     Ok(format!("{} {}", STANDARD.encode(digest.finalize()), xtask.as_nanos()))
 }
 
-/// Runs the binding generator: the named module, and the glue with its types.
+/// Runs wasm-bindgen: returns the named module, and the glue with its types.
 fn bind(workspace: &Workspace, compiled: &Path) -> Result<()> {
     let mut module = Module::from_file(compiled).context("the compiler's module cannot be read")?;
     trap::instead_of_panics(&mut module);
     let mut output = generator()?.input_module(STEM, module).generate_output()?;
     ensure!(
         output.snippets().values().all(Vec::is_empty) && output.local_modules().is_empty(),
-        "a crate brings JavaScript of its own, which the shipped package has no place for: leave that crate out"
+        "a crate contains JavaScript, which the package cannot ship: remove that crate"
     );
     let glue = [HOST, output.js()].concat();
     let types = output.ts().unwrap_or_default().to_owned();
@@ -164,13 +164,13 @@ fn generator() -> Result<Bindgen> {
         .demangle(false)
         .remove_producers_section(true)
         .omit_default_module_path(true)
-        // A page that has its tokens itself starts the core anew after a trap.
+        // A page that has its tokens itself restarts the core after a trap.
         .reset_state_function(true)
         .encode_into(EncodeInto::Test);
     Ok(generator)
 }
 
-/// What the glue is to call instead of the browser's own.
+/// The functions that the glue calls instead of the browser's own.
 const HOST: &str = "import { fetch, queueMicrotask } from '../host.js';\n";
 
 /// The glue between the module and `pkg/worker.js`. It does not ship: esbuild puts it into the worker.
@@ -178,10 +178,10 @@ fn glue_file(workspace: &Workspace) -> PathBuf {
     workspace.shipped().join("glue.js")
 }
 
-/// Gives short names to what only the glue and the module call each other by, and takes out what the glue does not use. The
+/// Shortens the names that only the glue and the module use, and removes exports that the glue does not use. The
 /// long names hold hashes, which do not compress, and stand on both sides.
 ///
-/// Gives the list of names in the form that esbuild reads: it renames them in the glue.
+/// Returns the list of names in the form that esbuild reads, to rename them in the glue.
 fn short_names(module: &mut Module, glue: &str) -> String {
     let unused: Vec<_> =
         module.exports.iter().filter(|export| !glue.contains(&export.name)).map(walrus::Export::id).collect();
@@ -201,19 +201,19 @@ fn short_names(module: &mut Module, glue: &str) -> String {
     serde_json::Value::Object(names).to_string()
 }
 
-/// How names begin that the binding generator makes.
+/// The prefixes of the names that wasm-bindgen generates.
 const INTERNAL: &str = "__wb";
 
 fn names_file(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.scratch()?.join("names.json"))
 }
 
-/// Runs wasm-opt, for size. Without further arguments nothing but code and data is left.
+/// Runs wasm-opt, for size. Without further arguments only code and data remain.
 fn optimise(node: &Node, from: &Path, to: &Path, further: &[&str]) -> Result<()> {
     let strip: &[&str] = if further.contains(&"-g") { &[] } else { &["--strip-debug", "--strip-producers"] };
     let mut command = node.tool("binaryen/bin/wasm-opt");
-    // A fresh memory is zero, and its first kilobyte is the far end of the stack, from which no address is computed.
-    // What the compiler left as a function of its own stays one: bodies that are alike compress best apart.
+    // New memory is zero, and its first kilobyte is the far end of the stack, from which no address is computed.
+    // Functions that the compiler kept separate are not inlined: similar bodies compress best as separate functions.
     command
         .args([
             "-Os",
@@ -229,14 +229,14 @@ fn optimise(node: &Node, from: &Path, to: &Path, further: &[&str]) -> Result<()>
     process::run(command.arg(from).arg("-o").arg(to))
 }
 
-/// No page is told whose machine this is.
+/// What ships must not contain local paths.
 fn names_no_folder(workspace: &Workspace, file: &Path) -> Result<()> {
     let bytes = fs::read(file)?;
     for folder in [Some(workspace.root().to_owned()), toolchain::cargo_home()].into_iter().flatten() {
         let name = toolchain::utf8(&folder)?.as_bytes();
         if bytes.windows(name.len()).any(|window| window == name) {
             bail!(
-                "{} names {}: in a module, a --remap-path-prefix is missing in xtask/src/toolchain.rs",
+                "{} contains the path {}: in a module, a --remap-path-prefix is missing in xtask/src/toolchain.rs",
                 file.display(),
                 folder.display()
             );
@@ -245,13 +245,12 @@ fn names_no_folder(workspace: &Workspace, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes one file of `pkg/worker.js` and what it imports, with the hash of the module, and its source map.
-///
-/// esbuild shortens the names itself, and the file ships as esbuild wrote it: so the map is right as it is.
+/// Bundles `pkg/worker.js` and its imports into one file, with the hash of the module, and writes its source map. esbuild
+/// shortens the names itself, so the map matches the file that ships.
 fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2]> {
     let entry = workspace.pkg().join("worker.js");
     if !entry.is_file() {
-        bail!("pkg/worker.js is missing: the module is made, the worker that loads it is not");
+        bail!("pkg/worker.js is missing, so only the module was made");
     }
     let hash = STANDARD.encode(Sha384::digest(fs::read(wasm)?));
     let outfile = workspace.scratch()?.join("worker.js");
@@ -274,13 +273,16 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2
         ])
         .arg(format!("--define:__WASM_INTEGRITY__=\"sha384-{hash}\""))
         .arg(format!("--mangle-props=^{INTERNAL}"))
-        // The glue also has this one as a string.
+        // The glue also contains this name as a string.
         .arg("--reserve-props=^__wbg_inst$")
         .arg(format!("--mangle-cache={}", toolchain::utf8(&cache)?))
         .arg(format!("--outfile={}", toolchain::utf8(&outfile)?));
     process::run(&mut command)?;
     let made = fs::read_to_string(&outfile)?;
-    ensure!(!made.contains("import\"") && !made.contains("from\""), "the worker must be one file, and imports another");
+    ensure!(
+        !made.contains("import\"") && !made.contains("from\""),
+        "the worker must be one file, but it imports another one"
+    );
     let names: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&fs::read(names_file(workspace)?)?)?;
     let long = names.keys().find(|name| made.contains(name.as_str()));
     ensure!(long.is_none(), "the module has a short name for what the glue calls {long:?}");

@@ -1,13 +1,13 @@
-//! What a change can concern, in two minutes.
+//! Tests what a change can affect, in two minutes.
 //!
 //! | what changed | what is tested |
 //! |---|---|
 //! | anything | `fmt`, `clippy`, `host` |
-//! | the sources, the package, the page, or what the stories stand on | also `build`, `types`, and the stories below |
+//! | the sources, the package, the page, or the support of the stories | also `build`, `types`, and the stories below |
 //! | a file of stories | also its own stories |
 //!
-//! A change is all that this branch has and `main` has not, committed or not; on `main` itself what is not committed, and
-//! otherwise the last commit.
+//! A change is everything that differs between this branch and `main`, committed or not; on `main` it is everything
+//! that is not committed, or else the last commit.
 
 use std::{
     path::PathBuf,
@@ -24,22 +24,22 @@ use crate::{
     workspace::Workspace,
 };
 
-/// When no further story begins: the last ones that did then end within the two minutes.
+/// The time after which no further story begins, so that the last ones end within the two minutes.
 const TIME: Duration = Duration::from_secs(105);
 
-/// The stories that a change of the library breaks first.
+/// The stories that fail first after a change of the library.
 const SMOKE: [&str; 4] = ["sign_in", "call", "sign_out", "renewal"];
 
-/// What of the repository ends up in a page under test.
+/// The parts of the repository that a page under test loads.
 const TESTED: [&str; 6] = ["src/", "pkg/", "www/", "Cargo.", "tests/support/", "tests/package"];
 
-/// Runs what concerns the change.
+/// Runs the tests that concern the change.
 pub fn test(workspace: &Workspace) -> Result<Report> {
     let until = SystemTime::now().duration_since(UNIX_EPOCH)? + TIME;
     let until = [("VALET_KEY_UNTIL", until.as_millis().to_string())];
     let changes = changes(workspace)?;
     let Plan { steps, stories, is_smoke_tested } = plan(&changes);
-    eprintln!("xtask: {} files changed, which concerns {}", changes.len(), steps.join(", "));
+    eprintln!("xtask: {} files changed; the steps are {}", changes.len(), steps.join(", "));
     let mut report = suite::run(workspace, &chosen(&steps)?, Reach::Gravest);
     let engines = browsers::chosen()?;
     let mut play = |what, files: &[String], engines: &[&Engine]| {
@@ -48,11 +48,11 @@ pub fn test(workspace: &Workspace) -> Result<Report> {
             report.steps.push(timed("e2e", what, || stories::play_some(workspace, &paths, engines, &until, &[])));
         }
     };
-    play("the stories that changed, while there is time", &stories, &engines);
+    play("the changed stories, within the time limit", &stories, &engines);
     if is_smoke_tested {
         let smoke: Vec<String> = SMOKE.iter().map(|name| format!("{name}.test.mjs")).collect();
         let others: Vec<String> = smoke.into_iter().filter(|name| !stories.contains(name)).collect();
-        play("the stories that break first, in one engine, while there is time", &others, &engines[..1]);
+        play("the most important stories, in one engine, within the time limit", &others, &engines[..1]);
     }
     Ok(report)
 }
@@ -71,7 +71,7 @@ fn changes(workspace: &Workspace) -> Result<Vec<String>> {
     Ok(changes)
 }
 
-/// What there is to do.
+/// The tests to run.
 #[derive(Debug, PartialEq)]
 struct Plan {
     steps: Vec<&'static str>,
@@ -97,7 +97,7 @@ mod tests {
     use super::{Plan, plan};
 
     #[test]
-    fn a_change_is_tested_where_it_shows() {
+    fn a_change_selects_its_steps_and_stories() {
         let host = vec!["fmt", "clippy", "host"];
         let built = [&host[..], &["build", "types", "js"]].concat();
         let rows = [

@@ -1,4 +1,4 @@
-//! Programs of which there is no package: cargo compiles them into `target/`, beside other work where there is some.
+//! Programs without a package: cargo compiles them into `target/`, in parallel with other work if possible.
 
 use std::{
     env,
@@ -10,16 +10,16 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{process, toolchain, workspace::Workspace};
 
-/// One of them, to the digit of its version.
+/// A program, with its exact version.
 pub struct Tool {
     pub name: &'static str,
     pub version: &'static str,
-    /// What makes it say its name and version.
+    /// The arguments that make it print its name and version.
     pub asks: &'static [&'static str],
     pub reason: &'static str,
 }
 
-/// A program that is there, or in the making.
+/// A program that is present, or still being compiled.
 pub struct Making {
     name: &'static str,
     program: PathBuf,
@@ -27,13 +27,13 @@ pub struct Making {
 }
 
 impl Tool {
-    /// Where it is, once it was compiled.
+    /// The path of the compiled program.
     pub fn program(&self, workspace: &Workspace) -> PathBuf {
         let Self { name, .. } = self;
         workspace.target().join(format!("{name}/bin/{name}{}", env::consts::EXE_SUFFIX))
     }
 
-    /// Begins to compile it, if it is not here.
+    /// Starts compiling it, if it is missing.
     pub fn begin(&self, workspace: &Workspace) -> Result<Making> {
         let Self { name, version, asks, reason } = *self;
         let program = self.program(workspace);
@@ -53,11 +53,11 @@ impl Tool {
 }
 
 impl Making {
-    /// Waits until it is there.
+    /// Waits until it is present.
     pub fn finish(mut self) -> Result<PathBuf> {
         if let Some(mut child) = self.child.take() {
             let status = process::timed(&format!("the rest of {}", self.name), || Ok(child.wait()?))?;
-            ensure!(status.success(), "{} could not be compiled", self.name);
+            ensure!(status.success(), "compiling {} failed", self.name);
         }
         Ok(std::mem::take(&mut self.program))
     }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
-/// A package, and what it is for.
+/// A package, and its purpose.
 #[derive(Clone, Copy)]
 pub struct Package {
     pub name: &'static str,
@@ -21,10 +21,11 @@ pub fn is_here() -> bool {
     !cfg!(target_os = "macos") && !process::on_path("apt-get").is_empty() && !process::on_path("dpkg-query").is_empty()
 }
 
-/// One thread at a time asks for packages: apt does not wait for another one that reads the lists.
+/// One thread at a time installs packages: apt fails while another apt reads the lists.
 static ONE: Mutex<()> = Mutex::new(());
 
-/// Sees to it that the packages are installed: says which are missing and what for, and installs them where it may.
+/// Makes sure that the packages are installed: prints the missing ones with their purpose, and installs them if it is
+/// allowed to.
 pub fn install(packages: &[Package]) -> Result<()> {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut missing: Vec<&Package> = Vec::new();
@@ -51,9 +52,9 @@ pub fn install(packages: &[Package]) -> Result<()> {
         update()?;
     }
     if add(&names).is_err() {
-        eprintln!("xtask: that failed; once more with fresh package lists");
+        eprintln!("xtask: installing failed; trying again with new package lists");
         update()?;
-        add(&names).context("the packages above could not be installed")?;
+        add(&names).context("installing the packages above failed")?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What comes in with dependencies, held against `deny.toml` by cargo-deny.
+//! Checks the dependencies with cargo-deny, against `deny.toml`.
 
 use std::process::{Command, Stdio};
 
@@ -6,11 +6,11 @@ use anyhow::Result;
 
 use crate::{compiled::Tool, process, workspace::Workspace};
 
-/// It takes a minute and a half of two processors.
+/// Compiling it takes a minute and a half on two processors.
 pub const CHECKER: Tool =
     Tool { name: "cargo-deny", version: "0.20.2", asks: &["--version"], reason: "reads licences and advisories" };
 
-/// Holds all dependencies against `deny.toml`, and those of what ships against `xtask/deny.ships.toml`.
+/// Checks all dependencies against `deny.toml`, and those of the shipped module against `xtask/deny.ships.toml`.
 pub fn check(workspace: &Workspace) -> Result<()> {
     let program = CHECKER.begin(workspace)?.finish()?;
     let deny = |options: &[&str]| {
@@ -21,12 +21,12 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     process::run(&mut deny(&["--workspace", "check", "licenses", "bans", "sources"]))?;
     let what_ships = ["--exclude", "xtask", "--exclude", "fuzz", "--exclude-dev", "--config", "xtask/deny.ships.toml"];
     process::run(deny(&what_ships).args(["check", "licenses"]))?;
-    // Whether the list of advisories can be had is no property of the project.
+    // Whether the list of advisories can be fetched does not depend on the project.
     if deny(&["fetch", "db"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
         return process::run(&mut deny(&["--workspace", "--offline", "check", "advisories"]));
     }
     eprintln!(
-        "xtask: NOT CHECKED: whether an advisory warns of a dependency. RustSec's list of them cannot be fetched here."
+        "xtask: NOT CHECKED: advisories about dependencies. RustSec's list of advisories cannot be fetched here."
     );
     eprintln!("xtask: Licences, bans and sources were checked.");
     Ok(())

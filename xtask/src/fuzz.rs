@@ -1,7 +1,7 @@
 //! Fuzzing, by libFuzzer: `tests/fuzz`.
 //!
-//! The instrumentation is made of flags that a stable compiler has, so this does without `cargo-fuzz`, which would pass the
-//! same ones, and takes a minute to install.
+//! The instrumentation consists of flags of the stable compiler, so this needs no `cargo-fuzz`, which passes the same
+//! flags and takes a minute to install.
 
 use std::{
     fs,
@@ -21,8 +21,8 @@ use crate::{
 
 const COMPILER: [Package; 1] = [Package { name: "g++", reason: "compiles libFuzzer, which is written in C++" }];
 
-/// What libFuzzer wants to see of a program (LLVM, SanitizerCoverage): which edges it takes, what it compares, and, for
-/// `tests/fuzz/steps.rs`, how often it reads memory.
+/// The instrumentation for libFuzzer (LLVM, SanitizerCoverage): edges, comparisons, and, for `tests/fuzz/steps.rs`,
+/// reads of memory.
 const FLAGS: [&str; 7] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
@@ -33,11 +33,11 @@ const FLAGS: [&str; 7] = [
     "-Cllvm-args=-sanitizer-coverage-trace-loads",
 ];
 
-/// How long each target is run, and on what.
+/// How long each target runs, and on which inputs.
 enum Run<'a> {
-    /// The same each time, as far as it gets in so many seconds.
+    /// The same inputs in each run, as many as the seconds allow.
     Briefly(u32),
-    /// From where the run before ended.
+    /// Continues from the inputs of the previous run.
     Minutes(u32),
     /// One input.
     Input(&'a Path),
@@ -46,10 +46,10 @@ enum Run<'a> {
 /// Seconds for each target in a run of all tests.
 const BRIEF: u32 = 4;
 
-/// Minutes for each target that is asked for.
+/// Minutes for each named target.
 const LONG: u32 = 60;
 
-/// Runs every target for some seconds, and gives how many there are.
+/// Runs every target for some seconds, and returns the number of targets.
 pub fn briefly(workspace: &Workspace) -> Result<usize> {
     let fuzzer = Fuzzer::build(workspace)?;
     let targets = fuzzer.targets()?;
@@ -62,8 +62,8 @@ pub fn fuzz(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let (names, minutes) = match arguments.iter().position(|argument| argument == "--minutes") {
         Some(at) => {
             let minutes = arguments.get(at + 1).and_then(|minutes| minutes.parse().ok());
-            ensure!(arguments.len() == at + 2, "`--minutes` comes last, with a number");
-            (&arguments[..at], minutes.context("`--minutes` comes last, with a number")?)
+            ensure!(arguments.len() == at + 2, "`--minutes` must be last, with a number");
+            (&arguments[..at], minutes.context("`--minutes` must be last, with a number")?)
         }
         None => (arguments, LONG),
     };
@@ -81,7 +81,7 @@ pub fn fuzz(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     fuzzer.run_all(&targets, &Run::Minutes(minutes))
 }
 
-/// The program, and the folder for what it needs and finds.
+/// The program, and the folder for its inputs and findings.
 struct Fuzzer {
     program: PathBuf,
     folder: PathBuf,
@@ -96,13 +96,13 @@ impl Fuzzer {
         let host = process::ask(&mut toolchain::cargo("-vV")).unwrap_or_default();
         let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("cargo does not name its host")?;
         let mut command = toolchain::cargo("build");
-        // With a target named, what runs while building is not instrumented.
+        // With a named target, programs that run during the build are not instrumented.
         command.args(["--package", "fuzz", "--profile", "fuzz", "--target", host, "--target-dir"]).arg(&folder);
         command
             .current_dir(workspace.root())
             .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
             .env_remove("RUSTFLAGS");
-        process::run(&mut command).context("the fuzz targets need a C++ compiler besides Rust's")?;
+        process::run(&mut command).context("the fuzz targets also need a C++ compiler")?;
         let program = folder.join(host).join("fuzz/fuzz");
         let seeds = folder.join("seeds");
         if seeds.is_dir() {
@@ -112,7 +112,7 @@ impl Fuzzer {
         Ok(Self { program, folder })
     }
 
-    /// The targets, by the seeds that each has.
+    /// The targets, from the folders of seeds.
     fn targets(&self) -> Result<Vec<String>> {
         let entries = fs::read_dir(self.folder.join("seeds"))?.flatten().filter(|entry| entry.path().is_dir());
         let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -121,7 +121,7 @@ impl Fuzzer {
         Ok(names)
     }
 
-    /// Runs targets, as many at a time as there are processors. All of them run, whatever one of them finds.
+    /// Runs targets, as many in parallel as there are processors. All of them run, even if one fails.
     fn run_all(&self, targets: &[String], run: &Run<'_>) -> Result<()> {
         let waiting = Mutex::new(targets.iter());
         let failed = Mutex::new(Vec::new());
@@ -140,7 +140,7 @@ impl Fuzzer {
             }
         });
         let failed = failed.into_inner().expect("no thread panics");
-        ensure!(failed.is_empty(), "not everything holds: {}", failed.join(", "));
+        ensure!(failed.is_empty(), "these targets failed: {}", failed.join(", "));
         Ok(())
     }
 
@@ -150,7 +150,7 @@ impl Fuzzer {
         fs::create_dir_all(&found)?;
         let mut command = Command::new(&self.program);
         command.env("FUZZ_TARGET", target).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
-        // A hang is far from a machine that is busy, and memory far above what an input of this length can take.
+        // The limits are far above what a busy machine, and an input of this length, can need.
         command.args(["-timeout=60", "-rss_limit_mb=1024", "-print_final_stats=1"]);
         command.arg(format!("-dict={}", seeds.with_extension("dict").display()));
         command.arg(format!("-artifact_prefix={}", found.join(format!("{target}-")).display()));

@@ -1,4 +1,4 @@
-//! What Git knows of this checkout.
+//! Queries to Git about this checkout.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::{process, workspace::Workspace};
 
-/// The lines that a command of Git prints.
+/// The lines that a Git command prints.
 pub fn lines(workspace: &Workspace, arguments: &[&str]) -> Result<Vec<String>> {
     let mut command = Command::new("git");
     command.current_dir(workspace.root()).args(arguments);

@@ -1,4 +1,5 @@
-//! What foreign text costs by its length: `tests/bench/hostile.rs`, compiled for this machine and as what ships is.
+//! Measures how the cost of foreign text grows with its length: `tests/bench/hostile.rs`, compiled for this machine and
+//! as the shipped module.
 
 use std::{
     env, mem,
@@ -25,9 +26,9 @@ use crate::{
 
 const EXAMPLE: &str = "hostile";
 
-/// Times every reading in both, and fails where a doubling costs too much.
+/// Times every reading in both, and fails if a text of twice the length costs too much.
 pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    ensure!(arguments.iter().all(|argument| argument == "--json"), "`hostile` goes alone, or with `--json`");
+    ensure!(arguments.iter().all(|argument| argument == "--json"), "`hostile` takes no other argument than `--json`");
     let node = Node::install(workspace)?;
     let module = module(workspace)?;
     let folder = workspace.target().join("xtask/cargo");
@@ -41,7 +42,7 @@ pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     process::run(command.arg(program).arg(module))
 }
 
-/// The test of the same without a clock, to be run by Node's runner.
+/// The same test with counted steps instead of a clock, to be run by Node's test runner.
 pub fn steps(workspace: &Workspace, runner: &mut Command) -> Result<()> {
     let counting = workspace.scratch()?.join("hostile.steps.wasm");
     count_steps(&module(workspace)?, &counting)?;
@@ -49,7 +50,7 @@ pub fn steps(workspace: &Workspace, runner: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The module, with the flags, the library and the allocator of the one that ships.
+/// The module, with the flags, the library and the allocator of the shipped one.
 fn module(workspace: &Workspace) -> Result<PathBuf> {
     let _lock = workspace.lock()?;
     let toolchain = Toolchain::find(workspace, Panics::Trap)?;
@@ -61,8 +62,8 @@ fn module(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder.join(TARGET).join("wasm/examples").join(format!("{EXAMPLE}.wasm")))
 }
 
-/// Makes a module count what it does, in an exported number: each call of a function, each turn of a loop, and each byte
-/// that one instruction copies or fills. Work cannot grow with a length in any other way.
+/// Instruments a module to count its work, in an exported number: each call of a function, each iteration of a loop,
+/// and each byte that one instruction copies or fills. No other work can grow with a length.
 fn count_steps(from: &Path, to: &Path) -> Result<()> {
     let mut module = Module::from_file(from).context("the compiler's module cannot be read")?;
     let functions: Vec<FunctionId> = module.funcs.iter_local().map(|(id, _)| id).collect();
@@ -75,7 +76,7 @@ fn count_steps(from: &Path, to: &Path) -> Result<()> {
     module.emit_wasm_file(to).with_context(|| format!("cannot write {}", to.display()))
 }
 
-/// Adds a function that counts so many steps, and returns how many.
+/// Adds a function that adds to the count, and returns the count.
 fn counter(module: &mut Module) -> FunctionId {
     let steps = module.globals.add_local(ValType::I64, true, false, ConstExpr::Value(Value::I64(0)));
     module.exports.add("steps", steps);
@@ -113,7 +114,8 @@ fn count_in(function: &mut LocalFunction, count: FunctionId) {
     }
 }
 
-/// The sequences of instructions of a function: all, and those of which each run is a step, its body and those of loops.
+/// The instruction sequences of a function: all of them, and those that count as a step each time they run, which are
+/// its body and its loops.
 struct Sequences {
     all: Vec<InstrSeqId>,
     steps: Vec<InstrSeqId>,

@@ -1,4 +1,4 @@
-//! The Rust tests of the browser's host, in each engine: in a page, in a worker and in a shared worker.
+//! Runs the Rust tests of the browser host in each engine: in a page, in a worker and in a shared worker.
 
 use std::{
     env, fs,
@@ -19,10 +19,10 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Where the host runs, by the names of the tests.
+/// The places where the host runs, by the names of the tests.
 const PLACES: [&str; 3] = ["page", "worker", "shared_worker"];
 
-/// Runs them in the engines that the environment asks for.
+/// Runs them in the engines that the environment names.
 pub fn test(workspace: &Workspace) -> Result<Outcome> {
     let engines = browsers::chosen()?;
     let toolchain = test::found(workspace, Panics::Tell)?;
@@ -38,7 +38,7 @@ pub fn test(workspace: &Workspace) -> Result<Outcome> {
     Ok(Outcome::Tests(sum))
 }
 
-/// What Cargo calls to run a compiled test.
+/// The command that Cargo calls to run a compiled test.
 fn runner(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.target().join("xtask/runner");
     let mut command = toolchain::cargo("build");
@@ -54,7 +54,8 @@ fn test_in(workspace: &Workspace, engine: &Engine, toolchain: &Toolchain, runner
         let found = programs.iter().find(|(name, _)| *name == variable).map(|(_, path)| path.clone());
         found.with_context(|| format!("{} needs {variable}", engine.name))
     };
-    // The runner knows drivers by these variables. WebKit's speaks as Safari's does, and wants a display.
+    // The runner reads the drivers from these variables. WebKit's driver speaks the protocol of Safari's, and needs a
+    // display.
     let (driver, of_driver, capabilities, display) = match engine.name {
         "chromium" => ("CHROMEDRIVER", "CHROMEDRIVER", chromium(&program("CHROMIUM")?), None),
         "firefox" => {
@@ -103,7 +104,7 @@ fn chromium(binary: &Path) -> Value {
     json!({ "goog:chromeOptions": { "binary": binary, "args": arguments } })
 }
 
-/// A display without a screen. It is gone when this is dropped.
+/// A virtual display, which ends when this value is dropped.
 struct Display {
     server: Child,
     name: String,
@@ -127,7 +128,7 @@ impl Display {
 
 impl Drop for Display {
     fn drop(&mut self) {
-        // One that has ended by itself needs nothing.
+        // A display that has already ended needs no cleanup.
         drop(self.server.kill());
         drop(self.server.wait());
     }

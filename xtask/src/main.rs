@@ -1,4 +1,4 @@
-//! Builds, weighs, tests and shows Valet Key.
+//! Builds, measures, tests and demonstrates Valet Key.
 
 mod bench;
 mod browsers;
@@ -38,35 +38,35 @@ use crate::{node::Node, workspace::Workspace};
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  build             make what ships, pkg/wasm/, from the Rust sources
-  size              build, and say what the package weighs; fails over the budgets
+  build             build the files that ship, pkg/wasm/, from the Rust sources
+  size              build, and print the size of the package; fails if it exceeds the budgets
        --json       the same as JSON, on standard output
-       --crates     which crate the module's bytes belong to
-  test [STEP …]     everything that CI runs, or the named steps:
+       --crates     the module's bytes, by crate
+  test [STEP …]     run everything that CI runs, or the named steps:
                     fmt clippy wasm host build size types js costs fuzz deny browser e2e consumers
-       --everywhere all stories in all engines; otherwise the gravest in all, and the rest in one
-       --changed    alone: what a change can concern, in two minutes
-  js                format the JavaScript, and mend what its linter can mend by itself
-  record            everything, as `test` does in all engines, until it was green eight times in a row on this commit;
-                    writes each run into docs/record.md
-       --times N    that often
-       --stories NAME …   alone with `--times`: these stories thirty times in each engine, named by a part of their title
-  engines           write the tables of docs/engines.md from what the last `test e2e --everywhere` saw
-  bench [NAME …]    what is promised of speed, as figures, or the named ones:
+       --everywhere all stories in all engines; otherwise the most important in all, and the rest in one
+       --changed    alone: what a change can affect, in two minutes
+  js                format the JavaScript, and apply the linter's automatic fixes
+  record            run `test` in all engines until it was green eight times in a row on this commit;
+                    write each run into docs/record.md
+       --times N    so many times
+       --stories NAME …   only with `--times`: these stories thirty times in each engine, by a part of their title
+  engines           write the tables of docs/engines.md from the last `test e2e --everywhere`
+  bench [NAME …]    measure the promises about speed, or the named ones:
                     calls stream main-thread trips expiry
-       hostile      what texts of others cost by their length, here and in WebAssembly; fails where that is the square
+       hostile      how the cost of foreign text grows with its length, here and in WebAssembly; fails if it is quadratic
        --json       the same as JSON, on standard output
-  fuzz [TARGET …]   damaged and invented inputs for what reads foreign bytes, an hour for each target, by libFuzzer
-       --minutes N  another time for each
+  fuzz [TARGET …]   run libFuzzer on the readers of foreign bytes, an hour for each target
+       --minutes N  another duration for each
        TARGET FILE  one input
-  mutants [FILE …]  changes the sources bit by bit, and says which change no test sees; hours, or minutes for a file
-  demo [ARGUMENT …] build, and show it: a page, a provider and an API on this machine
+  mutants [FILE …]  change the sources in many places, and print each one that no test detects; hours, or minutes for a file
+  demo [ARGUMENT …] build, and serve a page, a provider and an API on this machine
 
-VALET_KEY_TOOLCHAIN=rustup or =debian says whose compiler makes the WebAssembly; otherwise any at hand does.
-VALET_KEY_ENGINES=chromium,firefox,webkit says which engines play the stories; otherwise all of them do.
-VALET_KEY_PROVIDERS=canaille,django-oauth-toolkit,django-oidc-provider,doorkeeper,glewlwyd,lemonldap-ng says which providers
-of other makers they sign in to; otherwise all of them.
-What is missing is installed where that is allowed, and named otherwise.";
+VALET_KEY_TOOLCHAIN=rustup or =debian chooses the compiler for WebAssembly; by default, the first available one is used.
+VALET_KEY_ENGINES=chromium,firefox,webkit chooses the engines that play the stories; by default, all of them.
+VALET_KEY_PROVIDERS=canaille,django-oauth-toolkit,django-oidc-provider,doorkeeper,glewlwyd,lemonldap-ng chooses the
+third-party providers of the stories; by default, all of them.
+Missing programs are installed if xtask is allowed to, or else named.";
 
 fn main() -> ExitCode {
     run(&env::args().skip(1).collect::<Vec<_>>()).unwrap_or_else(|error| {

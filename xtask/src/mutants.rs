@@ -1,6 +1,6 @@
-//! Mutation testing, by cargo-mutants: whether a check that is turned round or left out fails a test.
+//! Mutation testing, by cargo-mutants: a check that is inverted or removed must fail a test.
 //!
-//! What it does not see, and why, stands in `tests/mutants.md`.
+//! `tests/mutants.md` lists the mutants that no test detects, with reasons.
 
 use std::process::Command;
 
@@ -15,10 +15,10 @@ const MUTATOR: Tool = Tool {
     reason: "changes the sources and runs the tests",
 };
 
-/// What decides: all of it is mutated unless files are named.
+/// The code that makes decisions: all of it is mutated unless files are named.
 const FILES: [&str; 4] = ["src/protocol/**", "src/client/**", "src/vault.rs", "src/vault/**"];
 
-/// `cargo xtask mutants [FILE …]`. It takes some seconds for each mutant, of which there are more than a thousand.
+/// `cargo xtask mutants [FILE …]`. It takes some seconds for each of more than a thousand mutants.
 pub fn mutants(workspace: &Workspace, files: &[String]) -> Result<()> {
     ensure!(files.iter().all(|file| !file.starts_with('-')), "`mutants` takes files, such as src/protocol/url.rs");
     let mut command = Command::new(MUTATOR.begin(workspace)?.finish()?);
@@ -27,10 +27,10 @@ pub fn mutants(workspace: &Workspace, files: &[String]) -> Result<()> {
     for file in if files.is_empty() { &all[..] } else { files } {
         command.args(["--file", file]);
     }
-    // The same compilations again and again, so they are kept, and nothing in them is for a debugger.
+    // The same crates are compiled again and again, so the compilations are cached and contain no debug information.
     command.env("CARGO_TARGET_DIR", workspace.target().join("mutants"));
     command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0");
-    // Fewer inputs of tests that make their own: enough to find a mutant by.
+    // Tests that generate inputs use fewer of them: enough to detect a mutant.
     command.env("VALET_KEY_FUZZ", "200").env("VALET_KEY_CASES", "40");
     process::run(&mut command)
 }

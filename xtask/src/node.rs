@@ -1,7 +1,7 @@
 //! Node and the tools from npm.
 //!
-//! `tests/package.json` names the tools and among them Node itself, because the provider that the tests sign in to
-//! wants a newer one than many machines have. The machine's own npm only fetches them.
+//! `tests/package.json` names the tools and among them Node itself, because the provider of the tests needs a newer
+//! version than many machines have. The machine's own npm only downloads them.
 
 use std::{
     collections::BTreeMap,
@@ -21,23 +21,23 @@ pub struct Node {
 }
 
 impl Node {
-    /// The tools as the lock file names them; fetches them if they are not there or not in step with it.
+    /// The tools of the lock file; downloads them if they are missing or do not match it.
     pub fn install(workspace: &Workspace) -> Result<Self> {
         let node = Self { tests: workspace.tests() };
-        let what = "a Node of our own, esbuild, wasm-opt and what else tests/package.json names";
+        let what = "Node, esbuild, wasm-opt and the other tools of tests/package.json";
         fetch(workspace, &node.tests, what, || node.program().is_file())?;
         if !node.program().is_file() {
-            bail!("there is no package with Node for this platform: add one to tests/package.json (`node-*`)");
+            bail!("tests/package.json has no package with Node for this platform: add one (`node-*`)");
         }
         Ok(node)
     }
 
-    /// The bundlers that the packed package is tried with, which nothing else needs.
+    /// The bundlers that test the packed package; no other step needs them.
     pub fn install_consumers(workspace: &Workspace) -> Result<()> {
-        fetch(workspace, &workspace.consumers(), "the bundlers that tests/consumers/package.json names", || true)
+        fetch(workspace, &workspace.consumers(), "the bundlers of tests/consumers/package.json", || true)
     }
 
-    /// Node, to be given a script. It finds the tools on its path.
+    /// Node, ready for a script. The script finds the tools on its path.
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.program());
         let tools = self.modules().join(".bin");
@@ -48,7 +48,7 @@ impl Node {
         command
     }
 
-    /// A tool, named by its script in `node_modules`.
+    /// A tool, by the name of its script in `node_modules`.
     pub fn tool(&self, script: &str) -> Command {
         let mut command = self.command();
         command.arg(self.modules().join(script));
@@ -71,7 +71,7 @@ impl Node {
     }
 }
 
-/// Has npm fetch what the lock file of a folder names, unless that is there and `also` holds.
+/// Has npm install the lock file of a folder, unless the installed packages match it and `also` holds.
 fn fetch(workspace: &Workspace, folder: &Path, what: &str, also: impl Fn() -> bool) -> Result<()> {
     let done = || also() && is_in_step(folder);
     if done() {
@@ -92,12 +92,12 @@ fn fetch(workspace: &Workspace, folder: &Path, what: &str, also: impl Fn() -> bo
 /// The machine's npm.
 fn npm() -> Result<PathBuf> {
     process::on_path("npm").into_iter().next().context(
-        "npm is missing; it fetches the tools of tests/package.json. Install Node from https://nodejs.org, or:\n  \
+        "npm is missing; it installs the tools of tests/package.json. Install Node from https://nodejs.org, or:\n  \
          sudo apt-get install -y --no-install-recommends npm    (Debian)",
     )
 }
 
-/// Whether what npm wrote down after installing is what the lock file asks for, packages for other platforms aside.
+/// Whether the packages that npm recorded as installed match the lock file, except for packages of other platforms.
 fn is_in_step(folder: &Path) -> bool {
     let wanted = packages(&folder.join("package-lock.json"));
     let present = packages(&folder.join("node_modules/.package-lock.json"));

@@ -1,4 +1,4 @@
-//! Other programs: starting them, and saying what became of them.
+//! Starts other programs, and reports their outcome.
 
 use std::{
     env,
@@ -11,7 +11,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// Runs to the end with our own input and output. An error tells how to run it again by hand.
+/// Runs a command to its end with the input and output of xtask. An error contains the command, so that it can be
+/// repeated by hand.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start `{}`", spell(command)))?;
     if !status.success() {
@@ -20,13 +21,13 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs silently and gives the trimmed output, or nothing where the program is missing or fails.
+/// Runs silently and returns the trimmed output, or `None` if the program is missing or fails.
 pub fn ask(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Runs a named piece of work and says how long it took.
+/// Runs a named task and prints its duration.
 pub fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     let result = work().with_context(|| what.to_owned())?;
@@ -34,7 +35,7 @@ pub fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(result)
 }
 
-/// Each place where the search path has a program of this name, in its order.
+/// Each path of this program in the search path, in order.
 pub fn on_path(name: &str) -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut found: Vec<PathBuf> = Vec::new();
@@ -47,14 +48,14 @@ pub fn on_path(name: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The command as one would type it, with the variables that it sets and the folder that it runs in.
+/// The command as a user would type it, with its variables and its folder.
 pub fn spell(command: &Command) -> String {
     let mut line = String::new();
     if let Some(folder) = command.get_current_dir() {
         let _ = write!(line, "cd {} && ", quote(folder.as_os_str()));
     }
     for (name, value) in command.get_envs() {
-        // The path is only longer by a folder, and the program is spelled in full.
+        // The search path only has one more folder, and the program is given with its full path.
         if let Some(value) = value.filter(|_| name != "PATH") {
             let _ = write!(line, "{}={} ", name.display(), quote(value));
         }
@@ -76,7 +77,7 @@ fn quote(word: &OsStr) -> String {
     format!("'{escaped}'")
 }
 
-/// A path below the folder that the caller stands in, shortened for reading.
+/// A path relative to the current folder, shortened for reading.
 pub fn short(path: &Path) -> String {
     env::current_dir()
         .ok()

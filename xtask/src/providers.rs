@@ -1,4 +1,4 @@
-//! Providers of other makers that the tests sign in to, beside the one from npm.
+//! Third-party providers that the tests sign in to, besides the one from npm.
 //!
 //! Some are written in Python, see [`python`]; the others are Debian's packages, and run on the machine's own interpreters.
 
@@ -11,14 +11,14 @@ use crate::{
     process,
 };
 
-/// The providers that the stories sign in to: a list of names, all of them where it is not set.
+/// The providers of the stories, as a list of names; all of them if the variable is not set.
 pub const CHOICE: &str = "VALET_KEY_PROVIDERS";
 
 struct Provider {
     name: &'static str,
-    /// Ends well where it is installed.
+    /// A command that succeeds if the provider is installed.
     probe: &'static [&'static str],
-    /// Nothing for those that come from Python's index.
+    /// Empty for those from Python's package index.
     packages: &'static [Package],
 }
 
@@ -31,9 +31,9 @@ const PROVIDERS: [Provider; 6] = [
         probe: &["ruby", "-e", "%w[doorkeeper activerecord sqlite3 rack-cors puma].each { |name| gem name }"],
         packages: &[
             Package { name: "ruby-doorkeeper", reason: "an OAuth 2 provider for Rails that the tests sign in to" },
-            Package { name: "ruby-activerecord", reason: "keeps what it issues in tables" },
-            Package { name: "ruby-sqlite3", reason: "and these in a file" },
-            Package { name: "ruby-rack-cors", reason: "lets pages of other origins call it" },
+            Package { name: "ruby-activerecord", reason: "the database layer of Doorkeeper" },
+            Package { name: "ruby-sqlite3", reason: "the database of Doorkeeper" },
+            Package { name: "ruby-rack-cors", reason: "lets pages of other origins call Doorkeeper" },
             Package { name: "puma", reason: "serves it" },
         ],
     },
@@ -55,10 +55,10 @@ const PROVIDERS: [Provider; 6] = [
                 name: "liblemonldap-ng-portal-perl",
                 reason: "LemonLDAP::NG, an OpenID provider in Perl that the tests sign in to",
             },
-            Package { name: "libio-string-perl", reason: "its OpenID Connect is made with it" },
-            Package { name: "libstring-random-perl", reason: "and with this" },
-            Package { name: "libgd-securityimage-perl", reason: "it does not start without, and shows no such image" },
-            Package { name: "libimage-magick-perl", reason: "draws that image" },
+            Package { name: "libio-string-perl", reason: "LemonLDAP::NG needs it for OpenID Connect" },
+            Package { name: "libstring-random-perl", reason: "LemonLDAP::NG needs it for OpenID Connect" },
+            Package { name: "libgd-securityimage-perl", reason: "LemonLDAP::NG does not start without it" },
+            Package { name: "libimage-magick-perl", reason: "needed by libgd-securityimage-perl" },
         ],
     },
 ];
@@ -67,12 +67,13 @@ const fn python(name: &'static str) -> Provider {
     Provider { name, probe: &[], packages: &[] }
 }
 
-/// The providers that the environment asks for.
+/// The providers that the environment names.
 pub struct Chosen(Vec<&'static Provider>);
 
 impl Chosen {
     /// # Errors
-    /// Where it names one that there is not.
+    ///
+    /// If it names an unknown provider.
     pub fn from_env() -> Result<Self> {
         env::var(CHOICE).map_or_else(|_| Ok(Self(PROVIDERS.iter().collect())), |choice| Self::named(&choice))
     }
@@ -86,33 +87,33 @@ impl Chosen {
         choice.split(',').map(str::trim).map(find).collect::<Result<_>>().map(Self)
     }
 
-    /// Whether none is left out.
+    /// Whether all providers are chosen.
     pub fn is_all(&self) -> bool {
         self.0.len() == PROVIDERS.len()
     }
 
-    /// Their names, as the stories take them.
+    /// Their names, in the form for the stories.
     pub fn names(&self) -> String {
         self.0.iter().map(|provider| provider.name).collect::<Vec<_>>().join(",")
     }
 
-    /// The packages that would bring what is missing here.
+    /// The packages of the missing providers.
     pub fn packages(&self) -> Vec<Package> {
         self.missing().flat_map(|provider| provider.packages).copied().collect()
     }
 
-    /// Sees to it that they are installed; installs them where it may.
+    /// Makes sure that they are installed; installs them if it is allowed to.
     pub fn install(&self) -> Result<()> {
         let packages = self.packages();
         if packages.is_empty() {
             return Ok(());
         }
         if debian::is_here() {
-            debian::install(&packages).with_context(|| format!("{CHOICE} can leave out what is missing"))?;
+            debian::install(&packages).with_context(|| format!("{CHOICE} can exclude the missing providers"))?;
         }
         match self.missing().next() {
             None => Ok(()),
-            Some(provider) => bail!("{} is missing: install it, or leave it out of {CHOICE}", provider.name),
+            Some(provider) => bail!("{} is missing: install it, or remove it from {CHOICE}", provider.name),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Python and the packages from its index.
 //!
-//! `tests/providers/requirements.txt` names what some of the providers are made of that the tests sign in to. They lie in
-//! an environment of their own; the machine's own Python only makes it.
+//! `tests/providers/requirements.txt` lists the packages of the providers in Python. They are installed in a separate
+//! environment, which the machine's own Python creates.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -14,12 +14,12 @@ use crate::{
 };
 
 const VENV: [Package; 1] =
-    [Package { name: "python3-venv", reason: "makes the environment of the providers that are written in Python" }];
+    [Package { name: "python3-venv", reason: "creates the environment of the providers in Python" }];
 
-/// Ends well in a Python that can make the environment and is new enough for what goes into it.
+/// A command that succeeds with a Python that is new enough and can create the environment.
 const FITS: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
 
-/// A Python that has what the requirements name; makes one if there is none or if it is not in step with them.
+/// A Python with the packages of the requirements; creates it if it is missing or does not match them.
 pub fn install(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.target().join("python");
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
@@ -35,7 +35,7 @@ pub fn install(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(python);
     }
     let name = process::short(&folder);
-    eprintln!("xtask: pip install in {name}: the providers that tests/providers/requirements.txt names");
+    eprintln!("xtask: pip install in {name}: the providers of tests/providers/requirements.txt");
     process::timed("pip install", || {
         process::run(Command::new(found()?).args(["-m", "venv", "--clear"]).arg(&folder))?;
         let mut pip = Command::new(&python);
@@ -46,7 +46,7 @@ pub fn install(workspace: &Workspace) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// The packages that would bring what the machine's Python lacks.
+/// The packages that the machine's Python lacks.
 pub fn packages() -> Vec<Package> {
     if find().is_none() { VENV.to_vec() } else { Vec::new() }
 }
@@ -56,7 +56,7 @@ fn find() -> Option<PathBuf> {
     ["python3", "python"].into_iter().flat_map(process::on_path).find(fits)
 }
 
-/// The machine's Python; installs what it lacks where it may.
+/// The machine's Python; installs missing packages if it is allowed to.
 fn found() -> Result<PathBuf> {
     if debian::is_here() {
         debian::install(&packages())?;

@@ -1,6 +1,6 @@
 //! The record of whole runs, `docs/record.md`, which nothing else writes.
 //!
-//! A run counts for the files that it tested. What was committed since then to the record alone changes nothing, so a row of
+//! A run counts for the files that it tested. Later commits that change only the record do not matter, so a series of
 //! runs may take days.
 
 use std::{
@@ -22,16 +22,16 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The record, from the root of the repository.
+/// The path of the record, from the root of the repository.
 const RECORD: &str = "docs/record.md";
 
-/// How often everything has to be green in a row.
+/// How many runs in a row must be green.
 const RUNS: usize = 8;
 
 /// How often single stories are played in each engine.
 const TIMES: usize = 30;
 
-/// Plays everything, or the named stories, again and again, and writes down what came of it.
+/// Plays everything, or the named stories, repeatedly, and records the results.
 pub fn record(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (times, rest) = match &arguments[..] {
@@ -45,9 +45,9 @@ pub fn record(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     }
 }
 
-/// Runs everything, up to so many green runs in a row, or the first that is not green.
+/// Runs everything until enough runs in a row are green, or until the first run that is not.
 fn whole_runs(workspace: &Workspace, times: usize) -> Result<ExitCode> {
-    ensure!(browsers::chosen()?.len() == browsers::ALL, "the record is of all engines: unset {}", browsers::CHOICE);
+    ensure!(browsers::chosen()?.len() == browsers::ALL, "the record needs all engines: unset {}", browsers::CHOICE);
     loop {
         let state = State::of(workspace)?;
         let mut record = Record::read(workspace)?;
@@ -84,7 +84,7 @@ fn whole_runs(workspace: &Workspace, times: usize) -> Result<ExitCode> {
     }
 }
 
-/// Plays stories that are named by a part of their titles.
+/// Plays the stories whose titles contain one of the names.
 fn named_stories(workspace: &Workspace, times: usize, names: &[&str]) -> Result<ExitCode> {
     let state = State::of(workspace)?;
     let when = now()?;
@@ -98,7 +98,7 @@ fn named_stories(workspace: &Workspace, times: usize, names: &[&str]) -> Result<
     for name in names {
         ensure!(
             groups.keys().any(|story| story.contains(name)),
-            "no story was played whose title has this part: {name}"
+            "no story with this part in its title was played: {name}"
         );
     }
     let mut record = Record::read(workspace)?;
@@ -120,7 +120,7 @@ fn named_stories(workspace: &Workspace, times: usize, names: &[&str]) -> Result<
     Ok(if all_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What is tested.
+/// The state that is tested.
 struct State {
     /// A hash of all files but the record.
     files: String,
@@ -128,11 +128,11 @@ struct State {
 }
 
 impl State {
-    /// Fails if there is what no commit has.
+    /// Fails if there are uncommitted changes.
     fn of(workspace: &Workspace) -> Result<Self> {
         let changes = git::lines(workspace, &["status", "--porcelain"])?;
         let others: Vec<&String> = changes.iter().filter(|line| !line.ends_with(RECORD)).collect();
-        ensure!(others.is_empty(), "a record is of one commit: commit or remove these first\n{others:#?}");
+        ensure!(others.is_empty(), "a record is about one commit: commit or remove these files first\n{others:#?}");
         let mut hash = Sha256::new();
         for line in git::lines(workspace, &["ls-tree", "-r", "HEAD"])?.iter().filter(|line| !line.ends_with(RECORD)) {
             hash.update(line);
@@ -219,14 +219,16 @@ impl Record {
     }
 }
 
-/// What the stories of the last run wrote down.
+/// The results that the stories of the last run recorded.
 fn played(workspace: &Workspace) -> Result<Vec<Value>> {
     let path = stories::ran(workspace);
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.lines().map(|line| serde_json::from_str(line).context("the stories wrote down what is not JSON")).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).context("the stories recorded a line that is not JSON"))
+        .collect()
 }
 
-/// Such as `chromium 156.0.8078.108, firefox 153.7.0`.
+/// For example `chromium 156.0.8078.108, firefox 153.7.0`.
 fn versions(played: &[Value]) -> String {
     let named = |story: &Value| Some((story["engine"].as_str()?.to_owned(), story["version"].as_str()?.to_owned()));
     let versions: BTreeMap<String, String> = played.iter().filter_map(named).collect();
@@ -234,7 +236,7 @@ fn versions(played: &[Value]) -> String {
 }
 
 fn now() -> Result<String> {
-    process::ask(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M"])).context("`date` does not tell the time")
+    process::ask(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M"])).context("`date` printed no time")
 }
 
 #[cfg(test)]
@@ -242,7 +244,7 @@ mod tests {
     use super::{Record, State};
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_written_record_is_read_back() {
         let row =
             |files: &str, result: &str| format!("| {files} | c | 1 | 2026-01-01 00:00 | {result} | 9 | 0 | 1.0 | | |");
         let runs =

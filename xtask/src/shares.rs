@@ -1,8 +1,8 @@
-//! Which crate the bytes of the module belong to.
+//! Attributes the bytes of the module to crates.
 //!
-//! The module is compiled once more, with line tables. They say for each instruction which function it was written in, also where
-//! that was inlined into another one. A byte counts for the crate of that function: the crate that wrote the code, whoever asked
-//! for it, and code that a derive wrote counts for the derive. Static data has no names and stays in one row.
+//! The module is compiled again, with line tables. They name for each instruction the function in which it was written,
+//! even if that function was inlined into another one. A byte counts for the crate of that function, no matter which
+//! crate calls it, and generated code counts for the derive macro. Static data has no names and gets one row.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,10 +21,10 @@ use crate::{
     workspace::Workspace,
 };
 
-/// How many of its functions are named for each crate.
+/// How many functions of each crate are named.
 const NAMED: usize = 4;
 
-/// What a crate has in the module.
+/// The share of a crate in the module.
 #[derive(Default)]
 struct Share {
     bytes: usize,
@@ -47,7 +47,7 @@ pub fn shares(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
         println!("{name:28}  {bytes:>7}  {:>5.1}%  {}", percent(*bytes, total), named.join(", "));
     }
     let shipped = fs::metadata(workspace.shipped().join(WASM))?.len();
-    println!("{:28}  {total:>7}  100.0%  {shipped} after wasm-opt, which makes all of them smaller", "together");
+    println!("{:28}  {total:>7}  100.0%  {shipped} after wasm-opt, which reduces all of them", "together");
     Ok(())
 }
 
@@ -88,7 +88,7 @@ fn attributed(module: &[u8]) -> Result<BTreeMap<String, Share>> {
             let instruction = reader.original_position();
             reader.read()?;
             let end = reader.original_position();
-            // The locals count for the first instruction.
+            // The locals count as part of the first instruction.
             let (krate, function) = match written_at(&lines, (instruction - start) as u64)? {
                 Some((file, function)) => (author(&file, &function), function),
                 None => (owner(symbol), format!("{:#}", demangle(symbol))),
@@ -102,7 +102,7 @@ fn attributed(module: &[u8]) -> Result<BTreeMap<String, Share>> {
     Ok(shares)
 }
 
-/// The file and the function that the instruction at an address was written in.
+/// The file and the function in which the instruction at an address was written.
 fn written_at(lines: &Lines<EndianSlice<'_, LittleEndian>>, address: u64) -> Result<Option<(String, String)>> {
     let mut lookup = lines.find_frames(address);
     let mut frames = loop {
@@ -117,7 +117,7 @@ fn written_at(lines: &Lines<EndianSlice<'_, LittleEndian>>, address: u64) -> Res
     let Some(frame) = frames.next()? else { return Ok(None) };
     let file = frame.location.and_then(|location| location.file).unwrap_or_default().to_owned();
     let name = frame.function.and_then(|function| function.name.to_string().ok()).unwrap_or_default();
-    // Without what it was made for.
+    // Without the type parameters.
     let name = name.split('<').next().unwrap_or_default();
     Ok((!file.is_empty()).then(|| (file, name.to_owned())))
 }
@@ -128,12 +128,12 @@ fn author(file: &str, function: &str) -> String {
     if file.contains("/library/") || file.starts_with("library/") {
         return "core, alloc and std".into();
     }
-    // The sources of the registry lie in a folder of that name, too, and crates have folders below theirs.
+    // The sources of the registry are in a folder of that name, too, and crates have subfolders.
     let folders = file.split('/').rev();
     let folder = folders.skip_while(|folder| *folder != "src").nth(1).unwrap_or_default();
     match folder.rsplit_once('-') {
         Some((name, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => name.replace('-', "_"),
-        // What a derive wrote lies where the type is.
+        // Code that a derive macro generated has the location of the type.
         _ if derives && !file.contains("/json/") => "serde, derived code".into(),
         _ => "valet_key".into(),
     }
@@ -165,14 +165,15 @@ fn percent(part: usize, whole: usize) -> f32 {
     f32::from(u16::try_from(per_mille).unwrap_or(u16::MAX)) / 10.0
 }
 
-/// The crate that wrote a function, by its symbol.
+/// The crate that contains a function, by its symbol.
 fn owner(symbol: &str) -> String {
     let path = format!("{:#}", demangle(symbol));
     if path.contains("::_::") || path.contains("__Visitor") || path.contains("__Field") {
         return "serde, derived code".into();
     }
     let owner = match path.strip_prefix('<') {
-        // `<Type as Trait>::function` is where the type is, unless that is the language's and the trait is not.
+        // `<Type as Trait>::function` is in the crate of the type, unless the type belongs to the language and the
+        // trait does not.
         Some(rest) => {
             let (this, of) = rest.split_once(" as ").unwrap_or((rest, ""));
             let (this, of) = (first_name(this), first_name(of));
@@ -192,7 +193,7 @@ fn owner(symbol: &str) -> String {
     }
 }
 
-/// Whether a name is the language's own: its libraries, its types (`str`, `f64`) or a type parameter.
+/// Whether a name belongs to the language: its libraries, its types (`str`, `f64`) or a type parameter.
 fn is_language(name: &str) -> bool {
     let bits = name.trim_start_matches(['f', 'i', 'u']);
     matches!(name, "" | "core" | "alloc" | "std" | "__rustc" | "compiler_builtins" | "bool" | "char" | "str")

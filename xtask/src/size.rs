@@ -1,6 +1,6 @@
-//! What the package weighs, and what it may weigh.
+//! The size of the package, and its budgets.
 //!
-//! The worker's source map does not count: browsers load it only for their tools.
+//! The worker's source map does not count: browsers load it only for their developer tools.
 
 use std::{fs, io::Write as _, path::Path};
 
@@ -16,13 +16,13 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The page's script before sign-in: the entry `valet-key`, minified, as brotli.
+/// The page's script before sign-in: the entry `valet-key`, minified and compressed with brotli.
 const PAGE_BUDGET: usize = 4608;
 
-/// That script, the worker and the module, as brotli.
+/// That script, the worker and the module, compressed with brotli.
 const TOTAL_BUDGET: usize = 68 * 1024;
 
-/// A number of bytes, and what is left of them on the way.
+/// A number of bytes, raw and compressed.
 #[derive(Clone, Copy, Default)]
 struct Size {
     raw: usize,
@@ -46,7 +46,7 @@ impl Size {
     }
 }
 
-/// Prints the table and fails over the budgets. `arguments` may ask for `--json` or `--crates`.
+/// Prints the table and fails if a budget is exceeded. `arguments` may contain `--json` or `--crates`.
 fn size(workspace: &Workspace, node: &Node, toolchain: &Toolchain, arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => weigh(workspace, node, toolchain, false),
@@ -73,17 +73,20 @@ fn weigh(workspace: &Workspace, node: &Node, toolchain: &Toolchain, as_json: boo
         }
         rows.push((format!("{entry}, minified"), first));
         if later.raw > 0 {
-            rows.push((format!("{entry}, what it loads when it is needed"), later));
+            rows.push((format!("{entry}, loaded on demand"), later));
         }
         rows.push((format!("{entry}, as shipped"), shipped));
     }
-    let (page, later) = page.context("pkg/package.json has no entry `.`: its `exports` name what the page loads")?;
+    let (page, later) =
+        page.context("pkg/package.json has no entry `.` in `exports`, which names the script of the page")?;
     let total = page.and(later).and(worker).and(module);
     rows.push(("together: valet-key minified, worker, module".into(), total));
     print(&rows, as_json);
     within("the page's script before sign-in", page.brotli, PAGE_BUDGET)?;
     if !toolchain.compiles_its_library() {
-        eprintln!("xtask: the rest is not held against its budget: that counts with a standard library compiled here");
+        eprintln!(
+            "xtask: the total is not compared with its budget, which applies to a standard library compiled here"
+        );
         return Ok(());
     }
     within("everything together", total.brotli, TOTAL_BUDGET)
@@ -117,7 +120,7 @@ fn within(what: &str, bytes: usize, budget: usize) -> Result<()> {
     Ok(())
 }
 
-/// The scripts that a page may import, by the names that it imports them by.
+/// The entries that a page may import, by import name.
 fn entries(workspace: &Workspace) -> Result<Vec<(String, std::path::PathBuf)>> {
     let path = workspace.pkg().join("package.json");
     let package: Value = serde_json::from_slice(&read(&path)?).context("pkg/package.json is not JSON")?;
@@ -128,7 +131,7 @@ fn entries(workspace: &Workspace) -> Result<Vec<(String, std::path::PathBuf)>> {
         .iter()
         .filter_map(|(name, value)| {
             let file = value.as_str().or(value["import"].as_str()).or(value["default"].as_str()).filter(is_script)?;
-            // The worker is weighed by itself.
+            // The worker is measured separately.
             let file = workspace.pkg().join(file);
             (!file.starts_with(workspace.shipped())).then(|| (name.replacen('.', "valet-key", 1), file))
         })
@@ -137,15 +140,15 @@ fn entries(workspace: &Workspace) -> Result<Vec<(String, std::path::PathBuf)>> {
 
 /// A script as a bundler would ship it.
 struct Script {
-    /// The script and what it imports.
+    /// The script and its static imports.
     first: Size,
-    /// What it imports when it is needed.
+    /// The modules that it imports on demand.
     later: Size,
-    /// The files it is made of.
+    /// The source files.
     inputs: Vec<String>,
 }
 
-/// Minifies a script and what it imports. The worker and other packages stay outside.
+/// Minifies a script and its imports. The worker and other packages are excluded.
 fn minified(node: &Node, entry: &Path) -> Result<Script> {
     let workspace = Workspace::new()?;
     let folder = workspace.scratch()?.join("minified");
@@ -171,8 +174,8 @@ fn minified(node: &Node, entry: &Path) -> Result<Script> {
         .arg(format!("--metafile={}", toolchain::utf8(&metafile)?));
     crate::process::run(&mut command)?;
     let about: Value = serde_json::from_slice(&read(&metafile)?)?;
-    let inputs = about["inputs"].as_object().context("esbuild does not say what it read")?;
-    let outputs = about["outputs"].as_object().context("esbuild does not say what it wrote")?;
+    let inputs = about["inputs"].as_object().context("esbuild does not list its inputs")?;
+    let outputs = about["outputs"].as_object().context("esbuild does not list its outputs")?;
     let (mut first, mut later) = (Size::default(), Size::default());
     for file in outputs.keys() {
         let size = Size::of(&read(&workspace.root().join(file))?)?;
@@ -188,7 +191,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Builds, and then weighs.
+/// Builds, and then measures.
 pub fn run(workspace: &Workspace, node: &Node, arguments: &[String]) -> Result<()> {
     let toolchain = build::build(workspace, node)?;
     size(workspace, node, &toolchain, arguments)

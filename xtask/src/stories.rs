@@ -15,16 +15,16 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Where stories are played. `tests/support/choice.mjs` decides for each.
+/// Which engines play a story. `tests/support/choice.mjs` decides for each story.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Reach {
-    /// The gravest in every engine, and the rest in one.
+    /// The most important stories in every engine, and the rest in one.
     Gravest,
     /// All of them in every engine.
     Everywhere,
 }
 
-/// Plays all of them in the engines that the environment asks for.
+/// Plays all of them in the engines that the environment names.
 pub fn play(workspace: &Workspace, reach: Reach) -> Result<Outcome> {
     let files = files(workspace)?;
     let engines = browsers::chosen()?;
@@ -37,7 +37,7 @@ pub fn play(workspace: &Workspace, reach: Reach) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Plays the stories whose titles have one of these parts so often in each engine that the environment asks for.
+/// Plays the stories whose titles contain one of these parts, so many times, in each engine that the environment names.
 pub fn play_named(workspace: &Workspace, parts: &[&str], times: usize) -> Result<Outcome> {
     let patterns = parts.iter().map(|part| escaped(part)).collect::<Vec<_>>().join("|");
     let variables = [("VALET_KEY_EVERYWHERE", "1".into()), ("VALET_KEY_TIMES", times.to_string())];
@@ -61,8 +61,8 @@ fn files(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Plays the stories of some files. As many processes as there are processors divide the files among them; the stories of
-/// a process share its browsers.
+/// Plays the stories of some files. One process per processor takes the next file that is left; the stories of a
+/// process share its browsers.
 pub fn play_some(
     workspace: &Workspace,
     files: &[PathBuf],
@@ -93,7 +93,7 @@ pub fn play_some(
     counted_together(commands.collect())
 }
 
-/// Writes the tables of `docs/engines.md` from what the last whole run of the stories saw.
+/// Writes the tables of `docs/engines.md` from the results of the last full run of the stories.
 pub fn engines(workspace: &Workspace) -> Result<()> {
     process::run(&mut tables(workspace)?)
 }
@@ -104,20 +104,21 @@ fn tables(workspace: &Workspace) -> Result<Command> {
     Ok(command)
 }
 
-/// What the last run of stories played: where, how long, and what came of it.
+/// The results of the last run of stories: engine, duration and outcome.
 pub fn ran(workspace: &Workspace) -> PathBuf {
     workspace.target().join("e2e/ran.jsonl")
 }
 
-/// What makes Node run the tests of one script. A story that hangs is over when its time is, whatever it leaves open.
+/// The arguments that make Node run the tests of one script. A story that hangs ends at its timeout, even with open
+/// handles.
 pub const RUNNER: [&str; 2] = ["--test-reporter=spec", "--test-force-exit"];
 
-/// Node, to be given a script that opens browsers: the package is built, and the browsers are there.
+/// Node for a script that opens browsers: the package is built, and the browsers are installed.
 pub fn in_browsers(workspace: &Workspace, engines: &[&Engine]) -> Result<Command> {
     Ok(prepared(workspace, engines)?())
 }
 
-/// The same, as often as it is wanted.
+/// The same, several times.
 fn prepared(workspace: &Workspace, engines: &[&Engine]) -> Result<impl Fn() -> Command> {
     let programs = browsers::programs(workspace, engines)?;
     let node = Node::install(workspace)?;
@@ -130,7 +131,7 @@ fn prepared(workspace: &Workspace, engines: &[&Engine]) -> Result<impl Fn() -> C
             .current_dir(&root)
             .envs(programs.iter().cloned())
             .env(browsers::CHOICE, &names)
-            // Selenium would look for browsers on the network otherwise.
+            // Selenium would otherwise look for browsers on the network.
             .env("SE_OFFLINE", "true")
             .env("SE_AVOID_STATS", "true");
         command

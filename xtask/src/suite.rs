@@ -1,4 +1,4 @@
-//! Runs the steps of `test.rs`: which ones, in which order, and what became of them.
+//! Runs the steps of `test.rs`: selection, order and outcomes.
 
 use std::{process::ExitCode, thread, time::Instant};
 
@@ -16,13 +16,13 @@ use crate::{
     workspace::Workspace,
 };
 
-/// What became of the steps that ran.
+/// The outcomes of the steps that ran.
 #[derive(Default)]
 pub struct Report {
     pub steps: Vec<Done>,
 }
 
-/// What became of a step.
+/// The outcome of a step.
 pub struct Done {
     pub name: &'static str,
     pub seconds: f32,
@@ -30,7 +30,7 @@ pub struct Done {
 }
 
 impl Report {
-    /// All tests of all steps.
+    /// The number of tests of all steps.
     pub fn sum(&self) -> Count {
         self.steps.iter().fold(Count::default(), |sum, Done { count, .. }| Count {
             passed: sum.passed + count.passed,
@@ -38,7 +38,7 @@ impl Report {
         })
     }
 
-    /// Says how many passed and failed, in the last line.
+    /// Prints the number of passed and failed tests, in the last line.
     pub fn told(&self) -> ExitCode {
         let Count { passed, failed } = self.sum();
         println!("{passed} passed, {failed} failed");
@@ -46,7 +46,7 @@ impl Report {
     }
 }
 
-/// Runs the named steps, or all, or what concerns a change.
+/// Runs the named steps, all steps, or the steps for a change.
 pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     let (options, names): (Vec<&str>, Vec<&str>) =
         arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("--"));
@@ -54,12 +54,12 @@ pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
         ([], _) => run(workspace, &chosen(&names)?, Reach::Gravest),
         (["--everywhere"], _) => run(workspace, &chosen(&names)?, Reach::Everywhere),
         (["--changed"], []) => changed::test(workspace)?,
-        _ => bail!("`test` takes the names of steps, and `--everywhere`; or `--changed` alone"),
+        _ => bail!("`test` takes names of steps and `--everywhere`, or only `--changed`"),
     };
     Ok(report.told())
 }
 
-/// The steps of these names, in the order in which they run; all of them without names.
+/// The steps of these names, in running order; all of them if no name is given.
 pub fn chosen(names: &[&str]) -> Result<Vec<&'static Step>> {
     if let Some(unknown) = names.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
         let known: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
@@ -81,7 +81,7 @@ pub fn run(workspace: &Workspace, steps: &[&'static Step], reach: Reach) -> Repo
     }
     let mut report = Report::default();
     for step in steps {
-        // What became of these is the steps' to tell.
+        // These steps print their own outcomes.
         match step.name {
             "e2e" => drop(driver.take().map(Making::finish)),
             "deny" => drop(checker.take().map(Making::finish)),
@@ -100,7 +100,7 @@ pub fn run(workspace: &Workspace, steps: &[&'static Step], reach: Reach) -> Repo
     report
 }
 
-/// Runs one piece of work, and says what became of it.
+/// Runs one task, and returns its outcome.
 pub fn timed(name: &'static str, what: &str, work: impl FnOnce() -> Result<Outcome>) -> Done {
     eprintln!("\nxtask: {name}: {what}");
     let start = Instant::now();
@@ -120,13 +120,13 @@ pub fn timed(name: &'static str, what: &str, work: impl FnOnce() -> Result<Outco
     Done { name, seconds, count }
 }
 
-/// Fetches what later steps need while the first ones run, which need none of it. Where it may not, or fails, the step that
-/// needs it says so.
+/// Installs the packages for later steps while the first steps run. If it is not allowed to, or fails, the step that
+/// needs them reports that.
 fn set_up() {
     let all = || -> Result<()> {
         let workspace = Workspace::new()?;
         if debian::is_here() {
-            // All in one go.
+            // All packages at once.
             debian::install(
                 &[
                     browsers::packages(&browsers::chosen()?),

@@ -1,4 +1,4 @@
-//! A standard library for WebAssembly, compiled once from a compiler's own sources.
+//! Compiles a standard library for WebAssembly once, from the compiler's own sources.
 //!
 //! Compiling the standard library is the one step that needs unstable flags. It ends in an ordinary folder that
 //! `--sysroot` names, so the project itself is built by the stable language, with the same command on every machine.
@@ -30,29 +30,29 @@ debug = false
 opt-level = \"z\"
 ";
 
-/// The library's own choice of small over fast; not named here: backtraces, which there are none of in a browser.
+/// Optimizes the library for size. Backtraces are not enabled, because browsers have none.
 const FEATURES: &str = "optimize_for_size";
 
-/// What the standard library does when there is a panic. The instance is over in any case.
+/// What the standard library does in a panic. The instance ends in any case.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Panics {
-    /// It traps. The compiler then drops what only served to say why: more than a tenth of the module.
+    /// It traps. The compiler then removes the code that only produced the message: more than a tenth of the module.
     Trap,
-    /// It says why first, which a failing test needs.
+    /// It prints the message first, which a failing test needs.
     Tell,
 }
 
-/// Whether the sources of the standard library lie beside the compiler.
+/// Whether the sources of the standard library are installed with the compiler.
 pub fn has_sources(rustc: &Path) -> bool {
     sources(rustc).is_some_and(|folder| folder.join("library/Cargo.lock").is_file())
 }
 
 /// The folder to pass as `--sysroot`; compiles it if this compiler has none yet.
 pub fn prepare(workspace: &Workspace, rustc: &Path, linker: &Path, panics: Panics) -> Result<PathBuf> {
-    let version = process::ask(Command::new(rustc).arg("-vV")).context("the compiler does not say its version")?;
+    let version = process::ask(Command::new(rustc).arg("-vV")).context("the compiler does not print its version")?;
     let parts = match panics {
         Panics::Trap => "std,panic_abort",
-        // `test` and what it needs.
+        // `test` and its dependencies.
         Panics::Tell => "std,panic_abort,test,proc_macro",
     };
     let digest = Sha256::digest(format!("{version}\n{MANIFEST}\n{parts}\n{FEATURES}"));
@@ -61,13 +61,13 @@ pub fn prepare(workspace: &Workspace, rustc: &Path, linker: &Path, panics: Panic
     if sysroot.join(DONE).is_file() {
         return Ok(sysroot);
     }
-    eprintln!("xtask: compiling the standard library for {TARGET}, once for this compiler (half a minute or so)");
+    eprintln!("xtask: compiling the standard library for {TARGET}, once for this compiler (about half a minute)");
     process::timed("standard library", || compile(&sysroot, rustc, linker, panics, parts))?;
     fs::write(sysroot.join(DONE), version)?;
     Ok(sysroot)
 }
 
-/// Written last, so that a folder without it is half made.
+/// Written last, so that a folder without it is incomplete.
 const DONE: &str = "done";
 
 fn compile(sysroot: &Path, rustc: &Path, linker: &Path, panics: Panics, parts: &str) -> Result<()> {
@@ -84,8 +84,8 @@ fn compile(sysroot: &Path, rustc: &Path, linker: &Path, panics: Panics, parts: &
         }
     }
     if panics == Panics::Trap {
-        // What the library itself asks for before it brings anything to say. A panic strategy of that name exists as
-        // well, but only unstable code could be linked to it; with the condition alone, this is an aborting library.
+        // The library checks this condition before it produces a message. A panic strategy of that name exists as well,
+        // but only unstable code could be linked to it; with the condition alone, this is a library that aborts.
         flags.extend(["-Aexplicit_builtin_cfgs_in_flags".into(), "--cfg=panic=\"immediate-abort\"".into()]);
     }
     let mut command = toolchain::cargo("build");

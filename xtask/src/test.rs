@@ -1,4 +1,4 @@
-//! Everything that has to hold before a change goes in, in the order of what it costs.
+//! The steps that must pass before a change is merged, the cheapest first.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _, stdout},
@@ -21,24 +21,24 @@ use crate::{
     workspace::Workspace,
 };
 
-/// A step, by the name that one can ask for.
+/// A step, with its name on the command line.
 pub struct Step {
     pub name: &'static str,
     pub what: &'static str,
     pub run: fn(&Workspace) -> Result<Outcome>,
 }
 
-/// What became of a step that did not end in an error.
+/// The outcome of a step that did not end in an error.
 pub enum Outcome {
-    /// It passed, and counts for one.
+    /// It passed, and counts as one test.
     Passed,
-    /// It ran tests of its own, and counts for as many.
+    /// It ran tests, and counts as that many.
     Tests(Count),
-    /// There is nothing to do here, for this reason.
+    /// It had nothing to do, for this reason.
     Skipped(&'static str),
 }
 
-/// How many tests passed, and how many did not.
+/// The numbers of passed and failed tests.
 #[derive(Clone, Copy, Default)]
 pub struct Count {
     pub passed: usize,
@@ -47,18 +47,18 @@ pub struct Count {
 
 pub const STEPS: [Step; 14] = [
     Step { name: "fmt", what: "the sources are formatted", run: fmt },
-    Step { name: "clippy", what: "Clippy has nothing to say", run: clippy },
-    Step { name: "wasm", what: "nor about the code for the browser", run: clippy_for_wasm },
+    Step { name: "clippy", what: "Clippy reports nothing", run: clippy },
+    Step { name: "wasm", what: "Clippy reports nothing about the code for the browser", run: clippy_for_wasm },
     Step { name: "host", what: "tests on this machine", run: host },
-    Step { name: "build", what: "the package can be made", run: make },
-    Step { name: "size", what: "and weighs no more than it may", run: weigh },
-    Step { name: "types", what: "its JavaScript keeps the promises of its types", run: types },
-    Step { name: "js", what: "the JavaScript is formatted, and its linter has nothing to say", run: js },
-    Step { name: "costs", what: "twice the text costs little more than twice the steps", run: costs },
-    Step { name: "fuzz", what: "nothing that reads foreign bytes breaks over damaged ones", run: fuzz },
-    Step { name: "deny", what: "licences, sources and advisories of what the project depends on", run: deny },
-    Step { name: "browser", what: "tests of the one host, in pages and workers", run: in_browser::test },
-    Step { name: "e2e", what: "whole stories, in a browser with real providers", run: e2e },
+    Step { name: "build", what: "the package builds", run: make },
+    Step { name: "size", what: "the package is within its size budgets", run: weigh },
+    Step { name: "types", what: "the JavaScript matches its type declarations", run: types },
+    Step { name: "js", what: "the JavaScript is formatted, and its linter reports nothing", run: js },
+    Step { name: "costs", what: "a text of twice the length costs little more than twice the steps", run: costs },
+    Step { name: "fuzz", what: "readers of foreign bytes survive damaged inputs", run: fuzz },
+    Step { name: "deny", what: "licences, sources and advisories of the dependencies", run: deny },
+    Step { name: "browser", what: "tests of the browser host, in pages and workers", run: in_browser::test },
+    Step { name: "e2e", what: "stories in browsers with real providers", run: e2e },
     Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
 ];
 
@@ -74,7 +74,7 @@ fn js(workspace: &Workspace) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Formats the JavaScript, and applies what the linter can mend by itself.
+/// Formats the JavaScript, and applies the linter's automatic fixes.
 pub fn mend(workspace: &Workspace) -> Result<()> {
     process::run(biome(workspace)?.args(["check", "--write"]))
 }
@@ -98,7 +98,7 @@ fn clippy_for_wasm(workspace: &Workspace) -> Result<Outcome> {
     let subcommand = if toolchain.has_clippy() {
         "clippy"
     } else {
-        eprintln!("xtask: this compiler comes without Clippy; its own warnings count instead");
+        eprintln!("xtask: this compiler has no Clippy; its own warnings count instead");
         "check"
     };
     let mut command = toolchain.cargo(workspace, subcommand, &["-Dwarnings"])?;
@@ -167,13 +167,13 @@ fn consumers(workspace: &Workspace) -> Result<Outcome> {
     )
 }
 
-/// The compiler, while no other xtask looks for it or compiles its library.
+/// The compiler, locked against other xtask processes that look for it or compile its library.
 pub fn found(workspace: &Workspace, panics: Panics) -> Result<Toolchain> {
     let _lock = workspace.lock()?;
     Toolchain::find(workspace, panics)
 }
 
-/// A web server; installs it where it may.
+/// A web server; installs it if it is allowed to.
 fn nginx() -> Result<PathBuf> {
     if debian::is_here() {
         debian::install(&packages())?;
@@ -181,25 +181,25 @@ fn nginx() -> Result<PathBuf> {
     find_nginx().context("the tests need nginx in PATH: install it")
 }
 
-/// The packages that would bring what the last step lacks here.
+/// The missing packages of the last step.
 pub fn packages() -> Vec<Package> {
     if find_nginx().is_none() { SERVER.to_vec() } else { Vec::new() }
 }
 
-/// Debian keeps servers where only root's path leads.
+/// Debian installs servers in a folder that only root's path contains.
 fn find_nginx() -> Option<PathBuf> {
     let elsewhere = Some("/usr/sbin/nginx".into()).filter(|file: &PathBuf| file.is_file());
     process::on_path("nginx").into_iter().next().or(elsewhere)
 }
 
-/// Runs a program that runs tests, shows what it says, and reads the sums from it.
+/// Runs a test program, prints its output, and reads the numbers from it.
 pub fn counted(command: &mut Command) -> Result<Outcome> {
     let spelled = process::spell(command);
     let (count, all_well) = counted_beside(command)?;
     judged(count, all_well, &spelled)
 }
 
-/// The same for several such programs beside each other, which share a piece of work.
+/// The same for several such programs in parallel, which share one task.
 pub fn counted_together(commands: Vec<Command>) -> Result<Outcome> {
     let spelled = commands.iter().map(process::spell).collect::<Vec<_>>().join("\n  ");
     let threads: Vec<_> =
@@ -226,7 +226,7 @@ fn judged(sum: Count, all_well: bool, spelled: &str) -> Result<Outcome> {
     Ok(Outcome::Tests(sum))
 }
 
-/// The sums that a program tells, and whether it ended well. What it says at its end is shown in one piece.
+/// The numbers that a program prints, and whether it succeeded. Its final output is printed in one piece.
 fn counted_beside(command: &mut Command) -> Result<(Count, bool)> {
     let mut child = command
         .stdout(Stdio::piped())
@@ -250,7 +250,7 @@ fn counted_beside(command: &mut Command) -> Result<(Count, bool)> {
     Ok((sum, child.wait()?.success()))
 }
 
-/// The sums in a line of Rust's test harness (also in a browser) or of Node's.
+/// The numbers in a line of Rust's test harness (also in a browser) or of Node's.
 fn read_count(line: &str) -> Count {
     let words: Vec<&str> = line.split_whitespace().collect();
     let number = |text: &str| text.parse().unwrap_or_default();

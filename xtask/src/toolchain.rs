@@ -1,14 +1,14 @@
-//! The compiler that makes WebAssembly.
+//! The compiler for WebAssembly.
 //!
-//! Any of these will do, and the first that is at hand is taken:
+//! The first of these that is available is used:
 //!
-//! 1. a `rustc` with the sources of its standard library beside it: see [`crate::sysroot`];
-//! 2. a `rustc` that has the target, as after `rustup target add`; what it makes is some KB larger;
+//! 1. a `rustc` with the sources of its standard library: see [`crate::sysroot`];
+//! 2. a `rustc` with the target, as after `rustup target add`; its module is some KB larger;
 //! 3. with rustup: the sources, added, and then as in 1;
 //! 4. on Debian: its packages, installed, and then as in 1.
 //!
-//! The environment variable `VALET_KEY_TOOLCHAIN` leaves no choice: `rustup` means rustup's compiler in 1 to 3,
-//! `debian` means 4, with nothing of rustup's but Cargo.
+//! The environment variable `VALET_KEY_TOOLCHAIN` forces one of them: `rustup` means rustup's compiler in 1 to 3,
+//! `debian` means 4, with only Cargo from rustup.
 
 use std::{
     env, fs,
@@ -25,7 +25,7 @@ use crate::{
     workspace::Workspace,
 };
 
-/// What everything is compiled for.
+/// The target of the compilation.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
 const VARIABLE: &str = "VALET_KEY_TOOLCHAIN";
@@ -36,22 +36,22 @@ const PACKAGES: [Package; 3] = [
     Package { name: "lld-22", reason: "the linker for WebAssembly" },
 ];
 
-/// A compiler that can make WebAssembly, and what it has to be told.
+/// A compiler for WebAssembly, and the arguments that it needs.
 pub struct Toolchain {
     rustc: PathBuf,
-    /// The standard library that was compiled here, if the compiler brings none.
+    /// The standard library that was compiled here, if the compiler has none for the target.
     sysroot: Option<PathBuf>,
-    /// The linker, if the compiler brings none.
+    /// The linker, if the compiler has none.
     linker: Option<PathBuf>,
 }
 
 impl Toolchain {
-    /// Finds a compiler, or gets one.
+    /// Finds a compiler, or installs one.
     pub fn find(workspace: &Workspace, panics: Panics) -> Result<Self> {
         let (rustc, linker, source) = match env::var(VARIABLE).as_deref() {
             Ok("rustup") => from_rustup(),
             Ok("debian") => from_debian(),
-            Ok(other) => bail!("{VARIABLE} is `{other}`: it may be `rustup`, `debian`, or not set"),
+            Ok(other) => bail!("{VARIABLE} is `{other}`: it must be `rustup`, `debian`, or not set"),
             Err(_) => any(),
         }?;
         let version = process::ask(compiler(&rustc).arg("-V")).unwrap_or_default();
@@ -64,14 +64,14 @@ impl Toolchain {
             }
             Library::Compiled => {
                 eprintln!("xtask: {version} ({program}), with its own standard library");
-                eprintln!("xtask: (from the library's sources the module gets smaller: rustup component add rust-src)");
+                eprintln!("xtask: (with the library's sources the module is smaller: rustup component add rust-src)");
                 None
             }
         };
         Ok(Self { rustc, sysroot, linker })
     }
 
-    /// Cargo, told to use this compiler, with nothing of the surroundings' own flags.
+    /// Cargo with this compiler, without flags from the environment.
     ///
     /// The caller passes `--target`, so that the flags reach the code for the browser and not what runs while building.
     pub fn cargo(&self, workspace: &Workspace, subcommand: &str, flags: &[&str]) -> Result<Command> {
@@ -86,18 +86,18 @@ impl Toolchain {
             .env_remove("RUSTFLAGS")
             .env_remove("RUSTC_BOOTSTRAP");
         if self.sysroot.is_some() {
-            // `cargo run` names the libraries of the compiler that built xtask, and this is another one.
+            // `cargo run` sets the path to the libraries of the compiler that built xtask, which is another one.
             command.env_remove("LD_LIBRARY_PATH");
         }
         Ok(command)
     }
 
-    /// Whether the standard library is compiled here, as where the budgets are held.
+    /// Whether the standard library is compiled here, as the size budgets assume.
     pub fn compiles_its_library(&self) -> bool {
         self.sysroot.is_some()
     }
 
-    /// Whether Clippy can check code for the browser: it reads only the library of the compiler that it belongs to.
+    /// Whether Clippy can check code for the browser: it reads only the library of its own compiler.
     pub fn has_clippy(&self) -> bool {
         let driver = format!("bin/clippy-driver{}", env::consts::EXE_SUFFIX);
         sysroot_of(&self.rustc).is_some_and(|folder| folder.join(driver).is_file())
@@ -111,15 +111,15 @@ impl Toolchain {
         if let Some(linker) = &self.linker {
             flags.push(format!("-Clinker={}", utf8(linker)?));
         }
-        // No page is told whose machine this is. The last flag that fits counts.
+        // The module must not contain local paths. The last matching flag applies.
         for (folder, name) in [(Some(workspace.root().to_owned()), "/valet-key"), (cargo_home(), "/cargo")] {
             if let Some(folder) = folder {
                 flags.push(format!("--remap-path-prefix={}={name}", utf8(&folder)?));
             }
         }
-        // SHA-256 as a loop instead of 64 rounds spelled out: it hashes one short text for a sign-in.
+        // SHA-256 as a loop instead of 64 unrolled rounds: it hashes one short text for a sign-in.
         flags.push("--cfg=sha2_backend_soft=\"compact\"".into());
-        // The stack comes first in memory, so its end is the end of memory and overflowing it traps.
+        // The stack comes first in memory, so that an overflow leaves the memory and traps.
         flags.push("-Clink-arg=-zstack-size=65536".into());
         Ok(flags)
     }
@@ -137,14 +137,14 @@ pub fn cargo_home() -> Option<PathBuf> {
     env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")))
 }
 
-/// A path that can be part of a flag.
+/// A path as part of a flag.
 pub fn utf8(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{} is not UTF-8: move the project to a folder that is", path.display()))
 }
 
 type Found = (PathBuf, Option<PathBuf>, Library);
 
-/// What a compiler brings of the standard library.
+/// What the compiler has of the standard library.
 enum Library {
     Sources,
     Compiled,
@@ -186,14 +186,14 @@ fn from_debian() -> Result<Found> {
         return Ok(found);
     }
     if !debian::is_here() {
-        bail!("{VARIABLE}=debian needs a Debian: set it to `rustup`, or not at all");
+        bail!("{VARIABLE}=debian needs Debian: set it to `rustup`, or unset it");
     }
     debian::install(&PACKAGES)?;
-    find().context("Debian's compiler is installed and still not found: is /usr/bin in PATH?")
+    find().context("Debian's compiler is installed but not found: is /usr/bin in PATH?")
 }
 
-/// Gives rustup's compiler what it lacks: the sources of its standard library, or if they are not to be had, a library
-/// that is compiled already.
+/// Adds what rustup's compiler lacks: the sources of its standard library, or a compiled library if the sources are not
+/// available.
 fn add(compilers: &[PathBuf]) -> Result<Found> {
     eprintln!(
         "xtask: no compiler here can make {TARGET}, so rustup's gets the sources of its standard library, or the"
@@ -221,12 +221,12 @@ fn with_sources(compilers: &[PathBuf]) -> Option<Found> {
 
 fn with_target(compilers: &[PathBuf]) -> Option<Found> {
     let rustc = compilers.iter().find(|rustc| has_target(rustc))?;
-    // A linker of its own is found by itself.
+    // rustup's compiler finds its own linker.
     let linker = if own_linker(rustc).is_some() { None } else { linker(rustc) };
     Some((rustc.clone(), linker, Library::Compiled))
 }
 
-/// What `RUSTC` names, and then each `rustc` of the search path: a distribution's often stands behind rustup's.
+/// The compiler in `RUSTC`, and then each `rustc` of the search path: the distribution's often follows rustup's.
 fn candidates() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = env::var_os("RUSTC").map(PathBuf::from).into_iter().collect();
     found.extend(process::on_path("rustc"));
@@ -247,14 +247,14 @@ fn has_target(rustc: &Path) -> bool {
     })
 }
 
-/// Where a compiler keeps what belongs to it.
+/// The folder of a compiler's own files.
 pub fn sysroot_of(rustc: &Path) -> Option<PathBuf> {
     process::ask(compiler(rustc).args(["--print", "sysroot"])).map(PathBuf::from)
 }
 
 fn compiler(rustc: &Path) -> Command {
     let mut command = Command::new(rustc);
-    // A proxy of rustup answers for what is there, and downloads nothing.
+    // A proxy of rustup then only uses what is installed, and downloads nothing.
     command.env("RUSTUP_AUTO_INSTALL", "0");
     command
 }

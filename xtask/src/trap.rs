@@ -1,16 +1,16 @@
-//! Trapping instead of panicking.
+//! Replaces panics by traps.
 //!
-//! A panic ends the instance either way: the code that says why, and where, is only weight. The standard library is
-//! linked, so the module cannot bring a panic handler of its own; instead, the functions that every panic goes through
-//! lose their bodies here, before wasm-opt clears away what only they needed.
+//! A panic ends the instance either way: the code for its message only makes the module larger. The standard library is
+//! linked, so the module cannot contain its own panic handler; instead, the functions that every panic goes through
+//! lose their bodies here, before wasm-opt removes the code that only they needed.
 //!
-//! A library that was compiled to trap (see [`crate::sysroot`]) has none of them, and is smaller still, since the
-//! compiler then drops the text as well. This is for compilers that bring a library of their own.
+//! A library that was compiled to trap (see [`crate::sysroot`]) has none of these functions, and is even smaller,
+//! because the compiler then drops the messages as well. This module is for compilers that include a compiled library.
 
 use rustc_demangle::demangle;
 use walrus::{FunctionBuilder, FunctionKind, Module};
 
-/// Functions that never return, by the path they start with.
+/// Functions that never return, by the start of their paths.
 const DIVERGING: &[&str] = &[
     "__rustc::rust_begin_unwind",
     "rust_begin_unwind",
@@ -33,7 +33,7 @@ const DIVERGING: &[&str] = &[
     "std::thread::local::panic_access_error",
 ];
 
-/// Empties them, and gives back how many there were.
+/// Empties them, and returns how many there were.
 pub fn instead_of_panics(module: &mut Module) -> usize {
     let found: Vec<_> = module
         .funcs
@@ -55,7 +55,7 @@ pub fn instead_of_panics(module: &mut Module) -> usize {
 }
 
 fn diverges(symbol: &str) -> bool {
-    // Without the hashes that either way of spelling symbols adds.
+    // Without the hashes that both symbol formats add.
     let path = without_disambiguators(&format!("{:#}", demangle(symbol)));
     let path = path.trim_start_matches('<');
     DIVERGING.iter().any(|start| path.starts_with(start))
@@ -79,7 +79,7 @@ mod tests {
     use super::diverges;
 
     #[test]
-    fn only_what_cannot_return_is_emptied() {
+    fn only_functions_that_never_return_are_emptied() {
         let rows = [
             ("_ZN4core9panicking9panic_fmt17h0123456789abcdefE", true),
             ("_ZN4core6option13unwrap_failed17h0123456789abcdefE", true),

@@ -7,11 +7,11 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// The project's root, and where things lie below it.
+/// The project's root, and the folders below it.
 pub struct Workspace(PathBuf);
 
 impl Workspace {
-    /// The workspace that xtask belongs to.
+    /// The workspace of xtask.
     pub fn new() -> Result<Self> {
         let manifest = env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask …`")?;
         let root = Path::new(&manifest).parent().context("xtask lies in a folder of the workspace")?;
@@ -43,7 +43,7 @@ impl Workspace {
         self.0.join("tests/consumers")
     }
 
-    /// What is made and may be deleted at any time.
+    /// Generated files, which may be deleted at any time.
     pub fn target(&self) -> PathBuf {
         self.0.join("target")
     }
@@ -55,7 +55,8 @@ impl Workspace {
         Ok(folder)
     }
 
-    /// Waits until no other xtask of this workspace is installing or building. Holds until the answer is dropped.
+    /// Waits until no other xtask of this workspace is installing or building. The lock holds until the returned value
+    /// is dropped.
     pub fn lock(&self) -> Result<fs::File> {
         let file = fs::File::create(self.scratch()?.join("lock")).context("cannot make the lock file")?;
         file.lock().context("cannot wait for the lock file")?;

@@ -1,5 +1,5 @@
 import { createClient } from 'valet-key';
 import { run } from './app.js';
 
-// A classic script knows no address of its own. The module lies beside the worker, and needs no name.
+// A classic script does not know its own address. The module is beside the worker, and needs no option.
 run(createClient, { workerUrl: 'worker.js' });

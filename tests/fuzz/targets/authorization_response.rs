@@ -1,5 +1,5 @@
-//! Authorization responses: a query, in which `STATE` stands for the right one, and on a second line the page that it came
-//! to, if that is another one than the redirect page.
+//! Authorization responses: a query, in which `STATE` stands for the right state, and on a second line the address of
+//! the page, if it is not the redirect page.
 
 use ::url::{Url as Parsed, form_urlencoded};
 use valet_key::protocol::authorization_response::AuthorizationResponse;

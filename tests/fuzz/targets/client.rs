@@ -1,6 +1,6 @@
-//! The whole client among responses of an attacker's choice, with operations in an order of the attacker's choice.
+//! The whole client, with responses and operations that the input chooses.
 //!
-//! The input is a program: each step is a byte, and bytes that say more about it. A provider is honest unless a step says
+//! The input is a program: each step is a byte, followed by its operands. A provider is honest unless a step says
 //! otherwise; its signatures cannot be forged.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,10 +23,10 @@ use crate::hostile::text::{Spelling, forms, member, string, with_member};
 use crate::hostile::world::{Here, Sending, TestRequest, Waiting, World, poll};
 use crate::support::{SIGN_IN, answer, json};
 
-/// Steps of one program, at most.
+/// The maximum number of steps of a program.
 const STEPS: usize = 48;
 
-/// More requests than any operation may send, with the revocation of what it leaves.
+/// More requests than any operation may send, including the revocation of its tokens.
 const REQUESTS: usize = 12;
 
 const ENDPOINTS: [&str; 4] = ["token_endpoint", "jwks_uri", "userinfo_endpoint", "revocation_endpoint"];
@@ -91,7 +91,7 @@ pub(super) fn run(bytes: &[u8]) {
     run.finish();
 }
 
-/// Honest runs, so that a change of a byte is a change of one thing.
+/// Valid programs, so that changing a byte changes one thing.
 pub(super) fn seeds() -> Vec<Vec<u8>> {
     const BEGIN: [u8; 2] = [0, 0];
     const COMPLETE: [u8; 3] = [1, 0, 0];
@@ -103,8 +103,8 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         after(&[&[2, 0], &[3], &DELIVER, &[4], &DELIVER, &[5]]),
         after(&[&[6, 5], &[2, 0], &[7, 0, 3], &[3], &[7, 0, 7, 1, 0]]),
         after(&[&BEGIN, &[1, 1, 1], &[7, 0, 5, 7, 3], &[7, 0, 6, 0]]),
-        // The tokens of the first sign-in in response to the code of the second; the first one's response for the second; and
-        // refusals that quote a token.
+        // The tokens of the first sign-in for the code of the second; the authorization response of the first for the
+        // second; and errors that quote a token.
         after(&[&BEGIN, &[1, 1, 0], &[7, 0, 5, 2]]),
         after(&[&BEGIN, &[1, 1, 6]]),
         after(&[&[3], &[7, 0, 6, 0, 0, 1, 0], &[4], &[7, 0, 6, 0, 3, 2, 1]]),
@@ -118,7 +118,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     ])
 }
 
-/// What is left of the input.
+/// The rest of the input.
 struct Program<'a>(&'a [u8]);
 
 impl Program<'_> {
@@ -128,7 +128,7 @@ impl Program<'_> {
         Some(*first)
     }
 
-    /// A number below `end`; 0 where the input is over.
+    /// A number below `end`; 0 if the input has ended.
     fn below(&mut self, end: usize) -> usize {
         usize::from(self.next().unwrap_or_default()) % end.max(1)
     }
@@ -145,7 +145,7 @@ impl Program<'_> {
     }
 }
 
-/// An operation under way.
+/// A pending operation.
 struct Task {
     asked: Asked,
     future: Waiting<'static, Result<Done>>,
@@ -174,9 +174,9 @@ struct Run {
     begun: Vec<AuthorizationRequest>,
     /// The responses to token requests, by the verifier in them.
     redeemed: BTreeMap<String, Vec<Vec<u8>>>,
-    /// Honest responses, to be sent again.
+    /// Valid responses, for replays.
     earlier: Vec<HttpResponse>,
-    /// Addresses in metadata that the client was given, by member.
+    /// Addresses in the metadata that the client received, by member.
     endpoints: BTreeMap<&'static str, BTreeSet<String>>,
     checked: usize,
     had_session: bool,
@@ -221,7 +221,7 @@ impl Run {
             2 => {
                 let url = program.one_of(&ADDRESSES);
                 let request = TestRequest::new(&self.here, url);
-                // The first token is refused now and then.
+                // Sometimes the API refuses the first token.
                 self.here.world().statuses.push_back(if program.below(2) == 0 { 401 } else { 200 });
                 self.start(Asked::Call { url }, async move { client.fetch(&request).await.map(|_| Done::Answered) });
             }
@@ -247,7 +247,7 @@ impl Run {
         }
         let which = program.below(self.begun.len());
         let (mine, other) = (&self.begun[which], &self.begun[(which + 1) % self.begun.len()]);
-        // A server that moved its endpoint is somebody else's.
+        // A server that moved its endpoint counts as a foreign server.
         let honest = |request: &AuthorizationRequest| {
             let is_there = request.url.starts_with("https://as.test/authorize?response_type");
             is_there.then(|| self.here.way_back(&request.url))
@@ -276,7 +276,7 @@ impl Run {
         });
     }
 
-    /// Answers a request, in a way that the program says.
+    /// Responds to a request, as the program says.
     fn deliver(&mut self, program: &mut Program<'_>) {
         let waiting = self.here.world().wire.len();
         if waiting == 0 {
@@ -290,7 +290,7 @@ impl Run {
             (2, Ok(honest)) => {
                 let (at, less, more) = (program.below(256), program.below(16), program.bytes());
                 let mut body = honest.body.clone();
-                // Also in a long body everywhere.
+                // At any place, even in a long body.
                 let at = at * (body.len() / 256 + 1) % (body.len() + 1);
                 body.splice(at..(at + less).min(body.len()), more);
                 Ok(HttpResponse { body, ..honest.clone() })
@@ -315,7 +315,7 @@ impl Run {
         *slot.borrow_mut() = Some(answer);
     }
 
-    /// Writes down what a response gives the client, for the checks.
+    /// Records the values that a response gives the client, for the checks.
     fn note(&mut self, sending: &Sending, answer: &Answer) {
         let Ok(answer) = answer else { return };
         if let Method::Post(form) = &sending.request.method
@@ -332,7 +332,7 @@ impl Run {
         }
     }
 
-    /// Polls until nothing moves without a response.
+    /// Polls until no operation can continue without a response.
     fn settle(&mut self) {
         loop {
             let mut is_settled = true;
@@ -348,7 +348,7 @@ impl Run {
             }
             self.check_requests();
             if is_settled {
-                // A caller that waits for another one was polled before it, at most once.
+                // A caller that waits for another one may have been polled before it, but only once.
                 break;
             }
         }
@@ -361,7 +361,7 @@ impl Run {
         }
     }
 
-    /// Everything is answered honestly, and every operation ends.
+    /// All requests get valid responses, and every operation ends.
     fn finish(&mut self) {
         for _ in 0..=REQUESTS * (self.started + 1) {
             self.settle();
@@ -400,7 +400,7 @@ impl Run {
                     assert!(call.authorization.starts_with("Bearer "));
                 }
             }
-            // The provider gets its ID Token back.
+            // The provider receives its own ID Token.
             Ok(Done::Told(text)) if matches!(asked, Asked::End) => {
                 assert!(text.is_empty() || text.starts_with("https://"), "{text}");
                 assert!(!text.contains("-token-number-"), "{text}");
@@ -424,7 +424,7 @@ impl Run {
         assert!(responses.iter().any(|body| nonce_of(body).as_deref() == Some(transaction.nonce.expose())));
     }
 
-    /// Each request goes where the issuer said, and holds what belongs there.
+    /// Checks that each request goes to an address of the issuer, and holds only what belongs there.
     fn check_requests(&mut self) {
         let world = self.here.world();
         for Sending { request, .. } in &world.sent[self.checked..] {
@@ -449,7 +449,7 @@ impl Run {
         self.endpoints.get(name).is_some_and(|known| known.contains(url))
     }
 
-    /// No token, code or verifier is in a text. `state` and `nonce` are where they belong.
+    /// Checks that no token, code or verifier is in a text, and that `state` and `nonce` are only where they belong.
     fn hidden(&self, text: &str, is_request: bool) {
         let (forms, world) = (forms(text), self.here.world());
         let transactions = || self.begun.iter().map(|request| &request.transaction);
@@ -464,7 +464,7 @@ impl Run {
     }
 }
 
-/// A refusal that holds what the server was told, or a token of the session.
+/// An error response that quotes the request, or a token of the session.
 fn quoting(request: &HttpRequest, program: &mut Program<'_>) -> HttpResponse {
     let mut secrets: Vec<String> = match &request.method {
         Method::Post(form) => form_urlencoded::parse(form.expose().as_bytes())
@@ -485,7 +485,7 @@ fn quoting(request: &HttpRequest, program: &mut Program<'_>) -> HttpResponse {
     json(program.one_of(&[400, 200, 401]), &body)
 }
 
-/// What the provider says; a request that no honest metadata leads to finds nothing.
+/// The provider's response; a request that valid metadata do not lead to finds nothing.
 fn honest(world: &mut World, request: &HttpRequest) -> Answer {
     if request.url.ends_with("/userinfo") && request.authorization.is_none() {
         return Ok(json(404, ""));
@@ -498,7 +498,7 @@ fn is_well_known(url: &str) -> bool {
         .contains(&url)
 }
 
-/// The value of a parameter that is there once.
+/// The value of a parameter that must occur once.
 fn value_of(form: &str, name: &str) -> Option<String> {
     let mut values = form_urlencoded::parse(form.as_bytes()).filter(|(key, _)| key == name);
     let value = values.next()?.1.into_owned();

@@ -1,4 +1,4 @@
-//! Texts of a server that a page may see: no secret of the exchange, however it is spelled.
+//! Text of a server that a page may see: it contains no secret of the exchange in any encoding.
 
 use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::json::Value;

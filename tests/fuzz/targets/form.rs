@@ -1,4 +1,4 @@
-//! Forms: what is read is written the same, and is what every other reader sees.
+//! Forms: a parsed form is written the same way, and other parsers read the same.
 
 use ::url::form_urlencoded;
 use valet_key::protocol::form::{append, parse};

@@ -1,4 +1,4 @@
-//! The claims of an ID Token whose signature is right: what is accepted is of this issuer, client, sign-in and time.
+//! The claims of an ID Token with a valid signature: accepted claims are of this issuer, client, sign-in and time.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use valet_key::protocol::jwt::{Algorithms, Signature, Unverified};
 use super::{member, read, seeds as list, text};
 use crate::support::{T0, at, claims, config, transaction};
 
-/// More than any two honest clocks differ, in seconds.
+/// More than the difference of any two correct clocks, in seconds.
 const AN_HOUR: f64 = 3600.0;
 
 const HASH: [u8; 32] = [7; 32];

@@ -1,4 +1,4 @@
-//! JSON: what is read is written the same, and another reader sees no syntax where ours does not.
+//! JSON: a parsed value is written the same way, and text that our parser refuses is refused by another parser, too.
 
 use serde::de::IgnoredAny;
 use valet_key::protocol::json::{Flaw, Value, integer, to_string};
@@ -7,7 +7,7 @@ use super::{seeds as list, text};
 
 pub(super) fn run(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
-    // It looks at the syntax alone.
+    // The other parser checks the syntax only.
     let is_json = serde_json::from_str::<IgnoredAny>(text.strip_prefix('\u{feff}').unwrap_or(text)).is_ok();
     match Value::parse(text) {
         Ok(value) => {
@@ -26,7 +26,7 @@ pub(super) fn run(bytes: &[u8]) {
 }
 
 pub(super) fn seeds() -> Vec<Vec<u8>> {
-    // Long objects, once they are made longer.
+    // Objects that become long when the input is lengthened.
     let objects = ('a'..='p').map(|name| format!(r#"{{     "{name}":0      ,"z":0}}"#).into_bytes());
     let mut seeds: Vec<Vec<u8>> = objects.collect();
     seeds.extend(list([
@@ -40,7 +40,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// No name comes twice, and nothing is nested deeper than the stack is long.
+/// Checks that no name occurs twice, and that the nesting is within the limit.
 fn hold(value: &Value<'_>, depth: usize) {
     assert!(depth <= 64);
     match value {
@@ -56,7 +56,7 @@ fn hold(value: &Value<'_>, depth: usize) {
     }
 }
 
-/// A whole number is the one that everyone reads.
+/// A whole number has the value that every parser reads.
 #[allow(clippy::cast_precision_loss, reason = "compared with as much precision as there is")]
 fn number(spelling: &str) {
     let whole = integer(spelling);

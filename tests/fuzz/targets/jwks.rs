@@ -1,4 +1,4 @@
-//! Key sets: a token is checked with a public key of its own kind, and with nothing else of what a set holds.
+//! Key sets: a token is checked only with a public key of the right kind, and with nothing else in the set.
 
 use serde_json::Value;
 use valet_key::protocol::jwks::Keys;

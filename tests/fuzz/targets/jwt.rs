@@ -1,4 +1,4 @@
-//! Tokens in compact form: the three parts are what another decoder sees, and the header asks for nothing unknown.
+//! Tokens in compact form: another decoder reads the same three parts, and the header requires no unknown extension.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! Metadata: what is accepted is the issuer's, and each address in it is one that may be asked.
+//! Metadata: accepted metadata are the issuer's, and each address in them may be requested.
 
 use ::url::Url as Parsed;
 use valet_key::protocol::config::Config;

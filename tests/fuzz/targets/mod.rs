@@ -54,7 +54,7 @@ const fn machine(name: &'static str, run: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>
     Target { is_reader: false, ..reader(name, run, seeds) }
 }
 
-/// The text that bytes are, if they are one.
+/// The bytes as text, if they are UTF-8.
 fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
@@ -63,31 +63,32 @@ fn seeds<T: AsRef<[u8]>>(seeds: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {
     seeds.into_iter().map(|seed| seed.as_ref().to_vec()).collect()
 }
 
-/// Everything that can be read of an error.
+/// All readable text of an error.
 fn printed(error: &Error) -> String {
     format!("{error}\n{error:?}\n{}", to_json(&error.clone().into()))
 }
 
-/// Whether a text is what servers use for tokens, long enough not to be there by chance, and no word of ours.
+/// Whether a text could be a token: it has the characters of tokens, is too long to occur by chance, and is not a word
+/// of the client.
 fn is_secret(text: &str) -> bool {
     text.len() >= 16
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// Fails if a text lets out something that it must not.
+/// Fails if a text contains a secret.
 fn assert_hidden<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) {
     for secret in secrets {
         assert!(!is_secret(secret) || !shows(text, secret), "{secret} is in {text}");
     }
 }
 
-/// JSON as another reader sees it, which has no place for some large numbers.
+/// JSON as another parser reads it, which cannot represent some large numbers.
 fn read(text: &str) -> Option<serde_json::Value> {
     serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text)).ok()
 }
 
-/// A member of an object, as another reader sees it.
+/// A member of an object, as another parser reads it.
 fn member<'a>(object: &'a serde_json::Value, name: &str) -> Option<&'a str> {
     object.get(name)?.as_str()
 }

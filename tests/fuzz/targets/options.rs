@@ -1,4 +1,4 @@
-//! Options of pages: what is accepted is a client that may only go to plain addresses.
+//! Options of pages: accepted options make a client that sends requests to plain addresses only.
 
 use valet_key::protocol::config::Tokens;
 use valet_key::protocol::options::Options;

@@ -25,7 +25,7 @@ pub(super) fn run(bytes: &[u8]) {
         return;
     }
     let Ok(parsed) = Parsed::parse(address) else { return };
-    // A page's address is as its browser wrote it.
+    // The address of a page, as its browser wrote it.
     if parsed.as_str() != address {
         return;
     }

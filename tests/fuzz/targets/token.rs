@@ -30,7 +30,7 @@ pub(super) fn run(bytes: &[u8]) {
             let different: std::collections::BTreeSet<&&str> = words.iter().collect();
             assert_eq!(different.len(), words.len(), "a word comes twice");
         }
-        // The other reader has no place for one of its numbers.
+        // The other parser cannot represent one of its numbers.
         Ok(_) => {}
         Err(error) => assert_hidden(&printed(&error), tokens),
     }

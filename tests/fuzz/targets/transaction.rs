@@ -1,4 +1,4 @@
-//! Records of sign-ins under way, where every script of the origin can write.
+//! Records of pending sign-ins, in storage that every script of the origin can write to.
 
 use ::url::Url as Parsed;
 use valet_key::protocol::transaction::Transaction;
@@ -16,10 +16,10 @@ pub(super) fn run(bytes: &[u8]) {
         &format!("{transaction:?}"),
         [transaction.state.expose(), transaction.nonce.expose(), transaction.code_verifier.expose()]
             .into_iter()
-            // What is no secret of this record may hold the same text.
+            // Members that are not secret may hold the same text.
             .filter(|secret| record.matches(secret).count() == 1),
     );
-    // Wherever the browser goes from here, it is this origin.
+    // The browser can only go to this origin from here.
     let origin = Parsed::parse(ORIGIN).expect("an origin");
     let target = origin.join(&transaction.return_to).expect("a path");
     assert_eq!(target.origin(), origin.origin(), "{}", transaction.return_to);

@@ -1,4 +1,4 @@
-//! URLs: another parser of the browser's standard sees the same host and the same path, or the URL is not used.
+//! URLs: another parser of the URL Standard reads the same host and path, or the URL is refused.
 
 use ::url::{Host, Url as Parsed};
 use valet_key::protocol::url::{Loopback, Url};
@@ -15,10 +15,10 @@ pub(super) fn run(bytes: &[u8]) {
         assert!(loopback == Loopback::Allowed || url.origin().starts_with("https://"));
         let again = Url::parse(url.as_str(), loopback).expect("an accepted URL");
         assert_eq!(again.is_canonical(), url.is_canonical());
-        // What the browser's parser refuses is never asked.
+        // A URL that the browser's parser refuses is never requested.
         let Ok(parsed) = Parsed::parse(text) else { continue };
         assert!(parsed.username().is_empty() && parsed.password().is_none());
-        // A host that is a number is written in another way. No address that a browser wrote is spelled like the other ones.
+        // The browser writes a numeric host in another form. No URL that a browser wrote has the other forms.
         if !matches!(parsed.host(), Some(Host::Domain(_))) && parsed.as_str() != url.as_str() {
             continue;
         }

@@ -1,4 +1,4 @@
-//! UserInfo: claims are shown only of the user who is signed in, and without the secrets of the exchange.
+//! UserInfo: the page gets only claims of the signed-in user, without the secrets of the exchange.
 
 use serde_json::Value;
 use valet_key::protocol::config::Config;

@@ -1,5 +1,5 @@
-//! Messages of a vault, a line for each, from a page and from other vaults: no answer holds a token, and news only end
-//! sessions.
+//! Messages to a vault, one on each line, from a page and from other vaults: no reply holds a token, and messages of
+//! other vaults can only end sessions.
 //!
 //! A user is signed in at port 1, and another sign-in has begun there: `@state`, `@record` and `@address` stand for what
 //! its page knows.
@@ -11,7 +11,7 @@ use crate::hostile::text::{shows, string};
 use crate::hostile::world::{Mode, SharedWorker};
 use crate::support::options;
 
-/// More than any page says at once.
+/// More messages than a page sends at once.
 const MESSAGES: usize = 16;
 
 pub(super) fn run(bytes: &[u8]) {
@@ -29,7 +29,7 @@ pub(super) fn run(bytes: &[u8]) {
     for line in text.lines().take(MESSAGES) {
         let message =
             line.replace("@state", &begun.state).replace("@record", &record).replace("@address", &unquoted(&address));
-        // An app that takes its tokens into the page may have them.
+        // An app that takes its tokens into the page may receive them.
         let in_page = message.contains("page") || message.contains("\\u");
         let was_signed_in = page.is_signed_in();
         let is_news = message.contains("heard");
@@ -37,7 +37,7 @@ pub(super) fn run(bytes: &[u8]) {
         worker.here.deliver_all();
         let answer = outcome.unwrap_or_else(|error| to_json(&error));
         let world = worker.here.world();
-        // The address at which the provider ends its own session gives it back its ID Token.
+        // The address of the provider's sign-out page contains the ID Token, which goes back to its provider.
         let is_hint = |secret: &str| secret.contains('.') && answer.starts_with("https://as.test/logout?");
         let is_token = |secret: &str| secret.contains("token-number") || secret.starts_with("eyJ");
         for secret in world.provider.secrets.iter().filter(|secret| is_token(secret)) {

@@ -1,4 +1,4 @@
-//! The app: the protocol step by step, on a clock and a wire of the test's. For the client as a whole see world.rs.
+//! The app: the protocol step by step, with a simulated clock and network. world.rs has the whole client.
 
 use std::collections::BTreeMap;
 use valet_key::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
@@ -20,14 +20,14 @@ use crate::support::{ORIGIN, at};
 
 pub(crate) type Outcome<T = ()> = Result<T>;
 
-/// What a callback led to.
+/// The outcome of an authorization response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Completion {
     Ignored,
     SignedIn,
 }
 
-/// A sign-in whose token request is on its way.
+/// A sign-in whose token request is pending.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     transaction: Box<Transaction>,
@@ -41,7 +41,7 @@ pub(crate) struct App {
     pub(crate) session: SessionState,
     /// Pending sign-ins, by `state`, as session storage keeps them.
     pub(crate) pending: BTreeMap<String, String>,
-    /// What the app was told, in order.
+    /// The changes that the app received, in order.
     pub(crate) changes: Vec<Change>,
     pub(crate) now: Now,
     sign_ins: u8,
@@ -61,7 +61,7 @@ impl App {
         })
     }
 
-    /// Lets time pass, by both clocks; by less than none, somebody set the one on the wall back.
+    /// Advances both clocks; a negative number sets the wall clock back.
     pub(crate) fn wait(&mut self, provider: &mut Provider, seconds: i64) {
         provider.now = provider.now.saturating_add(seconds);
         self.now = Now {
@@ -96,7 +96,7 @@ impl App {
         Err(failures.into_error(&self.config))
     }
 
-    /// Begins a sign-in: the address to visit. Each one has octets of its own.
+    /// Begins a sign-in, and returns the address to visit. Each sign-in has its own random bytes.
     pub(crate) fn begin(&mut self, provider: &mut Provider, sign_in: SignIn<'_>) -> Outcome<String> {
         self.sign_ins += 1;
         let draw = |what| [self.sign_ins.wrapping_mul(4).wrapping_add(what); 32];
@@ -121,7 +121,7 @@ impl App {
         Ok(request.url)
     }
 
-    /// The page was loaded with this query.
+    /// Loads the page with this query.
     pub(crate) fn complete(&mut self, provider: &mut Provider, query: &str) -> Outcome<Completion> {
         let Some((request, exchange)) = self.redeem(provider, query)? else { return Ok(Completion::Ignored) };
         let answer = provider.answer(&request);
@@ -134,7 +134,7 @@ impl App {
         provider: &mut Provider,
         query: &str,
     ) -> Outcome<Option<(valet_key::protocol::http::HttpRequest, Exchange)>> {
-        // The page takes the record before anything is decided, by the first `state` of the query.
+        // The page takes the record before any decision, by the first `state` of the query.
         let state = query.split('&').find_map(|part| part.strip_prefix("state=")).unwrap_or_default();
         let record = self.pending.remove(state);
         let Some(response) = AuthorizationResponse::parse(query)? else { return Ok(None) };
@@ -154,7 +154,7 @@ impl App {
         Ok(Some((request.request(&metadata.token_endpoint), Exchange { transaction, call })))
     }
 
-    /// From the answer to the token request on.
+    /// Continues with the token response.
     pub(crate) fn redeemed(&mut self, provider: &mut Provider, exchange: &Exchange, answer: Answer) -> Outcome {
         let tokens = TokenResponse::from_response(&answer?)?;
         let (result, leftover) = if self.session.is_overtaken(exchange.call) {
@@ -168,13 +168,13 @@ impl App {
         result.map(drop)
     }
 
-    /// A call to the API, up to the token that it may carry. `None`: it has to wait for the renewal of another one.
+    /// A call to the API, up to the token that it may carry. `None` if it must wait for another call's renewal.
     pub(crate) fn ask(&mut self, call: Call) -> Action {
         let metadata = self.metadata.as_ref().expect("there is a session");
         self.session.next(call, &metadata.token_endpoint, &self.config, self.now)
     }
 
-    /// A call to the API: the token that it carries.
+    /// A call to the API, which returns its token.
     pub(crate) fn call(&mut self, provider: &mut Provider) -> Outcome<String> {
         let call = self.session.call();
         self.call_of(provider, call)
@@ -186,8 +186,8 @@ impl App {
         }
         for _ in 0..8 {
             match self.ask(call) {
-                Action::Use => return Ok(self.access_token().expect("somebody is signed in")),
-                Action::Wait => panic!("nobody else renews"),
+                Action::Use => return Ok(self.access_token().expect("a user is signed in")),
+                Action::Wait => panic!("no other call renews"),
                 Action::SignIn => return Err(Kind::LoginRequired.into()),
                 Action::Expired => {
                     self.changes.push(Change::Expired);

@@ -1,4 +1,4 @@
-//! One run of a row of `tests/cases`: the change, the way, and what must hold afterwards.
+//! One run of a row of `tests/cases`: the change, the steps, and the checks at the end.
 
 use std::time::{Duration, Instant};
 
@@ -15,19 +15,19 @@ use crate::support::{SIGN_IN, options};
 
 const ISSUER: &str = "https://as.test";
 
-/// Far above what an honest machine needs, also a busy one; what runs away runs away further.
+/// Far above what a busy machine needs; a loop without end exceeds it.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A run in the making: perfect until something is changed.
+/// A run in preparation: valid until something is changed.
 pub(crate) struct Case {
     row: Row,
     label: String,
     pub(crate) provider: Provider,
     options: String,
     sign_in: SignIn<'static>,
-    /// Texts of an attacker that no message may repeat.
+    /// Texts of an attacker that no message may contain.
     poison: Vec<String>,
-    /// Hosts that may be asked besides the provider's.
+    /// Hosts that may receive requests besides the provider's.
     hosts: Vec<String>,
     /// The endpoint that was changed.
     place: Option<Place>,
@@ -35,16 +35,16 @@ pub(crate) struct Case {
     away: i64,
 }
 
-/// How a run ended, for what only its row asks.
+/// The end of a run, for checks of a single row.
 pub(crate) struct Played {
     pub(crate) app: App,
     pub(crate) provider: Provider,
     pub(crate) error: Option<Error>,
-    /// Everything that was asked in the run itself, before it was repaired.
+    /// All requests of the run itself, before the repair.
     pub(crate) asked: Vec<super::provider::Seen>,
-    /// The session when the run ended, before it was repaired.
+    /// The session at the end of the run, before the repair.
     pub(crate) view: Option<String>,
-    /// The address that was visited, if it came to that.
+    /// The address that was visited, if any.
     pub(crate) visited: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl Case {
         }
     }
 
-    /// Other options than the honest app's.
+    /// Other options than the default app's.
     pub(crate) fn options(mut self, options: &str) -> Self {
         self.label = format!("{} {options}", self.label);
         self.options = options.into();
@@ -83,32 +83,32 @@ impl Case {
         self
     }
 
-    /// Members of the metadata, as JSON: `name` replaces or adds, `-name` takes out, `+name` comes besides.
+    /// Members of the metadata, as JSON: `name` replaces or adds, `-name` removes, `+name` adds a duplicate.
     pub(crate) fn metadata(self, changes: &[(&str, &str)]) -> Self {
         self.members(Place::Metadata, |provider| &mut provider.metadata, changes)
     }
 
-    /// Members of the answer to the code, in the same way.
+    /// Members of the token response to the code, in the same way.
     pub(crate) fn token(self, changes: &[(&str, &str)]) -> Self {
         self.members(Place::Token, |provider| &mut provider.token, changes)
     }
 
-    /// Members of the answer to a refresh token.
+    /// Members of the token response to a refresh token.
     pub(crate) fn refresh(self, changes: &[(&str, &str)]) -> Self {
         self.members(Place::Refresh, |provider| &mut provider.refresh, changes)
     }
 
-    /// Claims of the ID Token that a sign-in brings.
+    /// Claims of the ID Token of a sign-in.
     pub(crate) fn claims(self, changes: &[(&str, &str)]) -> Self {
         self.members(Place::Token, |provider| &mut provider.claims, changes)
     }
 
-    /// Claims of the ID Token that a refresh brings.
+    /// Claims of the ID Token of a refresh.
     pub(crate) fn refreshed_claims(self, changes: &[(&str, &str)]) -> Self {
         self.members(Place::Refresh, |provider| &mut provider.refreshed_claims, changes)
     }
 
-    /// Another query than the one that the provider sends the user back with.
+    /// Rewrites the query of the redirect back from the provider.
     pub(crate) fn callback(mut self, rewrite: fn(&str) -> String) -> Self {
         self.place = Some(Place::Authorization);
         self.label = format!("{} {:.200}", self.label, rewrite("code=CODE&state=STATE&iss=https%3A%2F%2Fas.test"));
@@ -116,7 +116,7 @@ impl Case {
         self
     }
 
-    /// Other answers than the honest ones, in turn; the last one stays.
+    /// Responses instead of the valid ones, in turn; the last one stays.
     pub(crate) fn answers(mut self, place: Place, answers: Vec<Answer>) -> Self {
         self.label = format!("{} {place:?} {:.200?}", self.label, answers[0]);
         self.place = Some(place);
@@ -124,7 +124,7 @@ impl Case {
         self
     }
 
-    /// Another honest host that the run may ask.
+    /// Another honest host that may receive requests of the run.
     pub(crate) fn host(mut self, host: &str) -> Self {
         self.hosts.push(host.into());
         self
@@ -138,7 +138,7 @@ impl Case {
         self
     }
 
-    /// What no message may repeat.
+    /// Texts that no message may contain.
     pub(crate) fn poison(mut self, text: &str) -> Self {
         self.poison.push(text.into());
         self
@@ -151,7 +151,7 @@ impl Case {
         self.play_to(&kind)
     }
 
-    /// Plays one of several runs: while nobody is signed in, and while somebody is.
+    /// Plays one of several runs: once without a signed-in user, and once with one.
     pub(crate) fn play_to(self, kind: &str) -> Played {
         assert!(self.row.kinds.iter().any(|known| known == kind), "{}: {kind} is not in the row", self.label);
         let Self { row, label, options, sign_in, poison, hosts, place, away, provider } = self;
@@ -175,7 +175,7 @@ impl Case {
         let first = setting.run(provider, Before::Nobody);
         let second = setting.run(other, Before::Alice);
         outcome("alice", second);
-        outcome("nobody", first)
+        outcome("no user", first)
     }
 }
 
@@ -196,7 +196,7 @@ struct Setting<'a> {
     away: i64,
 }
 
-/// What was there when the run began.
+/// The state at the beginning of the run.
 struct Snapshot {
     now: Now,
     view: Option<String>,
@@ -239,7 +239,7 @@ impl Setting<'_> {
         (kind.into(), played)
     }
 
-    /// Alice signs in while everything is perfect.
+    /// Alice signs in before anything is changed.
     fn seat(&self, app: &mut App, provider: &mut Provider) {
         let honest = Provider::perfect(&provider.issuer);
         let hostile = std::mem::replace(provider, honest);
@@ -253,7 +253,7 @@ impl Setting<'_> {
         app.metadata = app.config.server.clone();
     }
 
-    /// All the way: sign in, call, let the token expire, renew, call.
+    /// All steps: sign in, call, let the token expire, renew, call.
     fn go(&self, app: &mut App, provider: &mut Provider, visited: &mut Option<String>) -> Outcome<Completion> {
         let url = app.begin(provider, self.sign_in)?;
         *visited = Some(url.clone());
@@ -289,7 +289,7 @@ impl Setting<'_> {
             }
             assert!(!seen.url.contains("access_token="), "REQ-13: a token in an address");
         }
-        // The session is nobody's, the old one, or a whole new one.
+        // There is no session, the old one, or a complete new one.
         if let Some(error) = error {
             self.check_error(error, provider);
             let renewing = self.place == Some(Place::Refresh);
@@ -343,11 +343,11 @@ impl Setting<'_> {
         let Played { app, provider, error, asked, view, visited } = played;
         let failed = error.is_some();
         match post {
-            // A row with several runs has these for those that fail.
+            // For failing runs of rows with several runs.
             "NS" if failed => {
                 assert_eq!(app.session.view(before.now).as_ref().map(Session::to_json), before.view, "{label}: NS");
                 assert_eq!(app.access_token(), before.access_token, "{label}: NS");
-                assert_eq!(app.changes.len(), before.changes, "{label}: NS: nobody was told anything");
+                assert_eq!(app.changes.len(), before.changes, "{label}: NS: no event");
             }
             "NQ" if failed => match self.place {
                 Some(Place::Metadata) => {
@@ -396,7 +396,7 @@ impl Setting<'_> {
     }
 }
 
-/// The nonce is a claim, which the app may see; it is spent.
+/// The nonce is a claim, which the app may see; it is already used.
 fn is_nonce(view: &str, secret: &str) -> bool {
     view.contains(&format!("\"nonce\":\"{secret}\""))
 }

@@ -1,11 +1,11 @@
-//! A provider that is perfect but for one change, an app that goes all the way with it, and what must hold afterwards.
+//! A provider that is correct except for one change, an app that takes all steps with it, and the checks at the end.
 //!
 //! ```text
 //! Case ─▶ App ─▶ discovery ─▶ authorization request ─▶ callback ─▶ token request ─▶ session ─▶ refresh ─▶ call
-//!          └──── each request answered by Provider, with the one change, and written down ───┘
+//!          └──── each request answered by Provider, with the one change, and recorded ───┘
 //! ```
 //!
-//! The client as a whole, and the vault, have their [`world`] around them instead of an app.
+//! The tests of the whole client and of the vault use a [`world`] instead of an app.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 

@@ -1,4 +1,4 @@
-//! The provider: perfect, and able to say something else at one place.
+//! The provider: correct, except for one response that a test changes.
 
 use std::fmt::Write as _;
 use valet_key::protocol::error::Result;
@@ -8,7 +8,7 @@ use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 use crate::support::signing::honest_keys;
 use crate::support::{T0, id_token, json};
 
-/// Where the one change is made.
+/// The place of the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Metadata,
@@ -20,13 +20,13 @@ pub(crate) enum Place {
     Userinfo,
 }
 
-/// An answer, or what the browser says of a connection that brought none.
+/// A response, or the browser's error for a connection without one.
 pub(crate) type Answer = Result<HttpResponse>;
 
 /// Members of an object, in order, with their values as JSON.
 pub(crate) type Members = Vec<(String, String)>;
 
-/// A request that reached somebody.
+/// A request that a server received.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) url: String,
@@ -47,7 +47,7 @@ struct Pending {
     client_id: String,
 }
 
-/// Tokens that were issued, and to whom. A renewal makes others out of them.
+/// Issued tokens, and their user. A renewal replaces them.
 #[derive(Clone, Debug)]
 struct Grant {
     access_token: String,
@@ -62,20 +62,21 @@ pub(crate) struct Provider {
     /// The one place that has metadata, as a path.
     pub(crate) well_known: String,
     pub(crate) metadata: Members,
-    /// Members of the answer to a code.
+    /// Members of the token response to a code.
     pub(crate) token: Members,
-    /// Members of the answer to a refresh token; `refresh_token` and `access_token` are new each time unless set here.
+    /// Members of the token response to a refresh token; `refresh_token` and `access_token` are new each time unless
+    /// set here.
     pub(crate) refresh: Members,
     /// Claims that differ in the ID Token of a sign-in.
     pub(crate) claims: Members,
     /// Claims that differ in the ID Token of a refresh; there is one if this is not empty.
     pub(crate) refreshed_claims: Members,
-    /// Rewrites the query of the callback.
+    /// Rewrites the query of the authorization response.
     pub(crate) callback: fn(&str) -> String,
-    /// Said at a place in turn instead of the truth; the last one stays.
+    /// Responses of a place in turn, instead of the valid ones; the last one stays.
     pub(crate) instead: Vec<(Place, Vec<Answer>)>,
     pub(crate) requests: Vec<Seen>,
-    /// Everything secret that passed here.
+    /// All secrets that passed through this provider.
     pub(crate) secrets: Vec<String>,
     pub(crate) user: &'static str,
     code: String,
@@ -86,7 +87,7 @@ pub(crate) struct Provider {
     pub(crate) now: i64,
 }
 
-/// Applies changes to an object: a name replaces, `-name` takes out, `+name` comes besides.
+/// Applies changes to an object: `name` replaces, `-name` removes, `+name` adds a duplicate.
 pub(crate) fn change(members: &mut Members, changes: &[(&str, &str)]) {
     for (name, value) in changes {
         let bare = name.trim_start_matches(['-', '+']);
@@ -94,7 +95,7 @@ pub(crate) fn change(members: &mut Members, changes: &[(&str, &str)]) {
         match members.iter_mut().find(|(name, _)| name == bare) {
             Some(member) if !name.starts_with(['-', '+']) => *member = value,
             Some(_) if name.starts_with('-') => members.retain(|(name, _)| name != bare),
-            // What is not there yet may be added later, and is to be taken out then.
+            // A missing member may be added later, and must be removed then.
             None if name.starts_with('-') => members.push(((*name).to_owned(), String::new())),
             _ => members.push(value),
         }
@@ -156,12 +157,12 @@ impl Provider {
         }
     }
 
-    /// The same, but what it issues has numbers of eight digits from here on, which no other provider's has.
+    /// The same, but its codes and tokens have eight-digit numbers from here on, which no other provider uses.
     pub(crate) fn numbered(self, count: usize) -> Self {
         Self { count, ..self }
     }
 
-    /// Says what another one says from now on. What was issued is still good.
+    /// Uses the responses of another provider from now on. Issued codes and tokens stay valid.
     pub(crate) fn speak_like(&mut self, other: &Self) {
         self.well_known.clone_from(&other.well_known);
         self.metadata.clone_from(&other.metadata);
@@ -173,23 +174,23 @@ impl Provider {
         self.instead.clone_from(&other.instead);
     }
 
-    /// Perfect again, as a provider that was repaired.
+    /// Removes all changes, as after a repair.
     pub(crate) fn repair(&mut self) {
         self.speak_like(&Self::perfect(&self.issuer));
     }
 
-    /// How many requests reached a place.
+    /// How many requests a place received.
     pub(crate) fn count(&self, place: Place) -> usize {
         self.requests.iter().filter(|seen| seen.place == Some(place)).count()
     }
 
-    /// The form of the last request that reached a place.
+    /// The form of the last request at a place.
     pub(crate) fn last_form(&self, place: Place) -> Vec<(String, String)> {
         let seen = self.requests.iter().rev().find(|seen| seen.place == Some(place)).expect("a request");
         form::parse(&seen.body).expect("a form")
     }
 
-    /// The user comes with an authorization request and agrees. Gives the query of the callback.
+    /// The user comes with an authorization request and consents. Returns the query of the authorization response.
     pub(crate) fn authorize(&mut self, url: &str) -> String {
         let (body, authorization) = (String::new(), String::new());
         self.requests.push(Seen { url: url.into(), place: Some(Place::Authorization), body, authorization });
@@ -220,7 +221,7 @@ impl Provider {
         (self.callback)(&query)
     }
 
-    /// Where a request goes, by the honest addresses.
+    /// The place of a request, by the valid addresses.
     fn place(&self, request: &HttpRequest, body: &str) -> Option<Place> {
         let path = request.url.strip_prefix(&self.issuer)?;
         match path {
@@ -239,7 +240,7 @@ impl Provider {
         self.count
     }
 
-    /// Answers a request, and writes it down.
+    /// Responds to a request, and records it.
     pub(crate) fn answer(&mut self, request: &HttpRequest) -> Answer {
         let body = match &request.method {
             Method::Get => String::new(),
@@ -273,7 +274,7 @@ impl Provider {
         Ok(HttpResponse { url: request.url.clone(), ..answer })
     }
 
-    /// RFC 6749 §4.1.3 and RFC 7636 §4.6, held to the letter.
+    /// RFC 6749 §4.1.3 and RFC 7636 §4.6, strictly.
     fn redeem(&mut self, body: &str) -> HttpResponse {
         let form = form::parse(body).expect("a form");
         let get = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
@@ -337,7 +338,7 @@ impl Provider {
         members(&[("access_token", &quoted(&access)), ("refresh_token", &quoted(&refresh))])
     }
 
-    /// An ID Token of now.
+    /// A new ID Token.
     fn id_token(&mut self, client_id: &str, nonce: &str, changes: &Members) -> String {
         let (now, later) = ((T0 + self.now).to_string(), (T0 + self.now + 600).to_string());
         let mut claims = members(&[
@@ -369,7 +370,7 @@ fn merge(members: &mut Members, changes: &Members) {
     change(members, &changes);
 }
 
-/// The challenge of a verifier, made by the server (RFC 7636 §4.6).
+/// The challenge of a verifier, computed by the server (RFC 7636 §4.6).
 fn challenge_of(verifier: &str) -> String {
     use base64::Engine as _;
     use sha2::Digest as _;

@@ -1,13 +1,13 @@
-//! Texts: JSON for messages and answers, and what a text lets out.
+//! Texts: JSON for messages and responses, and the detection of secrets in a text.
 
 use valet_key::protocol::json::{Value, to_string};
 
-/// Whether a text lets a secret out: as it is, percent-encoded, or escaped as in JSON, several times over.
+/// Whether a text contains a secret: as it is, percent-encoded, or with JSON escapes, up to several times.
 pub(crate) fn shows(text: &str, secret: &str) -> bool {
     forms(text).iter().any(|form| form.contains(secret))
 }
 
-/// A text as it is, and without one encoding after the other.
+/// A text as it is, and after each round of decoding.
 pub(crate) fn forms(text: &str) -> Vec<String> {
     let mut forms = vec![text.to_owned()];
     for at in 0..8 {
@@ -45,12 +45,13 @@ pub(crate) fn string(text: &str) -> String {
     to_string(&text)
 }
 
-/// A member of an object in JSON, if it is there and holds text.
+/// A member of a JSON object, if it exists and is a string.
 pub(crate) fn member(json: &str, name: &str) -> Option<String> {
     Value::parse(json).ok()?.get(name)?.as_str().map(str::to_owned)
 }
 
-/// A JSON object with another value for a member, or, with an empty value, without it. A text that is no object stays.
+/// A JSON object with another value for a member, or, with an empty value, without it. A text that is not an object
+/// stays unchanged.
 pub(crate) fn with_member(object: &str, name: &str, value: &str) -> String {
     let Ok(Value::Object(members)) = Value::parse(object) else { return object.into() };
     let mut edited: Vec<(String, String)> = Vec::new();
@@ -66,7 +67,7 @@ pub(crate) fn with_member(object: &str, name: &str, value: &str) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// A way in which a server can spell a secret.
+/// A way in which a server can encode a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spelling {
     AsItIs,

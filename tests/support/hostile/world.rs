@@ -1,5 +1,5 @@
-//! Everything between clients and their providers: a wire on which a request waits until it is delivered, one clock for
-//! all, and workers, each with a vault that pages speak to over ports.
+//! The environment of clients and providers: a network on which a request waits until it is delivered, one clock for
+//! all, and workers, each with a vault that pages reach through ports.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
@@ -25,37 +25,37 @@ use super::provider::{Answer, Place, Provider};
 use super::text::{member, string};
 use crate::support::{self, at, options, signing};
 
-/// What the clients of a test share.
+/// The state that the clients of a test share.
 pub(crate) struct World {
-    /// The provider of the honest app.
+    /// The provider of the default app.
     pub(crate) provider: Provider,
-    /// Those of other apps.
+    /// The providers of other apps.
     pub(crate) others: Vec<Provider>,
-    /// What waits to be delivered, the oldest first.
+    /// Requests that wait for delivery, the oldest first.
     pub(crate) wire: VecDeque<(Sending, Slot)>,
     /// Every request of a client to a provider, delivered or not.
     pub(crate) sent: Vec<Sending>,
-    /// What an app was told, in order.
+    /// The changes that an app received, in order.
     pub(crate) changes: Vec<Change>,
-    /// What pages were told of a change, as they get it.
+    /// The changes that pages received, in the form of their messages.
     pub(crate) pages: Vec<(Sender, String)>,
-    /// What vaults told each other.
+    /// The messages between vaults.
     pub(crate) told: Vec<String>,
     /// The app's requests that reached the API.
     pub(crate) calls: Vec<ApiCall>,
-    /// Calls whose API was asked ahead of the token.
+    /// Calls whose API got a request ahead of the token.
     pub(crate) asked_ahead: Vec<u32>,
-    /// What the API says to the next calls; 200 after that.
+    /// The statuses of the API for the next calls; 200 after that.
     pub(crate) statuses: VecDeque<u16>,
     /// Every client that a vault made.
     pub(crate) made: Vec<Sender>,
-    /// What was drawn for states, nonces and verifiers, spelled as those are.
+    /// The random values for states, nonces and verifiers, in the same encoding.
     pub(crate) drawn: Vec<(Sender, String)>,
     pub(crate) seconds: i64,
     vaults: Vec<Weak<RefCell<Vault<Here>>>>,
 }
 
-/// Who sent something, or who is told something: a worker, and a number of a client or a port there.
+/// The sender or the receiver of something: a worker, and the number of a client or a port there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sender {
     pub(crate) worker: usize,
@@ -79,12 +79,12 @@ pub(crate) struct ApiCall {
     pub(crate) authorization: String,
 }
 
-/// Where the response to one request goes.
+/// The receiver of the response to a request.
 pub(crate) type Slot = Rc<RefCell<Option<Answer>>>;
 
 pub(crate) type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// One place of the world: a page without a vault, a worker, or one client of its vault.
+/// One context: a page without a vault, a worker, or one client of its vault.
 #[derive(Clone)]
 pub(crate) struct Here {
     world: Rc<RefCell<World>>,
@@ -124,7 +124,7 @@ impl Host for Here {
         support::ORIGIN.into()
     }
 
-    /// As the worker of the package does it: the vault says which pages are told.
+    /// As the package's worker does it: the vault says which pages receive it.
     fn changed(&self, change: Change, session: Option<Session>) {
         let vault = self.world().vaults.get(self.from.worker).and_then(Weak::upgrade);
         let ports = vault.map(|vault| vault.borrow().ports_of(self.from.number)).unwrap_or_default();
@@ -163,7 +163,7 @@ impl Worker for Here {
     }
 }
 
-/// A request of the app, which the API answers with the next of the world's statuses.
+/// A request of the app, to which the API responds with the next status.
 pub(crate) struct TestRequest {
     here: Here,
     call: u32,
@@ -244,7 +244,7 @@ impl Here {
         Client::with_host(self.clone(), Options::parse(&options("")).expect("the honest app's options"))
     }
 
-    /// Lets time pass for everyone.
+    /// Advances the clock for all.
     pub(crate) fn wait(&self, seconds: i64) {
         let mut world = self.world();
         world.seconds += seconds;
@@ -253,7 +253,7 @@ impl Here {
         world.others.iter_mut().for_each(|provider| provider.now = now);
     }
 
-    /// Lets the provider answer what was sent first.
+    /// Lets the provider respond to the oldest request.
     pub(crate) fn deliver(&self) {
         let mut world = self.world();
         let (sending, slot) =
@@ -262,14 +262,14 @@ impl Here {
         *slot.borrow_mut() = Some(answer);
     }
 
-    /// Lets the providers answer everything, also what no caller waits for.
+    /// Lets the providers respond to everything, including requests without a waiting caller.
     pub(crate) fn deliver_all(&self) {
         while !self.world().wire.is_empty() {
             self.deliver();
         }
     }
 
-    /// The last change since this was asked before.
+    /// The last change since the previous call.
     pub(crate) fn take_change(&self) -> Option<Change> {
         self.world().changes.drain(..).next_back()
     }
@@ -278,7 +278,7 @@ impl Here {
         self.world().wire.iter().map(|(sending, _)| sending.request.url.clone()).collect()
     }
 
-    /// Every address that was asked since this was asked before.
+    /// Every requested address since the previous call.
     pub(crate) fn take_sent(&self) -> Vec<String> {
         self.world().sent.drain(..).map(|sending| sending.request.url).collect()
     }
@@ -287,7 +287,7 @@ impl Here {
         self.world().provider.count(place)
     }
 
-    /// Runs to the end, with one answer after the other.
+    /// Runs to the end, with one response after the other.
     pub(crate) fn finish<T>(&self, future: impl Future<Output = T>) -> T {
         self.finish_all(vec![Box::pin(future)]).remove(0)
     }
@@ -313,7 +313,7 @@ impl Here {
     pub(crate) fn finish_all<T>(&self, mut futures: Vec<Waiting<'_, T>>) -> Vec<T> {
         let mut outcomes: Vec<Option<T>> = futures.iter().map(|_| None).collect();
         loop {
-            // Twice, since one may have rung for another that was polled before it.
+            // Twice, because one operation may have woken another one that was polled before it.
             for _ in 0..2 {
                 for (future, outcome) in futures.iter_mut().zip(&mut outcomes) {
                     if outcome.is_none()
@@ -330,7 +330,7 @@ impl Here {
         }
     }
 
-    /// The address that a user comes back to.
+    /// The redirect URI with the response.
     pub(crate) fn way_back(&self, url: &str) -> String {
         let query = self.world().provider_at(url).expect("a provider's address").authorize(url);
         let (_, asked) = url.split_once('?').expect("a query");
@@ -342,14 +342,14 @@ impl Here {
 }
 
 impl World {
-    /// The provider that an address belongs to.
+    /// The provider of an address.
     pub(crate) fn provider_at(&mut self, url: &str) -> Option<&mut Provider> {
         let is_there =
             |provider: &&mut Provider| url.strip_prefix(&provider.issuer).is_some_and(|rest| rest.starts_with('/'));
         [&mut self.provider].into_iter().chain(&mut self.others).find(is_there)
     }
 
-    /// What the provider says to a request; an unknown address does not answer.
+    /// The provider's response to a request; an unknown address does not respond.
     pub(crate) fn honest_answer(&mut self, request: &HttpRequest) -> Answer {
         match self.provider_at(&request.url) {
             Some(provider) => provider.answer(request),
@@ -391,15 +391,15 @@ impl SharedWorker {
         Port { worker: self, number }
     }
 
-    /// A port whose page has given these options.
+    /// A port whose page has passed these options.
     pub(crate) fn page(&self, number: u32, options: &str) -> Port<'_> {
         let port = self.port(number);
         port.configure(options).unwrap_or_else(|failed| panic!("{options}: {}", failed.error));
         port
     }
 
-    /// Hands a message to the vault, as the worker of the package does, or an app's request, which is none. It runs when it is
-    /// polled.
+    /// Passes a message to the vault, as the package's worker does, or a request of the app, which is not a message. It
+    /// runs when it is polled.
     pub(crate) fn start(&self, message: String) -> Waiting<'static, Outcome> {
         self.calls.set(self.calls.get() + 1);
         let (vault, here, call) = (self.vault.clone(), self.here.clone(), self.calls.get());
@@ -417,7 +417,7 @@ impl SharedWorker {
         })
     }
 
-    /// The number of the last message that was handed over.
+    /// The number of the last message.
     pub(crate) fn last_call(&self) -> u32 {
         self.calls.get()
     }
@@ -426,34 +426,34 @@ impl SharedWorker {
         self.here.finish(self.start(message))
     }
 
-    /// Takes what another vault, or a page, has put on the channel of the vaults.
+    /// Takes the messages of another vault, or of a page, from the channel of the vaults.
     pub(crate) fn hear(&self, news: &str) -> Outcome {
         let members = news.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
         let comma = if members.is_empty() { "" } else { "," };
         self.say(format!(r#"{{{members}{comma}"op":"heard"}}"#))
     }
 
-    /// What this vault told the others since this was asked before.
+    /// The messages of this vault to the others since the previous call.
     pub(crate) fn take_told(&self) -> Vec<String> {
         self.here.world().told.drain(..).collect()
     }
 }
 
-/// A page's end of the way to a vault.
+/// A page's port to a vault.
 #[derive(Clone, Copy)]
 pub(crate) struct Port<'a> {
     pub(crate) worker: &'a SharedWorker,
     pub(crate) number: u32,
 }
 
-/// Where the response to a sign-in is waited for.
+/// The window in which the response to a sign-in is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Redirect,
     Window,
 }
 
-/// A sign-in under way, as the page knows it.
+/// A pending sign-in, as its page knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Begun {
     pub(crate) url: String,
@@ -475,7 +475,7 @@ impl Begun {
 }
 
 impl Port<'_> {
-    /// Hands a message with further members over.
+    /// Passes a message with further members.
     pub(crate) fn start(&self, op: &str, members: &str) -> Waiting<'static, Outcome> {
         let comma = if members.is_empty() { "" } else { "," };
         self.worker.start(format!(r#"{{{members}{comma}"op":"{op}","port":{}}}"#, self.number))
@@ -493,7 +493,7 @@ impl Port<'_> {
         Begun::read(&self.begin_with(mode, "{}").expect("a request"))
     }
 
-    /// Begins a sign-in with options of its own, as JSON.
+    /// Begins a sign-in with the given options, as JSON.
     pub(crate) fn begin_with(&self, mode: Mode, options: &str) -> Outcome {
         let in_window = mode == Mode::Window;
         self.say(
@@ -517,7 +517,7 @@ impl Port<'_> {
         self.worker.here.finish(self.start_complete(address, state, record))
     }
 
-    /// Signs in in a window.
+    /// Signs in in a popup.
     pub(crate) fn sign_in(&self) {
         let begun = self.begin(Mode::Window);
         let address = self.worker.here.way_back(&begun.url);
@@ -532,7 +532,7 @@ impl Port<'_> {
         assert_eq!(self.user().as_deref(), Some(user));
     }
 
-    /// What the page may know of the session; empty without one.
+    /// What the page may know about the session; empty without a session.
     pub(crate) fn session(&self) -> String {
         self.say("session", "").expect("a view")
     }
