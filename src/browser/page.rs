@@ -57,6 +57,7 @@ impl Client {
             return Ok(Started::SignedOut);
         }
         let mut params = sign_in.params.to_vec();
+        params.retain(|(name, _)| name != "prompt");
         params.push(("prompt".into(), "none".into()));
         let request = self.begin(SignIn { params: &params, purpose: Purpose::Restore, ..sign_in }).await?;
         // The user did not ask for this redirect, and it may end at a form. So the mark is removed first: it happens only once.
