@@ -59,7 +59,7 @@ export async function callThrough(failure, reach, input, init) {
     { transfer: streamed ? given : undefined, signal },
   );
   const { id, content = streamOf(calls, id, signal) } = received;
-  return completed(new Response(content, received.init), received, signal);
+  return new VaultResponse(content, received.init, received, signal);
 }
 
 /** @param {typeof import('./errors.js').failure} failure @param {RequestInfo | URL} input @param {RequestInit} [init] */
@@ -128,25 +128,45 @@ function streamOf(calls, of, signal) {
   });
 }
 
-/**
- * Gives a response the properties that its constructor cannot set, such as `url` and `type`, and makes its methods reject with
- * the reason of an abort.
- * @param {any} response @param {any} received from the vault @param {AbortSignal} signal
- * @returns {Response}
- */
-function completed(response, received, signal) {
-  for (const name in response) {
-    const member = response[name];
-    const value =
-      received[name] ??
-      (name === 'clone'
-        ? () => completed(member.call(response), received, signal)
-        : typeof member === 'function' &&
-          (() =>
-            member.call(response).catch((/** @type {unknown} */ error) => {
-              throw signal.aborted ? signal.reason : error;
-            })));
-    if (value) Object.defineProperty(response, name, { value });
+/** A response of the vault, which has the properties that the constructor of `Response` cannot set. */
+class VaultResponse extends Response {
+  /** @type {{ url: string, type: ResponseType }} */
+  #received;
+  /** @type {AbortSignal} */
+  #signal;
+
+  /** @param {BodyInit | null} content @param {ResponseInit} init @param {any} received from the vault @param {AbortSignal} signal */
+  constructor(content, init, received, signal) {
+    super(content, init);
+    this.#received = received;
+    this.#signal = signal;
   }
-  return response;
+
+  get url() {
+    return this.#received.url;
+  }
+
+  get type() {
+    return this.#received.type;
+  }
+
+  clone() {
+    const copy = super.clone();
+    return new VaultResponse(copy.body, copy, this.#received, this.#signal);
+  }
+
+  /** Makes the methods that read the body reject with the reason of an abort. */
+  static {
+    for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) {
+      const read = /** @type {any} */ (Response.prototype)[name];
+      if (!read) continue; // not every browser has `bytes`
+      /** @this {VaultResponse} */
+      const value = function () {
+        return read.call(this).catch((/** @type {unknown} */ error) => {
+          throw this.#signal.aborted ? this.#signal.reason : error;
+        });
+      };
+      Object.defineProperty(VaultResponse.prototype, name, { value });
+    }
+  }
 }

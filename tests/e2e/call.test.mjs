@@ -54,7 +54,7 @@ story('request bodies of every type are sent', EVERYWHERE, async (stage) => {
   await stage.signIn();
   const rows = [
     ['text', `JSON.stringify({ text: 'as text' })`],
-    ['bytes', `new TextEncoder().encode(JSON.stringify({ text: 'as octets' }))`],
+    ['bytes', `new TextEncoder().encode(JSON.stringify({ text: 'as bytes' }))`],
     ['a blob', `new Blob([JSON.stringify({ text: 'as a blob' })])`],
   ];
   for (const [label, body] of rows) {

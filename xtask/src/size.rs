@@ -168,6 +168,8 @@ fn minified(node: &Node, entry: &Path) -> Result<Script> {
             "--target=es2022",
             "--log-level=warning",
             "--legal-comments=none",
+            // A hash in a name would change the size by some bytes whenever another file changes.
+            "--chunk-names=[name]",
         ])
         .args(["--packages=external", "--external:*/worker.js"])
         .arg(format!("--outdir={}", toolchain::utf8(&folder)?))
