@@ -86,7 +86,9 @@ impl<H: Host> Vault<H> {
     ///
     /// # Errors
     ///
-    /// [`Kind::Config`](crate::protocol::error::Kind::Config) for invalid options, for a port that already has another client, and if there are too many clients.
+    /// [`Kind::Config`] for invalid options, for a port that already has another client, and if there are too many clients.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub fn configure(&mut self, port: u32, options: &str, host: impl FnOnce(u32) -> H) -> Result<()> {
         let options = Options::parse(options)?;
         let same = self.clients.iter().find(|tenant| *tenant.client.config() == options.client);
@@ -143,7 +145,9 @@ impl<H: Host> Vault<H> {
     ///
     /// # Errors
     ///
-    /// [`Kind::Unexpected`](crate::protocol::error::Kind::Unexpected) for a port without a client.
+    /// [`Kind::Unexpected`] for a port without a client.
+    ///
+    /// [`Kind::Unexpected`]: crate::protocol::error::Kind::Unexpected
     pub fn client(&self, port: u32) -> Result<Client<H>> {
         let known = self.ports.iter().find(|known| known.number == port);
         known.map(|port| port.client.clone()).ok_or_else(|| Error::unexpected("a call before `configure`"))

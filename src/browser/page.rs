@@ -44,7 +44,9 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`Client::complete`], and of [`Client::begin`] if the provider cannot be asked;
-    /// [`Kind::Config`](crate::protocol::error::Kind::Config) outside of a page, or without session storage.
+    /// [`Kind::Config`] outside of a page, or without session storage.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub async fn start(&self, restore: Restore<'_>) -> Result<Started> {
         self.finish().await?;
         let mark = Mark::of(self.config());
@@ -99,7 +101,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::begin`]; [`Kind::Config`](crate::protocol::error::Kind::Config) outside of a page, or without session storage.
+    /// Those of [`Client::begin`]; [`Kind::Config`] outside of a page, or without session storage.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub async fn sign_in(&self, sign_in: SignIn<'_>) -> Result<()> {
         window()?;
         let request = self.begin(sign_in).await?;
@@ -116,7 +120,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::end`]; [`Kind::Config`](crate::protocol::error::Kind::Config) outside of a page.
+    /// Those of [`Client::end`]; [`Kind::Config`] outside of a page.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub async fn sign_out(&self, return_to: &str) -> Result<()> {
         // Before everything else, even if the rest fails: a page that is loaded meanwhile must not restore the session.
         Mark::of(self.config()).remove();

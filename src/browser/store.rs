@@ -26,7 +26,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Kind::Config`](crate::protocol::error::Kind::Config) if there is none, as in a worker or if the user has disabled storage.
+    /// [`Kind::Config`] if there is none, as in a worker or if the user has disabled storage.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub(super) fn open(config: &Config) -> Result<Self> {
         let storage = web_sys::window().and_then(|window| window.session_storage().ok().flatten());
         let storage =
@@ -38,7 +40,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Kind::Config`](crate::protocol::error::Kind::Config) if the storage is full.
+    /// [`Kind::Config`] if the storage is full.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub(super) fn keep(&self, transaction: &Transaction) -> Result<()> {
         let key = [&self.prefix, transaction.state.expose()].concat();
         let kept = self.storage.set_item(&key, &transaction.to_record());

@@ -36,7 +36,11 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// [`Kind::UrlRejected`](crate::protocol::error::Kind::UrlRejected) if the provider names an unacceptable URL. The session has ended nevertheless.
+    /// [`Kind::UrlRejected`] if the provider names an unacceptable URL, [`Kind::Environment`] if there is no source of
+    /// randomness, and those of [`logout::end_session_url`]. The session has ended nevertheless.
+    ///
+    /// [`Kind::UrlRejected`]: crate::protocol::error::Kind::UrlRejected
+    /// [`Kind::Environment`]: crate::protocol::error::Kind::Environment
     pub async fn end_at_provider(&self, ended: Ended, return_to: Option<&str>) -> Result<Option<String>> {
         let Ended { leftover, id_token } = ended;
         self.revoke(leftover).await;
@@ -55,7 +59,9 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// [`Kind::Config`](crate::protocol::error::Kind::Config) for a page of another origin.
+    /// [`Kind::Config`] for a page of another origin.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub fn check_return(&self, return_to: Option<&str>) -> Result<()> {
         let Some(return_to) = return_to else { return Ok(()) };
         own_page("postLogoutRedirectUri", return_to, &self.core.host.origin())

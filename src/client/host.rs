@@ -17,7 +17,10 @@ pub trait Host {
     /// not followed: a redirect is a response with status 0. The host reads at most little more than
     /// [`MAX_RESPONSE`](crate::protocol::http::MAX_RESPONSE) bytes of the body.
     ///
-    /// Fails with [`Kind::Network`](crate::protocol::error::Kind::Network) or [`Kind::Timeout`](crate::protocol::error::Kind::Timeout) if there is no response.
+    /// Fails with [`Kind::Network`] or [`Kind::Timeout`] if there is no response.
+    ///
+    /// [`Kind::Network`]: crate::protocol::error::Kind::Network
+    /// [`Kind::Timeout`]: crate::protocol::error::Kind::Timeout
     fn send(&self, request: HttpRequest, timeout: u32) -> Self::Answer;
 
     /// Verifies a signature, and hashes [`Verification::access_token`].
@@ -36,6 +39,8 @@ pub trait Host {
     ///
     /// # Errors
     ///
-    /// [`Kind::Environment`](crate::protocol::error::Kind::Environment) if the environment has no source of randomness.
+    /// [`Kind::Environment`] if the environment has no source of randomness.
+    ///
+    /// [`Kind::Environment`]: crate::protocol::error::Kind::Environment
     fn entropy(&self) -> Result<[u8; 32]>;
 }

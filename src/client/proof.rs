@@ -29,7 +29,9 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// [`Kind::IdTokenInvalid`](crate::protocol::error::Kind::IdTokenInvalid), those of [`Unverified::parse`], and those of fetching the keys.
+    /// [`Kind::IdTokenInvalid`], those of [`Unverified::parse`], and those of fetching the keys.
+    ///
+    /// [`Kind::IdTokenInvalid`]: crate::protocol::error::Kind::IdTokenInvalid
     pub(super) async fn verify(
         &self,
         token: &str,

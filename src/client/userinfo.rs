@@ -42,9 +42,14 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// [`Kind::Config`](crate::protocol::error::Kind::Config) if no user is expected, [`Kind::LoginRequired`](crate::protocol::error::Kind::LoginRequired), [`Kind::UserinfoInvalid`](crate::protocol::error::Kind::UserinfoInvalid),
-    /// [`Kind::MetadataInvalid`](crate::protocol::error::Kind::MetadataInvalid), those of discovery, those of a renewal, and those of sending the request and verifying the
+    /// [`Kind::Config`] if no user is expected, [`Kind::LoginRequired`], [`Kind::UserinfoInvalid`],
+    /// [`Kind::MetadataInvalid`], those of discovery, those of a renewal, and those of sending the request and verifying the
     /// response. A flaw of the response does not end the session.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
+    /// [`Kind::LoginRequired`]: crate::protocol::error::Kind::LoginRequired
+    /// [`Kind::UserinfoInvalid`]: crate::protocol::error::Kind::UserinfoInvalid
+    /// [`Kind::MetadataInvalid`]: crate::protocol::error::Kind::MetadataInvalid
     pub async fn userinfo(&self, sub: Option<&str>) -> Result<String> {
         let config = &self.core.config;
         let subject = self.subject();

@@ -46,7 +46,9 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`Kind::IdTokenInvalid`](crate::protocol::error::Kind::IdTokenInvalid) names the claim.
+    /// [`Kind::IdTokenInvalid`] names the claim.
+    ///
+    /// [`Kind::IdTokenInvalid`]: crate::protocol::error::Kind::IdTokenInvalid
     pub fn from_sign_in(token: Verified, transaction: &Transaction, config: &Config, now: Now) -> Result<Self> {
         let value = object(&token.claims)?;
         check_parties(&value, config)?;
@@ -72,8 +74,10 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`Kind::IdTokenInvalid`](crate::protocol::error::Kind::IdTokenInvalid) for a flaw that can mean another user or another party: in `iss`, `sub` or `azp`, or an `aud`
+    /// [`Kind::IdTokenInvalid`] for a flaw that can mean another user or another party: in `iss`, `sub` or `azp`, or an `aud`
     /// without this client.
+    ///
+    /// [`Kind::IdTokenInvalid`]: crate::protocol::error::Kind::IdTokenInvalid
     pub fn from_refresh(token: Verified, earlier: &Self, config: &Config, now: Now) -> Result<Option<Self>> {
         let Ok(value) = object(&token.claims) else { return Ok(None) };
         let before = object(&earlier.claims)?;
@@ -96,7 +100,9 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`Kind::IdTokenInvalid`](crate::protocol::error::Kind::IdTokenInvalid) with `sub` if the `sub` contains a secret.
+    /// [`Kind::IdTokenInvalid`] with `sub` if the `sub` contains a secret.
+    ///
+    /// [`Kind::IdTokenInvalid`]: crate::protocol::error::Kind::IdTokenInvalid
     pub fn cleared(mut self, secrets: &Secrets) -> Result<Self> {
         if secrets.are_in(&self.sub) {
             return Err(invalid("sub"));

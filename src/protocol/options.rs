@@ -60,8 +60,10 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// [`Kind::Config`](crate::protocol::error::Kind::Config) names the option that is missing, unknown, or invalid. For `server`, also those of
+    /// [`Kind::Config`] names the option that is missing, unknown, or invalid. For `server`, also those of
     /// [`ServerMetadata::parse`].
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub fn parse(options: &str) -> Result<Self> {
         let Ok(Value::Object(members)) = Value::parse(options) else {
             return Err(Error::config("options", "not a JSON object"));

@@ -161,7 +161,9 @@ impl Transaction {
 ///
 /// # Errors
 ///
-/// [`Kind::Config`](crate::protocol::error::Kind::Config) names `returnTo`.
+/// [`Kind::Config`] names `returnTo`.
+///
+/// [`Kind::Config`]: crate::protocol::error::Kind::Config
 pub(super) fn return_target(target: &str) -> Result<()> {
     let (path, _) = cut(cut(target, b'#').0, b'?');
     let begins = |start: &&str| path.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));

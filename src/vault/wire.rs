@@ -12,7 +12,9 @@ use crate::protocol::session::Session;
 ///
 /// # Errors
 ///
-/// [`Kind::Config`](crate::protocol::error::Kind::Config) names the member that is missing or of another type. The worker of the package sends no such message.
+/// [`Kind::Config`] names the member that is missing or of another type. The worker of the package sends no such message.
+///
+/// [`Kind::Config`]: crate::protocol::error::Kind::Config
 pub(super) fn read<'a, T: Deserialize<'a>>(message: &'a Value<'a>) -> Result<T> {
     message.read().map_err(|mismatch| Error::config(mismatch.member, "missing, or of another type"))
 }
