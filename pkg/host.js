@@ -8,11 +8,11 @@ const microtask = globalThis.queueMicrotask;
 
 /** @type {() => void} */
 let broken = () => {};
-/** How many instances have broken: what an earlier one has scheduled says nothing of this one. */
+/** How many instances have broken: a task that an earlier instance scheduled does not concern this one. */
 let count = 0;
 
 /**
- * Sets the function that is called after a trap: the instance is of no use then. Gives the function that says so.
+ * Sets the function that is called after a trap: the instance is of no use then. Returns the function to call after a trap.
  * @param {() => void} then
  */
 export const whenBroken = (then) =>

@@ -57,7 +57,7 @@ export interface Options {
   /** The scope to request, separated by spaces (RFC 6749 §3.3). Default: `openid`, or nothing for plain OAuth 2. */
   scope?: string;
   /**
-   * The only URLs that may ever receive the access token. Each entry is an exact origin with a path prefix that ends at a
+   * The only URLs, besides the provider's own endpoints, that may ever receive the access token. Each entry is an exact origin with a path prefix that ends at a
    * slash. Relative entries are relative to the current page. Wildcards are not supported. Two clients may list the same API:
    * each call carries the token of the client on which it was made. A client with another list is a different client, with a
    * separate session.
@@ -102,7 +102,10 @@ export interface Options {
   allowLoopbackHttp?: boolean;
   /** Milliseconds after which a request to the provider counts as failed. Default: 10000. */
   timeout?: number;
-  /** The URL of the worker's file. Must be of the page's own origin. Default: the file `wasm/worker.js` of this package. */
+  /**
+   * The URL of the worker's file, relative to the current page. Must be of the page's own origin. Default: the file
+   * `wasm/worker.js` of this package.
+   */
   workerUrl?: string | URL;
   /**
    * The URL of the WebAssembly file. Default: `valet_key.wasm` next to `workerUrl`, or the file of this package if `workerUrl`
@@ -301,7 +304,10 @@ export interface Client {
   removeEventListener(type: 'trace', listener: (event: TraceEvent) => void): void;
 }
 
-/** The class of every error that this package throws. */
+/**
+ * The class of every error that this package throws. Only a call that the app aborts rejects with the reason of its
+ * `AbortSignal`.
+ */
 export class ValetKeyError extends Error {
   readonly name: 'ValetKeyError';
   /** What happened. Stable. */
@@ -332,7 +338,7 @@ export type ErrorCode =
    * had no `state` and may belong to another request.
    */
   | 'authorization_error'
-  /** The call was aborted, or a sign-out or another sign-in overtook it. */
+  /** A sign-out or another sign-in superseded the call. */
   | 'cancelled'
   /** An option is wrong, or the environment lacks something. */
   | 'config_error'

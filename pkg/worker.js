@@ -228,8 +228,10 @@ const parsed = (json) => (json ? JSON.parse(json) : null);
 const errorText = (code, message, hint, fault = code === 'unexpected' ? 'library' : 'app') =>
   JSON.stringify({ code, fault, message, hint, retryable: fault === 'browser' });
 
-/** The core throws texts. Any other error is a fault of this library; its message may contain a secret and is not passed on. */
-/** @param {unknown} error @returns {Plain} */
+/**
+ * The core throws texts. Any other error is a fault of this library; its message may contain a secret and is not passed on.
+ * @param {unknown} error @returns {Plain}
+ */
 function toPlain(error) {
   if (typeof error === 'string') return JSON.parse(error);
   if (error instanceof WebAssembly.RuntimeError) trapped();

@@ -102,5 +102,17 @@ fn every_option_of_a_sign_in_that_the_types_promise_is_read() {
     let options = items(&source, "OPTIONS");
     let core: BTreeSet<&str> =
         options.lines().filter_map(|line| Some(line.trim().strip_prefix("(\"")?.split_once('"')?.0)).collect();
-    assert_eq!(promised, core);
+    assert_eq!(promised, core, "SignInOptions in pkg/index.d.ts, and OPTIONS in src/vault/messages.rs");
+    for line in options.lines().filter(|line| line.contains("(\"")) {
+        let names: Vec<&str> = line.split('"').skip(1).step_by(2).collect();
+        let [name, registered] = names[..] else { panic!("{line}") };
+        assert_eq!(snake_case(name), registered, "a registered name is spelled with underscores");
+    }
+}
+
+/// `acrValues` as `acr_values`.
+fn snake_case(name: &str) -> String {
+    name.chars()
+        .map(|c| if c.is_ascii_uppercase() { format!("_{}", c.to_ascii_lowercase()) } else { c.into() })
+        .collect()
 }

@@ -13,6 +13,7 @@ const REASONS = {
   renewed: () => 'New access token',
   user_changed: (session) => `Now it is ${nameOf(session)}`,
   ended: () => 'The provider ended the session',
+  expired: () => 'The access token has expired',
   restarted: () => 'The worker was started anew',
 };
 

@@ -4,6 +4,7 @@
 use wasm_bindgen::JsValue;
 use web_sys::Window;
 
+use super::environment::now;
 use super::store::{Mark, Store};
 use super::{Client, Completion};
 use crate::protocol::authorization_request::{AuthorizationRequest, SignIn, is_ours};
@@ -11,14 +12,15 @@ use crate::protocol::authorization_response::RESPONSE;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::form;
 use crate::protocol::session::Session;
-use crate::protocol::transaction::{Purpose, RedirectPage, Transaction};
+use crate::protocol::transaction::{Purpose, RedirectPage};
 
 /// What [`Client::start`] does if this page has no session, but this browser had one.
 #[derive(Clone, Copy, Debug)]
 pub enum Restore<'a> {
     /// Nothing: the user is signed out.
     No,
-    /// Asks the provider once, by a redirect without interaction (`prompt=none`). This needs OpenID Connect.
+    /// Asks the provider once, by a redirect without interaction (`prompt=none`) that comes back to the page that the user is
+    /// at. This needs OpenID Connect.
     Redirect(SignIn<'a>),
 }
 
@@ -61,7 +63,9 @@ impl Client {
         let mut params = sign_in.params.to_vec();
         params.retain(|(name, _)| name != "prompt");
         params.push(("prompt".into(), "none".into()));
-        let request = self.begin(SignIn { params: &params, purpose: Purpose::Restore, ..sign_in }).await?;
+        let return_to = here()?;
+        let sign_in = SignIn { params: &params, return_to: &return_to, purpose: Purpose::Restore, ..sign_in };
+        let request = self.begin(sign_in).await?;
         // The user did not ask for this redirect, and it may end at a form. So the mark is removed first: it happens only once.
         mark.remove();
         self.leave(&request)?;
@@ -77,7 +81,7 @@ impl Client {
         let found = form::parameters(query).unwrap_or_default().into_iter();
         let mut states = found.filter(|(name, _)| name.as_deref() == Some("state")).filter_map(|(_, state)| state);
         let Some(state) = states.find(|state| is_ours(state)) else { return Ok(()) };
-        let (record, others) = Store::open(self.config())?.take(&state);
+        let (transaction, others) = Store::open(self.config())?.take(&state, now());
         let kept: Vec<&str> =
             query.split('&').filter(|part| !RESPONSE.contains(&part.split('=').next().unwrap_or(part))).collect();
         let mut clean = location.pathname().unwrap_or_default();
@@ -89,7 +93,6 @@ impl Client {
         clean.push_str(&fragment);
         let address = location.href().unwrap_or_default();
         show(&window, &clean)?;
-        let transaction = record.as_deref().and_then(Transaction::from_record);
         // An app with clients of several providers on one page calls `complete` itself.
         match self.complete(&address, transaction, others, RedirectPage::OfOneProvider).await? {
             Completion::Ignored => Ok(()),
@@ -139,6 +142,13 @@ fn navigate(url: &str) -> Result<()> {
 
 fn window() -> Result<Window> {
     web_sys::window().ok_or_else(|| Error::config("redirectUri", "a redirect needs a page, not a worker"))
+}
+
+/// The page's address as a path of this origin. The prefix keeps a path that begins with two slashes on this origin.
+fn here() -> Result<String> {
+    let location = window()?.location();
+    let parts = [location.pathname(), location.search(), location.hash()].map(core::result::Result::unwrap_or_default);
+    Ok(["/."].into_iter().chain(parts.iter().map(String::as_str)).collect())
 }
 
 fn show(window: &Window, path: &str) -> Result<()> {

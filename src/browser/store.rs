@@ -6,6 +6,7 @@ use web_sys::Storage;
 use crate::client::OtherSignIns;
 use crate::protocol::config::Config;
 use crate::protocol::error::{Error, Result};
+use crate::protocol::time::Now;
 use crate::protocol::transaction::Transaction;
 
 /// The prefix of the keys of transactions; `pkg/storage.js` uses the same.
@@ -49,18 +50,31 @@ impl Store {
         kept.map_err(|_| Error::config("redirectUri", "session storage takes nothing more"))
     }
 
-    /// Takes out the record for a `state`, if there is one, and says whether other transactions are pending.
-    pub(super) fn take(&self, state: &str) -> (Option<String>, OtherSignIns) {
-        let key = [&self.prefix, state].concat();
-        let record = self.storage.get_item(&key).ok().flatten();
-        if record.is_some() {
-            // A record that cannot be removed expires after an hour.
-            drop(self.storage.remove_item(&key));
-        }
+    /// Takes out the transaction of a `state`, if there is one, and removes the expired ones. Says whether others are pending.
+    pub(super) fn take(&self, state: &str, now: Now) -> (Option<Box<Transaction>>, OtherSignIns) {
+        let transaction = self.take_out(&[&self.prefix, state].concat());
         let count = self.storage.length().unwrap_or(0);
-        let mut names = (0..count).filter_map(|index| self.storage.key(index).ok().flatten());
-        let is_other_pending = names.any(|name| name.starts_with(&self.prefix));
-        (record, if is_other_pending { OtherSignIns::Pending } else { OtherSignIns::None })
+        let names: Vec<String> = (0..count).filter_map(|index| self.storage.key(index).ok().flatten()).collect();
+        let mut is_other_pending = false;
+        for name in names.iter().filter(|name| name.starts_with(&self.prefix)) {
+            let is_pending = self.peek(name).is_some_and(|transaction| !transaction.is_expired(now));
+            if !is_pending {
+                drop(self.storage.remove_item(name));
+            }
+            is_other_pending |= is_pending;
+        }
+        (transaction, if is_other_pending { OtherSignIns::Pending } else { OtherSignIns::None })
+    }
+
+    fn peek(&self, key: &str) -> Option<Box<Transaction>> {
+        Transaction::from_record(&self.storage.get_item(key).ok().flatten()?)
+    }
+
+    fn take_out(&self, key: &str) -> Option<Box<Transaction>> {
+        let transaction = self.peek(key)?;
+        // A record that cannot be removed expires after an hour.
+        drop(self.storage.remove_item(key));
+        Some(transaction)
     }
 }
 

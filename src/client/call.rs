@@ -47,7 +47,8 @@ struct Credentials {
 impl<H: Host> Client<H> {
     /// Sends an app's request with the access token, if its URL is on the API list. The call waits for a sign-in that is being
     /// completed, and renews the token first if necessary. After a 401, the call renews the token and sends the request again.
-    /// If that is not possible, the API's refusal is the response.
+    /// If the token cannot be renewed or the body was a stream, the API's refusal is the response. If the renewal fails, so
+    /// does the call.
     ///
     /// # Errors
     ///

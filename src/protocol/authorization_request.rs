@@ -87,7 +87,8 @@ pub enum Navigates {
 }
 
 impl<'a> SignIn<'a> {
-    /// A sign-in by redirect that returns to the redirect page, without further parameters.
+    /// A sign-in by redirect that returns to `/`, without scope and further parameters. Set `return_to` to the path where the
+    /// user is.
     pub const fn new(redirect_uri: &'a str) -> Self {
         Self {
             redirect_uri,

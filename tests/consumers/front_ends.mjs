@@ -56,10 +56,11 @@ for (const name of ['plain', 'yew']) {
       await page.click('button', 'Me');
       await page.see('"user":"alice"');
 
+      await page.run('async () => history.replaceState(null, "", "/?tab=2#part")');
       await page.reload();
       await page.until('the silent redirect', () => provider.count('token') === 2);
       await page.see('Signed in as alice');
-      assert.equal(await page.url(), `${origin}/`, 'nothing of the response stays in the address');
+      assert.equal(await page.url(), `${origin}/?tab=2#part`, 'without the response');
       await page.click('button', 'Me');
       await page.see('"user":"alice"');
 

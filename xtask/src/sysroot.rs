@@ -61,7 +61,7 @@ pub fn prepare(workspace: &Workspace, rustc: &Path, linker: &Path, panics: Panic
     if sysroot.join(DONE).is_file() {
         return Ok(sysroot);
     }
-    eprintln!("xtask: compiling the standard library for {TARGET}, once for this compiler (about half a minute)");
+    eprintln!("xtask: compiling the standard library for {TARGET}, once for this compiler (about a minute)");
     process::timed("standard library", || compile(&sysroot, rustc, linker, panics, parts))?;
     fs::write(sysroot.join(DONE), version)?;
     Ok(sysroot)

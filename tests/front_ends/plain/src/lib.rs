@@ -54,7 +54,8 @@ impl App {
     async fn me(&self) -> Result<String, Error> {
         let url = format!("{}me", self.api);
         let Ok(request) = Request::new_with_str(&url) else { return Ok(format!("{url} is not a URL")) };
-        let response = self.client.call(request, None).await?;
+        // The client sends the copy with a new token if the API refuses the first one.
+        let response = self.client.call(request, Request::new_with_str(&url).ok()).await?;
         let text = async { JsFuture::from(response.text()?).await };
         Ok(text.await.ok().and_then(|text| text.as_string()).unwrap_or_default())
     }
