@@ -131,7 +131,13 @@ fn navigate(url: &str) -> Result<()> {
 }
 
 fn window() -> Result<Window> {
-    web_sys::window().ok_or_else(|| Error::config("redirectUri", "a redirect needs a page, not a worker"))
+    web_sys::window().ok_or_else(|| {
+        Error::config(
+            "redirectUri",
+            "a redirect needs a page, not a worker",
+            "Call this in the page. A worker can use `begin` and `complete`.",
+        )
+    })
 }
 
 fn show(window: &Window, path: &str) -> Result<()> {
