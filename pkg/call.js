@@ -30,7 +30,13 @@ export async function callThrough(failure, reach, input, init) {
   const { url, method, mode, cache, credentials, integrity, keepalive, referrer, referrerPolicy, signal } = request;
   // Some libraries set `redirect: 'follow'` because it is the default of `fetch`, so it is accepted. No redirect is followed.
   const refused = redirect === 'manual' ? 'redirect' : mode === 'no-cors' && 'mode';
-  if (refused) throw failure('config_error', 'app', `option \`${refused}\`: no token goes that way`, 'Leave it out.');
+  if (refused)
+    throw failure(
+      'config_error',
+      'app',
+      `option \`${refused}\`: not possible with a token`,
+      'Leave it out, or use `fetch`.',
+    );
   const hasBody = request.body !== null && !/^(GET|HEAD)$/.test(method);
   const body = streamed
     ? given
@@ -67,8 +73,8 @@ function readRequest(failure, input, init) {
   try {
     return new Request(input, init);
   } catch (cause) {
-    const message = 'the call was not sent: the browser makes no request of it';
-    throw failure('request_blocked', 'app', message, 'Check the address and the options.', false, cause);
+    const message = 'the call was not sent: the browser refuses it';
+    throw failure('request_blocked', 'app', message, 'Check its URL and options.', false, cause);
   }
 }
 
@@ -158,8 +164,8 @@ class VaultResponse extends Response {
   /** Makes the methods that read the body reject with the reason of an abort. */
   static {
     for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) {
-      const read = /** @type {any} */ (Response.prototype)[name];
-      if (!read) continue; // not every browser has `bytes`
+      const read = /** @type {any} */ (Response.prototype)[name]; // not every browser has `bytes`
+      if (!read) continue;
       /** @this {VaultResponse} */
       const value = function () {
         return read.call(this).catch((/** @type {unknown} */ error) => {

@@ -442,7 +442,7 @@ async function quietly(promise) {
 /** Returns the page's location, or throws on a server and in an insecure context. */
 function page() {
   if (!MessageChannel || !window.isSecureContext) {
-    throw configError('this needs a secure context in a browser', 'Use https or localhost. On a server, call nothing.');
+    throw configError('no secure context', 'Use https or localhost. On a server, call nothing.');
   }
   return location;
 }

@@ -26,7 +26,7 @@ export function storageOf(provider, client) {
       try {
         sessionStorage.setItem(prefix + state, record);
       } catch (cause) {
-        throw configError('no session storage', 'Allow site data.', cause);
+        throw configError('no session storage', 'Allow or clear site data.', cause);
       }
     },
     /**

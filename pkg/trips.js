@@ -61,7 +61,7 @@ export function closeWindow() {
  */
 export async function signOut(storage, waits, failure, ended, session) {
   for (const wait in waits)
-    waits[wait](failure('cancelled', 'user', 'overtaken by a sign-out', 'Something newer took its place.'));
+    waits[wait](failure('cancelled', 'user', 'superseded by a sign-out', 'Ignore it: the newer call decides.'));
   try {
     const url = await ended;
     storage.mark(false); // once more: news of the session may have come meanwhile
@@ -202,7 +202,7 @@ export function countRedirect(key, failure, cause) {
     throw failure(
       'redirect_loop',
       'app',
-      'the page and the provider send the user round in circles',
+      'the page and the provider redirect the user in a loop',
       '`cause` says why the last sign-in failed, if it did.',
       false,
       cause,

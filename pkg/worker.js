@@ -74,7 +74,7 @@ export function connect(port, wasmUrl, inPage) {
             throw errorText(
               'config_error',
               `worker.js is of version ${VERSION}, the page's part of ${version}`,
-              'Copy worker.js and valet_key.wasm anew, and let no cache keep older ones.',
+              'Copy worker.js and valet_key.wasm again, and let no cache keep older ones.',
             );
           await (loading ??= load(wasmUrl).catch(notLoaded));
           await lockHeld;
@@ -168,7 +168,7 @@ async function noTokens() {
   throw errorText(
     'config_error',
     'option `tokens`: a worker gives out no token',
-    "Use `client.fetch`, or `tokens: 'page'` and what it means.",
+    "Use `client.fetch`, or set `tokens: 'page'` in `createClient`.",
   );
 }
 
@@ -250,7 +250,7 @@ function notLoaded(error) {
     : errorText(
         'config_error',
         'valet_key.wasm cannot be loaded',
-        'It must lie where `wasmUrl` says, be of the same version, and allowed by `connect-src`.',
+        'Serve it at `wasmUrl`, of the same version, and allow it in `connect-src`.',
       );
 }
 

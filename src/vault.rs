@@ -98,7 +98,11 @@ impl<H: Host> Vault<H> {
             return if is_same {
                 Ok(())
             } else {
-                Err(Error::config("options", "other ones than this page gave before"))
+                Err(Error::config(
+                    "options",
+                    "not those that this page gave before",
+                    "Call `createClient` again for other options.",
+                ))
             };
         }
         let (tenant, client) = if let Some((tenant, client)) = same {
@@ -130,7 +134,11 @@ impl<H: Host> Vault<H> {
         match idle {
             Some(index) => drop(self.clients.remove(index)),
             None => {
-                return Err(Error::config("options", "too many different clients at a time; close tabs of this site"));
+                return Err(Error::config(
+                    "options",
+                    "too many different clients at a time",
+                    "Close tabs of this site.",
+                ));
             }
         }
         Ok(())

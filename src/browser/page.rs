@@ -141,7 +141,13 @@ fn navigate(url: &str) -> Result<()> {
 }
 
 fn window() -> Result<Window> {
-    web_sys::window().ok_or_else(|| Error::config("redirectUri", "a redirect needs a page, not a worker"))
+    web_sys::window().ok_or_else(|| {
+        Error::config(
+            "redirectUri",
+            "a redirect needs a page, not a worker",
+            "Call this in the page. A worker can use `begin` and `complete`.",
+        )
+    })
 }
 
 /// The page's address as a path of this origin. The prefix keeps a path that begins with two slashes on this origin.

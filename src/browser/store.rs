@@ -32,8 +32,13 @@ impl Store {
     /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub(super) fn open(config: &Config) -> Result<Self> {
         let storage = web_sys::window().and_then(|window| window.session_storage().ok().flatten());
-        let storage =
-            storage.ok_or_else(|| Error::config("redirectUri", "a sign-in by redirect needs session storage"))?;
+        let storage = storage.ok_or_else(|| {
+            Error::config(
+                "redirectUri",
+                "a sign-in by redirect needs session storage",
+                "Allow site data in the browser; a frame with `sandbox` needs `allow-same-origin`.",
+            )
+        })?;
         Ok(Self { storage, prefix: [PREFIX, &name(config), ":"].concat() })
     }
 
@@ -47,7 +52,9 @@ impl Store {
     pub(super) fn keep(&self, transaction: &Transaction) -> Result<()> {
         let key = [&self.prefix, transaction.state.expose()].concat();
         let kept = self.storage.set_item(&key, &transaction.to_record());
-        kept.map_err(|_| Error::config("redirectUri", "session storage takes nothing more"))
+        kept.map_err(|_| {
+            Error::config("redirectUri", "session storage is full", "Remove entries of the app from `sessionStorage`.")
+        })
     }
 
     /// Takes out the transaction of a `state`, if there is one, and removes the expired ones. Says whether others are pending.

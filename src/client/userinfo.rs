@@ -55,7 +55,11 @@ impl<H: Host> Client<H> {
         let subject = self.subject();
         let expected = [subject.as_deref(), sub];
         if expected == [None; 2] && self.is_signed_in() {
-            return Err(Error::config("sub", "needed where no ID Token says who this is"));
+            return Err(Error::config(
+                "sub",
+                "needed where no ID Token says who the user is",
+                "Call `userinfo({ sub })` with the user whom the app expects.",
+            ));
         }
         let metadata = self.metadata().await?;
         let request = UserinfoRequest { client: self, request: userinfo::request(&metadata)? };

@@ -122,15 +122,23 @@ impl<'a> SignIn<'a> {
         own_page("redirectUri", self.redirect_uri, origin)?;
         // A response is distinguished from others by the parameters of the page at which it arrives.
         if form::parse(cut(self.redirect_uri, b'?').1.unwrap_or_default()).is_none() {
-            return Err(Error::config("redirectUri", "has a query that is not percent-encoded UTF-8"));
+            return Err(Error::config(
+                "redirectUri",
+                "has a query that is not percent-encoded UTF-8",
+                "Encode its values with `encodeURIComponent()`.",
+            ));
         }
         return_target(self.return_to)?;
         for (name, value) in self.params {
             if RESERVED.contains(&name.as_str()) {
-                return Err(Error::config(name, "set by the client, not by `params`"));
+                return Err(Error::config(name, "only the client may set it", "Remove it from `params`."));
             }
             if name == "max_age" && json::integer(value).is_none_or(|seconds| seconds < 0) {
-                return Err(Error::config(name, "no number of seconds"));
+                return Err(Error::config(
+                    name,
+                    "not a number of seconds",
+                    "Set `maxAge` to a whole number, such as `3600`.",
+                ));
             }
         }
         scope(self.scope, config.openid)
@@ -155,7 +163,7 @@ pub(crate) fn own_page(option: &'static str, page: &str, origin: &str) -> Result
     check_page_url(option, page)?;
     match Url::parse(page, Loopback::Allowed) {
         Some(url) if url.origin() == origin => Ok(()),
-        _ => Err(Error::config(option, "not a page of this origin")),
+        _ => Err(Error::config(option, "not a page of this origin", "Begin it with this page's `location.origin`.")),
     }
 }
 
@@ -201,7 +209,8 @@ impl AuthorizationRequest {
         if sign_in.redirect_page == RedirectPage::Shared && !names_itself {
             return Err(Error::config(
                 "redirectUri",
-                "shared with a client of another provider, and this provider does not name itself in its responses",
+                "shared with a client of another provider, and this provider sends no `iss`",
+                "Give each client its own `redirectUri`.",
             ));
         }
         let SignIn { redirect_uri, return_to, params, navigates, redirect_page, purpose, .. } = sign_in;
@@ -246,7 +255,8 @@ impl AuthorizationRequest {
         if url.len() > MAX_URL {
             return Err(Error::config(
                 "params",
-                "too long for a URL; a server with pushed authorization requests (PAR) takes more",
+                "too long for a URL",
+                "Shorten `scope`, `claims`, `loginHint` or `params`.",
             ));
         }
         Ok(Self { url, transaction })

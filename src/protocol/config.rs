@@ -71,17 +71,25 @@ impl Config {
 pub(super) fn check_page_url(option: &'static str, text: &str) -> Result<()> {
     match Url::parse(text, Loopback::Allowed) {
         Some(url) if cut(url.rest(), b'#').1.is_some() => {
-            Err(Error::config(option, "has a fragment, which RFC 6749 §3.1.2 forbids"))
+            Err(Error::config(option, "has a fragment", "Leave out `#` and what follows."))
         }
         Some(_) => Ok(()),
-        None => Err(Error::config(option, "not an https URL of this app")),
+        None => Err(Error::config(
+            option,
+            "not an https URL of this app",
+            "Set it to a page of this app, such as `https://app.example.com/`.",
+        )),
     }
 }
 
-/// The scope without repetitions, with `openid` for OpenID Connect (OpenID Connect Core §3.1.2.1).
+/// The scope (RFC 6749 §3.3) without repetitions, with `openid` for OpenID Connect (OpenID Connect Core §3.1.2.1).
 pub(super) fn scope(asked: &str, openid: bool) -> Result<String> {
     if !asked.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
-        return Err(Error::config("scope", "holds a character that RFC 6749 §3.3 forbids"));
+        return Err(Error::config(
+            "scope",
+            "has a forbidden character",
+            "Write words and spaces, such as `email profile`.",
+        ));
     }
     Ok(scope_set(if openid { "openid" } else { "" }, asked))
 }

@@ -80,8 +80,8 @@ pub enum Kind {
     AuthorizationRefused(OAuthError),
     /// A sign-out or another sign-in has superseded the operation, or the caller has aborted it.
     Cancelled,
-    /// An option is wrong or missing.
-    Config { option: String, problem: &'static str },
+    /// An option is wrong or missing; `hint` says what to write instead.
+    Config { option: String, problem: &'static str, hint: &'static str },
     /// The browser lacks a feature, or a script or a policy keeps the client from using it.
     Environment(&'static str),
     /// No metadata was found.
@@ -121,7 +121,7 @@ pub enum Kind {
     Timeout { url: String },
     /// The server refused the token request (RFC 6749 §5.2), or UserInfo refused the token (RFC 6750 §3.1).
     TokenRefused(OAuthError),
-    /// The response, or a part of it, is larger than any honest one.
+    /// The response, or a part of it, is too large.
     TooLarge { part: &'static str },
     /// The server refused an authorization request, and its response has no `state` that identifies the request.
     Unbound(OAuthError),
@@ -140,19 +140,22 @@ pub enum Kind {
 /// The words of a message about a response that identifies the user and grants no access.
 pub(super) const ID_TOKEN_ALONE: &str = "`access_token` beside its `id_token`";
 
-const MISCONFIGURED: &str = "The provider is misconfigured, or somebody is between.";
+const UNSPECIFIED: &str = "Look at the response in the network panel: it violates the specification.";
+
+const MISCONFIGURED: &str = "Check the settings of this client at the provider.";
 
 impl Error {
-    /// An option that is missing or wrong.
+    /// An option that is missing or wrong. `problem` says what is wrong, as a clause that follows the option's name. `hint` says
+    /// what to do, as a sentence with an example or with the place to look.
     #[cold]
-    pub fn config(option: &str, problem: &'static str) -> Self {
-        Kind::Config { option: option.into(), problem }.into()
+    pub fn config(option: &str, problem: &'static str, hint: &'static str) -> Self {
+        Kind::Config { option: option.into(), problem, hint }.into()
     }
 
     /// The browser's random number generator does not return random bytes.
     #[cold]
     pub fn no_entropy() -> Self {
-        Kind::Environment("`crypto.getRandomValues` gives no random octets").into()
+        Kind::Environment("`crypto.getRandomValues` gives no random bytes").into()
     }
 
     /// A state that this library considered impossible.
@@ -249,11 +252,11 @@ impl Error {
             Kind::AuthorizationRefused(said) => {
                 ["the server refused the authorization request", left_out(said), "", ""]
             }
-            Kind::Cancelled => ["overtaken by a sign-out or another sign-in", "", "", ""],
-            Kind::Config { option, problem } => ["option `", option, "`: ", problem],
+            Kind::Cancelled => ["superseded by a sign-out or another sign-in", "", "", ""],
+            Kind::Config { option, problem, .. } => ["option `", option, "`: ", problem],
             Kind::Environment(problem) => [problem, "", "", ""],
             Kind::DiscoveryFailed { url } => ["no metadata at ", url, "", ""],
-            Kind::DuplicateParameter { name } => ["`", name, "` comes twice in the authorization response", ""],
+            Kind::DuplicateParameter { name } => ["`", name, "` occurs twice in the authorization response", ""],
             Kind::IdTokenInvalid { reason } => ["the ID Token is not acceptable: ", reason, "", ""],
             Kind::IssMismatch { expected, received: Some(received) } if expected.is_empty() => [
                 "response from issuer ",
@@ -271,23 +274,23 @@ impl Error {
                 ["metadata of issuer ", received.in_message(), ", expected ", expected]
             }
             Kind::InteractionRequired(_) => ["the provider has to ask the user", "", "", ""],
-            Kind::LoginRequired => ["nobody is signed in", "", "", ""],
+            Kind::LoginRequired => ["no user is signed in", "", "", ""],
             Kind::MetadataInvalid { member } => ["the server's metadata: `", member, "` is missing or malformed", ""],
-            Kind::Network { url } => ["no answer from ", url, "", ""],
+            Kind::Network { url } => ["no response from ", url, "", ""],
             Kind::NotJson { url, content_type } => ["no JSON at ", url, ", but ", content_type.in_message()],
             Kind::OtherPage { redirect_uri } => {
-                ["the response came to another page than `redirectUri`, which is ", redirect_uri, "", ""]
+                ["the response arrived at another page than `redirectUri`, which is ", redirect_uri, "", ""]
             }
             Kind::RequestBlocked { reason } => ["the call was not sent: ", reason, "", ""],
-            Kind::ResponseInvalid { part } => ["the answer's ", part, " is missing or malformed", ""],
-            Kind::ServerUnavailable { url, .. } => [url, " cannot answer at the moment", "", ""],
+            Kind::ResponseInvalid { part } => ["the response's ", part, " is missing or malformed", ""],
+            Kind::ServerUnavailable { url, .. } => [url, " cannot respond at the moment", "", ""],
             Kind::SessionEnded => ["the session is over", "", "", ""],
             Kind::StateMismatch { reason } => ["the response belongs to no pending sign-in: ", reason, "", ""],
-            Kind::Timeout { url } => [url, " did not answer in time", "", ""],
+            Kind::Timeout { url } => [url, " did not respond in time", "", ""],
             Kind::TokenRefused(said) => {
                 ["the server refused the token, or the request for one", left_out(said), "", ""]
             }
-            Kind::TooLarge { part } => ["the ", part, " is larger than any honest one", ""],
+            Kind::TooLarge { part } => ["the ", part, " is too large", ""],
             Kind::Unbound(_) => [
                 "the server refused an authorization request; its response has no `state`, so it may be of another one",
                 "",
@@ -308,33 +311,33 @@ impl Error {
         match self.kind() {
             Kind::AuthorizationRefused(said) | Kind::TokenRefused(said) | Kind::Unbound(said) => {
                 match said.error.as_str() {
-                    "access_denied" => "The user or the server said no. Offer the sign-in again.",
+                    "access_denied" => "The user declined or lacks permission. Offer the sign-in again.",
                     "invalid_scope" => "Check `scope` against what this client may ask for at the provider.",
                     "invalid_grant" => "The code is used up or expired, or `redirectUri` differs. Sign in again.",
                     "unauthorized_client" | "invalid_client" | "invalid_request" | "unsupported_response_type" => {
                         "Check at the provider that this client is a public one (single-page app)."
                     }
-                    _ => "`oauth` holds what the server said.",
+                    _ => "Read `oauth.error_description`, or the provider's log.",
                 }
             }
-            Kind::Cancelled => "Something newer took its place.",
-            Kind::Config { .. } => "Correct the option; index.d.ts says what it takes.",
-            Kind::Environment(_) => "Look for a script or a policy that takes it away.",
+            Kind::Cancelled => "Ignore it: the newer call decides.",
+            Kind::Config { hint, .. } => hint,
+            Kind::Environment(_) => "Look for a script that replaces `crypto`.",
             Kind::DiscoveryFailed { .. } => {
                 "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."
             }
             Kind::DuplicateParameter { .. } | Kind::StateMismatch { .. } => {
-                "Sign in again. A stale tab, a bookmark or somebody else's link are the usual causes."
+                "Sign in again. A stale tab, a bookmark or another user's link are the usual causes."
             }
             Kind::IdTokenInvalid { reason } => match *reason {
                 "exp" | "iat" | "nbf" => {
-                    "The clocks of this device and of the server differ by more than five minutes. Set the wrong one right."
+                    "The clocks of this device and of the server differ by more than five minutes. Correct the wrong one."
                 }
-                "acr" | "auth_time" => "The provider did not sign the user in as asked.",
+                "acr" | "auth_time" => "Check that the provider supports `acrValues` and `maxAge`.",
                 "aud" | "azp" => "Check `clientId`, and that the provider issues ID Tokens for this client.",
                 _ => MISCONFIGURED,
             },
-            Kind::UserinfoInvalid { .. } => MISCONFIGURED,
+            Kind::Unsupported { .. } | Kind::UserinfoInvalid { .. } => MISCONFIGURED,
             Kind::OtherPage { .. } => {
                 "Register the page's final address at the provider and set `redirectUri` to it, to the last slash and with its query."
             }
@@ -354,8 +357,8 @@ impl Error {
                 "Correct it at the provider, or pass the metadata as `server`."
             }
             Kind::Network { .. } => {
-                "If the address answers in a tab, CORS settings are the likely cause: its answer needs the header \
-                 `Access-Control-Allow-Origin` with this page's origin. Redirects are not followed."
+                "If the address opens in a tab, its response needs the CORS header `Access-Control-Allow-Origin` with this \
+                 page's origin. Redirects are not followed."
             }
             Kind::NotJson { .. } => "Open the address in a tab: HTML there means a wrong path or a proxy's error page.",
             Kind::RequestBlocked { .. } => {
@@ -366,12 +369,11 @@ impl Error {
                     "Some providers give an access token only where a scope of an API is asked for: add one to `scope`."
                 }
                 "expires_in" => "Set a lifetime of access tokens at the provider: a positive number of seconds.",
-                _ => "The server breaks the specification.",
+                _ => UNSPECIFIED,
             },
-            Kind::TooLarge { .. } => "The server breaks the specification.",
+            Kind::TooLarge { .. } => UNSPECIFIED,
             Kind::ServerUnavailable { .. } | Kind::Timeout { .. } => "Try again later. The session is kept.",
             Kind::Unexpected(_) => "Please report it.",
-            Kind::Unsupported { .. } => "Change it at the provider.",
         }
     }
 }

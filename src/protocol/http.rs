@@ -113,7 +113,7 @@ impl HttpResponse {
             return Err(Kind::ServerUnavailable { url: self.url.clone(), status, retry_after }.into());
         }
         if self.body.len() > MAX_RESPONSE {
-            return Err(Kind::TooLarge { part: "answer" }.into());
+            return Err(Kind::TooLarge { part: "response" }.into());
         }
         let media_type = cut(&self.content_type, b';').0.trim_ascii();
         let (kind, subtype) = cut(media_type, b'/');

@@ -66,16 +66,16 @@ impl Options {
     /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub fn parse(options: &str) -> Result<Self> {
         let Ok(Value::Object(members)) = Value::parse(options) else {
-            return Err(Error::config("options", "not a JSON object"));
+            return Err(Error::config("options", "not a JSON object", "Pass an object with `clientId` and `issuer`."));
         };
         if let Some((name, _)) = members.iter().find(|(name, _)| !OPTIONS.contains(&&**name)) {
-            return Err(Error::config(name, unknown(name)));
+            return Err(unknown(name));
         }
         let options = Value::Object(members);
         let members: Members<'_> = options.read().map_err(|Mismatch { member }| {
             // Members of an entry.
             let option = if matches!(member, "url" | "warm") { "api" } else { member };
-            Error::config(option, wanted(option))
+            mistyped(option)
         })?;
         Self::check(&members, options.get("server"))
     }
@@ -83,7 +83,7 @@ impl Options {
     fn check(members: &Members<'_>, server: Option<&Value<'_>>) -> Result<Self> {
         let client = read_client(members, server)?;
         if members.timeout == Some(0) {
-            return Err(Error::config("timeout", wanted("timeout")));
+            return Err(mistyped("timeout"));
         }
         let warm = members.api.iter().flatten().filter(|entry| entry.is_warm);
         let page = PageOptions {
@@ -112,16 +112,23 @@ struct Members<'a> {
     userinfo: Option<Userinfo>,
 }
 
-/// The problem to report for an option of the wrong type.
-fn wanted(option: &str) -> &'static str {
-    match option {
-        "allowLoopbackHttp" | "idTokenHint" | "openid" => "neither true nor false",
-        "api" => "not an array of addresses and of `{ url, warm }`",
-        "timeout" => "not a positive number of milliseconds",
-        "tokens" => "neither `worker` nor `page`",
-        "userinfo" => "neither `json` nor `signed`",
-        _ => "not a string",
-    }
+/// The error for an option of the wrong type.
+#[cold]
+pub(crate) fn mistyped(option: &str) -> Error {
+    let (problem, hint) = match option {
+        "allowLoopbackHttp" | "idTokenHint" | "openid" => {
+            ("neither true nor false", "Write `true` or `false` without quotes.")
+        }
+        "api" => (
+            "not an array of addresses and of `{ url, warm }`",
+            "Write an array, such as `['https://api.example.com/v1/']`.",
+        ),
+        "timeout" => ("not a positive number of milliseconds", "Write a whole number, such as `10000`."),
+        "tokens" => ("neither `worker` nor `page`", "Leave it out, or write `'page'`."),
+        "userinfo" => ("neither `json` nor `signed`", "Leave it out, or write `'signed'`."),
+        _ => ("not a string", "Write it in quotes, such as `'my-app'`."),
+    };
+    Error::config(option, problem, hint)
 }
 
 /// Builds [`Options`]. Each method corresponds to the option of the same name in `pkg/index.d.ts`; [`OptionsBuilder::build`]
@@ -228,7 +235,10 @@ impl OptionsBuilder {
     /// Those of [`Options::parse`].
     pub fn build(&self) -> Result<Options> {
         let server = match &self.server {
-            Some(text) => Some(Value::parse(text).map_err(|_| Error::config("server", "not a JSON object"))?),
+            Some(text) => Some(Value::parse(text).map_err(|_| {
+                let hint = "Pass the text of the provider's `/.well-known/openid-configuration`.";
+                Error::config("server", "not a JSON object", hint)
+            })?),
             None => None,
         };
         let members = Members {
@@ -266,11 +276,15 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
     }
     let openid = options.openid.unwrap_or(!issuer.is_empty());
     if openid && issuer.is_empty() {
-        return Err(Error::config("issuer", "needed for OpenID Connect"));
+        return Err(Error::config("issuer", "needed for OpenID Connect", "Set it, or set `openid: false`."));
     }
     let client_id = options.client_id.unwrap_or_default();
     if client_id.is_empty() {
-        return Err(Error::config("clientId", "missing"));
+        return Err(Error::config(
+            "clientId",
+            "missing",
+            "Copy the client ID from the app's registration at the provider.",
+        ));
     }
     let mut config = Config {
         api: ApiList::of(options.api.iter().flatten(), loopback)?,
@@ -291,26 +305,34 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
     Ok(config)
 }
 
-fn unknown(option: &str) -> &'static str {
+#[cold]
+fn unknown(option: &str) -> Error {
     let last = option.get(option.len().saturating_sub(6)..).unwrap_or_default();
-    if last.eq_ignore_ascii_case("secret") {
-        "a page cannot keep a secret; register this app as a public client"
+    let (problem, hint) = if last.eq_ignore_ascii_case("secret") {
+        (
+            "a page cannot keep a secret",
+            "Remove it. Check at the provider that this client is a public one (single-page app).",
+        )
     } else {
-        "not an option; index.d.ts lists them"
-    }
+        ("not an option", "Check its spelling in index.d.ts, or pass it to `signIn`.")
+    };
+    Error::config(option, problem, hint)
 }
 
 /// Checks an issuer. RFC 8414 §2: an `https` URL without query and fragment.
 fn check_issuer(issuer: &str, loopback: Loopback) -> Result<()> {
-    match Url::parse(issuer, loopback) {
+    let (problem, hint) = match Url::parse(issuer, loopback) {
         _ if issuer.bytes().any(|byte| byte == b'{') => {
-            Err(Error::config("issuer", "a template; put in what stands for `{…}`, such as the id of your tenant"))
+            ("a template", "Write the ID of your tenant in the place of `{…}`.")
         }
-        Some(url) if url.rest().is_empty() => Ok(()),
-        Some(_) => Err(Error::config("issuer", "has a query or a fragment")),
+        Some(url) if url.rest().is_empty() => return Ok(()),
+        Some(_) => {
+            ("has a query or a fragment", "Copy `issuer` from the provider's `/.well-known/openid-configuration`.")
+        }
         None if issuer.starts_with("http://") => {
-            Err(Error::config("issuer", "http, not https; on this device itself `allowLoopbackHttp` allows it"))
+            ("http, not https", "Write `https://`; for a provider on this device, set `allowLoopbackHttp: true`.")
         }
-        None => Err(Error::config("issuer", "not an https URL")),
-    }
+        None => ("not an https URL", "Set it to the provider's address, such as `https://login.example.com`."),
+    };
+    Err(Error::config("issuer", problem, hint))
 }

@@ -71,15 +71,25 @@ impl ApiList {
         let mut list = Self::default();
         for (index, ApiEntry { url: entry, .. }) in entries.enumerate() {
             if index == MAX_ENTRIES {
-                return Err(Error::config("api", "more than 100 entries; list the path that they have in common"));
+                return Err(Error::config(
+                    "api",
+                    "more than 100 entries",
+                    "List the path that they have in common, such as `https://api.example.com/`.",
+                ));
             }
             let slash = if entry.ends_with('/') { "" } else { "/" };
-            let url = Url::parse(&[entry, slash].concat(), loopback)
-                .ok_or_else(|| Error::config("api", "an entry is not an https URL"))?;
+            let url = Url::parse(&[entry, slash].concat(), loopback).ok_or_else(|| {
+                Error::config(
+                    "api",
+                    "an entry is not an https URL",
+                    "Write `https://`; for an API on this device, set `allowLoopbackHttp: true`.",
+                )
+            })?;
             if !url.is_canonical() || !url.rest().is_empty() || entry.contains('*') {
                 return Err(Error::config(
                     "api",
-                    "an entry is an origin with a path, without query, fragment, or wildcard",
+                    "an entry is not an origin with a plain path",
+                    "Leave out query, `#`, `*` and `..`, as in `https://api.example.com/v1/`.",
                 ));
             }
             if !list.entries.contains(&url) {

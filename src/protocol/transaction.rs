@@ -171,5 +171,9 @@ pub(super) fn return_target(target: &str) -> Result<()> {
         && !["//", "/%5c", "/%2f", "/%09", "/%0a", "/%0d"].iter().any(begins)
         && !path.bytes().any(|byte| byte == b'\\')
         && !target.bytes().any(|byte| byte.is_ascii_control());
-    if plain { Ok(()) } else { Err(Error::config("returnTo", "not a path of this origin")) }
+    if plain {
+        Ok(())
+    } else {
+        Err(Error::config("returnTo", "not a path of this origin", "Begin it with one slash, such as `/inbox?page=2`."))
+    }
 }

@@ -54,7 +54,8 @@ const OPTIONS: [(&str, &str); 8] = [
 ///
 /// Those of the operation.
 pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &str) -> Outcome {
-    let message = Value::parse(message).map_err(|_| Error::config("params", "not Unicode text"))?;
+    let message = Value::parse(message)
+        .map_err(|_| Error::config("params", "not Unicode text", "Call `toWellFormed()` on texts of users."))?;
     let Ok(Addressed { op, port }) = message.read() else { return Err(Error::unexpected("no operation").into()) };
     let port = port.unwrap_or_default();
     match op {
@@ -271,15 +272,25 @@ fn end_others<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, from: Opti
 /// Reads the options of a sign-in as parameters with registered names: `loginHint` becomes `login_hint`, and the items of a
 /// list are separated by spaces.
 fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>> {
-    let Some(Value::Object(members)) = options else { return Err(Error::config("options", "not an object")) };
+    let Some(Value::Object(members)) = options else {
+        return Err(Error::config("options", "not an object", "Pass an object to `signIn`."));
+    };
     let params = options.and_then(|options| options.get("params"));
     let mut read: Vec<(String, String)> = Vec::new();
     for (name, value) in members.iter().filter(|(name, value)| *name != "params" && *value != Value::Null) {
         let Some((_, registered)) = OPTIONS.iter().find(|(known, _)| known == name) else {
-            return Err(Error::config(name, "not an option of a sign-in; index.d.ts lists them"));
+            return Err(Error::config(
+                name,
+                "not an option of a sign-in",
+                "Check its spelling in index.d.ts, or pass it in `params`.",
+            ));
         };
         if params.is_some_and(|params| params.get(registered).is_some()) {
-            return Err(Error::config(name, "given as an option and in `params`"));
+            return Err(Error::config(
+                name,
+                "given as an option and in `params`",
+                "Keep the option, and remove it from `params`.",
+            ));
         }
         let mut spelling = String::new();
         spell(&mut spelling, value);
@@ -299,7 +310,7 @@ fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>> {
 
 #[cold]
 fn not_strings() -> Error {
-    Error::config("params", "not an object of strings")
+    Error::config("params", "not an object of strings", "Write each value in quotes, such as `{ audience: 'my-api' }`.")
 }
 
 /// Writes the value of an option as the value of a parameter.

@@ -6,17 +6,18 @@ use super::SignIns;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::ForeignText;
 use crate::protocol::json::Value;
+use crate::protocol::options::mistyped;
 use crate::protocol::session::Session;
 
 /// Reads the members that an operation needs from a message.
 ///
 /// # Errors
 ///
-/// [`Kind::Config`] names the member that is missing or of another type. The worker of the package sends no such message.
+/// [`Kind::Config`] names the member that is missing or not a string. The worker of the package sends no such message.
 ///
 /// [`Kind::Config`]: crate::protocol::error::Kind::Config
 pub(super) fn read<'a, T: Deserialize<'a>>(message: &'a Value<'a>) -> Result<T> {
-    message.read().map_err(|mismatch| Error::config(mismatch.member, "missing, or of another type"))
+    message.read().map_err(|mismatch| mistyped(mismatch.member))
 }
 
 /// The sender of a message, and the operation.

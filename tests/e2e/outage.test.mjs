@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
-const CORS = /CORS settings/;
+const CORS = /Access-Control-Allow-Origin/;
 const LATER = /Try again later/;
 const PROXY = /wrong path or a proxy/;
 

@@ -184,7 +184,7 @@ fn req_16_a_request_that_is_too_long_for_a_url_is_named() {
     let played = Case::new("REQ-16").sign_in(SignIn { params: long, ..SIGN_IN });
     // Metadata were fetched, and nothing else was sent.
     let error = played.play().error.expect("an error");
-    assert!(error.message().contains("PAR"), "{error}");
+    assert!(error.hint().contains("`loginHint`"), "{error}: {}", error.hint());
 }
 
 #[test]

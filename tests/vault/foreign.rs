@@ -325,7 +325,7 @@ fn a_text_without_a_secret_reaches_the_page() {
     let error = port.complete(&address, &begun.state, None).expect_err("a refusal");
     assert_eq!(
         to_json(&error),
-        r#"{"code":"authorization_error","fault":"user","message":"the server refused the authorization request","hint":"The user or the server said no. Offer the sign-in again.","retryable":false,"returnTo":"/here?x=1#y","oauth":{"error":"access_denied","error_description":"not today","error_uri":"https://as.test/why"}}"#
+        r#"{"code":"authorization_error","fault":"user","message":"the server refused the authorization request","hint":"The user declined or lacks permission. Offer the sign-in again.","retryable":false,"returnTo":"/here?x=1#y","oauth":{"error":"access_denied","error_description":"not today","error_uri":"https://as.test/why"}}"#
     );
 }
 

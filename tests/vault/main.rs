@@ -9,6 +9,7 @@ mod support;
 mod clients;
 mod ends;
 mod foreign;
+mod hints;
 mod options;
 mod pages;
 mod property;
