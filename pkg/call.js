@@ -172,7 +172,7 @@ class VaultResponse extends Response {
           throw this.#signal.aborted ? this.#signal.reason : error;
         });
       };
-      Object.defineProperty(VaultResponse.prototype, name, { value });
+      Object.defineProperty(VaultResponse.prototype, name, { value, writable: true }); // libraries set `json`
     }
   }
 }

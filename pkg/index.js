@@ -60,6 +60,8 @@ class Client extends EventTarget {
   #waits = withoutPrototype();
   /** The error with which `start()` failed. @type {unknown} */
   #failure;
+  /** Whether this page is completing a sign-in. */
+  #completing = false;
   /** A running attempt to restore the session. Calls wait for it. @type {Promise<unknown> | undefined} */
   #restoring;
 
@@ -228,10 +230,10 @@ class Client extends EventTarget {
     }
     const session = await this.#requestSession();
     const { restore, issuer, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
-    if (session) return session;
-    if (!inWindow && restore === 'silent' && openid && this.#storage.had()) return this.#restore();
-    quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
-    return null;
+    if (session) this.#storage.mark(true);
+    else if (restore === 'silent' && openid && !inWindow && this.#storage.had()) return this.#restore();
+    else quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
+    return session;
   }
 
   /**
@@ -317,13 +319,18 @@ class Client extends EventTarget {
 
   /** @param {{ address: string, state: string, record?: string, pending: boolean }} response */
   async #complete(response) {
-    const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirectPage().shared });
-    this.#tell('trace', {
-      step: 'callback',
-      outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored',
-      reason: declined,
-    });
-    return returnTo;
+    this.#completing = true;
+    try {
+      const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirectPage().shared });
+      this.#tell('trace', {
+        step: 'callback',
+        outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored',
+        reason: declined,
+      });
+      return returnTo;
+    } finally {
+      this.#completing = false;
+    }
   }
 
   /** The redirect page. `shared`: as far as this page can know, responses of another provider come to it, too. */
@@ -338,7 +345,7 @@ class Client extends EventTarget {
 
   async #sessionAfterSignIn() {
     const session = await this.#requestSession();
-    if (!session) this.#storage.mark(false);
+    this.#storage.mark(session !== null);
     return session;
   }
 
@@ -380,6 +387,9 @@ class Client extends EventTarget {
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
     const { call, opened } = openConnection(vaultOptions, { ...options, api }, ({ event, session, reason }) => {
       if (event === 'trapped') this.#opening = undefined;
+      // Before the app knows that a sign-in of this page has succeeded: it may reload the page at that moment. The mark stays as
+      // it is after a renewal, whose event may arrive here after the user has signed out in another tab.
+      if (this.#completing && session) this.#storage.mark(true);
       this.#setSession(/** @type {Session | null} */ (session));
       this.#tell('change', { session: this.#session, reason });
     });
@@ -392,12 +402,8 @@ class Client extends EventTarget {
     this.dispatchEvent(Object.assign(new Event(type), details));
   }
 
-  /**
-   * Keeps the session for the app. The mark comes first: the app may reload the page as soon as it knows of the session.
-   * @template {Session | null} T @param {T} session @returns {T}
-   */
+  /** @template {Session | null} T @param {T} session @returns {T} */
   #setSession(session) {
-    if (session) this.#storage.mark(true);
     return (this.#session = frozen(session && { ...session }));
   }
 }

@@ -64,7 +64,6 @@ export async function signOut(storage, waits, failure, ended, session) {
     waits[wait](failure('cancelled', 'user', 'superseded by a sign-out', 'Ignore it: the newer call decides.'));
   try {
     const url = await ended;
-    storage.mark(false); // once more: news of the session may have come meanwhile
     if (!url) return;
     storage.signingOut(new URL(url).searchParams.get('state') ?? '');
     location.assign(url);

@@ -24,6 +24,7 @@ fn assert_silent(what: &str, printed: &str) {
 fn nothing_printable_holds_a_credential() {
     assert_silent("a secret", &format!("{:?}", Secret::new(CANARY)));
     assert_silent("a transaction", &format!("{:?}", transaction()));
+    assert_silent("an authorization request", &format!("{:?}", support::request(&config())));
     let query = support::honest_query().replace("c1", CANARY);
     let response = AuthorizationResponse::parse(&query).expect("well formed").expect("a response");
     assert_silent("a response", &format!("{response:?}"));

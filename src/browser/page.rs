@@ -50,11 +50,15 @@ impl Client {
     ///
     /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub async fn start(&self, restore: Restore<'_>) -> Result<Started> {
-        self.finish().await?;
         let mark = Mark::of(self.config());
+        let is_completed = self.finish().await?;
         if let Some(session) = self.session() {
             mark.set();
             return Ok(Started::SignedIn(session));
+        }
+        if is_completed {
+            // The provider declined: it is not asked again.
+            mark.remove();
         }
         let Restore::Redirect(sign_in) = restore else { return Ok(Started::SignedOut) };
         if !self.config().openid || !mark.is_set() {
@@ -66,22 +70,27 @@ impl Client {
         let return_to = here()?;
         let sign_in = SignIn { params: &params, return_to: &return_to, purpose: Purpose::Restore, ..sign_in };
         let request = self.begin(sign_in).await?;
+        self.keep(&request)?;
         // The user did not ask for this redirect, and it may end at a form. So the mark is removed first: it happens only once.
         mark.remove();
-        self.leave(&request)?;
+        window()?.location().replace(&request.url).map_err(|_| Error::unexpected(NO_NAVIGATION))?;
         Ok(Started::Leaving)
     }
 
-    /// Finishes a sign-in if the page was loaded with its response.
-    async fn finish(&self) -> Result<()> {
+    /// Finishes a sign-in if the page was loaded with its response, and returns whether it was.
+    async fn finish(&self) -> Result<bool> {
         let window = window()?;
         let location = window.location();
         let search = location.search().unwrap_or_default();
         let query = search.strip_prefix('?').unwrap_or_default();
         let found = form::parameters(query).unwrap_or_default().into_iter();
         let mut states = found.filter(|(name, _)| name.as_deref() == Some("state")).filter_map(|(_, state)| state);
-        let Some(state) = states.find(|state| is_ours(state)) else { return Ok(()) };
-        let (transaction, others) = Store::open(self.config())?.take(&state, now());
+        let Some(state) = states.find(|state| is_ours(state)) else { return Ok(false) };
+        let store = Store::open(self.config())?;
+        if store.is_of_another_client(&state) {
+            return Ok(false); // which reads it from the address
+        }
+        let (transaction, others) = store.take(&state, now());
         let kept: Vec<&str> =
             query.split('&').filter(|part| !RESPONSE.contains(&part.split('=').next().unwrap_or(part))).collect();
         let mut clean = location.pathname().unwrap_or_default();
@@ -92,11 +101,14 @@ impl Client {
         let fragment = location.hash().unwrap_or_default();
         clean.push_str(&fragment);
         let address = location.href().unwrap_or_default();
-        show(&window, &clean)?;
+        show(&window, &clean);
         // An app with clients of several providers on one page calls `complete` itself.
         match self.complete(&address, transaction, others, RedirectPage::OfOneProvider).await? {
-            Completion::Ignored => Ok(()),
-            Completion::ReturnTo(path) | Completion::Declined(path, _) => show(&window, &path),
+            Completion::Ignored => Ok(false),
+            Completion::ReturnTo(path) | Completion::Declined(path, _) => {
+                show(&window, &path);
+                Ok(true)
+            }
         }
     }
 
@@ -110,13 +122,12 @@ impl Client {
     pub async fn sign_in(&self, sign_in: SignIn<'_>) -> Result<()> {
         window()?;
         let request = self.begin(sign_in).await?;
-        self.leave(&request)
+        self.keep(&request)?;
+        navigate(&request.url)
     }
 
-    /// Stores the transaction, and navigates to the provider.
-    fn leave(&self, request: &AuthorizationRequest) -> Result<()> {
-        Store::open(self.config())?.keep(&request.transaction)?;
-        navigate(&request.url)
+    fn keep(&self, request: &AuthorizationRequest) -> Result<()> {
+        Store::open(self.config())?.keep(&request.transaction)
     }
 
     /// Ends the session in this client and at the provider, which sends the user back to `return_to`.
@@ -128,16 +139,24 @@ impl Client {
     /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub async fn sign_out(&self, return_to: &str) -> Result<()> {
         // Before everything else, even if the rest fails: a page that is loaded meanwhile must not restore the session.
-        Mark::of(self.config()).remove();
-        match self.end(Some(return_to)).await? {
+        let mark = Mark::of(self.config());
+        mark.remove();
+        let ended = self.end(Some(return_to)).await;
+        if self.is_signed_in() {
+            mark.set(); // the session was not ended
+        }
+        match ended? {
             Some(url) => navigate(&url),
             None => Ok(()),
         }
     }
 }
 
+/// The reason if a page cannot be left.
+const NO_NAVIGATION: &str = "a navigation that the browser refuses";
+
 fn navigate(url: &str) -> Result<()> {
-    window()?.location().assign(url).map_err(|_| Error::unexpected("a navigation that the browser refuses"))
+    window()?.location().assign(url).map_err(|_| Error::unexpected(NO_NAVIGATION))
 }
 
 fn window() -> Result<Window> {
@@ -157,8 +176,9 @@ fn here() -> Result<String> {
     Ok(["/."].into_iter().chain(parts.iter().map(String::as_str)).collect())
 }
 
-fn show(window: &Window, path: &str) -> Result<()> {
-    let refused = |_| Error::unexpected("an address that the browser refuses");
-    let history = window.history().map_err(refused)?;
-    history.replace_state_with_url(&JsValue::NULL, "", Some(path)).map_err(refused)
+/// Shows a path of this origin in the address bar. The response is valid even if the browser refuses.
+fn show(window: &Window, path: &str) {
+    let Ok(history) = window.history() else { return };
+    let url = window.location().origin().unwrap_or_default() + path;
+    drop(history.replace_state_with_url(&history.state().unwrap_or(JsValue::NULL), "", Some(&url)));
 }

@@ -60,10 +60,8 @@ impl Store {
     /// Takes out the transaction of a `state`, if there is one, and removes the expired ones. Says whether others are pending.
     pub(super) fn take(&self, state: &str, now: Now) -> (Option<Box<Transaction>>, OtherSignIns) {
         let transaction = self.take_out(&[&self.prefix, state].concat());
-        let count = self.storage.length().unwrap_or(0);
-        let names: Vec<String> = (0..count).filter_map(|index| self.storage.key(index).ok().flatten()).collect();
         let mut is_other_pending = false;
-        for name in names.iter().filter(|name| name.starts_with(&self.prefix)) {
+        for name in self.names().iter().filter(|name| name.starts_with(&self.prefix)) {
             let is_pending = self.peek(name).is_some_and(|transaction| !transaction.is_expired(now));
             if !is_pending {
                 drop(self.storage.remove_item(name));
@@ -71,6 +69,19 @@ impl Store {
             is_other_pending |= is_pending;
         }
         (transaction, if is_other_pending { OtherSignIns::Pending } else { OtherSignIns::None })
+    }
+
+    /// Whether another client of this page waits for the response with this `state`.
+    pub(super) fn is_of_another_client(&self, state: &str) -> bool {
+        let end = [":", state].concat();
+        let is_of_another =
+            |name: &String| name.starts_with(PREFIX) && name.ends_with(&end) && !name.starts_with(&self.prefix);
+        self.names().iter().any(is_of_another)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let count = self.storage.length().unwrap_or(0);
+        (0..count).filter_map(|index| self.storage.key(index).ok().flatten()).collect()
     }
 
     fn peek(&self, key: &str) -> Option<Box<Transaction>> {

@@ -146,12 +146,19 @@ impl<'a> SignIn<'a> {
 }
 
 /// An authorization request: the URL to which the browser navigates, and the transaction that it keeps in the meantime.
-#[derive(Debug)]
 pub struct AuthorizationRequest {
     /// The authorization endpoint with all parameters.
     pub url: String,
     /// Must be kept until the response arrives.
     pub transaction: Box<Transaction>,
+}
+
+impl core::fmt::Debug for AuthorizationRequest {
+    /// Without the query, which contains `state` and `nonce`.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let url = cut(&self.url, b'?').0;
+        f.debug_struct("AuthorizationRequest").field("url", &url).field("transaction", &self.transaction).finish()
+    }
 }
 
 /// Checks that a provider sends the user back to a page of this origin. Otherwise, the response would reach another app.

@@ -67,6 +67,22 @@ story(
   },
 );
 
+story('an event of a renewal that a busy tab handles after the sign-out leads to no restore', OPEN, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  const [first, second] = await stage.openBeside();
+  await page.run(`async () => void setTimeout(() => {
+    const end = Date.now() + 3000;
+    while (Date.now() < end);
+  }, 50)`);
+  await page.driver.switchTo().window(first);
+  await page.run('async () => { await client.refresh(); await client.signOut({ everywhere: false }); }');
+  await page.driver.switchTo().window(second);
+  await page.see('Signed out');
+  assert.deepEqual(await told(page), ['renewed', 'signed_out']);
+  assert.deepEqual(await stage.keys('localStorage'), [], 'a page that is loaded now restores nothing');
+});
+
 story('calls of many tabs share one renewal', OPEN, async (stage) => {
   const { page, provider } = stage;
   await stage.signInBriefly();
