@@ -12,7 +12,8 @@ const WRAPPERS = {
   axios:
     "axios.create({ adapter: 'fetch', env: { fetch, Request, Response } }).get(url + 'json').then(({ data }) => data.said)",
   ky: "ky.create({ fetch }).get(url + 'json').json().then(({ said }) => said)",
-  'ky with its own parser': "ky.create({ fetch, parseJson: JSON.parse }).get(url + 'json').json().then(({ said }) => said)",
+  'ky with its own parser':
+    "ky.create({ fetch, parseJson: JSON.parse }).get(url + 'json').json().then(({ said }) => said)",
   'openapi-fetch': "openapi({ baseUrl: url, fetch }).GET('/json').then(({ data }) => data.said)",
   'graphql-request': "new GraphQLClient(url + 'graphql', { fetch }).request('{ said }').then(({ said }) => said)",
   ofetch: "createFetch({ fetch, Headers, AbortController })(url + 'json').then(({ said }) => said)",

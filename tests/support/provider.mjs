@@ -169,6 +169,9 @@ function configuration({ pages, origins, settings }) {
     responseTypes: ['code'],
     issueRefreshToken: async () => settings.refreshTokens,
     rotateRefreshToken: true,
+    // The client revokes both tokens at once. With the default, whether the grant goes with them, and the provider asks for
+    // consent again, would depend on which request arrives first.
+    revokeGrantPolicy: () => true,
     ttl: {
       AccessToken: () => settings.accessTokenSeconds,
       AuthorizationCode: 60,
