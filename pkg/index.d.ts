@@ -57,10 +57,10 @@ export interface Options {
   /** The scope to request, separated by spaces (RFC 6749 §3.3). Default: `openid`, or nothing for plain OAuth 2. */
   scope?: string;
   /**
-   * The only URLs, besides the provider's own endpoints, that may ever receive the access token. Each entry is an exact origin with a path prefix that ends at a
-   * slash. Relative entries are relative to the current page. Wildcards are not supported. Two clients may list the same API:
-   * each call carries the token of the client on which it was made. A client with another list is a different client, with a
-   * separate session.
+   * The only URLs, besides the provider's own endpoints, that may ever receive the access token. Each entry is an exact
+   * origin with a path prefix that ends at a slash. Relative entries are relative to the current page. Wildcards are not
+   * supported. Two clients may list the same API: each call carries the token of the client on which it was made. A client
+   * with another list is a different client, with a separate session.
    */
   api?: (string | ApiEntry)[];
   /** `false` for plain OAuth 2 with an `issuer`: no `openid` scope, no ID Token. Default: `true` if `issuer` is set. */

@@ -1,7 +1,7 @@
 /**
- * What is kept in web storage: the sign-ins that wait for the provider's redirect in session storage, and the mark that this browser had a
- * session in local storage. `docs/storage.md` lists the keys. Every script of the origin can read and write web storage, so the
- * vault does not trust its content.
+ * Web storage: the sign-ins that wait for the provider's redirect are in session storage, and the mark that this browser had a
+ * session is in local storage. `docs/storage.md` lists the keys. Every script of the origin can read and write web storage, so
+ * the vault does not trust its content.
  */
 
 import { configError } from './errors.js';

@@ -84,6 +84,8 @@ fn the_page_stores_a_record_for_the_same_time_under_the_same_name() {
     assert_eq!(between(&script, "const LIFE = ", ";"), between(&record, "const LIFE: i64 = ", ";"));
     let store = read("src/browser/store.rs");
     assert_eq!(between(&script, "const TX = '", "';"), between(&store, "const PREFIX: &str = \"", "\";"));
+    let mark = between(&script, "const hadSessionKey = `", "${name}`;");
+    assert_eq!(mark, between(&store, "const HAD: &str = \"", "\";"));
 }
 
 #[test]

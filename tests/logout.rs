@@ -11,7 +11,7 @@ use valet_key::protocol::http::Method;
 use valet_key::protocol::logout;
 use valet_key::protocol::metadata::ServerMetadata;
 use valet_key::protocol::secret::Secret;
-use valet_key::protocol::session::{Action, SessionState};
+use valet_key::protocol::session_state::{Action, SessionState};
 use valet_key::protocol::token::TokenResponse;
 
 const BYE: &str = "https://app.test/bye";

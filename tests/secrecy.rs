@@ -5,7 +5,7 @@ mod support;
 use support::{at, config, id_token, json, metadata, transaction};
 use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::secret::Secret;
-use valet_key::protocol::session::SessionState;
+use valet_key::protocol::session_state::SessionState;
 use valet_key::protocol::token::{TokenRequest, TokenResponse};
 
 /// Stands for every credential in this file, so that one search finds them all.

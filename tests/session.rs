@@ -6,7 +6,8 @@ use support::signing::{Curve, E1, jwt, proof};
 use support::{at, claims, config, id_token, json, metadata, transaction};
 use valet_key::protocol::error::{Error, Kind, Result};
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
-use valet_key::protocol::session::{Action, Change, Refused, SessionState, Ticket};
+use valet_key::protocol::session::Change;
+use valet_key::protocol::session_state::{Action, Refused, SessionState, Ticket};
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::{Leftover, TokenResponse};
 

@@ -4,7 +4,8 @@ use super::Client;
 use super::host::Host;
 use crate::protocol::error::{Kind, Result};
 use crate::protocol::secret::Secret;
-use crate::protocol::session::{Call, Change, Refused};
+use crate::protocol::session::Change;
+use crate::protocol::session_state::{Call, Refused};
 use core::future::Future;
 
 /// A request that can be sent with an access token.

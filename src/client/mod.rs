@@ -36,7 +36,8 @@ use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwks::Keys;
 use crate::protocol::options::{Options, PageOptions};
-use crate::protocol::session::{Change, Session, SessionState};
+use crate::protocol::session::{Change, Session};
+use crate::protocol::session_state::SessionState;
 
 /// One client of one provider, as one page uses it. Calls may overlap.
 ///

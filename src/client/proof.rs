@@ -6,7 +6,7 @@ use crate::protocol::error::Result;
 use crate::protocol::foreign::Secrets;
 use crate::protocol::jwt::{Algorithms, Unverified, Verified};
 use crate::protocol::metadata::ServerMetadata;
-use crate::protocol::session::Proof;
+use crate::protocol::session_state::Proof;
 use crate::protocol::token::TokenResponse;
 
 impl<H: Host> Client<H> {

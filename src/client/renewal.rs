@@ -4,7 +4,8 @@ use super::Client;
 use super::host::Host;
 use crate::protocol::error::{Kind, Result};
 use crate::protocol::foreign::Secrets;
-use crate::protocol::session::{Action, Call, Change};
+use crate::protocol::session::Change;
+use crate::protocol::session_state::{Action, Call};
 use crate::protocol::token::TokenResponse;
 
 impl<H: Host> Client<H> {

@@ -142,7 +142,7 @@ pub(super) const ID_TOKEN_ALONE: &str = "`access_token` beside its `id_token`";
 
 const UNSPECIFIED: &str = "Look at the response in the network panel: it violates the specification.";
 
-const MISCONFIGURED: &str = "Check the settings of this client at the provider.";
+const MISCONFIGURED: &str = "Check the settings of this client at the provider, and any proxy in between.";
 
 impl Error {
     /// An option that is missing or wrong. `problem` says what is wrong, as a clause that follows the option's name. `hint` says

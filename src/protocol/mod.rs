@@ -30,6 +30,7 @@ pub mod pkce;
 pub mod resource;
 pub mod secret;
 pub mod session;
+pub mod session_state;
 pub mod time;
 pub mod token;
 pub mod transaction;

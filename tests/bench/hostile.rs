@@ -22,7 +22,7 @@ use valet_key::protocol::jwt::{Algorithms, Signature, Unverified, Verified};
 use valet_key::protocol::logout::names_session;
 use valet_key::protocol::metadata::ServerMetadata;
 use valet_key::protocol::secret::Secret;
-use valet_key::protocol::session::SessionState;
+use valet_key::protocol::session_state::SessionState;
 use valet_key::protocol::time::Now;
 use valet_key::protocol::token::TokenResponse;
 use valet_key::protocol::transaction::{RedirectPage, Transaction};

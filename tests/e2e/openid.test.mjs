@@ -78,10 +78,10 @@ for (const [kind, code] of [
       await signInWith(stage, {});
       await page.see(`Signed out ${code}`);
       provider.recover();
-      // Both tokens are revoked. Whether the grant is revoked with them depends on which request arrives first.
+      // Both tokens are revoked, and with them what the user had allowed.
       const revoked = ({ method, path, status }) => method === 'POST' && path === '/token/revocation' && status === 200;
       await page.until('both revocations', async () => provider.requests.filter(revoked).length === 2);
-      await signInWith(stage, { prompt: 'consent' }, { login: false });
+      await signInWith(stage, {}, { login: false });
       await page.see('Signed in as alice');
     },
   );

@@ -4,6 +4,23 @@ import { story } from '../support/stage.mjs';
 
 const ALONE = { homes: ['dedicated', 'page'] };
 
+/**
+ * An app whose client is made with further options.
+ * @param {string} options as source @param {string} [before] what the app does with `client` before it starts it, as source
+ */
+const appWith = (options, before = '') => ({
+  '/www/app.js': `
+    import { createClient } from '../pkg/index.js';
+    const config = await (await fetch('config.json')).json();
+    const client = createClient({ ...config, scope: 'openid profile', ${options} });
+    ${before}
+    const session = await client.start();
+    document.getElementById('state').textContent = session ? 'Signed in as ' + session.sub : 'Signed out';
+    document.getElementById('sign-in').hidden = false;
+    document.getElementById('sign-in').onclick = () => client.signIn();
+  `,
+});
+
 const questions = (provider) => provider.requests.filter(({ path }) => path.startsWith('/interaction/')).length;
 
 story('a reload restores the session without asking the user', { ...ALONE, differs: ['lasting'] }, async (stage) => {
@@ -55,22 +72,14 @@ story(
   'an app that reloads the page in the handler of the sign-in event keeps the session',
   {
     ...ALONE,
-    scripts: {
-      '/www/app.js': `
-      import { createClient } from '../pkg/index.js';
-      const config = await (await fetch('config.json')).json();
-      const client = createClient({ ...config, scope: 'openid profile' });
-      client.addEventListener('change', ({ reason }) => {
+    scripts: appWith(
+      '',
+      `client.addEventListener('change', ({ reason }) => {
         if (reason !== 'signed_in' || sessionStorage.getItem('keys') !== null) return;
         sessionStorage.setItem('keys', Object.keys(localStorage).join());
         location.reload();
-      });
-      const session = await client.start();
-      document.getElementById('state').textContent = session ? 'Signed in as ' + session.sub : 'Signed out';
-      document.getElementById('sign-in').hidden = false;
-      document.getElementById('sign-in').onclick = () => client.signIn();
-    `,
-    },
+      });`,
+    ),
   },
   async (stage) => {
     const { page, provider } = stage;
@@ -109,17 +118,7 @@ story(
   'an app that switches restoring off gets no silent sign-in',
   {
     ...ALONE,
-    scripts: {
-      '/www/app.js': `
-      import { createClient } from '../pkg/index.js';
-      const config = await (await fetch('config.json')).json();
-      const client = createClient({ ...config, scope: 'openid profile', restore: 'none' });
-      const session = await client.start();
-      document.getElementById('state').textContent = session ? 'Signed in as ' + session.sub : 'Signed out';
-      document.getElementById('sign-in').hidden = false;
-      document.getElementById('sign-in').onclick = () => client.signIn();
-    `,
-    },
+    scripts: appWith("restore: 'none'"),
   },
   async (stage) => {
     const { page, provider } = stage;

@@ -1,7 +1,8 @@
 //! RT: refresh of tokens.
 
 use valet_key::protocol::error::{Error, Kind};
-use valet_key::protocol::session::{Action, Change, Refused};
+use valet_key::protocol::session::Change;
+use valet_key::protocol::session_state::{Action, Refused};
 
 use crate::hostile::app::{App, Completion};
 use crate::hostile::case::{Case, Played};

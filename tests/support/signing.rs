@@ -13,7 +13,7 @@ use valet_key::protocol::id_token::Identity;
 use valet_key::protocol::json::Value;
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Signature, Unverified, Verification};
-use valet_key::protocol::session::Proof;
+use valet_key::protocol::session_state::Proof;
 use valet_key::protocol::token::TokenResponse;
 use valet_key::protocol::transaction::Transaction;
 

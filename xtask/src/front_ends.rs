@@ -34,7 +34,7 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf> {
             .out_name("front_end");
         generator.generate(&folder)?;
         fs::write(folder.join("main.js"), "import start from './front_end.js';\nawait start();\n")?;
-        let page = workspace.root().join("tests/front_ends").join(name).join("index.html");
+        let page = workspace.root().join("tests/front_ends/index.html");
         fs::copy(&page, folder.join("index.html")).with_context(|| format!("cannot copy {}", page.display()))?;
     }
     Ok(all)

@@ -59,7 +59,7 @@ pub const STEPS: [Step; 14] = [
     Step { name: "deny", what: "licences, sources and advisories of the dependencies", run: deny },
     Step { name: "browser", what: "tests of the browser host, in pages and workers", run: in_browser::test },
     Step { name: "e2e", what: "stories in browsers with real providers", run: e2e },
-    Step { name: "consumers", what: "the packed package works in apps of several kinds", run: consumers },
+    Step { name: "consumers", what: "the packed package and the crate work in apps of several kinds", run: consumers },
 ];
 
 const SERVER: [Package; 1] = [Package { name: "nginx-light", reason: "serves the apps that use the packed package" }];
