@@ -5,6 +5,7 @@
  * `src/vault.rs` decides what a port may do. This file has the ports, the streams and the start-up.
  */
 
+import { Body } from './bodies.js';
 import { whenBroken } from './host.js';
 import { VERSION, servingEnd } from './port.js';
 import {
@@ -48,7 +49,7 @@ let vaults;
 export function connect(port, wasmUrl, inPage) {
   const number = ++lastPort;
   ports.set(number, port);
-  /** Bodies of long responses, by the number of the call. @type {Map<number, ReadableStreamDefaultReader<Uint8Array>>} */
+  /** Bodies of long responses, by the number of the call. @type {Map<number, Body>} */
   const bodies = new Map();
 
   /** @param {string} op @param {Record<string, unknown>} [args] */
@@ -112,10 +113,12 @@ export function connect(port, wasmUrl, inPage) {
           const make = () => new Request(url, { ...init, redirect: 'error', duplex: 'half', signal });
           const response = await authorized(number, make(), once ? undefined : make);
           const { status, statusText, headers, type } = response;
-          const content = await contentOf(response);
-          if (content === undefined) bodies.set(id, response.body.getReader());
+          // Whatever `body` is in this engine, the constructor of `Response` accepts none for these.
+          const body = response.body && ![204, 205, 304].includes(status) ? new Body(response.body) : null;
+          const content = body && (await body.whole());
+          if (body && content === undefined) bodies.set(id, body);
           const value = { id, content, url: response.url, type, init: { status, statusText, headers: [...headers] } };
-          return { value, transfer: content ? [content] : [] };
+          return { value, transfer: content ? [content.buffer] : [] };
         },
       },
       read: {
@@ -150,16 +153,6 @@ export function connect(port, wasmUrl, inPage) {
   );
 }
 
-/**
- * The body of a short response, which is faster in one message; `null` for a response without a body. `undefined` for a body
- * that is long or of unknown length, which the page requests chunk by chunk.
- * @param {Response} response @returns {Promise<ArrayBuffer | null | undefined>}
- */
-async function contentOf(response) {
-  if (!response.body || [204, 205, 304].includes(response.status)) return null; // whatever `body` is in this engine
-  if (Number(response.headers.get('content-length') ?? Infinity) <= PIECE) return response.arrayBuffer();
-}
-
 /** The longest delay of a timer, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 
@@ -171,9 +164,6 @@ async function noTokens() {
     "Use `client.fetch`, or set `tokens: 'page'` in `createClient`.",
   );
 }
-
-/** The largest body, in bytes, that is sent in one message. */
-const PIECE = 65536;
 
 /**
  * Sends a message to the core; `src/vault/messages.rs` handles each `op`.

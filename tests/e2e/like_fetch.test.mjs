@@ -157,3 +157,67 @@ story('a response that must have no body has a `null` body in every engine', OPE
     await echo.close();
   }
 });
+
+const IN_EVERY_ENGINE = { ...OPEN, everyEngine: true };
+
+/** Counts the messages that the page sends through its ports. */
+const COUNTS = `globalThis.posted = 0;
+const { postMessage } = MessagePort.prototype;
+MessagePort.prototype.postMessage = function (...args) { posted += 1; return postMessage.apply(this, args); };`;
+
+story(
+  'a short response of unknown length takes one message each way',
+  { ...OPEN, scripts: { ...OPEN.scripts, '/counts.js': COUNTS } },
+  async (stage) => {
+    const echo = await startEcho();
+    try {
+      list(stage, echo.url);
+      stage.site.settings.before += '<script src="/counts.js"></script>';
+      await stage.signIn();
+      const messages = await stage.page.run(
+        `async (url) => {
+        const counts = [];
+        for (let call = 0; call < 20; call += 1) {
+          const before = posted;
+          await (await client.fetch(url)).json();
+          counts.push(posted - before);
+        }
+        return counts;
+      }`,
+        `${echo.url}x`,
+      );
+      // A body that the network delays takes further messages.
+      assert.ok(messages.includes(1), `messages for each call: ${messages}`);
+      assert.equal(echo.seen.length, 20);
+    } finally {
+      await echo.close();
+    }
+  },
+);
+
+story(
+  'a response is there before its body ends, and each piece when the API sends it',
+  IN_EVERY_ENGINE,
+  async (stage) => {
+    const echo = await startEcho();
+    try {
+      list(stage, echo.url);
+      await stage.signIn();
+      const url = `${echo.url}paused`;
+      const first = await stage.page.run(
+        `async (url) => {
+      const { status, body } = await client.fetch(url);
+      globalThis.reader = body.pipeThrough(new TextDecoderStream()).getReader();
+      return { status, ...(await reader.read()) };
+    }`,
+        url,
+      );
+      assert.deepEqual(first, { status: 200, done: false, value: 'first' });
+      echo.resume();
+      const rest = await stage.page.run(`async () => [await reader.read(), (await reader.read()).done]`);
+      assert.deepEqual(rest, [{ done: false, value: 'second' }, true]);
+    } finally {
+      await echo.close();
+    }
+  },
+);

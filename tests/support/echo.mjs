@@ -11,6 +11,7 @@
  * /v1/held/<n>      the same, with one more byte announced but not sent
  * /v1/unread        reads no byte of the request body
  * /v1/broken        a truncated response
+ * /v1/paused        two pieces; the second when `resume` is called
  * /v1/lost          no response
  * /v1/to/<n>        a redirect with that status to `redirectTo`
  * ```
@@ -42,6 +43,8 @@ export async function startEcho({ scheme = 'http' } = {}) {
     redirectTo: '',
     /** Bytes of the last `/bytes` that were written, and whether the client disconnected before the end. */
     sent: { octets: 0, stopped: false },
+    /** Sends the rest of the last `/paused`. */
+    resume: () => {},
     /** From now on the API refuses the token, without a reason. */
     distrust: (token) => distrusted.add(`Bearer ${token}`),
     close: () => {
@@ -75,6 +78,12 @@ export async function startEcho({ scheme = 'http' } = {}) {
       response.writeHead(200, { 'content-type': 'text/plain', 'content-length': '1000000' });
       response.write('begun');
       return setTimeout(() => (request.stream ?? request.socket).destroy(), 100);
+    }
+    if (route === 'paused') {
+      response.writeHead(200, { 'content-type': 'text/plain' });
+      response.write('first');
+      echo.resume = () => response.end('second');
+      return undefined;
     }
     if (route === 'gzip') {
       response.writeHead(200, { 'content-type': 'text/plain', 'content-encoding': 'gzip' });

@@ -3,7 +3,7 @@
 //! ```text
 //! rustc ─▶ traps instead of panics ─▶ wasm-bindgen ─▶ wasm-opt ─▶ valet_key.wasm
 //!                                          │ glue.js               │ its hash
-//!                                          └────────────────────▶ esbuild ◀─ pkg/worker.js, host.js, port.js
+//!                                          └────────────────────▶ esbuild ◀─ pkg/worker.js and what it imports
 //!                                                                   └─▶ worker.js, worker.js.map
 //! ```
 
