@@ -46,6 +46,7 @@ const workers = withoutPrototype();
  * @property {string | URL} [wasmUrl]
  * @property {'worker' | 'page'} [tokens]
  * @property {boolean} lasting whether the vault may outlive the last page for a moment, such as a reload
+ * @property {boolean} had whether this browser had a session, which an earlier vault may have deposited
  */
 
 /**
@@ -54,7 +55,7 @@ const workers = withoutPrototype();
  * @returns {{ call: import('./port.js').Call, opened: Promise<'shared' | 'dedicated' | 'page'> }} `call` can be used
  *   immediately. It is not the value of a promise, where a script could intercept it.
  */
-export function openConnection({ workerUrl, wasmUrl, tokens, lasting }, options, onEvent) {
+export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, options, onEvent) {
   const script = resolve(workerUrl ?? workerFile, location.href);
   const wasm = resolve(wasmUrl ?? (workerUrl ? resolve('valet_key.wasm', script) : wasmFile), location.href);
   const key = script + lasting;
@@ -103,7 +104,7 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting }, options,
         });
         const started = (worker = workers[key] ??= new (SharedWorker ?? Worker)(scriptUrl(script), workerOptions));
         listen(started, 'error', notStarted);
-        const message = { port: vaultPort, wasmUrl: wasm };
+        const message = { port: vaultPort, wasmUrl: wasm, had };
         if (SharedWorker) postToPort(portOf(started), message, vaultPort);
         else postToWorker(started, message, vaultPort);
       }

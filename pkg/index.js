@@ -382,7 +382,8 @@ class Client extends EventTarget {
       await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
     // The named options concern the page or a sign-in. The rest define the client in the vault.
     const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
-    const vaultOptions = { workerUrl, wasmUrl, tokens: this.#options.tokens, lasting: restore !== 'none' };
+    const had = this.#storage.had();
+    const vaultOptions = { workerUrl, wasmUrl, tokens: this.#options.tokens, lasting: restore !== 'none', had };
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
     const { call, opened } = openConnection(vaultOptions, { ...options, api }, ({ event, session, reason }) => {

@@ -8,7 +8,7 @@
 //! client     drives:  the order of requests, and which calls wait for which; any target; asks a host for everything else
 //! vault      guards:  which clients a worker has, and what a page may make them do; any target
 //! browser    does:    fetch, Web Cryptography, clock, entropy; session storage for Rust front ends (wasm32, feature `browser`)
-//! npm        exports: the functions that pkg/worker.js calls (wasm32, feature `npm`)
+//! npm        exports: the functions that pkg/vault/worker.js calls (wasm32, feature `npm`)
 //! ```
 //!
 //! Data moves in one direction through [`protocol`]: each step makes a value that only this step can make and that the next

@@ -1,4 +1,4 @@
-//! The exports of the npm package: the vault, as `pkg/worker.js` uses it. This module only translates: JSON text in, promises
+//! The exports of the npm package: the vault, as `pkg/vault/worker.js` uses it. This module only translates: JSON text in, promises
 //! out, errors as JSON text.
 
 use core::cell::{OnceCell, RefCell};
@@ -30,15 +30,16 @@ thread_local! {
 struct Listeners {
     changed: Function,
     tell: Function,
+    deposit: Function,
 }
 
 /// Registers the functions to call: `changed(port, text)` at each change of the session of a port's client, with
-/// `{ session, reason }` as JSON, and `tell(text)` with news for the other vaults of the origin. JavaScript calls this function
-/// once, before all others.
+/// `{ session, reason }` as JSON; `tell(text)` with news for the other vaults of the origin; and `deposit(text)` with the text
+/// from which the next vault continues, which contains tokens. JavaScript calls this function once, before all others.
 #[wasm_bindgen]
-pub fn listen(changed: Function, tell: Function) {
+pub fn listen(changed: Function, tell: Function, deposit: Function) {
     // A second call has no effect.
-    drop(LISTENERS.with(|listeners| listeners.set(Listeners { changed, tell })));
+    drop(LISTENERS.with(|listeners| listeners.set(Listeners { changed, tell, deposit })));
 }
 
 /// Carries out a message; see [`messages`]. The promise resolves to a text, which is empty if there is no result.
@@ -77,6 +78,10 @@ impl Worker for Here {
             for port in VAULT.with(|vault| vault.borrow().ports_of(client)) {
                 call(|listeners| listeners.changed.call2(&JsValue::NULL, &port.into(), &text));
             }
+        })
+        .with_depositor(|| {
+            let text = JsValue::from(VAULT.with(|vault| vault.borrow().deposit()));
+            call(|listeners| listeners.deposit.call1(&JsValue::NULL, &text));
         })
     }
 

@@ -14,6 +14,7 @@
 //!
 //! This module is synchronous; [`messages`] drives it.
 
+mod deposit;
 pub mod messages;
 mod wire;
 
@@ -51,6 +52,8 @@ pub struct Vault<H> {
 #[derive(Debug)]
 struct Tenant<H> {
     number: u32,
+    /// The options with which the client was made, as JSON text.
+    options: String,
     client: Client<H>,
     transactions: Vec<Transaction>,
 }
@@ -89,8 +92,8 @@ impl<H: Host> Vault<H> {
     /// [`Kind::Config`] for invalid options, for a port that already has another client, and if there are too many clients.
     ///
     /// [`Kind::Config`]: crate::protocol::error::Kind::Config
-    pub fn configure(&mut self, port: u32, options: &str, host: impl FnOnce(u32) -> H) -> Result<()> {
-        let options = Options::parse(options)?;
+    pub fn configure(&mut self, port: u32, text: &str, host: impl FnOnce(u32) -> H) -> Result<()> {
+        let options = Options::parse(text)?;
         let same = self.clients.iter().find(|tenant| *tenant.client.config() == options.client);
         let same = same.map(|tenant| (tenant.number, tenant.client.clone()));
         if let Some(known) = self.ports.iter().find(|known| known.number == port) {
@@ -109,14 +112,20 @@ impl<H: Host> Vault<H> {
             (tenant, client.for_page(options.page))
         } else {
             self.make_room()?;
-            self.last = self.last.wrapping_add(1);
-            let client = Client::with_host(host(self.last), options);
-            let tenant = Tenant { number: self.last, client: client.clone(), transactions: Vec::new() };
-            self.clients.push(tenant);
+            let client = self.add(text, options, host);
             (self.last, client)
         };
         self.ports.push(Port { number: port, tenant, client });
         Ok(())
+    }
+
+    /// Adds a client. `text` is the text of the options.
+    fn add(&mut self, text: &str, options: Options, host: impl FnOnce(u32) -> H) -> Client<H> {
+        self.last = self.last.wrapping_add(1);
+        let client = Client::with_host(host(self.last), options);
+        let (number, options) = (self.last, text.into());
+        self.clients.push(Tenant { number, options, client: client.clone(), transactions: Vec::new() });
+        client
     }
 
     /// If the maximum is reached, removes the oldest client that has no session, no page, and no sign-in that is being

@@ -41,7 +41,7 @@ pub(super) fn send(request: HttpRequest, timeout: u32) -> Answer {
     })
 }
 
-/// Sends a request immediately. gloo-net alone would send it when the future is first polled. `pkg/host.js` ensures that a
+/// Sends a request immediately. gloo-net alone would send it when the future is first polled. `pkg/vault/host.js` ensures that a
 /// failed `fetch` always rejects with an `Error`, even if the page has replaced `fetch`.
 fn start(request: &Request) -> impl Future<Output = Result<Response, gloo_net::Error>> + use<> {
     let mut response = Box::pin(gloo_net::http::Request::from(Clone::clone(request)).send());

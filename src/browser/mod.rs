@@ -32,6 +32,7 @@ pub type Client = client::Client<Browser>;
 #[derive(Default)]
 pub struct Browser {
     listener: Option<Listener>,
+    depositor: Option<Box<dyn Fn()>>,
 }
 
 /// Called at each change of the session, with the session after the change.
@@ -68,6 +69,12 @@ impl Host for Browser {
         }
     }
 
+    fn deposit(&self) {
+        if let Some(depositor) = &self.depositor {
+            depositor();
+        }
+    }
+
     fn entropy(&self) -> Result<[u8; 32]> {
         environment::entropy()
     }
@@ -76,7 +83,13 @@ impl Host for Browser {
 impl Browser {
     /// Creates a host that calls `listener` at each change of the session, before the call that caused the change ends.
     pub fn with_listener(listener: impl Fn(Change, Option<Session>) + 'static) -> Self {
-        Self { listener: Some(Box::new(listener)) }
+        Self { listener: Some(Box::new(listener)), depositor: None }
+    }
+
+    /// Also calls `depositor` when the sessions that a keeper holds may have changed.
+    #[cfg(feature = "npm")]
+    pub(crate) fn with_depositor(self, depositor: impl Fn() + 'static) -> Self {
+        Self { depositor: Some(Box::new(depositor)), ..self }
     }
 }
 

@@ -35,6 +35,11 @@ pub trait Host {
     /// Receives a change of the session. `session` is the part of the session that the app may know after the change.
     fn changed(&self, change: Change, session: Option<Session>);
 
+    /// Receives that [`Client::deposit`] may have another value now. A host that deposits nothing ignores this.
+    ///
+    /// [`Client::deposit`]: super::Client::deposit
+    fn deposit(&self) {}
+
     /// Draws 32 unpredictable bytes.
     ///
     /// # Errors

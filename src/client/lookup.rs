@@ -5,7 +5,8 @@ use super::host::Host;
 use crate::protocol::discovery::{Discovery, Failures};
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
-use crate::protocol::http::Cache;
+use crate::protocol::http::{Cache, HttpResponse};
+use crate::protocol::json::Value;
 use crate::protocol::metadata::ServerMetadata;
 use std::rc::Rc;
 
@@ -13,6 +14,8 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 pub(super) struct Lookup {
     pub(super) found: Option<Rc<ServerMetadata>>,
+    /// The metadata as the provider sent them; empty if they come from the options.
+    document: String,
     failed: Option<Error>,
     under_way: bool,
     attempts: u32,
@@ -74,25 +77,52 @@ impl<H: Host> Client<H> {
             Err(_) if cache == Cache::ForceCache => self.discover(Cache::Reload, secrets).await,
             outcome => outcome,
         };
-        let outcome = outcome.map(Rc::new);
+        let outcome = outcome.map(|(metadata, document)| (Rc::new(metadata), document));
         {
             let mut lookup = self.core.lookup.borrow_mut();
             lookup.under_way = false;
             lookup.attempts = lookup.attempts.wrapping_add(1);
             lookup.failed = outcome.as_ref().err().cloned();
-            lookup.found = outcome.as_ref().ok().cloned();
+            if let Ok((metadata, document)) = &outcome {
+                lookup.found = Some(metadata.clone());
+                lookup.document.clone_from(document);
+            }
         }
         self.core.ended.ring();
-        outcome
+        outcome.map(|(metadata, _)| metadata)
     }
 
-    async fn discover(&self, cache: Cache, secrets: &Secrets) -> Result<ServerMetadata> {
+    /// The metadata as the provider sent them, for [`Client::recall_metadata`]; empty if they come from the options.
+    pub(super) fn document(&self) -> String {
+        self.core.lookup.borrow().document.clone()
+    }
+
+    /// Takes metadata that this client, or an earlier one with the same configuration, has fetched. Metadata that do not pass the
+    /// checks of that time are fetched again when they are needed.
+    pub(super) fn recall_metadata(&self, document: &str) {
+        let parsed = Value::parse(document).ok();
+        let parsed = parsed.and_then(|value| {
+            ServerMetadata::parse(&value, self.core.config.expected(), &Secrets::default()).ok()
+        });
+        if let Some(metadata) = parsed {
+            let mut lookup = self.core.lookup.borrow_mut();
+            lookup.found = Some(Rc::new(metadata));
+            lookup.document = document.into();
+        }
+    }
+
+    /// Returns the metadata and their text.
+    async fn discover(&self, cache: Cache, secrets: &Secrets) -> Result<(ServerMetadata, String)> {
         let config = &self.core.config;
         let mut failures = Failures::default();
         for request in Discovery::new(config).requests(cache) {
             let response = self.send(request).response(secrets).await;
-            match response.and_then(|response| Discovery::from_response(config, &response)) {
-                Ok(metadata) => return Ok(metadata),
+            let read = |response: HttpResponse| {
+                let metadata = Discovery::from_response(config, &response)?;
+                Ok((metadata, String::from_utf8(response.body).unwrap_or_default()))
+            };
+            match response.and_then(read) {
+                Ok(found) => return Ok(found),
                 Err(failure) => failures.add(failure)?,
             }
         }

@@ -8,10 +8,12 @@
 //! call      requests with the token     renewal   of the token     userinfo   the provider's claims about the user
 //! end       sign-out, revocation, and the provider's own session
 //! lookup    metadata         proof   signatures         bell   callers that wait for another caller
+//! deposit   what outlives a vault
 //! ```
 
 mod bell;
 mod call;
+mod deposit;
 mod end;
 pub mod host;
 mod lookup;
@@ -27,6 +29,7 @@ use lookup::Lookup;
 use std::rc::Rc;
 
 pub use call::{ApiRequest, AuthorizedRequest};
+pub use deposit::Deposit;
 pub use end::Ended;
 pub use sign_in::{Completion, OtherSignIns};
 
@@ -156,5 +159,6 @@ impl<H: Host> Client<H> {
     /// Notifies the host of a change, before the call that caused the change ends.
     fn changed(&self, change: Change) {
         self.core.host.changed(change, self.view());
+        self.core.host.deposit();
     }
 }

@@ -56,6 +56,7 @@ impl<H: Host> Client<H> {
                 }
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
+                    host.deposit();
                     let response = self.send(request).response(&Secrets::default()).await;
                     let tokens = response.and_then(|response| TokenResponse::from_response(&response));
                     let proof = match &tokens {
@@ -69,7 +70,7 @@ impl<H: Host> Client<H> {
                         Err(error) if !leftover.is_empty() && !matches!(error.kind(), Kind::Cancelled) => {
                             self.changed(Change::Ended);
                         }
-                        Err(_) => {}
+                        Err(_) => host.deposit(),
                     }
                     self.core.ended.ring();
                     self.revoke(leftover).await;

@@ -15,6 +15,8 @@
 //! While the session is due or refreshing, a token that is still valid is used if the renewal fails. [`Call`] and [`Ticket`]
 //! keep calls and renewals of an earlier session from touching a later one.
 
+mod record;
+
 use super::config::Config;
 use super::error::{Error, Kind, Result};
 use super::foreign::Secrets;

@@ -5,7 +5,7 @@
 //! lists the possible effects of each message.
 
 use super::wire::{
-    self, Abandon, Addressed, Begin, Begun, Complete, Completed, Configure, End, FrontChannel, Userinfo,
+    self, Abandon, Addressed, Begin, Begun, Complete, Completed, Configure, End, FrontChannel, Recall, Userinfo,
 };
 use super::{Kept, News, SignIns, Vault};
 
@@ -71,6 +71,11 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         }
         "heard" => {
             heard(vault, worker, &message);
+            return Ok(String::new());
+        }
+        "recall" => {
+            let Recall { deposit } = wire::read(&message)?;
+            vault.borrow_mut().recall(deposit, |number| worker.host(number));
             return Ok(String::new());
         }
         _ => {}

@@ -34,6 +34,13 @@ pub(super) struct Configure<'a> {
     pub(super) options: &'a str,
 }
 
+/// A message of the worker itself: no port passes it on.
+#[derive(Deserialize)]
+pub(super) struct Recall<'a> {
+    /// [`super::Vault::deposit`]
+    pub(super) deposit: &'a str,
+}
+
 /// A missing member is refused by its name where it is used.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

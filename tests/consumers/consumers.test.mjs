@@ -147,15 +147,14 @@ async function startNginx() {
 
 test('the package contains the files that it needs, and no others', async () => {
   const folder = join(await install('contents', 'static'), 'node_modules/valet-key');
-  const inWorker = ['worker.js', 'host.js'];
-  const modules = (await readdir(join(ROOT, 'pkg'))).filter((file) => file.endsWith('.js') && !inWorker.includes(file));
+  const modules = (await readdir(join(ROOT, 'pkg'))).filter((file) => file.endsWith('.js'));
   const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   const names = files.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
   assert.deepEqual(
     names.sort(),
     [
       ...['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'index.d.ts', 'package.json'],
-      ...['wasm/valet_key.wasm', 'wasm/worker.js', 'wasm/worker.js.map', ...modules],
+      ...['wasm/valet_key.wasm', 'wasm/worker.js', 'wasm/worker.js.map', 'wasm/keeper.js', ...modules],
     ].sort(),
   );
   for (const name of names) {

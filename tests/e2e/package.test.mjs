@@ -63,7 +63,11 @@ test('the source map of the worker holds its sources, and points to the right pl
   const worker = await readFile(join(PKG, 'wasm/worker.js'), 'utf8');
   const map = new SourceMap(JSON.parse(await readFile(join(PKG, 'wasm/worker.js.map'), 'utf8')));
   const { sources, sourcesContent } = map.payload;
-  assert.deepEqual(sources.toSorted(), ['../bodies.js', '../host.js', '../port.js', '../worker.js', 'glue.js']);
+  assert.deepEqual(sources.toSorted(), [
+    '../port.js',
+    ...['bodies', 'deposits', 'host', 'worker'].map((name) => `../vault/${name}.js`),
+    'glue.js',
+  ]);
   for (const [index, source] of sources.entries())
     assert.equal(sourcesContent[index], await readFile(join(PKG, 'wasm', source), 'utf8'), source);
   const linesOf = Object.fromEntries(sources.map((source, index) => [source, sourcesContent[index].split('\n')]));
@@ -79,5 +83,8 @@ test('the source map of the worker holds its sources, and points to the right pl
       found[originalSource] += 1;
     }
   }
-  assert.ok(found['../worker.js'] > 100 && found['glue.js'] > 100 && found['../port.js'] > 20, JSON.stringify(found));
+  assert.ok(
+    found['../vault/worker.js'] > 100 && found['glue.js'] > 100 && found['../port.js'] > 20,
+    JSON.stringify(found),
+  );
 });

@@ -20,10 +20,18 @@ import { close, listen, pathOf, portNear } from './loopback.mjs';
  */
 export const ABILITIES = {
   lasting: {
-    has: ({ home }, browser) => home === 'shared' && trial(browser, keepsWorker),
-    lacking: 'The tokens do not outlive the last page that uses them',
+    has: async ({ home }, browser) =>
+      (home === 'shared' && (await trial(browser, keepsWorker))) ||
+      (home !== 'page' && (await trial(browser, registersFromWorker))),
+    lacking:
+      'The tokens do not outlive the last page that uses them: neither does the worker outlive it, nor can a worker reach the keeper',
     instead:
       'the next page, after a reload for instance, makes one silent sign-in (`prompt=none`), and the user is signed in again. If the page requests more scopes than the user has allowed so far, a click is needed',
+  },
+  keeper: {
+    has: ({ home }, browser) => home !== 'page' && trial(browser, registersFromWorker),
+    lacking: 'No worker can reach a service worker',
+    instead: 'there is no keeper, and the session depends on the worker alone',
   },
   storing: {
     has: (place, browser) => trial(browser, storesResponse),
@@ -89,6 +97,14 @@ async function keepsWorker({ page }, { origin }) {
   return (await page.run(LIFE)) === before;
 }
 
+/** Whether a worker can register a service worker, which holds its tokens after its last page. */
+async function registersFromWorker({ page }, { origin }) {
+  await page.goto(`${origin}/`);
+  return page.run(
+    `async () => new Promise((done) => (new Worker('/registering.js').onmessage = ({ data }) => done(data)))`,
+  );
+}
+
 /** Whether a new worker gets a response that an earlier worker was allowed to store. */
 async function storesResponse({ page }, { origin, requests }) {
   const STORED = `async () => new Promise((done) => (new Worker('/storing.js').onmessage = done))`;
@@ -105,6 +121,14 @@ const FILES = {
     'text/javascript',
     "fetch('/stored', { cache: 'force-cache' }).then((response) => response.text()).then(postMessage)",
   ],
+  '/registering.js': [
+    'text/javascript',
+    `(async () => {
+      const registration = await navigator.serviceWorker?.register('/silent.js', { scope: '/silent/' }).catch(() => {});
+      postMessage(Boolean(await registration?.unregister()));
+    })();`,
+  ],
+  '/silent.js': ['text/javascript', ''],
   '/stored': ['text/plain', 'stored', { 'cache-control': 'max-age=600' }],
   '/': ['text/html', '<!doctype html><title>A trial</title>'],
 };

@@ -7,6 +7,7 @@ mod hostile;
 mod support;
 
 mod clients;
+mod deposits;
 mod ends;
 mod foreign;
 mod hints;

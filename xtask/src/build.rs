@@ -3,8 +3,9 @@
 //! ```text
 //! rustc ─▶ traps instead of panics ─▶ wasm-bindgen ─▶ wasm-opt ─▶ valet_key.wasm
 //!                                          │ glue.js               │ its hash
-//!                                          └────────────────────▶ esbuild ◀─ pkg/worker.js and what it imports
+//!                                          └────────────────────▶ esbuild ◀─ pkg/vault/worker.js and what it imports
 //!                                                                   └─▶ worker.js, worker.js.map
+//! pkg/vault/keeper.js ─▶ esbuild ─▶ keeper.js
 //! ```
 
 use std::{
@@ -77,9 +78,10 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
     }
     let [worker, map] = process::timed("esbuild", || bundle(workspace, node, &wasm))?;
     names_no_folder(workspace, &map)?;
+    let keeper = minify(workspace, node, "keeper.js")?;
     // Last and together, because each contains the name of the other.
     let mut sizes = Vec::new();
-    for file in [&wasm, &worker, &map] {
+    for file in [&wasm, &worker, &map, &keeper] {
         let name = file.file_name().context("a file has a name")?;
         let (new, shipped) = (fs::read(file)?, workspace.shipped().join(name));
         if fs::read(&shipped).ok().as_ref() != Some(&new) {
@@ -171,9 +173,9 @@ fn generator() -> Result<Bindgen> {
 }
 
 /// The functions that the glue calls instead of the browser's own.
-const HOST: &str = "import { fetch, queueMicrotask } from '../host.js';\n";
+const HOST: &str = "import { fetch, queueMicrotask } from '../vault/host.js';\n";
 
-/// The glue between the module and `pkg/worker.js`. It does not ship: esbuild puts it into the worker.
+/// The glue between the module and `pkg/vault/worker.js`. It does not ship: esbuild puts it into the worker.
 fn glue_file(workspace: &Workspace) -> PathBuf {
     workspace.shipped().join("glue.js")
 }
@@ -245,12 +247,12 @@ fn names_no_folder(workspace: &Workspace, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Bundles `pkg/worker.js` and its imports into one file, with the hash of the module, and writes its source map. esbuild
+/// Bundles `pkg/vault/worker.js` and its imports into one file, with the hash of the module, and writes its source map. esbuild
 /// shortens the names itself, so the map matches the file that ships.
 fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2]> {
-    let entry = workspace.pkg().join("worker.js");
+    let entry = workspace.pkg().join("vault/worker.js");
     if !entry.is_file() {
-        bail!("pkg/worker.js is missing, so only the module was made");
+        bail!("pkg/vault/worker.js is missing, so only the module was made");
     }
     let hash = STANDARD.encode(Sha384::digest(fs::read(wasm)?));
     let outfile = workspace.scratch()?.join("worker.js");
@@ -290,6 +292,20 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2
     let sources = from_shipped(workspace, &outfile, &fs::read(&map)?)?;
     fs::write(&map, sources)?;
     Ok([outfile, map])
+}
+
+/// Minifies a script of `pkg/vault` that imports nothing. Service workers are classic scripts, because some browsers support no
+/// others.
+fn minify(workspace: &Workspace, node: &Node, name: &str) -> Result<PathBuf> {
+    let outfile = workspace.scratch()?.join(name);
+    let mut command = node.tool("esbuild/bin/esbuild");
+    command
+        .current_dir(workspace.root())
+        .arg(workspace.pkg().join("vault").join(name))
+        .args(["--bundle", "--minify", "--format=iife", "--target=es2022", "--log-level=warning"])
+        .arg(format!("--outfile={}", toolchain::utf8(&outfile)?));
+    process::run(&mut command)?;
+    Ok(outfile)
 }
 
 /// A source map with the paths of its sources relative to `pkg/wasm`, where it ships. esbuild writes them relative to its own

@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) pages: Vec<(Sender, String)>,
     /// The messages between vaults.
     pub(crate) told: Vec<String>,
+    /// What the vaults deposited, in order.
+    pub(crate) deposits: Vec<String>,
     /// The app's requests that reached the API.
     pub(crate) calls: Vec<ApiCall>,
     /// Calls whose API got a request ahead of the token.
@@ -135,6 +137,12 @@ impl Host for Here {
         world.pages.extend(told);
     }
 
+    fn deposit(&self) {
+        let vault = self.world().vaults.get(self.from.worker).and_then(Weak::upgrade);
+        let text = vault.map(|vault| vault.borrow().deposit()).unwrap_or_default();
+        self.world().deposits.push(text);
+    }
+
     fn entropy(&self) -> Result<[u8; 32]> {
         let mut world = self.world();
         let number = u32::try_from(world.drawn.len()).unwrap_or_default() + 1;
@@ -225,6 +233,7 @@ impl Here {
             changes: Vec::new(),
             pages: Vec::new(),
             told: Vec::new(),
+            deposits: Vec::new(),
             calls: Vec::new(),
             asked_ahead: Vec::new(),
             statuses: VecDeque::new(),
@@ -431,6 +440,20 @@ impl SharedWorker {
         let members = news.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
         let comma = if members.is_empty() { "" } else { "," };
         self.say(format!(r#"{{{members}{comma}"op":"heard"}}"#))
+    }
+
+    /// A worker that starts after all others are gone, with what they have deposited last.
+    pub(crate) fn after(other: &Self) -> Self {
+        let worker = Self::beside(other);
+        let deposit = other.here.world().deposits.last().cloned().unwrap_or_default();
+        worker.recall(&deposit);
+        worker
+    }
+
+    /// Passes a deposit to the vault, as the package's worker does.
+    pub(crate) fn recall(&self, deposit: &str) {
+        let outcome = self.say(format!(r#"{{"op":"recall","deposit":{}}}"#, string(deposit)));
+        assert_eq!(outcome.as_deref(), Ok(""));
     }
 
     /// The messages of this vault to the others since the previous call.

@@ -6,17 +6,18 @@
  */
 
 import { Body } from './bodies.js';
+import { deposit, prepareKeeper, withdraw } from './deposits.js';
 import { whenBroken } from './host.js';
-import { VERSION, servingEnd } from './port.js';
+import { VERSION, servingEnd } from '../port.js';
 import {
   fetch as authorized,
   initSync,
   listen,
   perform as tellCore,
   __wbg_reset_state as startAnew,
-} from './wasm/glue.js';
+} from '../wasm/glue.js';
 
-/** @typedef {import('./errors.js').Plain} Plain */
+/** @typedef {import('../errors.js').Plain} Plain */
 
 /** The hash of the WebAssembly module that was built with this file. No other module is run. */
 const INTEGRITY = __WASM_INTEGRITY__;
@@ -45,8 +46,9 @@ let vaults;
 /**
  * Serves one client of one page.
  * @param {MessagePort} port @param {string} wasmUrl @param {boolean} inPage whether this file runs in the page
+ * @param {boolean} [had] whether an earlier vault may have deposited a session, as the page thinks
  */
-export function connect(port, wasmUrl, inPage) {
+export function connect(port, wasmUrl, inPage, had = false) {
   const number = ++lastPort;
   ports.set(number, port);
   /** Bodies of long responses, by the number of the call. @type {Map<number, Body>} */
@@ -62,7 +64,10 @@ export function connect(port, wasmUrl, inPage) {
    */
   const forwarded = (op, takes = {}, read = parsed) => ({
     takes,
-    run: async (/** @type {Record<string, unknown>} */ args) => ({ value: read(await core(op, args)) }),
+    run: async (/** @type {Record<string, unknown>} */ args) => {
+      if (keeps && (op === 'begin' || op === 'complete')) prepareKeeper();
+      return { value: read(await core(op, args)) };
+    },
   });
 
   servingEnd(
@@ -77,7 +82,7 @@ export function connect(port, wasmUrl, inPage) {
               `worker.js is of version ${VERSION}, the page's part of ${version}`,
               'Copy worker.js and valet_key.wasm again, and let no cache keep older ones.',
             );
-          await (loading ??= load(wasmUrl).catch(notLoaded));
+          await (loading ??= load(wasmUrl, had).catch(notLoaded));
           await lockHeld;
           await core('configure', { options: JSON.stringify(options) });
           return { value: lifetimeLock };
@@ -102,7 +107,11 @@ export function connect(port, wasmUrl, inPage) {
         pending: 'boolean',
         shared: 'boolean',
       }),
-      session: forwarded('session'),
+      session: forwarded('session', {}, (text) => {
+        const session = parsed(text);
+        watchExpiry(number, session);
+        return session;
+      }),
       refresh: forwarded('refresh'),
       userinfo: forwarded('userinfo', { sub: 'string?' }),
       end: forwarded('end', { returnTo: 'string?' }, (url) => url),
@@ -171,8 +180,9 @@ async function noTokens() {
  */
 const perform = async (message) => tellCore(JSON.stringify(message));
 
-/** @param {string} url */
-async function load(url) {
+/** @param {string} url @param {boolean} had */
+async function load(url, had) {
+  const withdrawing = keeps ? withdraw(had) : undefined;
   if (wasStarted) startAnew();
   else {
     const response = await fetch(url, { integrity: INTEGRITY });
@@ -185,16 +195,29 @@ async function load(url) {
     wasStarted = true;
   }
   const news = (vaults = new BroadcastChannel('valet-key'));
-  listen(changed, (/** @type {string} */ text) => news.postMessage(text));
-  news.onmessage = ({ data }) => void perform({ ...readNews(data), op: 'heard' }).catch(() => {});
+  listen(changed, (/** @type {string} */ text) => news.postMessage(text), keeps ? deposit : () => {});
+  const hear = (/** @type {unknown} */ data) => perform({ ...readNews(data), op: 'heard' }).catch(() => {});
+  news.onmessage = ({ data }) => void hear(data);
+  const earlier = await withdrawing;
+  if (!earlier?.deposit) return;
+  await perform({ op: 'recall', deposit: earlier.deposit });
+  deposit(earlier.deposit); // the keeper has given it away
+  for (const data of earlier.news ?? []) await hear(data);
 }
 
 /** @param {number} port @param {string} text */
 function changed(port, text) {
   const change = JSON.parse(text);
   ports.get(port)?.postMessage({ event: 'change', ...change });
-  // A session without a refresh token ends with its access token. The core notices when it is asked for the session.
-  const { expiresAt } = change.session ?? {};
+  watchExpiry(port, change.session);
+}
+
+/**
+ * A session without a refresh token ends with its access token. The core notices when it is asked for the session.
+ * @param {number} port @param {{ expiresAt?: number } | null} session
+ */
+function watchExpiry(port, session) {
+  const { expiresAt } = session ?? {};
   if (expiresAt)
     setTimeout(
       () => perform({ op: 'session', port }).catch(() => {}),
@@ -250,11 +273,14 @@ const trapped = whenBroken(() => {
   ports.clear();
   vaults?.close();
   loading = undefined;
+  if (keeps) deposit('');
   if (isWorker) scope.close();
 });
 
 const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
+/** Whether the sessions may outlive this worker. The page says so in the worker's name, which no message can change. */
+const keeps = isWorker && scope.name.endsWith(' true');
 if (isWorker) {
   const { locks } = navigator;
   lockHeld =
@@ -263,7 +289,7 @@ if (isWorker) {
       (resolve) => void locks.request(lifetimeLock, () => (resolve(), new Promise(() => {}))).catch(() => resolve()),
     );
   const listener = (/** @type {MessageEvent} */ { data }) => {
-    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false);
+    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false, data.had === true);
   };
   scope.onmessage = listener;
   scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = listener);

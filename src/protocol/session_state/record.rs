@@ -1,0 +1,94 @@
+//! The session as a text, in which form it outlives its vault.
+//!
+//! A keeper holds the text in memory, and gives it to the next vault only: see `pkg/keeper.js`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Live, SessionState};
+use crate::protocol::foreign::Secrets;
+use crate::protocol::id_token::Identity;
+use crate::protocol::json::{self, Value};
+use crate::protocol::secret::Secret;
+use crate::protocol::time::Now;
+
+/// A session, with its tokens. Former tokens, failures and requested renewals are left out.
+#[derive(Deserialize, Serialize)]
+struct Record<'a> {
+    issuer: &'a str,
+    user: Option<User<'a>>,
+    id_token: Option<&'a str>,
+    scope: &'a str,
+    access_token: &'a str,
+    refresh_token: Option<&'a str>,
+    /// In milliseconds since 1970. The next vault has another monotonic clock.
+    received: i64,
+    /// In milliseconds.
+    lifetime: Option<i64>,
+    refused: bool,
+}
+
+/// An [`Identity`].
+#[derive(Deserialize, Serialize)]
+struct User<'a> {
+    sub: &'a str,
+    claims: &'a str,
+    shown: &'a str,
+    auth_time: Option<i64>,
+}
+
+impl SessionState {
+    /// The session as a text that contains its tokens; `None` when signed out. `None` also during a renewal: the server may have
+    /// replaced the refresh token already, and a second use of it could end the session (RFC 9700 §4.14.2).
+    pub fn to_record(&self) -> Option<String> {
+        let live = self.live.as_deref().filter(|live| !live.refreshing)?;
+        Some(json::to_string(&Record {
+            issuer: &live.issuer,
+            user: live.identity.as_ref().map(|Identity { sub, claims, shown, auth_time }| User {
+                sub,
+                claims,
+                shown,
+                auth_time: *auth_time,
+            }),
+            id_token: live.id_token.as_ref().map(Secret::expose),
+            scope: &live.scope,
+            access_token: live.access_token.expose(),
+            refresh_token: live.refresh_token.as_ref().map(Secret::expose),
+            received: live.received.wall,
+            lifetime: live.lifetime,
+            refused: live.refused,
+        }))
+    }
+
+    /// Reads the text; `None` for anything else, and for a session that is over by now. A token that seems to come from the
+    /// future, because the clock was set back, counts as received now.
+    pub fn from_record(record: &str, now: Now) -> Option<Self> {
+        let value = Value::parse(record).ok()?;
+        let record: Record<'_> = value.read().ok()?;
+        let age = now.wall.saturating_sub(record.received).max(0);
+        let received = Now { wall: now.wall.saturating_sub(age), monotonic: now.monotonic.saturating_sub(age) };
+        let live = Live {
+            issuer: record.issuer.into(),
+            identity: record.user.map(|User { sub, claims, shown, auth_time }| Identity {
+                sub: sub.into(),
+                claims: claims.into(),
+                shown: shown.into(),
+                auth_time,
+            }),
+            id_token: record.id_token.map(Secret::new),
+            scope: record.scope.into(),
+            access_token: Secret::new(record.access_token),
+            refresh_token: record.refresh_token.map(Secret::new),
+            former: Secrets::default(),
+            received,
+            lifetime: record.lifetime,
+            refused: record.refused,
+            due: false,
+            refreshing: false,
+            renewals: 0,
+            failures: 0,
+            failure: None,
+        };
+        let mut session = Self { live: Some(Box::new(live)), ..Self::default() };
+        (!session.expire(now)).then_some(session)
+    }
+}

@@ -1,0 +1,57 @@
+//! What a keeper holds of a vault, until the next vault starts: the sessions of its clients.
+
+use serde::{Deserialize, Serialize};
+
+use super::Vault;
+use crate::client::Deposit;
+use crate::client::host::Host;
+use crate::protocol::json::{Value, to_string};
+use crate::protocol::options::Options;
+
+/// The clients that are signed in.
+#[derive(Deserialize, Serialize)]
+struct Record<'a> {
+    #[serde(borrow)]
+    clients: Vec<Entry<'a>>,
+}
+
+/// One client, each member as a text.
+#[derive(Deserialize, Serialize)]
+struct Entry<'a> {
+    options: &'a str,
+    session: &'a str,
+    metadata: &'a str,
+}
+
+impl<H: Host> Vault<H> {
+    /// The sessions of all clients, as a text with tokens. Empty if there is nothing to hold.
+    pub fn deposit(&self) -> String {
+        let deposits: Vec<(&str, Deposit)> = self
+            .clients
+            .iter()
+            .filter_map(|tenant| Some((tenant.options.as_str(), tenant.client.deposit()?)))
+            .collect();
+        if deposits.is_empty() {
+            return String::new();
+        }
+        let entries = deposits.iter().map(|(options, Deposit { session, metadata })| Entry { options, session, metadata });
+        to_string(&Record { clients: entries.collect() })
+    }
+
+    /// Continues the sessions of an earlier vault. Only a keeper provides this text, never a page. A vault that already has
+    /// clients ignores it.
+    pub fn recall(&mut self, text: &str, host: impl Fn(u32) -> H) {
+        if !self.clients.is_empty() {
+            return;
+        }
+        let Ok(value) = Value::parse(text) else { return };
+        let Ok(Record { clients }) = value.read::<Record<'_>>() else { return };
+        for Entry { options: text, session, metadata } in clients {
+            let Ok(options) = Options::parse(text) else { continue };
+            let client = self.add(text, options, &host);
+            if !client.recall(&Deposit { session: session.into(), metadata: metadata.into() }) {
+                self.clients.pop();
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+/** The keeper: sessions outlive the vault in memory, and no script of a page gets them. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OPEN } from '../support/open_app.mjs';
+import { story } from '../support/stage.mjs';
+
+const LASTING = { ...OPEN, differs: ['lasting'] };
+const KEPT = { ...OPEN, differs: ['keeper'] };
+
+/** The number of requests to the provider. The API makes those for introspection. */
+const made = ({ provider }) => provider.requests.filter(({ path }) => !path.includes('introspection')).length;
+
+/** Plays steps after a sign-in, and checks that the session is there after each of them without a request to the provider. */
+async function keepsSession(stage, steps) {
+  await stage.signIn();
+  if (stage.lacks('lasting')) return;
+  const before = made(stage);
+  for (const step of steps) {
+    await step(stage);
+    await stage.restored();
+    assert.equal(made(stage), before, `${step}`);
+  }
+  assert.equal(await stage.page.run(`async () => (await client.fetch(api + 'me')).status`), 200);
+}
+
+const reload = ({ page }) => page.reload();
+const follow = ({ page, site }) => page.goto(`${site.url}?page=${Math.random()}`);
+
+story('KEEP-01 P0: ten reloads in a row need no request to the provider', LASTING, (stage) =>
+  keepsSession(stage, Array(10).fill(reload)),
+);
+
+story('KEEP-02 P0: a walk through the pages of a site needs no request to the provider', LASTING, (stage) =>
+  keepsSession(stage, Array(10).fill(follow)),
+);
+
+story(
+  'KEEP-03 P1: a session with a token of the tab’s own worker outlives a reload',
+  { ...KEPT, homes: ['dedicated'] },
+  async (stage) => {
+    await stage.signIn();
+    if (stage.lacks('keeper')) return;
+    const before = made(stage);
+    for (let round = 0; round < 5; round += 1) {
+      await stage.page.reload();
+      await stage.restored();
+    }
+    assert.equal(made(stage), before);
+  },
+);
+
+story('KEEP-04 P1: the keeper still has the session after 45 seconds without a message', KEPT, async (stage) => {
+  await stage.signIn();
+  if (stage.lacks('keeper')) return;
+  const before = made(stage);
+  await sleep(45_000);
+  await stage.page.reload();
+  await stage.restored();
+  assert.equal(made(stage), before);
+});
+
+story('KEEP-05 P0: a renewal is kept, too: the next page does not use an old refresh token', KEPT, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  for (let round = 0; round < 3; round += 1) {
+    await page.run('async () => void (await client.refresh())');
+    if (!stage.lacks('keeper')) await page.reload();
+    await stage.restored();
+  }
+  assert.equal(stage.provider.count('authorization'), 1);
+});
+
+story('KEEP-06 P0: after a sign-out the keeper has nothing', KEPT, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  if (stage.lacks('keeper')) return;
+  await page.reload();
+  await stage.restored();
+  await page.run('async () => client.signOut({ everywhere: false })');
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(await page.run(`async () => client.fetch(api + 'me').catch((error) => error.code)`), 'login_required');
+});
+
+story(
+  'KEEP-07 P1: a site without keeper.js loses nothing but the keeper',
+  { ...KEPT, scripts: { ...OPEN.scripts, '/pkg/wasm/keeper.js': null }, homes: ['dedicated'] },
+  async (stage) => {
+    await stage.signIn();
+    await stage.page.reload();
+    await stage.restored();
+    assert.equal(stage.provider.count('authorization'), 2, 'one silent trip');
+    stage.lacks('keeper');
+  },
+);
+
+/** Takes everything that it is sent. */
+const FOREIGN = `onmessage = ({ data, ports }) => {
+  new BroadcastChannel('loot').postMessage(JSON.stringify(data));
+  ports[0]?.postMessage({});
+};
+oninstall = () => skipWaiting();`;
+
+/** What a worker of the attacker does: ask the keeper, as the vault does. */
+const ASKS = `(async (name, scope) => {
+  const loot = (text) => new BroadcastChannel('loot').postMessage(text);
+  const registration = await navigator.serviceWorker?.getRegistration(scope);
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = ({ data }) => loot(JSON.stringify(data));
+  registration?.active?.postMessage({ name }, [port2]);
+})`;
+
+const ATTACKED = {
+  ...KEPT,
+  policies: {
+    page: [
+      "default-src 'self' http://localhost:*",
+      "script-src 'self' 'unsafe-inline' blob: data:",
+      "worker-src 'self' blob: data:",
+      "frame-src 'self' http://localhost:* blob: data:",
+      'img-src data:',
+    ].join('; '),
+  },
+  scripts: {
+    ...OPEN.scripts,
+    '/foreign.js': FOREIGN,
+    '/pkg/wasm/other.js': `${ASKS}(self.name, '/pkg/wasm/keeper/');`,
+    '/pkg/wasm/keeper/frame': { text: '<!doctype html><title>A frame in the scope</title>', type: 'text/html' },
+  },
+};
+
+/** Attempts of a script of the page to get what the keeper holds. */
+const ATTEMPTS = `async (name) => {
+  const scope = new URL('/pkg/wasm/keeper/', location.href).href;
+  const folder = new URL('/pkg/wasm/', location.href).href;
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const find = () => navigator.serviceWorker.getRegistration(scope);
+  while (!(await find())?.active) await pause(20);
+  const registration = await find();
+  const found = [];
+  globalThis.loot = new BroadcastChannel('loot');
+  loot.onmessage = ({ data }) => found.push(data);
+  const ask = (container, from) => {
+    const { port1, port2 } = new container.MessageChannel();
+    port1.onmessage = ({ data }) => found.push(from + JSON.stringify(data));
+    registration.active.postMessage({ name }, [port2]);
+    registration.active.postMessage({ name, deposit: 'forged' });
+  };
+  ask(globalThis, 'page');
+  const script = ${JSON.stringify(ASKS)} + '(' + JSON.stringify(name) + ',' + JSON.stringify(scope) + ');';
+  const blob = (text, type = 'text/javascript') => URL.createObjectURL(new Blob([text], { type }));
+  for (const url of [blob(script), 'data:text/javascript,' + encodeURIComponent(script)]) {
+    for (const type of ['classic', 'module'])
+      for (const Kind of [Worker, SharedWorker])
+        try { new Kind(url, { type, name }); } catch {}
+  }
+  const imports = 'import ' + JSON.stringify(folder + 'worker.js') + ';' + script;
+  new Worker(blob(imports), { type: 'module', name });
+  const started = [];
+  for (const file of ['worker.js', 'worker.js?x', 'worker.js#x', 'keeper.js', 'other.js']) {
+    for (const [Kind, as] of [[Worker, name], [SharedWorker, name + ' '], [SharedWorker, 'x true']]) {
+      const worker = new Kind(folder + file, { type: file === 'keeper.js' ? 'classic' : 'module', name: as });
+      worker.onmessage = ({ data }) => found.push(JSON.stringify(data));
+      if (worker.port) worker.port.onmessage = worker.onmessage;
+      started.push(worker);
+    }
+  }
+  for (const src of [scope + 'frame', folder + 'worker.js', scope + 'absent', 'about:blank', blob('<title>x', 'text/html')]) {
+    const frame = document.body.appendChild(document.createElement('iframe'));
+    await new Promise((resolve) => { frame.onload = resolve; frame.src = src; setTimeout(resolve, 1000); });
+    try { frame.contentWindow.history.pushState(null, '', folder + 'worker.js'); } catch {}
+    try { ask(frame.contentWindow, src); } catch {}
+  }
+  await pause(1500);
+  return found;
+}`;
+
+story('KEEP-10 P0: a script of the page gets nothing from the keeper', ATTACKED, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  if (stage.lacks('keeper')) return;
+  const before = made(stage);
+  const found = await page.run(ATTEMPTS, await nameOf(stage));
+  assert.ok(found.includes('{}'), 'another script of the folder reaches the keeper, which has nothing for it');
+  assert.deepEqual(
+    found.filter((text) => /access_token|clients|refresh/.test(text)),
+    [],
+  );
+  await page.reload();
+  await stage.restored();
+  assert.equal(made(stage), before, 'the session was not taken away either');
+});
+
+story('KEEP-11 P0: a foreign service worker in place of the keeper gets nothing', ATTACKED, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  if (stage.lacks('keeper')) return;
+  const found = await page.run(`async () => {
+    const found = [];
+    globalThis.loot = new BroadcastChannel('loot');
+    loot.onmessage = ({ data }) => found.push(data);
+    const registration = await navigator.serviceWorker.register('/foreign.js', { scope: '/pkg/wasm/keeper/' });
+    while (registration.active?.scriptURL !== new URL('/foreign.js', location.href).href) await new Promise((resolve) => setTimeout(resolve, 20));
+    registration.active.postMessage('ready');
+    while (!found.length) await new Promise((resolve) => setTimeout(resolve, 20));
+    await client.refresh();
+    await client.refresh();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return found;
+  }`);
+  assert.deepEqual(found, ['"ready"']);
+  await page.run(`async () => {
+    globalThis.loot.close();
+  }`);
+  await page.reload();
+  await stage.restored();
+  assert.equal(stage.provider.count('authorization'), 2, 'the session was lost, so the provider was asked');
+  await page.reload();
+  await stage.restored();
+  assert.equal(stage.provider.count('authorization'), 2, 'the genuine keeper is back');
+});
+
+story('KEEP-12 P1: unregistering the keeper costs one silent sign-in', KEPT, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  if (stage.lacks('keeper')) return;
+  // In WebKit, the promise of `unregister` can stay pending.
+  await page.run(`async () => {
+    const registration = await navigator.serviceWorker.getRegistration('/pkg/wasm/keeper/');
+    registration?.unregister();
+  }`);
+  await page.reload();
+  await stage.restored();
+  assert.ok(stage.provider.count('authorization') <= 2);
+});
+
+story(
+  'KEEP-13 P1: news that end the session reach the keeper while no vault lives',
+  {
+    ...KEPT,
+    scripts: {
+      ...OPEN.scripts,
+      '/pkg/wasm/keeper/page': { text: '<!doctype html><title>Elsewhere</title>', type: 'text/html' },
+    },
+  },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await stage.signIn();
+    if (stage.lacks('keeper')) return;
+    await page.goto(`${site.origin}/pkg/wasm/keeper/page`);
+    await page.run(
+      `async (issuer) => {
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      const news = { news: 'ended', provider: issuer, clientId: 'demo', signIns: 'end' };
+      new BroadcastChannel('valet-key').postMessage(JSON.stringify(news));
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      localStorage.clear();
+    }`,
+      provider.issuer,
+    );
+    await page.goto(site.url);
+    await page.see('Signed out');
+  },
+);
+
+/** The name of the page's shared worker, which contains the version of the package. */
+async function nameOf({ page }) {
+  const version = await page.run(`async () => (await (await fetch('/pkg/package.json')).json()).version`);
+  return `valet-key ${version} true`;
+}
