@@ -6,6 +6,7 @@ use support::signing::{Curve, E1, jwt, proof};
 use support::{at, claims, config, id_token, json, metadata, transaction};
 use valet_key::protocol::error::{Error, Kind, Result};
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
+use valet_key::protocol::secret::Secret;
 use valet_key::protocol::session::Change;
 use valet_key::protocol::session_state::{Action, Refused, SessionState, Ticket};
 use valet_key::protocol::time::Now;
@@ -661,7 +662,7 @@ fn a_session_continues_from_its_record() {
     let now = |seconds| Now { monotonic: 0, ..at(seconds) };
     let mut next = SessionState::from_record(&record, now(100)).expect("a session");
     assert_eq!(next.view(now(100)), session.view(at(100)));
-    assert_eq!(next.id_token().map(|token| token.expose()), session.id_token().map(|token| token.expose()));
+    assert_eq!(next.id_token().map(Secret::expose), session.id_token().map(Secret::expose));
     assert!(matches!(self::next(&mut next, 100), Action::Use));
     assert_eq!(next.to_record().as_ref(), Some(&record));
     let (request, ticket) = refresh(&mut next, 700);

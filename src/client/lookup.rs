@@ -101,9 +101,8 @@ impl<H: Host> Client<H> {
     /// checks of that time are fetched again when they are needed.
     pub(super) fn recall_metadata(&self, document: &str) {
         let parsed = Value::parse(document).ok();
-        let parsed = parsed.and_then(|value| {
-            ServerMetadata::parse(&value, self.core.config.expected(), &Secrets::default()).ok()
-        });
+        let parsed = parsed
+            .and_then(|value| ServerMetadata::parse(&value, self.core.config.expected(), &Secrets::default()).ok());
         if let Some(metadata) = parsed {
             let mut lookup = self.core.lookup.borrow_mut();
             lookup.found = Some(Rc::new(metadata));

@@ -34,7 +34,8 @@ impl<H: Host> Vault<H> {
         if deposits.is_empty() {
             return String::new();
         }
-        let entries = deposits.iter().map(|(options, Deposit { session, metadata })| Entry { options, session, metadata });
+        let entries =
+            deposits.iter().map(|(options, Deposit { session, metadata })| Entry { options, session, metadata });
         to_string(&Record { clients: entries.collect() })
     }
 

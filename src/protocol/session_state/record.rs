@@ -15,7 +15,11 @@ use crate::protocol::time::Now;
 #[derive(Deserialize, Serialize)]
 struct Record<'a> {
     issuer: &'a str,
-    user: Option<User<'a>>,
+    /// The members of an [`Identity`]; absent without one.
+    sub: Option<&'a str>,
+    claims: Option<&'a str>,
+    shown: Option<&'a str>,
+    auth_time: Option<i64>,
     id_token: Option<&'a str>,
     scope: &'a str,
     access_token: &'a str,
@@ -27,28 +31,18 @@ struct Record<'a> {
     refused: bool,
 }
 
-/// An [`Identity`].
-#[derive(Deserialize, Serialize)]
-struct User<'a> {
-    sub: &'a str,
-    claims: &'a str,
-    shown: &'a str,
-    auth_time: Option<i64>,
-}
-
 impl SessionState {
     /// The session as a text that contains its tokens; `None` when signed out. `None` also during a renewal: the server may have
     /// replaced the refresh token already, and a second use of it could end the session (RFC 9700 §4.14.2).
     pub fn to_record(&self) -> Option<String> {
         let live = self.live.as_deref().filter(|live| !live.refreshing)?;
+        let identity = live.identity.as_ref();
         Some(json::to_string(&Record {
             issuer: &live.issuer,
-            user: live.identity.as_ref().map(|Identity { sub, claims, shown, auth_time }| User {
-                sub,
-                claims,
-                shown,
-                auth_time: *auth_time,
-            }),
+            sub: identity.map(|identity| &*identity.sub),
+            claims: identity.map(|identity| &*identity.claims),
+            shown: identity.map(|identity| &*identity.shown),
+            auth_time: identity.and_then(|identity| identity.auth_time),
             id_token: live.id_token.as_ref().map(Secret::expose),
             scope: &live.scope,
             access_token: live.access_token.expose(),
@@ -66,14 +60,16 @@ impl SessionState {
         let record: Record<'_> = value.read().ok()?;
         let age = now.wall.saturating_sub(record.received).max(0);
         let received = Now { wall: now.wall.saturating_sub(age), monotonic: now.monotonic.saturating_sub(age) };
+        let text = |text: Option<&str>| text.unwrap_or_default().into();
+        let identity = record.sub.map(|sub| Identity {
+            sub: sub.into(),
+            claims: text(record.claims),
+            shown: text(record.shown),
+            auth_time: record.auth_time,
+        });
         let live = Live {
             issuer: record.issuer.into(),
-            identity: record.user.map(|User { sub, claims, shown, auth_time }| Identity {
-                sub: sub.into(),
-                claims: claims.into(),
-                shown: shown.into(),
-                auth_time,
-            }),
+            identity,
             id_token: record.id_token.map(Secret::new),
             scope: record.scope.into(),
             access_token: Secret::new(record.access_token),
