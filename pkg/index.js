@@ -157,7 +157,7 @@ class Client extends EventTarget {
     const ended = this.#call('end', { returnTo });
     quietly(ended);
     const { signOut } = await loadTrips();
-    return signOut(this.#storage, this.#waits, failure, ended, this.#session);
+    return signOut(this.#storage, this.#waits, failure, ended, () => this.#session);
   }
 
   async frontChannelLogout() {

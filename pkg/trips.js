@@ -56,7 +56,7 @@ export function closeWindow() {
  * The second half of a sign-out: navigates to the provider if the vault gives an address where the provider's own session ends.
  * @param {ReturnType<typeof import('./storage.js').storageOf>} storage
  * @param {Record<number, import('./windows.js').GiveUp>} waits
- * @param {Failure} failure @param {Promise<string>} ended resolves with the address @param {unknown} session the earlier one
+ * @param {Failure} failure @param {Promise<string>} ended resolves with the address @param {() => unknown} session returns the session of this page
  * @returns {Promise<void>}
  */
 export async function signOut(storage, waits, failure, ended, session) {
@@ -68,7 +68,7 @@ export async function signOut(storage, waits, failure, ended, session) {
     storage.signingOut(new URL(url).searchParams.get('state') ?? '');
     location.assign(url);
   } catch (error) {
-    if (session && /** @type {import('./errors.js').Plain} */ (error).code === 'config_error') storage.mark(true); // the session was not ended
+    if (session()) storage.mark(true); // the session was not ended
     throw error;
   }
   return new Promise(() => {}); // the page is leaving

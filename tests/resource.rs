@@ -176,3 +176,16 @@ fn a_list_of_apis_may_have_a_hundred_entries() {
         assert_eq!(support::code(&Config::parse(&options)), expected, "{count} entries");
     }
 }
+
+#[test]
+fn each_reason_to_block_a_call_has_a_hint_of_its_own() {
+    let list = support::config().api;
+    let hints: Vec<&str> = ["http://api.test/v1/", "https://api.test/v1/%2e%2e/v2", "https://evil.test/v1/"]
+        .iter()
+        .map(|url| list.permit(url).expect_err(url).hint())
+        .collect();
+    for (index, hint) in hints.iter().enumerate() {
+        assert!(!hints[index + 1..].contains(hint), "{hint}");
+        assert!(hint.contains('`'), "it names something concrete: {hint}");
+    }
+}

@@ -19,6 +19,7 @@ use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpRequest, HttpResponse, MAX_RESPONSE, Method};
 use crate::protocol::json;
 use crate::protocol::list::cut;
+use crate::protocol::resource::blocked;
 use crate::protocol::secret::Secret;
 
 #[wasm_bindgen]
@@ -112,8 +113,9 @@ fn without_redirects(request: &Request) -> Result<Request> {
     // A request that is made of another one with other options loses its referrer.
     init.set_referrer(&request.referrer());
     init.set_referrer_policy(request.referrer_policy());
-    let used = |_| Kind::RequestBlocked { reason: "the browser makes no request of it that refuses redirects" };
-    Request::new_with_request_and_init(request, &init).map_err(|error| used(error).into())
+    Request::new_with_request_and_init(request, &init).map_err(|_| {
+        blocked("the browser makes no request of it that refuses redirects", "Pass a request that was not sent yet.")
+    })
 }
 
 impl AuthorizedRequest for AppRequest {

@@ -3,6 +3,7 @@
 use super::Client;
 use super::host::Host;
 use crate::protocol::error::{Kind, Result};
+use crate::protocol::resource::blocked;
 use crate::protocol::secret::Secret;
 use crate::protocol::session::Change;
 use crate::protocol::session_state::{Call, Refused};
@@ -62,7 +63,10 @@ impl<H: Host> Client<H> {
         self.completed().await;
         self.core.config.api.permit(&url)?;
         if request.brings_credentials() {
-            return Err(Kind::RequestBlocked { reason: "it brings its own `Authorization` or `DPoP` header" }.into());
+            return Err(blocked(
+                "it brings its own `Authorization` or `DPoP` header",
+                "Leave the header out: the client adds it.",
+            ));
         }
         self.authorized(request).await
     }

@@ -108,7 +108,7 @@ pub enum Kind {
     /// The response arrived at another page than the one that the authorization request named (RFC 9700 §4.4.2.2).
     OtherPage { redirect_uri: String },
     /// The request may not carry the token.
-    RequestBlocked { reason: &'static str },
+    RequestBlocked { reason: &'static str, hint: &'static str },
     /// The response has the wrong form; `part` names the member, the parameter, or the status.
     ResponseInvalid { part: String },
     /// The server responded with 429 or 5xx.
@@ -281,7 +281,7 @@ impl Error {
             Kind::OtherPage { redirect_uri } => {
                 ["the response arrived at another page than `redirectUri`, which is ", redirect_uri, "", ""]
             }
-            Kind::RequestBlocked { reason } => ["the call was not sent: ", reason, "", ""],
+            Kind::RequestBlocked { reason, .. } => ["the call was not sent: ", reason, "", ""],
             Kind::ResponseInvalid { part } => ["the response's ", part, " is missing or malformed", ""],
             Kind::ServerUnavailable { url, .. } => [url, " cannot respond at the moment", "", ""],
             Kind::SessionEnded => ["the session is over", "", "", ""],
@@ -361,9 +361,7 @@ impl Error {
                  page's origin. Redirects are not followed."
             }
             Kind::NotJson { .. } => "Open the address in a tab: HTML there means a wrong path or a proxy's error page.",
-            Kind::RequestBlocked { .. } => {
-                "Add the address to `api` if the token is meant for it; otherwise use `fetch`."
-            }
+            Kind::RequestBlocked { hint, .. } => hint,
             Kind::ResponseInvalid { part } => match part.as_str() {
                 ID_TOKEN_ALONE => {
                     "Some providers give an access token only where a scope of an API is asked for: add one to `scope`."

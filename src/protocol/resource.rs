@@ -106,10 +106,13 @@ impl ApiList {
     /// [`Kind::RequestBlocked`] says why the token may not be sent there.
     pub fn permit(&self, url: &str) -> Result<()> {
         let Some(url) = Url::parse(url, Loopback::Allowed) else {
-            return Err(Kind::RequestBlocked { reason: "the address is not a plain https URL" }.into());
+            return Err(blocked("the address is not a plain https URL", "Call an `https` address without user name."));
         };
         if !url.is_canonical() {
-            return Err(Kind::RequestBlocked { reason: "the address has dot segments or encoded separators" }.into());
+            return Err(blocked(
+                "the address has dot segments or encoded separators",
+                "Write it without the segments `.` and `..`, also in encoded form.",
+            ));
         }
         let is_listed = self.entries.iter().any(|entry| {
             url.origin() == entry.origin()
@@ -118,7 +121,16 @@ impl ApiList {
         if is_listed {
             Ok(())
         } else {
-            Err(Kind::RequestBlocked { reason: "the address is not on the `api` list" }.into())
+            Err(blocked(
+                "the address is not on the `api` list",
+                "Add the address to `api` if the token is meant for it; otherwise use `fetch`.",
+            ))
         }
     }
+}
+
+/// The error for a request that may not carry the token, with the reason and a hint.
+#[cold]
+pub fn blocked(reason: &'static str, hint: &'static str) -> Error {
+    Kind::RequestBlocked { reason, hint }.into()
 }

@@ -84,7 +84,7 @@ story('KEEP-06 P0: after a sign-out the keeper has nothing', KEPT, async (stage)
 
 story(
   'KEEP-07 P1: a site without keeper.js loses nothing but the keeper',
-  { ...KEPT, scripts: { ...OPEN.scripts, '/pkg/wasm/keeper.js': null }, homes: ['dedicated'] },
+  { ...KEPT, keeper: false, homes: ['dedicated'] },
   async (stage) => {
     await stage.signIn();
     await stage.page.reload();

@@ -2,16 +2,13 @@
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
-/** Where no keeper holds the session. */
-const WITHOUT_KEEPER = { '/pkg/wasm/keeper.js': null };
-const ALONE = { homes: ['dedicated', 'page'], scripts: WITHOUT_KEEPER };
+const ALONE = { homes: ['dedicated', 'page'], keeper: false };
 
 /**
  * An app whose client is made with further options.
  * @param {string} options as source @param {string} [before] what the app does with `client` before it starts it, as source
  */
 const appWith = (options, before = '') => ({
-  ...WITHOUT_KEEPER,
   '/www/app.js': `
     import { createClient } from '../pkg/index.js';
     const config = await (await fetch('config.json')).json();

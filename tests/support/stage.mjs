@@ -117,6 +117,7 @@ export function everywhere(name, { homes = ['shared'], needs, differs, everyEngi
  * @property {number} [hostsAt] the port of all other hosts, see {@link openBrowser}
  * @property {typeof startProvider} [provider] the provider, if not the default one
  * @property {string[]} [differs] the abilities on which the story depends
+ * @property {boolean} [keeper] whether the site has the file `keeper.js`
  */
 export class Stage {
   /** The abilities on which the story depends, and whether they are lacking here. @type {Map<string, boolean>} */
@@ -136,6 +137,7 @@ export class Stage {
     hostsAt,
     provider = startProvider,
     differs = [],
+    keeper = true,
     home = 'shared',
     engine = 'chromium',
   } = {}) {
@@ -144,7 +146,12 @@ export class Stage {
     const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
     stage.site = await startSite({
       before: `${without}${attack ? '<script src="/attack.js"></script>' : ''}<script src="/spy.js"></script>`,
-      scripts: { '/without.js': 'delete globalThis.SharedWorker;', '/attack.js': attack ?? null, ...scripts },
+      scripts: {
+        '/without.js': 'delete globalThis.SharedWorker;',
+        '/attack.js': attack ?? null,
+        ...(!keeper && { '/pkg/wasm/keeper.js': null }),
+        ...scripts,
+      },
       policies,
       headers,
       tokensInPage: home === 'page',
