@@ -46,7 +46,7 @@ const workers = withoutPrototype();
  * @property {string | URL} [wasmUrl]
  * @property {'worker' | 'page'} [tokens]
  * @property {boolean} lasting whether the vault may outlive the last page for a moment, such as a reload
- * @property {boolean} had whether this browser had a session, which an earlier vault may have deposited
+ * @property {number} had the mark of a session, see `storage.js`
  */
 
 /**
@@ -90,7 +90,7 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
       lose(configError('the worker does not start', hint, cause));
     };
     const cancelStartTimeout = whenSilent(notStarted);
-    const configured = call('configure', { options, version: VERSION });
+    const configured = call('configure', { options, version: VERSION, had });
     try {
       if (tokens === 'page')
         (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(vaultPort, wasm, true);
@@ -104,7 +104,7 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
         });
         const started = (worker = workers[key] ??= new (SharedWorker ?? Worker)(scriptUrl(script), workerOptions));
         listen(started, 'error', notStarted);
-        const message = { port: vaultPort, wasmUrl: wasm, had };
+        const message = { port: vaultPort, wasmUrl: wasm };
         if (SharedWorker) postToPort(portOf(started), message, vaultPort);
         else postToWorker(started, message, vaultPort);
       }

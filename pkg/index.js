@@ -153,7 +153,7 @@ class Client extends EventTarget {
     const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#options;
     const returnTo = everywhere ? absolute(postLogoutRedirectUri) : undefined;
     // Before everything else, even if the rest fails: a page that is loaded meanwhile must not restore the session.
-    this.#storage.mark(false);
+    this.#storage.markSigningOut();
     const ended = this.#call('end', { returnTo });
     quietly(ended);
     const { signOut } = await loadTrips();

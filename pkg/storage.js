@@ -78,8 +78,13 @@ export function storageOf(provider, client) {
     /** The key of the times at which the app left for the provider without a click of the user. */
     loopKey,
     clicked: () => takeItem(loopKey),
-    /** Whether this browser had a session, and no attempt to restore it has failed since. */
-    had: () => Boolean(softly(() => localStorage.getItem(hadSessionKey))),
+    /** Marks that the user signs out, until the vault has heard of it: the page may be left before. */
+    markSigningOut: () => softly(() => localStorage.setItem(hadSessionKey, '0')),
+    /**
+     * 1 if this browser had a session, and no attempt to restore it has failed since; 0 if the user has signed out, and the vault
+     * may not have heard of it; otherwise `NaN`.
+     */
+    had: () => Number(softly(() => localStorage.getItem(hadSessionKey)) ?? NaN),
   };
 }
 

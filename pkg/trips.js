@@ -64,11 +64,12 @@ export async function signOut(storage, waits, failure, ended, session) {
     waits[wait](failure('cancelled', 'user', 'superseded by a sign-out', 'Ignore it: the newer call decides.'));
   try {
     const url = await ended;
+    storage.mark(false);
     if (!url) return;
     storage.signingOut(new URL(url).searchParams.get('state') ?? '');
     location.assign(url);
   } catch (error) {
-    if (session()) storage.mark(true); // the session was not ended
+    storage.mark(Boolean(session())); // the session may not have ended
     throw error;
   }
   return new Promise(() => {}); // the page is leaving

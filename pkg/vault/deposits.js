@@ -3,19 +3,20 @@
  * may not be registered, nothing is deposited, and a session ends with its vault.
  */
 
-/** The only file that is trusted with a deposit: the one beside the worker. */
-const KEEPER = new URL('keeper.js', location.href).href;
-const SCOPE = new URL('keeper/', location.href).href;
-
 /** Milliseconds between deposits. Firefox ends a service worker that gets no message for about 30 seconds. */
 const INTERVAL = 20_000;
 
-/** Milliseconds for which a vault that starts waits for the keeper. */
-const WAIT = 3000;
+/** Milliseconds for which a vault that starts waits for the keeper, and between looks whether the keeper has started. */
+const WAIT = 600;
+const PAUSE = 25;
 
 /** Absent in the workers of some engines. */
 const serviceWorker = /** @type {ServiceWorkerContainer | undefined} */ (navigator.serviceWorker);
 const name = /** @type {any} */ (globalThis).name;
+
+/** The only file that is trusted with a deposit, and its scope: beside the worker. */
+const keeperUrl = () => new URL('keeper.js', location.href).href;
+const scopeUrl = () => new URL('keeper/', location.href).href;
 
 /** @type {ServiceWorkerRegistration | undefined} */
 let registration;
@@ -25,39 +26,44 @@ let latest = '';
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let timer;
 
-/**
- * Posts a message to the keeper. Any script of the origin could have registered another file for the scope.
- * @param {object} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper
- */
+/** The keeper. Any script of the origin could have registered another file for the scope, or the file for a wider scope. */
+function keeper() {
+  const { scope, active } = registration ?? {};
+  return scope === scopeUrl() && active?.scriptURL === keeperUrl() ? active : undefined;
+}
+
+/** @param {object} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper */
 function post(message, transfer = []) {
-  const keeper = registration?.active;
-  if (keeper?.scriptURL !== KEEPER) return false;
-  keeper.postMessage({ ...message, name }, transfer);
-  return true;
+  keeper()?.postMessage({ ...message, name }, transfer);
+  return Boolean(keeper());
 }
 
 /**
- * Takes out what an earlier vault has deposited. To be called once, when the vault starts.
- * @param {boolean} had whether there may be a deposit. In WebKit, a new worker may not find the registration that an earlier one
- *   made, and only {@link register} returns it.
+ * Takes over what an earlier vault has deposited. To be called once, when the vault starts.
+ * @param {boolean} had whether there may be a deposit, as a page thinks
  * @returns {Promise<{ deposit?: string, news?: unknown[] }>}
  */
-export async function withdraw(had) {
-  registration = await serviceWorker?.getRegistration(SCOPE).catch(() => undefined);
-  if (had && !registration) await prepareKeeper();
-  const { port1, port2 } = new MessageChannel();
-  const answer = new Promise((resolve) => {
-    port1.onmessage = ({ data }) => resolve(data);
-    if (post({}, [port2])) setTimeout(resolve, WAIT, {});
-    else resolve({});
-  });
-  const withdrawn = await answer;
-  port1.close();
-  if (withdrawn.deposit) registering = Promise.resolve(); // this keeper serves this version
-  return withdrawn;
+export function takeOver(had) {
+  const late = new Promise((resolve) => setTimeout(resolve, WAIT, {}));
+  return Promise.race([late, ask(had).catch(() => ({}))]);
 }
 
-/** Registers the keeper if that was not done yet. To be called when a sign-in begins: the registration takes a moment. */
+/** @param {boolean} had */
+async function ask(had) {
+  registration = await serviceWorker?.getRegistration(scopeUrl());
+  // In WebKit, a new worker may not find the registration that an earlier one made. To register again returns it.
+  if (had && !keeper()) await prepareKeeper();
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = ({ data }) => (port1.close(), resolve(data));
+    if (!post({}, [port2])) resolve({});
+  });
+}
+
+/**
+ * Registers the keeper if that was not done yet. To be called when a sign-in is completed: the registration takes a moment. Not
+ * when one begins, because WebKit does not finish an installation whose page is left, nor begin another one.
+ */
 export function prepareKeeper() {
   return (registering ??= register().catch(() => {}));
 }
@@ -66,22 +72,22 @@ export function prepareKeeper() {
 export function deposit(text) {
   latest = text;
   clearInterval(timer);
-  if (text) {
-    timer = setInterval(() => post({ deposit: latest }), INTERVAL);
-    prepareKeeper();
-  }
-  post({ deposit: text });
+  if (text) timer = setInterval(() => post({ deposit: latest }), INTERVAL);
+  if (!post({ deposit: text }) && text) prepareKeeper();
 }
 
-/** Registers the keeper or updates it, and deposits what there is by then. */
+/** Registers the keeper, or updates it, and deposits what there is by then. */
 async function register() {
   if (!serviceWorker) return;
-  const registered = await serviceWorker.register(KEEPER, { scope: SCOPE });
-  registration = registered;
-  const worker = registered.installing ?? registered.waiting;
-  if (worker)
-    await new Promise((resolve) => {
-      worker.onstatechange = () => ['activated', 'redundant'].includes(worker.state) && resolve(undefined);
-    });
+  registration = await serviceWorker.register(keeperUrl(), { scope: scopeUrl() });
+  const isNew = !keeper();
+  await started();
+  if (!isNew) await registration.update().then(started);
+}
+
+/** Waits until the newest file of the keeper has started, which has no deposits then. */
+async function started() {
+  while (registration?.installing || registration?.waiting || !keeper())
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
   if (latest) post({ deposit: latest });
 }

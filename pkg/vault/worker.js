@@ -6,7 +6,7 @@
  */
 
 import { Body } from './bodies.js';
-import { deposit, prepareKeeper, withdraw } from './deposits.js';
+import { deposit, prepareKeeper, takeOver } from './deposits.js';
 import { whenBroken } from './host.js';
 import { VERSION, servingEnd } from '../port.js';
 import {
@@ -43,12 +43,14 @@ let lastPort = 0;
  */
 let vaults;
 
+/** What an earlier vault has deposited. It is taken over only once, even if the module cannot be loaded at first. @type {ReturnType<typeof takeOver> | undefined} */
+let takingOver;
+
 /**
  * Serves one client of one page.
  * @param {MessagePort} port @param {string} wasmUrl @param {boolean} inPage whether this file runs in the page
- * @param {boolean} [had] whether an earlier vault may have deposited a session, as the page thinks
  */
-export function connect(port, wasmUrl, inPage, had = false) {
+export function connect(port, wasmUrl, inPage) {
   const number = ++lastPort;
   ports.set(number, port);
   /** Bodies of long responses, by the number of the call. @type {Map<number, Body>} */
@@ -65,7 +67,7 @@ export function connect(port, wasmUrl, inPage, had = false) {
   const forwarded = (op, takes = {}, read = parsed) => ({
     takes,
     run: async (/** @type {Record<string, unknown>} */ args) => {
-      if (keeps && (op === 'begin' || op === 'complete')) prepareKeeper();
+      if (keeps && op === 'complete') prepareKeeper();
       return { value: read(await core(op, args)) };
     },
   });
@@ -74,17 +76,17 @@ export function connect(port, wasmUrl, inPage, had = false) {
     port,
     {
       configure: {
-        takes: { options: 'object', version: 'string?' },
-        run: async ({ options, version }) => {
+        takes: { options: 'object', version: 'string?', had: 'number?' },
+        run: async ({ options, version, had }) => {
           if ((version ?? VERSION) !== VERSION)
             throw errorText(
               'config_error',
               `worker.js is of version ${VERSION}, the page's part of ${version}`,
               'Copy worker.js and valet_key.wasm again, and let no cache keep older ones.',
             );
-          await (loading ??= load(wasmUrl, had).catch(notLoaded));
+          await (loading ??= load(wasmUrl, had === 1).catch(notLoaded));
           await lockHeld;
-          await core('configure', { options: JSON.stringify(options) });
+          await core('configure', { options: JSON.stringify(options), had });
           return { value: lifetimeLock };
         },
       },
@@ -180,9 +182,14 @@ async function noTokens() {
  */
 const perform = async (message) => tellCore(JSON.stringify(message));
 
-/** @param {string} url @param {boolean} had */
+/** @param {string} url @param {boolean} had whether an earlier vault may have deposited a session, as the page thinks */
 async function load(url, had) {
-  const withdrawing = keeps ? withdraw(had) : undefined;
+  const news = (vaults ??= new BroadcastChannel('valet-key'));
+  /** @type {unknown[] | undefined} */
+  let early = [];
+  const hear = (/** @type {unknown} */ data) => perform({ ...readNews(data), op: 'heard' }).catch(() => {});
+  news.onmessage = ({ data }) => void (early ? early.push(data) : hear(data));
+  if (keeps) takingOver ??= takeOver(had);
   if (wasStarted) startAnew();
   else {
     const response = await fetch(url, { integrity: INTEGRITY });
@@ -194,15 +201,13 @@ async function load(url, had) {
     initSync({ module });
     wasStarted = true;
   }
-  const news = (vaults = new BroadcastChannel('valet-key'));
   listen(changed, (/** @type {string} */ text) => news.postMessage(text), keeps ? deposit : () => {});
-  const hear = (/** @type {unknown} */ data) => perform({ ...readNews(data), op: 'heard' }).catch(() => {});
-  news.onmessage = ({ data }) => void hear(data);
-  const earlier = await withdrawing;
-  if (!earlier?.deposit) return;
-  await perform({ op: 'recall', deposit: earlier.deposit });
-  deposit(earlier.deposit); // the keeper has given it away
-  for (const data of earlier.news ?? []) await hear(data);
+  const earlier = await takingOver;
+  takingOver = undefined;
+  // The keeper has no news from the moment on at which it answered.
+  if (earlier?.deposit) deposit(await perform({ op: 'recall', deposit: earlier.deposit }));
+  for (const data of [...(earlier?.news ?? []), ...early]) await hear(data);
+  early = undefined;
 }
 
 /** @param {number} port @param {string} text */
@@ -272,6 +277,7 @@ const trapped = whenBroken(() => {
   for (const port of ports.values()) port.postMessage({ event: 'trapped', session: null, reason: 'restarted' });
   ports.clear();
   vaults?.close();
+  vaults = undefined;
   loading = undefined;
   if (keeps) deposit('');
   if (isWorker) scope.close();
@@ -280,7 +286,7 @@ const trapped = whenBroken(() => {
 const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
 /** Whether the sessions may outlive this worker. The page says so in the worker's name, which no message can change. */
-const keeps = isWorker && scope.name.endsWith(' true');
+const keeps = 'onconnect' in scope && scope.name.endsWith(' true');
 if (isWorker) {
   const { locks } = navigator;
   lockHeld =
@@ -289,7 +295,7 @@ if (isWorker) {
       (resolve) => void locks.request(lifetimeLock, () => (resolve(), new Promise(() => {}))).catch(() => resolve()),
     );
   const listener = (/** @type {MessageEvent} */ { data }) => {
-    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false, data.had === true);
+    if (data?.port instanceof MessagePort) connect(data.port, data.wasmUrl, false);
   };
   scope.onmessage = listener;
   scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = listener);

@@ -61,8 +61,12 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
     match op {
         "configure" => {
             let make = |number| worker.host(number);
-            let Configure { options } = wire::read(&message)?;
+            let Configure { options, had } = wire::read(&message)?;
             vault.borrow_mut().configure(port, options, make)?;
+            let client = vault.borrow().client(port)?;
+            if had == Some(0) && client.is_signed_in() {
+                sign_out_unheard(vault, worker, &client);
+            }
             return Ok(String::new());
         }
         "leave" => {
@@ -76,7 +80,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         "recall" => {
             let Recall { deposit } = wire::read(&message)?;
             vault.borrow_mut().recall(deposit, |number| worker.host(number));
-            return Ok(String::new());
+            return Ok(vault.borrow().deposit());
         }
         _ => {}
     }
@@ -248,10 +252,15 @@ fn ended<W: Worker>(
 fn front_channel<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, query: &str) -> bool {
     let named = vault.borrow().clients().into_iter().find(|client| client.is_named_by(query));
     let Some(client) = named else { return false };
+    sign_out_unheard(vault, worker, &client);
+    true
+}
+
+/// Ends the session of a client and the other sessions of its user, without waiting for the provider.
+fn sign_out_unheard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, client: &Client<W::Host>) {
     let subject = client.subject();
     client.end_unheard();
-    ended(vault, worker, &client, subject.as_deref(), SignIns::End);
-    true
+    ended(vault, worker, client, subject.as_deref(), SignIns::End);
 }
 
 /// Applies the news of another vault to this one.

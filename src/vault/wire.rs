@@ -32,6 +32,8 @@ pub(super) struct Addressed<'a> {
 pub(super) struct Configure<'a> {
     /// As JSON text.
     pub(super) options: &'a str,
+    /// The page's mark of a session: 0 if the user has signed out in a page that was left before its vault heard of it.
+    pub(super) had: Option<u32>,
 }
 
 /// A message of the worker itself: no port passes it on.

@@ -1,6 +1,7 @@
 //! Deposits: the next vault continues the sessions of the one before it.
 
 use crate::hostile::provider::Place;
+use crate::hostile::text::string;
 use crate::hostile::world::{Mode, SharedWorker, poll};
 use crate::support::{code, json};
 use crate::{app, elsewhere, second_account, wider, worker};
@@ -98,6 +99,24 @@ fn a_session_that_ends_while_no_vault_lives_is_over_in_the_next_one() {
         .expect("news");
     assert!(!next.page(1, &app()).is_signed_in());
     assert_eq!(deposit(&next), "");
+}
+
+/// A page may be left before its vault hears of the sign-out. Its mark says so to the next one.
+#[test]
+fn a_sign_out_that_the_vault_did_not_hear_of_ends_the_session_at_the_next_page() {
+    let first = signed_in();
+    first.page(2, &second_account()).sign_in_as("alice");
+    first.here.take_sent();
+    let next = SharedWorker::after(&first);
+    let configured = next.port(1).say("configure", &format!(r#""had":0,"options":{}"#, string(&app())));
+    assert_eq!(configured.as_deref(), Ok(""));
+    assert!(!next.port(1).is_signed_in());
+    assert_eq!(next.here.take_sent(), ["https://as.test/revoke"; 4], "the tokens of both clients of the user");
+    assert_eq!(deposit(&next), "");
+
+    let next = SharedWorker::after(&signed_in());
+    next.port(1).say("configure", &format!(r#""options":{}"#, string(&app()))).expect("a client");
+    assert!(next.port(1).is_signed_in(), "a page without a mark knows nothing");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The session as a text, in which form it outlives its vault.
 //!
-//! A keeper holds the text in memory, and gives it to the next vault only: see `pkg/keeper.js`.
+//! A keeper holds the text in memory, and gives it to the next vault only: see `pkg/vault/keeper.js`.
 
 use serde::{Deserialize, Serialize};
 
