@@ -72,10 +72,10 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
   };
   /** @param {import('./port.js').Event} event */
   const receive = (event) => {
-    if (event.event === 'trapped') {
+    if (event.event !== 'change') {
       if (isLost) return;
       isLost = true;
-      // A trap ends the core's instance, and every session in it.
+      // The core's instance has ended in a trap, or its worker is gone.
       lose(failure('unexpected', 'library', 'the vault failed', 'Please report it.'));
     }
     onEvent(event);
@@ -116,7 +116,7 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
       // engines keep separate locks for each process, so the page also sends the worker a call.
       const { value: lockName } = await configured;
       const ping = async () => {
-        const cancelPingTimeout = whenSilent(() => receive({ event: 'trapped', session: null, reason: 'restarted' }));
+        const cancelPingTimeout = whenSilent(() => receive({ event: 'gone', session: null, reason: 'restarted' }));
         try {
           await call('ping');
         } catch {} // rejected: this page knows already that the worker is gone

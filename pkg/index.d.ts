@@ -209,7 +209,7 @@ export type ChangeReason =
   | 'ended'
   /** The access token expired or was refused, and there is no refresh token. */
   | 'expired'
-  /** The vault failed and lost its sessions. The next call starts a new one. */
+  /** The vault failed or is gone, and calls under way have failed. A new vault has the session if the keeper had it. */
   | 'restarted';
 
 export interface ChangeEvent extends Event {

@@ -386,8 +386,12 @@ class Client extends EventTarget {
     const vaultOptions = { workerUrl, wasmUrl, tokens: this.#options.tokens, lasting: restore !== 'none', had };
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
-    const { call, opened } = openConnection(vaultOptions, { ...options, api }, ({ event, session, reason }) => {
-      if (event === 'trapped') this.#opening = undefined;
+    const { call, opened } = openConnection(vaultOptions, { ...options, api }, async ({ event, session, reason }) => {
+      if (event !== 'change') this.#opening = undefined;
+      try {
+        // The keeper may have given the session to the next vault.
+        if (event === 'gone') session = await this.#call('session');
+      } catch {}
       // Before the app knows that a sign-in of this page has succeeded: it may reload the page at that moment. The mark stays as
       // it is after a renewal, whose event may arrive here after the user has signed out in another tab.
       if (this.#completing && session) this.#storage.mark(true);

@@ -321,7 +321,7 @@ impl Error {
                 }
             }
             Kind::Cancelled => "Ignore it: the newer call decides.",
-            Kind::Config { hint, .. } => hint,
+            Kind::Config { hint, .. } | Kind::RequestBlocked { hint, .. } => hint,
             Kind::Environment(_) => "Look for a script that replaces `crypto`.",
             Kind::DiscoveryFailed { .. } => {
                 "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."
@@ -361,7 +361,6 @@ impl Error {
                  page's origin. Redirects are not followed."
             }
             Kind::NotJson { .. } => "Open the address in a tab: HTML there means a wrong path or a proxy's error page.",
-            Kind::RequestBlocked { hint, .. } => hint,
             Kind::ResponseInvalid { part } => match part.as_str() {
                 ID_TOKEN_ALONE => {
                     "Some providers give an access token only where a scope of an API is asked for: add one to `scope`."

@@ -28,6 +28,12 @@ export const ABILITIES = {
     instead:
       'the next page, after a reload for instance, makes one silent sign-in (`prompt=none`), and the user is signed in again. If the page requests more scopes than the user has allowed so far, a click is needed',
   },
+  extended: {
+    has: ({ home }, browser) => home === 'shared' && trial(browser, keepsWorker),
+    lacking: 'A shared worker ends with its last page, and may end while other pages use it',
+    instead:
+      'calls that are under way fail, the event `restarted` says so, and the next worker continues the session if a keeper has it',
+  },
   keeper: {
     has: ({ home }, browser) => home !== 'page' && trial(browser, registersFromWorker),
     lacking: 'No worker can reach a service worker',
