@@ -21,7 +21,7 @@ import {
   whenFree,
   withoutPrototype,
 } from './platform.js';
-import { VERSION, callingEnd } from './port.js';
+import { CONNECT, VERSION, callingEnd } from './port.js';
 
 /** A vault that does not respond within so many steps of so many milliseconds did not start, or is gone. */
 const STEPS = 20;
@@ -92,9 +92,10 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
     const cancelStartTimeout = whenSilent(notStarted);
     const configured = call('configure', { options, version: VERSION, had });
     try {
-      if (tokens === 'page')
-        (await import(/* @vite-ignore */ /* webpackIgnore: true */ script)).connect(vaultPort, wasm, true);
-      else {
+      if (tokens === 'page') {
+        await import(/* @vite-ignore */ /* webpackIgnore: true */ script);
+        /** @type {any} */ (globalThis)[CONNECT](vaultPort, wasm, true);
+      } else {
         // In engines that support it, `extendedLifetime` keeps the worker during a reload of the only tab.
         // The name has the version: releases use separate workers, because they may not understand each other.
         const workerOptions = withoutPrototype({

@@ -9,6 +9,9 @@ import { Promise, dataOf, listen, pinned, postToPort, startPort, withoutPrototyp
 /** The version of the package. Page and worker of different versions may not understand each other. */
 export const VERSION = '0.1.0';
 
+/** Under this key, a vault that was loaded into the page offers its function `connect`. */
+export const CONNECT = Symbol.for(`valet-key ${VERSION}`);
+
 /** @typedef {import('./errors.js').Plain} Plain */
 /** @typedef {{ event: string, session: unknown, reason: string }} Event */
 /**

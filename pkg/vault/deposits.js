@@ -14,9 +14,9 @@ const PAUSE = 25;
 const serviceWorker = /** @type {ServiceWorkerContainer | undefined} */ (navigator.serviceWorker);
 const name = /** @type {any} */ (globalThis).name;
 
-/** The only file that is trusted with a deposit, and its scope: beside the worker. */
-const keeperUrl = () => new URL('keeper.js', location.href).href;
-const scopeUrl = () => new URL('keeper/', location.href).href;
+/** The address of this file, which no page can change, and a scope beside it. No other file is trusted with a deposit. */
+const [file] = location.href.split('#');
+const scopeUrl = () => new URL('keeper/', file).href;
 
 /** @type {ServiceWorkerRegistration | undefined} */
 let registration;
@@ -29,7 +29,7 @@ let timer;
 /** The keeper. Any script of the origin could have registered another file for the scope, or the file for a wider scope. */
 function keeper() {
   const { scope, active } = registration ?? {};
-  return scope === scopeUrl() && active?.scriptURL === keeperUrl() ? active : undefined;
+  return scope === scopeUrl() && active?.scriptURL === file ? active : undefined;
 }
 
 /** @param {object} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper */
@@ -79,7 +79,7 @@ export function deposit(text) {
 /** Registers the keeper, or updates it, and deposits what there is by then. */
 async function register() {
   if (!serviceWorker) return;
-  registration = await serviceWorker.register(keeperUrl(), { scope: scopeUrl() });
+  registration = await serviceWorker.register(file, { scope: scopeUrl() });
   const isNew = !keeper();
   await started();
   if (!isNew) await registration.update().then(started);

@@ -1,16 +1,16 @@
 /**
  * The keeper: a service worker that holds the sessions of a vault in memory until the next vault starts, because in Firefox and
- * WebKit a shared worker ends with its last page. Its scope is a folder without files, so it controls no page and handles no
- * request.
+ * WebKit a shared worker ends with its last page. It runs the same file as the vault, so the vault knows what it trusts. Its scope
+ * is a folder without files, so it controls no page and handles no request.
  *
- * It accepts a deposit only from a shared worker whose file is in the folder of this file, and gives it only to a shared worker of
- * the same file and name, after the worker that made it is gone. It answers no page. The build minifies it into `wasm/keeper.js`.
+ * It takes messages only from vaults, that is, from shared workers of this file. It gives a deposit only to a vault of the same
+ * name as the one that made it, after that one is gone. It answers no page.
  */
 
 /** The longest time, in milliseconds, for which a deposit is held. A vault that lives repeats its deposit more often. */
 const HELD = 60_000;
 
-/** How often, and after how many milliseconds, the keeper looks whether the earlier worker is gone. */
+/** How often, and after how many milliseconds, the keeper looks whether the earlier vault is gone. */
 const LOOKS = 12;
 const PAUSE = 25;
 
@@ -21,29 +21,30 @@ const MAX_NEWS = 64;
 const scope = globalThis;
 
 /**
- * By the client ID of the worker that holds the session; newest last.
+ * By the client ID of the vault that holds the session; newest last. `from` is the name of that vault.
  * @type {Map<string, { from: string, text: string, news: unknown[], at: number }>}
  */
 const deposits = new Map();
 
-/** The client IDs of workers whose deposit the next worker has. Messages of such a worker come too late. @type {Set<string>} */
+/** The client IDs of vaults whose deposit the next vault has. Messages of such a vault come too late. @type {Set<string>} */
 const succeeded = new Set();
 
-/** News can end a session while no vault lives. They are handed out with the deposit, and the next vault reads them. */
-new BroadcastChannel('valet-key').onmessage = ({ data }) => {
-  for (const [by, { news }] of deposits) if (news.push(data) > MAX_NEWS) deposits.delete(by);
-};
-
-scope.oninstall = () => scope.skipWaiting();
-scope.onmessage = (/** @type {any} */ event) => event.waitUntil(serve(event));
+/** Begins to serve vaults. To be called once, when the service worker starts. */
+export function keepDeposits() {
+  // News can end a session while no vault lives. They are handed out with the deposit, and the next vault reads them.
+  new BroadcastChannel('valet-key').onmessage = ({ data }) => {
+    for (const [by, { news }] of deposits) if (news.push(data) > MAX_NEWS) deposits.delete(by);
+  };
+  scope.oninstall = () => scope.skipWaiting();
+  scope.onmessage = (/** @type {any} */ event) => event.waitUntil(serve(event));
+}
 
 /** @param {any} event with `{ name, deposit }`, or with `{ name }` and a port for the answer */
 async function serve({ data, source, ports: [port] }) {
   const now = performance.now();
   for (const [by, { at }] of deposits) if (now - at > HELD) deposits.delete(by);
-  const folder = new URL('./', scope.location.href).href;
-  if (source?.type !== 'sharedworker' || !source.url.startsWith(folder) || succeeded.has(source.id)) return;
-  const from = `${source.url} ${data.name}`;
+  if (source?.type !== 'sharedworker' || source.url !== scope.location.href || succeeded.has(source.id)) return;
+  const from = data.name;
   if (port) return port.postMessage(await handOver(from, source.id));
   const { text, news } = deposits.get(source.id) ?? {};
   deposits.delete(source.id);
@@ -52,8 +53,8 @@ async function serve({ data, source, ports: [port] }) {
 }
 
 /**
- * Gives the newest deposit of a worker that is gone to the next one, which holds the session from then on.
- * @param {string} from @param {string} to the client ID of the next worker
+ * Gives the newest deposit of a vault that is gone to the next one of the same name, which holds the session from then on.
+ * @param {string} from @param {string} to the client ID of the next vault
  */
 async function handOver(from, to) {
   for (let look = 0; look < LOOKS; look += 1) {

@@ -1,6 +1,7 @@
 /**
- * The vault: loads the core and serves ports. This file runs as a worker; with `tokens: 'page'`, the page imports it. The build
- * bundles it into one file without imports, `wasm/worker.js`.
+ * The vault: loads the core and serves ports. This file runs as a worker; with `tokens: 'page'`, the page imports it; and as a
+ * service worker it is the keeper, see `keeper.js`. The build bundles it into one script without imports and exports,
+ * `wasm/worker.js`: not every browser accepts a module as a service worker.
  *
  * `src/vault.rs` decides what a port may do. This file has the ports, the streams and the start-up.
  */
@@ -8,7 +9,8 @@
 import { Body } from './bodies.js';
 import { deposit, prepareKeeper, takeOver } from './deposits.js';
 import { whenBroken } from './host.js';
-import { VERSION, servingEnd } from '../port.js';
+import { keepDeposits } from './keeper.js';
+import { CONNECT, VERSION, servingEnd } from '../port.js';
 import {
   fetch as authorized,
   initSync,
@@ -50,7 +52,7 @@ let takingOver;
  * Serves one client of one page.
  * @param {MessagePort} port @param {string} wasmUrl @param {boolean} inPage whether this file runs in the page
  */
-export function connect(port, wasmUrl, inPage) {
+function connect(port, wasmUrl, inPage) {
   const number = ++lastPort;
   ports.set(number, port);
   /** Bodies of long responses, by the number of the call. @type {Map<number, Body>} */
@@ -84,7 +86,7 @@ export function connect(port, wasmUrl, inPage) {
               `worker.js is of version ${VERSION}, the page's part of ${version}`,
               'Copy worker.js and valet_key.wasm again, and let no cache keep older ones.',
             );
-          await (loading ??= load(wasmUrl, had === 1).catch(notLoaded));
+          await (loading ??= load(wasmUrl, had >= 0).catch(notLoaded));
           await lockHeld;
           await core('configure', { options: JSON.stringify(options), had });
           return { value: lifetimeLock };
@@ -287,7 +289,8 @@ const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
 /** Whether the sessions may outlive this worker. The page says so in the worker's name, which no message can change. */
 const keeps = 'onconnect' in scope && scope.name.endsWith(' true');
-if (isWorker) {
+if ('clients' in scope) keepDeposits();
+else if (isWorker) {
   const { locks } = navigator;
   lockHeld =
     locks &&
@@ -299,4 +302,4 @@ if (isWorker) {
   };
   scope.onmessage = listener;
   scope.onconnect = (/** @type {MessageEvent} */ event) => (event.ports[0].onmessage = listener);
-}
+} else scope[CONNECT] = connect;

@@ -154,7 +154,7 @@ test('the package contains the files that it needs, and no others', async () => 
     names.sort(),
     [
       ...['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'index.d.ts', 'package.json'],
-      ...['wasm/valet_key.wasm', 'wasm/worker.js', 'wasm/worker.js.map', 'wasm/keeper.js', ...modules],
+      ...['wasm/valet_key.wasm', 'wasm/worker.js', 'wasm/worker.js.map', ...modules],
     ].sort(),
   );
   for (const name of names) {

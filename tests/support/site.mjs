@@ -46,6 +46,7 @@ const workerPolicy = ({ connect }) =>
  * @param {{ page?: string, worker?: string }} [options.policies] other policies than the recommended, for tests
  * @param {Record<string, string>} [options.headers] further headers of every file, for tests
  * @param {string[]} [options.pages] further addresses of the page, to the letter, for tests
+ * @param {boolean} [options.serviceWorkers] whether the site serves the scripts of service workers
  * @param {boolean} [options.tokensInPage] whether the vault is in the page instead of a worker
  */
 export async function startSite({
@@ -59,6 +60,7 @@ export async function startSite({
   headers = {},
   pages = [],
   tokensInPage = false,
+  serviceWorkers = true,
 } = {}) {
   port ||= await portNear();
   const site = {
@@ -101,6 +103,8 @@ export async function startSite({
         page.replace(/<head>/, `<head>${settings.before}`).replace(/(href|src)="(?=\w+[.])/g, '$1="/www/'),
       );
     }
+    // Browsers send this header with the script of a service worker.
+    if (!serviceWorkers && request.headers['service-worker']) return response.writeHead(404).end();
     if (path === '/') return response.writeHead(302, { location: '/www/' }).end();
     if (path === '/www/config.json')
       return settings.config ? json(response, settings.config) : response.writeHead(404).end();

@@ -117,7 +117,7 @@ export function everywhere(name, { homes = ['shared'], needs, differs, everyEngi
  * @property {number} [hostsAt] the port of all other hosts, see {@link openBrowser}
  * @property {typeof startProvider} [provider] the provider, if not the default one
  * @property {string[]} [differs] the abilities on which the story depends
- * @property {boolean} [keeper] whether the site has the file `keeper.js`
+ * @property {boolean} [keeper] whether the site allows service workers
  */
 export class Stage {
   /** The abilities on which the story depends, and whether they are lacking here. @type {Map<string, boolean>} */
@@ -149,12 +149,12 @@ export class Stage {
       scripts: {
         '/without.js': 'delete globalThis.SharedWorker;',
         '/attack.js': attack ?? null,
-        ...(!keeper && { '/pkg/wasm/keeper.js': null }),
         ...scripts,
       },
       policies,
       headers,
       tokensInPage: home === 'page',
+      serviceWorkers: keeper,
     });
     const origins = [stage.site.origin];
     stage.provider = await provider({ origins, accessTokenSeconds, refreshTokens });

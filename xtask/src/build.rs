@@ -5,7 +5,6 @@
 //!                                          │ glue.js               │ its hash
 //!                                          └────────────────────▶ esbuild ◀─ pkg/vault/worker.js and what it imports
 //!                                                                   └─▶ worker.js, worker.js.map
-//! pkg/vault/keeper.js ─▶ esbuild ─▶ keeper.js
 //! ```
 
 use std::{
@@ -78,10 +77,9 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
     }
     let [worker, map] = process::timed("esbuild", || bundle(workspace, node, &wasm))?;
     names_no_folder(workspace, &map)?;
-    let keeper = minify(workspace, node, "keeper.js")?;
     // Last and together, because each contains the name of the other.
     let mut sizes = Vec::new();
-    for file in [&wasm, &worker, &map, &keeper] {
+    for file in [&wasm, &worker, &map] {
         let name = file.file_name().context("a file has a name")?;
         let (new, shipped) = (fs::read(file)?, workspace.shipped().join(name));
         if fs::read(&shipped).ok().as_ref() != Some(&new) {
@@ -266,7 +264,7 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2
         .args([
             "--bundle",
             "--minify",
-            "--format=esm",
+            "--format=iife",
             "--target=es2022",
             "--log-level=warning",
             "--legal-comments=none",
@@ -282,8 +280,8 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2
     process::run(&mut command)?;
     let made = fs::read_to_string(&outfile)?;
     ensure!(
-        !made.contains("import\"") && !made.contains("from\""),
-        "the worker must be one file, but it imports another one"
+        !made.contains("import\"") && !made.contains("from\"") && !made.contains("export{"),
+        "the worker must be one script, but it imports or exports something"
     );
     let names: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&fs::read(names_file(workspace)?)?)?;
     let long = names.keys().find(|name| made.contains(name.as_str()));
@@ -292,20 +290,6 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2
     let sources = from_shipped(workspace, &outfile, &fs::read(&map)?)?;
     fs::write(&map, sources)?;
     Ok([outfile, map])
-}
-
-/// Minifies a script of `pkg/vault` that imports nothing. Service workers are classic scripts, because some browsers support no
-/// others.
-fn minify(workspace: &Workspace, node: &Node, name: &str) -> Result<PathBuf> {
-    let outfile = workspace.scratch()?.join(name);
-    let mut command = node.tool("esbuild/bin/esbuild");
-    command
-        .current_dir(workspace.root())
-        .arg(workspace.pkg().join("vault").join(name))
-        .args(["--bundle", "--minify", "--format=iife", "--target=es2022", "--log-level=warning"])
-        .arg(format!("--outfile={}", toolchain::utf8(&outfile)?));
-    process::run(&mut command)?;
-    Ok(outfile)
 }
 
 /// A source map with the paths of its sources relative to `pkg/wasm`, where it ships. esbuild writes them relative to its own

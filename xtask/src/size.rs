@@ -19,7 +19,7 @@ use crate::{
 /// The page's script before sign-in: the entry `valet-key`, minified and compressed with brotli.
 const PAGE_BUDGET: usize = 4758;
 
-/// That script, the worker, the keeper and the module, compressed with brotli.
+/// That script, the worker and the module, compressed with brotli.
 const TOTAL_BUDGET: usize = 73 * 1024;
 
 /// A number of bytes, raw and compressed.
@@ -60,9 +60,7 @@ fn weigh(workspace: &Workspace, node: &Node, toolchain: &Toolchain, as_json: boo
     let module = read(&workspace.shipped().join(build::WASM))?;
     let worker = read(&workspace.shipped().join("worker.js"))?;
     let (module, worker) = (Size::of(&module)?, Size::of(&worker)?);
-    let keeper = Size::of(&read(&workspace.shipped().join("keeper.js"))?)?;
-    let mut rows =
-        vec![("the module".to_owned(), module), ("the worker".to_owned(), worker), ("the keeper".to_owned(), keeper)];
+    let mut rows = vec![("the module".to_owned(), module), ("the worker".to_owned(), worker)];
     let mut page = None;
     for (entry, file) in entries(workspace)? {
         let Script { first, later, inputs } = minified(node, &file)?;
@@ -81,8 +79,8 @@ fn weigh(workspace: &Workspace, node: &Node, toolchain: &Toolchain, as_json: boo
     }
     let (page, later) =
         page.context("pkg/package.json has no entry `.` in `exports`, which names the script of the page")?;
-    let total = page.and(later).and(worker).and(keeper).and(module);
-    rows.push(("together: valet-key minified, worker, keeper, module".into(), total));
+    let total = page.and(later).and(worker).and(module);
+    rows.push(("together: valet-key minified, worker, module".into(), total));
     print(&rows, as_json);
     within("the page's script before sign-in", page.brotli, PAGE_BUDGET)?;
     if !toolchain.compiles_its_library() {
