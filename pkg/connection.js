@@ -76,7 +76,11 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
       if (isLost) return;
       isLost = true;
       // The core's instance has ended in a trap, or its worker is gone.
-      lose(failure('unexpected', 'library', 'the vault failed', 'Please report it.'));
+      lose(
+        event.event === 'gone'
+          ? failure('unexpected', 'browser', 'the browser ended the worker', 'Try again.', true)
+          : failure('unexpected', 'library', 'the vault failed', 'Please report it.'),
+      );
     }
     onEvent(event);
   };

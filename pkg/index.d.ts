@@ -209,7 +209,7 @@ export type ChangeReason =
   | 'ended'
   /** The access token expired or was refused, and there is no refresh token. */
   | 'expired'
-  /** The vault failed or is gone, and calls under way have failed. A new vault has the session if the keeper had it. */
+  /** The worker failed or is gone, and calls under way have failed. `session` says whether the next worker has the session. */
   | 'restarted';
 
 export interface ChangeEvent extends Event {

@@ -230,7 +230,7 @@ class Client extends EventTarget {
     }
     const session = await this.#requestSession();
     const { restore, issuer, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
-    if (session) this.#storage.mark(true);
+    if (session) this.#storage.had() === 0 || this.#storage.mark(true);
     else if (restore === 'silent' && openid && !inWindow && this.#storage.had()) return this.#restore();
     else quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
     return session;

@@ -84,7 +84,10 @@ export function storageOf(provider, client) {
      * 1 if this browser had a session, and no attempt to restore it has failed since; 0 if the user has signed out, and the vault
      * may not have heard of it; otherwise `NaN`.
      */
-    had: () => Number(softly(() => localStorage.getItem(hadSessionKey)) ?? NaN),
+    had: () => {
+      const mark = softly(() => localStorage.getItem(hadSessionKey));
+      return mark === '1' ? 1 : mark === '0' ? 0 : NaN;
+    },
   };
 }
 

@@ -64,12 +64,13 @@ export async function signOut(storage, waits, failure, ended, session) {
     waits[wait](failure('cancelled', 'user', 'superseded by a sign-out', 'Ignore it: the newer call decides.'));
   try {
     const url = await ended;
-    storage.mark(false);
+    if (storage.had() === 0) storage.mark(false); // no sign-in has come since
     if (!url) return;
     storage.signingOut(new URL(url).searchParams.get('state') ?? '');
     location.assign(url);
   } catch (error) {
-    storage.mark(Boolean(session())); // the session may not have ended
+    const isRefused = /** @type {import('./errors.js').Plain} */ (error).code === 'config_error';
+    if (isRefused && session() && storage.had() === 0) storage.mark(true); // the session has not ended
     throw error;
   }
   return new Promise(() => {}); // the page is leaving

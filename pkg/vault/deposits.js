@@ -6,9 +6,12 @@
 /** Milliseconds between deposits. Firefox ends a service worker that gets no message for about 30 seconds. */
 const INTERVAL = 20_000;
 
-/** Milliseconds for which a vault that starts waits for the keeper, and between looks whether the keeper has started. */
+/** Milliseconds for which a vault that starts waits for the keeper, and between looks whether a new keeper has started. */
 const WAIT = 600;
 const PAUSE = 25;
+
+/** Milliseconds within which a keeper that was registered starts. */
+const START = 10_000;
 
 /** Absent in the workers of some engines. */
 const serviceWorker = /** @type {ServiceWorkerContainer | undefined} */ (navigator.serviceWorker);
@@ -43,16 +46,20 @@ function post(message, transfer = []) {
  * @param {boolean} had whether there may be a deposit, as a page thinks
  * @returns {Promise<{ deposit?: string, news?: unknown[] }>}
  */
-export function takeOver(had) {
-  const late = new Promise((resolve) => setTimeout(resolve, WAIT, {}));
-  return Promise.race([late, ask(had).catch(() => ({}))]);
+export async function takeOver(had) {
+  const late = new Promise((resolve) => setTimeout(resolve, WAIT));
+  const asked = ask(had).catch(() => ({}));
+  const answer = await Promise.race([late, asked]);
+  // The keeper thinks that this vault has the session.
+  if (!answer) asked.then(() => post({ deposit: latest }));
+  return answer ?? {};
 }
 
 /** @param {boolean} had */
 async function ask(had) {
   registration = await serviceWorker?.getRegistration(scopeUrl());
   // In WebKit, a new worker may not find the registration that an earlier one made. To register again returns it.
-  if (had && !keeper()) await prepareKeeper();
+  if (had && !keeper()) registration = await serviceWorker?.register(file, { scope: scopeUrl() });
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {
     port1.onmessage = ({ data }) => (port1.close(), resolve(data));
@@ -85,9 +92,14 @@ async function register() {
   if (!isNew) await registration.update().then(started);
 }
 
-/** Waits until the newest file of the keeper has started, which has no deposits then. */
+/** Waits until the newest file of the keeper has started, which has no deposits then. If it never does, the next sign-in tries again. */
 async function started() {
-  while (registration?.installing || registration?.waiting || !keeper())
+  for (let waited = 0; registration?.installing || registration?.waiting || !keeper(); waited += PAUSE) {
+    if (waited > START) {
+      registering = undefined;
+      return;
+    }
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
   if (latest) post({ deposit: latest });
 }

@@ -22,7 +22,7 @@ const scope = globalThis;
 
 /**
  * By the client ID of the vault that holds the session; newest last. `from` is the name of that vault.
- * @type {Map<string, { from: string, text: string, news: unknown[], at: number }>}
+ * @type {Map<string, { from: string, text: string, news: unknown[], at: number[] }>}
  */
 const deposits = new Map();
 
@@ -41,8 +41,10 @@ export function keepDeposits() {
 
 /** @param {any} event with `{ name, deposit }`, or with `{ name }` and a port for the answer */
 async function serve({ data, source, ports: [port] }) {
-  const now = performance.now();
-  for (const [by, { at }] of deposits) if (now - at > HELD) deposits.delete(by);
+  // Each clock can miss time: one can be set back, the other can stop while the device sleeps.
+  const now = [Date.now(), performance.now()];
+  for (const [by, { at }] of deposits)
+    if (now.some((clock, index) => clock - at[index] > HELD)) deposits.delete(by);
   if (source?.type !== 'sharedworker' || source.url !== scope.location.href || succeeded.has(source.id)) return;
   const from = data.name;
   if (port) return port.postMessage(await handOver(from, source.id));
@@ -61,8 +63,11 @@ async function handOver(from, to) {
     const made = [...deposits].filter(([by, deposit]) => deposit.from === from && by !== to).reverse();
     if (!made.length) break;
     if (look) await new Promise((resolve) => setTimeout(resolve, PAUSE));
-    for (const [by, deposit] of made) {
-      if ((await scope.clients.get(by)) || !deposits.delete(by)) continue;
+    for (const [by] of made) {
+      if (await scope.clients.get(by)) continue;
+      // Its last messages, and those of the next vault, may have come meanwhile.
+      const deposit = deposits.get(by);
+      if (!deposit || !deposits.delete(by) || deposits.has(to)) continue;
       succeeded.add(by);
       deposits.set(to, { ...deposit, news: [...deposit.news] });
       return { deposit: deposit.text, news: deposit.news };

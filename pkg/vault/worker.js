@@ -47,6 +47,8 @@ let vaults;
 
 /** What an earlier vault has deposited. It is taken over only once, even if the module cannot be loaded at first. @type {ReturnType<typeof takeOver> | undefined} */
 let takingOver;
+/** News that came before the core could hear them; `undefined` when it can. @type {unknown[] | undefined} */
+let earlyNews = [];
 
 /**
  * Serves one client of one page.
@@ -187,10 +189,8 @@ const perform = async (message) => tellCore(JSON.stringify(message));
 /** @param {string} url @param {boolean} had whether an earlier vault may have deposited a session, as the page thinks */
 async function load(url, had) {
   const news = (vaults ??= new BroadcastChannel('valet-key'));
-  /** @type {unknown[] | undefined} */
-  let early = [];
   const hear = (/** @type {unknown} */ data) => perform({ ...readNews(data), op: 'heard' }).catch(() => {});
-  news.onmessage = ({ data }) => void (early ? early.push(data) : hear(data));
+  news.onmessage = ({ data }) => void (earlyNews ? earlyNews.push(data) : hear(data));
   if (keeps) takingOver ??= takeOver(had);
   if (wasStarted) startAnew();
   else {
@@ -206,10 +206,9 @@ async function load(url, had) {
   listen(changed, (/** @type {string} */ text) => news.postMessage(text), keeps ? deposit : () => {});
   const earlier = await takingOver;
   takingOver = undefined;
-  // The keeper has no news from the moment on at which it answered.
   if (earlier?.deposit) deposit(await perform({ op: 'recall', deposit: earlier.deposit }));
-  for (const data of [...(earlier?.news ?? []), ...early]) await hear(data);
-  early = undefined;
+  for (const data of [...(earlier?.news ?? []), ...(earlyNews ?? [])]) await hear(data);
+  earlyNews = undefined;
 }
 
 /** @param {number} port @param {string} text */
@@ -289,7 +288,7 @@ const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
 /** Whether the sessions may outlive this worker. The page says so in the worker's name, which no message can change. */
 const keeps = 'onconnect' in scope && scope.name.endsWith(' true');
-if ('clients' in scope) keepDeposits();
+if (isWorker && 'clients' in scope) keepDeposits();
 else if (isWorker) {
   const { locks } = navigator;
   lockHeld =

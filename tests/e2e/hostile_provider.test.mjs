@@ -483,7 +483,7 @@ story('RT P0: a refresh keeps the session, or ends it for a known reason', HOSTI
   assert.equal(await call(stage), 'login_required', 'RT-27');
 });
 
-const TABS = { ...HOSTILE, differs: ['extended'] };
+const TABS = { ...HOSTILE, differs: ['lasting'] };
 
 story('RT P0: tabs share one refresh, even if one tab is closed or another user signs in', TABS, async (stage) => {
   const { page, provider } = stage;
@@ -521,7 +521,7 @@ story('RT P0: tabs share one refresh, even if one tab is closed or another user 
   held.release();
   const outcome = await late(stage);
   // WebKitGTK may end a shared worker together with one of its tabs, and the renewal with it.
-  if (outcome === 'unexpected' && stage.lacks('extended')) assert.equal(await signIn(stage), 'ok', 'RT-07');
+  if (outcome === 'unexpected' && stage.lacks('lasting')) assert.equal(await signIn(stage), 'ok', 'RT-07');
   else assert.equal(outcome, 'ok', 'RT-07: no deadlock');
   assert.ok(provider.count('refresh') - before <= 2, 'RT-07: RQ2 at most');
 

@@ -48,7 +48,7 @@ story('a popup signs in, and the page stays loaded', POPUP, async (stage) => {
 // the popup is then lost. The page gets an error, and a sign-in by redirect works.
 story(
   'POP-13 P1: a popup of a page with a Cross-Origin-Opener-Policy signs in, unless the browser ends the vault',
-  { ...POPUP, headers: { 'cross-origin-opener-policy': 'same-origin' }, differs: ['extended'] },
+  { ...POPUP, headers: { 'cross-origin-opener-policy': 'same-origin' }, differs: ['lasting'] },
   async (stage) => {
     const { page } = stage;
     await stage.visit();
@@ -59,7 +59,7 @@ story(
     await page.see('Told: ');
     const isVaultLost = await page.run("async () => events.some(([what]) => what === 'restarted')");
     // A browser that keeps a shared worker without any page does not end it under a page.
-    assert.ok(!isVaultLost || stage.lacks('extended'), 'the vault was lost, and not by the browser');
+    assert.ok(!isVaultLost || stage.lacks('lasting'), 'the vault was lost, and not by the browser');
     await page.see(isVaultLost ? 'Told: unexpected' : 'Told: alice');
     if (isVaultLost) await page.click('button', 'Sign in');
     await page.see('Signed in as alice');

@@ -20,19 +20,11 @@ import { close, listen, pathOf, portNear } from './loopback.mjs';
  */
 export const ABILITIES = {
   lasting: {
-    has: async ({ home }, browser) =>
-      (home === 'shared' && (await trial(browser, keepsWorker))) ||
-      (home !== 'page' && (await trial(browser, registersFromWorker))),
-    lacking:
-      'The tokens do not outlive the last page that uses them: neither does the worker outlive it, nor can a worker reach the keeper',
-    instead:
-      'the next page, after a reload for instance, makes one silent sign-in (`prompt=none`), and the user is signed in again. If the page requests more scopes than the user has allowed so far, a click is needed',
-  },
-  extended: {
     has: ({ home }, browser) => home === 'shared' && trial(browser, keepsWorker),
-    lacking: 'A shared worker ends with its last page, and may end while other pages use it',
+    lacking:
+      'The tokens do not outlive the last page that uses them, and a shared worker may end while other pages use it',
     instead:
-      'calls that are under way fail, the event `restarted` says so, and the next worker continues the session if a keeper has it',
+      'the next worker continues the session if a keeper has it; otherwise the next page makes one silent sign-in (`prompt=none`), and the user is signed in again. If the page requests more scopes than the user has allowed so far, a click is needed. Calls under way fail',
   },
   keeper: {
     has: ({ home }, browser) => home !== 'page' && trial(browser, registersFromWorker),
