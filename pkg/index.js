@@ -58,6 +58,8 @@ class Client extends EventTarget {
   #session = null;
   /** Functions that end the pending sign-ins in popups and frames. @type {Record<number, import('./windows.js').GiveUp>} */
   #waits = withoutPrototype();
+  /** The mark of a session when the page created this client, before any sign-out here. */
+  #had;
   /** The error with which `start()` failed. @type {unknown} */
   #failure;
   /** Whether this page is completing a sign-in. */
@@ -83,6 +85,7 @@ class Client extends EventTarget {
     this.#options = withoutPrototype({ ...options, account, restore, scope, api: entries, server: server && metadata });
     this.#provider = `${issuer ?? metadata.issuer ?? metadata.authorization_endpoint}`;
     this.#storage = storageOf(this.#provider, account ? `${clientId} ${account}` : clientId);
+    this.#had = this.#storage.had();
     redirectUris[`${this.#provider} ${redirectUri}`] = redirectUri;
   }
 
@@ -153,11 +156,12 @@ class Client extends EventTarget {
     const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#options;
     const returnTo = everywhere ? absolute(postLogoutRedirectUri) : undefined;
     // Before everything else, even if the rest fails: a page that is loaded meanwhile must not restore the session.
+    const [session, had] = [this.#session, this.#storage.had()];
     this.#storage.markSigningOut();
     const ended = this.#call('end', { returnTo });
     quietly(ended);
     const { signOut } = await loadTrips();
-    return signOut(this.#storage, this.#waits, failure, ended, () => this.#session);
+    return signOut(this.#storage, this.#waits, failure, ended, () => this.#session === session && had === 1);
   }
 
   async frontChannelLogout() {
@@ -382,8 +386,13 @@ class Client extends EventTarget {
       await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
     // The named options concern the page or a sign-in. The rest define the client in the vault.
     const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
-    const had = this.#storage.had();
-    const vaultOptions = { workerUrl, wasmUrl, tokens: this.#options.tokens, lasting: restore !== 'none', had };
+    const vaultOptions = {
+      workerUrl,
+      wasmUrl,
+      tokens: this.#options.tokens,
+      lasting: restore !== 'none',
+      had: this.#had,
+    };
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
     const { call, opened } = openConnection(vaultOptions, { ...options, api }, async ({ event, session, reason }) => {

@@ -56,10 +56,11 @@ export function closeWindow() {
  * The second half of a sign-out: navigates to the provider if the vault gives an address where the provider's own session ends.
  * @param {ReturnType<typeof import('./storage.js').storageOf>} storage
  * @param {Record<number, import('./windows.js').GiveUp>} waits
- * @param {Failure} failure @param {Promise<string>} ended resolves with the address @param {() => unknown} session returns the session of this page
+ * @param {Failure} failure @param {Promise<string>} ended resolves with the address
+ * @param {() => boolean} isSignedIn whether there still is the session that there was before
  * @returns {Promise<void>}
  */
-export async function signOut(storage, waits, failure, ended, session) {
+export async function signOut(storage, waits, failure, ended, isSignedIn) {
   for (const wait in waits)
     waits[wait](failure('cancelled', 'user', 'superseded by a sign-out', 'Ignore it: the newer call decides.'));
   try {
@@ -70,7 +71,7 @@ export async function signOut(storage, waits, failure, ended, session) {
     location.assign(url);
   } catch (error) {
     const isRefused = /** @type {import('./errors.js').Plain} */ (error).code === 'config_error';
-    if (isRefused && session() && storage.had() === 0) storage.mark(true); // the session has not ended
+    if (isRefused && isSignedIn() && storage.had() === 0) storage.mark(true);
     throw error;
   }
   return new Promise(() => {}); // the page is leaving

@@ -24,9 +24,15 @@ for (const clock of [Date, performance]) {
 
 /** The vault, at a port of this same context. */
 async function openVault() {
-  const { connect } = await import('/pkg/wasm/worker.js');
+  await import('/pkg/wasm/worker.js');
   const { port1: port, port2 } = new MessageChannel();
-  connect(port2, '/pkg/wasm/valet_key.wasm', true);
+  const wasmUrl = '/pkg/wasm/valet_key.wasm';
+  // In a page, the file offers a function; in a worker, it listens to messages.
+  const [offered] = Object.getOwnPropertySymbols(globalThis).filter(({ description }) =>
+    description.startsWith('valet-key'),
+  );
+  if (offered) globalThis[offered](port2, wasmUrl, true);
+  else globalThis.onmessage({ data: { port: port2, wasmUrl } });
   const waiting = new Map();
   let last = 0;
   port.onmessage = ({ data: { id, value, error } }) => {
