@@ -41,7 +41,8 @@ export class Rounds {
     for (const [name, { server }] of Object.entries(parties)) {
       between(server, (request) => {
         const path = pathOf(request);
-        if (!this.#counting || OURS.test(path)) return undefined;
+        // Nothing waits for the script of the keeper, which browsers request with this header.
+        if (!this.#counting || OURS.test(path) || request.headers['service-worker']) return undefined;
         return new Promise((go) => this.#hold(`${name} ${request.method} ${path}`, go));
       });
     }
