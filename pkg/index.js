@@ -403,7 +403,7 @@ class Client extends EventTarget {
       } catch {}
       // Before the app knows that a sign-in of this page has succeeded: it may reload the page at that moment. The mark stays as
       // it is after a renewal, whose event may arrive here after the user has signed out in another tab.
-      if (this.#completing && session) this.#storage.mark(true);
+      if (session ? this.#completing : this.#storage.had() === 0) this.#storage.mark(Boolean(session));
       this.#setSession(/** @type {Session | null} */ (session));
       this.#tell('change', { session: this.#session, reason });
     });
