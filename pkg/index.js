@@ -58,7 +58,7 @@ class Client extends EventTarget {
   #session = null;
   /** Functions that end the pending sign-ins in popups and frames. @type {Record<number, import('./windows.js').GiveUp>} */
   #waits = withoutPrototype();
-  /** The mark of a session when the page created this client, before any sign-out here. */
+  /** The mark of a session when the page created this client, before any sign-out here; 1 after the first vault has read it. */
   #had;
   /** The error with which `start()` failed. @type {unknown} */
   #failure;
@@ -234,8 +234,9 @@ class Client extends EventTarget {
     }
     const session = await this.#requestSession();
     const { restore, issuer, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
-    if (session) this.#storage.had() === 0 || this.#storage.mark(true);
-    else if (restore === 'silent' && openid && !inWindow && this.#storage.had()) return this.#restore();
+    if (session) {
+      if (this.#storage.had() !== 0) this.#storage.mark(true); // the vault may not have heard of a sign-out yet
+    } else if (restore === 'silent' && openid && !inWindow && this.#storage.had()) return this.#restore();
     else quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
     return session;
   }
@@ -408,7 +409,9 @@ class Client extends EventTarget {
       this.#tell('change', { session: this.#session, reason });
     });
     this.#vault = call;
-    this.#tell('trace', { step: 'vault', home: await pinned(opened) });
+    const home = await pinned(opened);
+    this.#had = 1;
+    this.#tell('trace', { step: 'vault', home });
   }
 
   /** @param {string} type @param {object} details never a secret */

@@ -31,8 +31,8 @@ let timer;
 
 /** The keeper. Any script of the origin could have registered another file for the scope, or the file for a wider scope. */
 function keeper() {
-  const { scope, active } = registration ?? {};
-  return scope === scopeUrl() && active?.scriptURL === file ? active : undefined;
+  const active = registration?.active;
+  return active?.scriptURL === file && registration?.scope === scopeUrl() ? active : undefined;
 }
 
 /** @param {object} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper */
@@ -92,7 +92,10 @@ async function register() {
   if (!isNew) await registration.update().then(started);
 }
 
-/** Waits until the newest file of the keeper has started, which has no deposits then. If it never does, the next sign-in tries again. */
+/**
+ * Waits until the newest file of the keeper has started, which has no deposits then. If it never does, the next sign-in tries
+ * again.
+ */
 async function started() {
   for (let waited = 0; registration?.installing || registration?.waiting || !keeper(); waited += PAUSE) {
     if (waited > START) {

@@ -45,7 +45,10 @@ let lastPort = 0;
  */
 let vaults;
 
-/** What an earlier vault has deposited. It is taken over only once, even if the module cannot be loaded at first. @type {ReturnType<typeof takeOver> | undefined} */
+/**
+ * What an earlier vault has deposited. It is taken over only once, even if the module cannot be loaded at first.
+ * @type {ReturnType<typeof takeOver> | undefined}
+ */
 let takingOver;
 /** News that came before the core could hear them; `undefined` when it can. @type {unknown[] | undefined} */
 let earlyNews = [];
@@ -131,7 +134,7 @@ function connect(port, wasmUrl, inPage) {
           // Whatever `body` is in this engine, the constructor of `Response` accepts none for these.
           const body = response.body && ![204, 205, 304].includes(status) ? new Body(response.body) : null;
           const content = body && (await body.whole());
-          if (body && content === undefined) bodies.set(id, body);
+          if (body && content === undefined && !signal.aborted) bodies.set(id, body);
           const value = { id, content, url: response.url, type, init: { status, statusText, headers: [...headers] } };
           return { value, transfer: content ? [content.buffer] : [] };
         },

@@ -5,7 +5,6 @@ use super::host::Host;
 use crate::protocol::session_state::SessionState;
 
 /// The texts from which a later client with the same configuration continues.
-#[derive(Clone)]
 pub struct Deposit {
     /// [`SessionState::to_record`]; it contains tokens.
     pub session: String,

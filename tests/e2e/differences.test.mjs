@@ -37,7 +37,7 @@ story('a sign-out resolves if the provider has no end session endpoint', OPEN, a
 
 story(
   'a silent sign-in without a response in the frame is tried once, and the page stays',
-  { ...OPEN, homes: ['dedicated'], keeper: false },
+  { ...OPEN, homes: ['dedicated'] },
   async (stage) => {
     const { page, provider, site } = stage;
     await stage.signIn();
@@ -65,7 +65,6 @@ story(
   {
     ...OPEN,
     homes: ['dedicated'],
-    keeper: false,
     provider: (options) => startProvider({ ...options, host: '127.0.0.1' }), // on another site than the page
   },
   async (stage) => {

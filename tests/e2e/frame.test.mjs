@@ -9,7 +9,7 @@ const SILENT = {
     buttons: { Silent: "client.signIn({ mode: 'silent' })", Call: "client.fetch(config.api[0] + 'me')" },
   }),
 };
-const DEDICATED = { ...SILENT, homes: ['dedicated'], keeper: false };
+const DEDICATED = { ...SILENT, homes: ['dedicated'] };
 
 const FRAMELESS =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; frame-ancestors 'none'";

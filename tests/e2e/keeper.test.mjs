@@ -74,10 +74,8 @@ story('KEEP-05 P0: a renewal is kept, too: the next page does not use an old ref
 
 story('KEEP-06 P0: after a sign-out the keeper has nothing', KEPT, async (stage) => {
   const { page } = stage;
-  await stage.signIn();
+  await signedIn(stage);
   if (stage.lacks('keeper')) return;
-  await page.reload();
-  await stage.restored();
   await page.run('async () => client.signOut({ everywhere: false })');
   await page.reload();
   await page.see('Signed out');
@@ -232,9 +230,6 @@ story('KEEP-11 P0: a foreign service worker in place of the keeper gets nothing'
     return found;
   }`);
   assert.deepEqual(found, ['"ready"']);
-  await page.run(`async () => {
-    globalThis.loot.close();
-  }`);
   await page.reload();
   await stage.restored();
   assert.equal(stage.provider.count('authorization'), 2, 'the session was lost, so the provider was asked');
@@ -243,7 +238,7 @@ story('KEEP-11 P0: a foreign service worker in place of the keeper gets nothing'
   assert.equal(stage.provider.count('authorization'), 2, 'the genuine keeper is back');
 });
 
-story('KEEP-12 P1: unregistering the keeper costs one silent sign-in', KEPT, async (stage) => {
+story('KEEP-12 P1: unregistering the keeper costs at most one silent sign-in', KEPT, async (stage) => {
   const { page } = stage;
   await stage.signIn();
   if (stage.lacks('keeper')) return;
@@ -268,7 +263,7 @@ story(
   },
   async (stage) => {
     const { page, provider, site } = stage;
-    await stage.signIn();
+    await signedIn(stage);
     if (stage.lacks('keeper')) return;
     await page.goto(`${site.origin}/pkg/wasm/keeper/page`);
     await page.run(

@@ -205,7 +205,7 @@ async function isExpired(stage) {
 
 story(
   'STORE-21 P1: a silent sign-in that the provider refuses at page load is not repeated at the next load',
-  { ...CHANGES, provider: startHostile, homes: ['dedicated'], keeper: false },
+  { ...CHANGES, provider: startHostile, homes: ['dedicated'] },
   async (stage) => {
     const { page, provider } = stage;
     await stage.visit();
@@ -227,7 +227,7 @@ story(
 
 story(
   'STORE-22 P1: an unreachable provider causes an error at page load, but no redirect',
-  { ...CHANGES, homes: ['dedicated'], keeper: false },
+  { ...CHANGES, homes: ['dedicated'] },
   async (stage) => {
     const { page, provider, site } = stage;
     await stage.signIn();

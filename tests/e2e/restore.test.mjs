@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { story } from '../support/stage.mjs';
 
-const ALONE = { homes: ['dedicated', 'page'], keeper: false };
+const ALONE = { homes: ['dedicated', 'page'] };
 
 /**
  * An app whose client is made with further options.

@@ -131,7 +131,7 @@ const KEYS = `async () => [
 
 story(
   'STORE-09 P0: storage contains what the documentation lists, and nothing else',
-  { ...OPEN, homes: ['dedicated'], keeper: false },
+  { ...OPEN, homes: ['dedicated'] },
   async (stage) => {
     const { page, provider, site } = stage;
     const seen = new Set();

@@ -27,7 +27,7 @@ export const ABILITIES = {
       'the next worker continues the session if a keeper has it; otherwise the next page makes one silent sign-in (`prompt=none`), and the user is signed in again. If the page requests more scopes than the user has allowed so far, a click is needed. Calls under way fail',
   },
   keeper: {
-    has: ({ home }, browser) => home !== 'page' && trial(browser, registersFromWorker),
+    has: ({ home }, browser) => home === 'shared' && trial(browser, registersFromWorker),
     lacking: 'No worker can reach a service worker',
     instead: 'there is no keeper, and the session depends on the worker alone',
   },

@@ -146,11 +146,7 @@ export class Stage {
     const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
     stage.site = await startSite({
       before: `${without}${attack ? '<script src="/attack.js"></script>' : ''}<script src="/spy.js"></script>`,
-      scripts: {
-        '/without.js': 'delete globalThis.SharedWorker;',
-        '/attack.js': attack ?? null,
-        ...scripts,
-      },
+      scripts: { '/without.js': 'delete globalThis.SharedWorker;', '/attack.js': attack ?? null, ...scripts },
       policies,
       headers,
       tokensInPage: home === 'page',

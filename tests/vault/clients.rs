@@ -1,7 +1,8 @@
 //! Clients of the vault: which options share one, and how many there may be.
 
 use crate::hostile::text::member;
-use crate::hostile::world::{Mode, SharedWorker, poll};
+use crate::hostile::worker::{Mode, SharedWorker};
+use crate::hostile::world::poll;
 use crate::support::code;
 use crate::{ELSEWHERE, app, elsewhere, named, other_app, second_account, wider, worker};
 

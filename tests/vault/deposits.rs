@@ -2,7 +2,8 @@
 
 use crate::hostile::provider::Place;
 use crate::hostile::text::string;
-use crate::hostile::world::{Mode, SharedWorker, poll};
+use crate::hostile::worker::{Mode, SharedWorker};
+use crate::hostile::world::poll;
 use crate::support::{code, json};
 use crate::{app, elsewhere, second_account, wider, worker};
 

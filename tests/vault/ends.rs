@@ -2,7 +2,7 @@
 
 use crate::hostile::provider::{Place, change};
 use crate::hostile::text::string;
-use crate::hostile::world::{Begun, Mode, Port, SharedWorker};
+use crate::hostile::worker::{Begun, Mode, Port, SharedWorker};
 use crate::support::{code, options};
 use crate::{ELSEWHERE, app, elsewhere, named, other_app, second_account, wider, worker};
 

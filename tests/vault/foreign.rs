@@ -7,7 +7,8 @@ use valet_key::vault::messages::{Failed, Outcome, to_json};
 
 use crate::hostile::provider::{Answer, Provider, change};
 use crate::hostile::text::{Spelling, member, shows, string, with_member};
-use crate::hostile::world::{Mode, SharedWorker, Waiting, World, poll};
+use crate::hostile::worker::{Mode, SharedWorker};
+use crate::hostile::world::{Waiting, World, poll};
 use crate::support::{at, json};
 use crate::{app, record, worker};
 

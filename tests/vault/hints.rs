@@ -8,7 +8,7 @@ use valet_key::protocol::error::{Error, Kind};
 use valet_key::vault::messages::Outcome;
 
 use crate::hostile::provider::change;
-use crate::hostile::world::{Mode, SharedWorker};
+use crate::hostile::worker::{Mode, SharedWorker};
 use crate::{app, options, wider, worker};
 
 /// What a hint can point to: a name or a value as code, a file, the user's tabs, or the provider.

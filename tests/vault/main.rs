@@ -19,7 +19,7 @@ mod silent;
 mod states;
 
 use hostile::provider::Provider;
-use hostile::world::{Begun, SharedWorker};
+use hostile::worker::{Begun, SharedWorker};
 use support::options;
 use valet_key::protocol::error::Kind;
 use valet_key::vault::messages::Outcome;

@@ -3,7 +3,7 @@
 use valet_key::protocol::form;
 
 use crate::hostile::text::member;
-use crate::hostile::world::Mode;
+use crate::hostile::worker::Mode;
 use crate::{app, named, worker};
 
 /// The parameters of the authorization request that only some requests have.

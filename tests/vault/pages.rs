@@ -1,7 +1,8 @@
 //! Settings that belong to a single page, and operations that its calls wait for.
 
 use crate::hostile::provider::Place;
-use crate::hostile::world::{Mode, poll};
+use crate::hostile::worker::Mode;
+use crate::hostile::world::poll;
 use crate::support::{code, options};
 use crate::{app, worker};
 

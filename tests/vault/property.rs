@@ -25,7 +25,8 @@ use valet_key::vault::messages::{Outcome, to_json};
 
 use crate::hostile::provider::{Answer, Provider, change};
 use crate::hostile::text::{Spelling, forms, member, string, with_member};
-use crate::hostile::world::{Begun, Here, Mode, Sender, Sending, SharedWorker, Waiting, World, poll};
+use crate::hostile::worker::{Begun, Mode, SharedWorker};
+use crate::hostile::world::{Here, Sender, Sending, Waiting, World, poll};
 use crate::support::{answer, json};
 
 const ONE: &str = "https://one.test";

@@ -3,7 +3,7 @@
 use valet_key::protocol::json::Value;
 
 use crate::hostile::text::{member, string, with_member};
-use crate::hostile::world::{Mode, SharedWorker};
+use crate::hostile::worker::{Mode, SharedWorker};
 use crate::support::{code, options};
 use crate::{EVIL, app, record, second_account, wider, worker};
 

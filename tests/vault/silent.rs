@@ -4,7 +4,8 @@ use valet_key::vault::messages::{Outcome, to_json};
 
 use crate::hostile::provider::{Place, change};
 use crate::hostile::text::{member, string};
-use crate::hostile::world::{Begun, Mode, Port, SharedWorker, poll};
+use crate::hostile::worker::{Begun, Mode, Port, SharedWorker};
+use crate::hostile::world::poll;
 use crate::support::{answer, code, json};
 use crate::{app, record, wider, worker};
 

@@ -5,7 +5,8 @@ use valet_key::vault::Kept;
 
 use crate::hostile::provider::Place;
 use crate::hostile::text::string;
-use crate::hostile::world::{Begun, Mode, SharedWorker, poll};
+use crate::hostile::worker::{Begun, Mode, SharedWorker};
+use crate::hostile::world::poll;
 use crate::support::{at, code, transaction};
 use crate::{app, record, second_account, wider, worker};
 

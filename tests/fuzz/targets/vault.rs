@@ -8,7 +8,7 @@ use valet_key::vault::messages::to_json;
 
 use super::{seeds as list, text};
 use crate::hostile::text::{shows, string};
-use crate::hostile::world::{Mode, SharedWorker};
+use crate::hostile::worker::{Mode, SharedWorker};
 use crate::support::options;
 
 /// More messages than a page sends at once.

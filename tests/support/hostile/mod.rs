@@ -13,4 +13,5 @@ pub(crate) mod app;
 pub(crate) mod case;
 pub(crate) mod provider;
 pub(crate) mod text;
+pub(crate) mod worker;
 pub(crate) mod world;
