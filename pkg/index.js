@@ -58,7 +58,10 @@ class Client extends EventTarget {
   #session = null;
   /** Functions that end the pending sign-ins in popups and frames. @type {Record<number, import('./windows.js').GiveUp>} */
   #waits = withoutPrototype();
-  /** The mark of a session when the page created this client, before any sign-out here; 1 after the first vault has read it. */
+  /**
+   * What the first vault is told instead of the mark of a session, which says by then that the user signs out; 1 for later vaults.
+   * @type {number | undefined}
+   */
   #had;
   /** The error with which `start()` failed. @type {unknown} */
   #failure;
@@ -85,7 +88,6 @@ class Client extends EventTarget {
     this.#options = withoutPrototype({ ...options, account, restore, scope, api: entries, server: server && metadata });
     this.#provider = `${issuer ?? metadata.issuer ?? metadata.authorization_endpoint}`;
     this.#storage = storageOf(this.#provider, account ? `${clientId} ${account}` : clientId);
-    this.#had = this.#storage.had();
     redirectUris[`${this.#provider} ${redirectUri}`] = redirectUri;
   }
 
@@ -157,6 +159,7 @@ class Client extends EventTarget {
     const returnTo = everywhere ? absolute(postLogoutRedirectUri) : undefined;
     // Before everything else, even if the rest fails: a page that is loaded meanwhile must not restore the session.
     const [session, had] = [this.#session, this.#storage.had()];
+    this.#had ??= had;
     this.#storage.markSigningOut();
     const ended = this.#call('end', { returnTo });
     quietly(ended);
@@ -392,7 +395,7 @@ class Client extends EventTarget {
       wasmUrl,
       tokens: this.#options.tokens,
       lasting: restore !== 'none',
-      had: this.#had,
+      had: this.#had ?? this.#storage.had(),
     };
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
