@@ -77,9 +77,9 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
       isLost = true;
       // The core's instance has ended in a trap, or its worker is gone.
       lose(
-        event.event === 'gone'
-          ? failure('unexpected', 'browser', 'the browser ended the worker', 'Try again.', true)
-          : failure('unexpected', 'library', 'the vault failed', 'Please report it.'),
+        event.error
+          ? new ValetKeyError(event.error)
+          : failure('unexpected', 'browser', 'the browser ended the worker', 'Try again.', true),
       );
     }
     onEvent(event);

@@ -112,6 +112,12 @@ export interface Options {
    * is not set.
    */
   wasmUrl?: string | URL;
+  /**
+   * The folder of the site with the files of the package's folder `guard` and with `options.json`, such as `/valet-key/`. A service
+   * worker in this folder then makes each sign-in, so that no script of a page meets a code or a verifier. The page's options may
+   * repeat what `options.json` says. The redirect page is `callback.html` of the folder. `docs/guard.md` shows how to set it up.
+   */
+  guard?: string;
 }
 
 /** An API with further settings. */

@@ -82,12 +82,13 @@ class Client extends EventTarget {
       redirectUri,
       restore = 'silent',
       scope = '',
+      guard,
     } = withoutPrototype(options);
     const metadata = withoutPrototype(server);
     const entries = mapped(api ?? [], (entry) => withoutPrototype(typeof entry === 'string' ? { url: entry } : entry));
     this.#options = withoutPrototype({ ...options, account, restore, scope, api: entries, server: server && metadata });
-    this.#provider = `${issuer ?? metadata.issuer ?? metadata.authorization_endpoint}`;
-    this.#storage = storageOf(this.#provider, account ? `${clientId} ${account}` : clientId);
+    this.#provider = `${guard ?? issuer ?? metadata.issuer ?? metadata.authorization_endpoint}`;
+    this.#storage = storageOf(this.#provider, guard ? '' : account ? `${clientId} ${account}` : clientId);
     redirectUris[`${this.#provider} ${redirectUri}`] = redirectUri;
   }
 
@@ -211,7 +212,8 @@ class Client extends EventTarget {
       if (confirmed) response = undefined;
       this.#tell('change', { session: this.#session, reason: 'signed_out', confirmed });
     }
-    const received = response;
+    const { guard } = this.#options;
+    const received = guard ? (await loadGuard()).leftBehind(guard) : response;
     if (received || this.#storage.had()) quietly(loadCalls()); // in parallel with the next steps
     const inWindow = received?.state.endsWith(IN_WINDOW);
     if (received && inWindow) {
@@ -226,6 +228,7 @@ class Client extends EventTarget {
       response = undefined;
       try {
         const returnTo = !inWindow && (await pinned(this.#complete({ ...received, record, pending })));
+        if (guard && !returnTo) this.#storage.keep(received.state, record ?? ''); // the user has not come back yet
         if (returnTo) {
           showPath(returnTo);
           return this.#sessionAfterSignIn();
@@ -253,7 +256,7 @@ class Client extends EventTarget {
     // The user did not ask for this redirect, and it may end at a form. So the mark is removed first: it happens only once.
     const navigate = (/** @type {string} */ url) => (this.#storage.mark(false), location.replace(url));
     return pinned(
-      (this.#restoring = restore(this.#provider, this.#storage, {
+      (this.#restoring = restore(this.#options.issuer ?? this.#provider, this.#storage, {
         frame: () => this.#signInInWindow({}, undefined, true),
         // The path keeps a response for another client.
         redirect: () => this.#signInByRedirect({ prompt: 'none' }, pathOf(response?.address), navigate, true),
@@ -390,16 +393,17 @@ class Client extends EventTarget {
       await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
     // The named options concern the page or a sign-in. The rest define the client in the vault.
     const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
-    const vaultOptions = {
+    const where = {
       workerUrl,
       wasmUrl,
       tokens: this.#options.tokens,
       lasting: restore !== 'none',
       had: this.#had ?? this.#storage.had(),
     };
+    if (options.guard) await pinned((await loadGuard()).guarded(this.#options, options, where, configError));
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
-    const { call, opened } = openConnection(vaultOptions, { ...options, api }, async ({ event, session, reason }) => {
+    const { call, opened } = openConnection(where, { ...options, api }, async ({ event, session, reason }) => {
       if (event !== 'change') this.#opening = undefined;
       try {
         // The keeper may have given the session to the next vault.
@@ -444,6 +448,7 @@ let response;
  */
 let calls;
 const loadCalls = async () => (calls ??= await loaded(import(/* webpackMode: "eager" */ './call.js')));
+const loadGuard = () => loaded(import(/* webpackMode: "eager" */ './guard.js'));
 const loadTrips = () => loaded(import(/* webpackMode: "eager" */ './trips.js'));
 
 /**

@@ -15,6 +15,8 @@ use crate::browser::fetch::{Again, AppRequest};
 use crate::browser::{Browser, now};
 use crate::protocol::time::Now;
 use crate::vault::Vault;
+#[cfg(feature = "guard")]
+use crate::vault::guard;
 use crate::vault::messages::{self, Failed, Worker, to_json};
 
 #[global_allocator]
@@ -47,6 +49,14 @@ pub fn listen(changed: Function, tell: Function, deposit: Function) {
 pub fn perform(message: String) -> Promise {
     let vault = VAULT.with(Clone::clone);
     promise(Box::pin(async move { messages::perform(&vault, &Here, &message).await.map(Into::into) }))
+}
+
+/// Carries out a message of the guard; see [`guard`]. The promise resolves to a text.
+#[cfg(feature = "guard")]
+#[wasm_bindgen]
+pub fn guard(message: String) -> Promise {
+    let vault = VAULT.with(Clone::clone);
+    promise(Box::pin(async move { guard::perform(&vault, &Here, &message).await.map(Into::into) }))
 }
 
 /// Sends an app's request with the access token of the port's client. `again` creates the same request a second time, for an

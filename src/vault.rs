@@ -15,6 +15,7 @@
 //! This module is synchronous; [`messages`] drives it.
 
 mod deposit;
+pub mod guard;
 pub mod messages;
 mod wire;
 
@@ -24,8 +25,12 @@ use crate::protocol::authorization_request::is_in_window;
 use crate::protocol::config::Config;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::options::Options;
+use crate::protocol::pinned::Pinned;
 use crate::protocol::time::Now;
 use crate::protocol::transaction::{LIFE, Transaction};
+
+/// Whether this module is for the folder of a guard. No other module has the code for it.
+const HAS_GUARD: bool = cfg!(any(feature = "guard", not(target_arch = "wasm32")));
 
 /// Maximum number of clients at a time; more than any honest origin has.
 const MAX_CLIENTS: usize = 32;
@@ -46,6 +51,8 @@ pub struct Vault<H> {
     /// and can send the same state again.
     spent: Vec<(String, i64)>,
     last: u32,
+    /// The options of the only client, if this vault belongs to a guard.
+    pinned: Option<Pinned>,
 }
 
 /// One client, and the sign-ins that this vault began for it.
@@ -79,7 +86,7 @@ pub enum Kept {
 
 impl<H> Default for Vault<H> {
     fn default() -> Self {
-        Self { clients: Vec::new(), ports: Vec::new(), spent: Vec::new(), last: 0 }
+        Self { clients: Vec::new(), ports: Vec::new(), spent: Vec::new(), last: 0, pinned: None }
     }
 }
 
@@ -93,7 +100,7 @@ impl<H: Host> Vault<H> {
     ///
     /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub fn configure(&mut self, port: u32, text: &str, host: impl FnOnce(u32) -> H) -> Result<()> {
-        let options = Options::parse(text)?;
+        let (text, options) = self.options_for(text)?;
         let same = self.clients.iter().find(|tenant| *tenant.client.config() == options.client);
         let same = same.map(|tenant| (tenant.number, tenant.client.clone()));
         if let Some(known) = self.ports.iter().find(|known| known.number == port) {
@@ -119,12 +126,23 @@ impl<H: Host> Vault<H> {
         Ok(())
     }
 
+    /// The options for a page, from the page's own or from the file of the guard's folder.
+    fn options_for(&self, text: &str) -> Result<(String, Options)> {
+        match &self.pinned {
+            Some(pinned) if HAS_GUARD => {
+                let page = pinned.check(text)?;
+                Ok((pinned.text.clone(), Options { client: pinned.options.client.clone(), page }))
+            }
+            _ => Ok((text.into(), Options::parse(text)?)),
+        }
+    }
+
     /// Adds a client. `text` is the text of the options.
-    fn add(&mut self, text: &str, options: Options, host: impl FnOnce(u32) -> H) -> Client<H> {
+    fn add(&mut self, text: String, options: Options, host: impl FnOnce(u32) -> H) -> Client<H> {
         self.last = self.last.wrapping_add(1);
         let client = Client::with_host(host(self.last), options);
-        let (number, options) = (self.last, text.into());
-        self.clients.push(Tenant { number, options, client: client.clone(), transactions: Vec::new() });
+        let number = self.last;
+        self.clients.push(Tenant { number, options: text, client: client.clone(), transactions: Vec::new() });
         client
     }
 

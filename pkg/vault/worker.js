@@ -1,13 +1,15 @@
 /**
  * The vault: loads the core and serves ports. This file runs as a worker; with `tokens: 'page'`, the page imports it; and as a
  * service worker it is the keeper, see `keeper.js`. The build bundles it into one script without imports and exports,
- * `wasm/worker.js`: not every browser accepts a module as a service worker.
+ * `wasm/worker.js`: not every browser accepts a module as a service worker. It makes a second script, `guard/worker.js`, whose
+ * options come from a file beside it and which is also the guard, see `guard.js`.
  *
  * `src/vault.rs` decides what a port may do. This file has the ports, the streams and the start-up.
  */
 
 import { Body } from './bodies.js';
 import { deposit, prepareKeeper, takeOver } from './deposits.js';
+import { forgetWaiting, standGuard } from './guard.js';
 import { whenBroken } from './host.js';
 import { keepDeposits } from './keeper.js';
 import { CONNECT, VERSION, servingEnd } from '../port.js';
@@ -15,7 +17,8 @@ import {
   fetch as authorized,
   initSync,
   listen,
-  perform as tellCore,
+  guard as tellGuard,
+  perform as tellVault,
   __wbg_reset_state as startAnew,
 } from '../wasm/glue.js';
 
@@ -23,6 +26,9 @@ import {
 
 /** The hash of the WebAssembly module that was built with this file. No other module is run. */
 const INTEGRITY = __WASM_INTEGRITY__;
+
+/** The folder of this file, if it is the one of a guard. */
+const folder = __HAS_GUARD__ ? new URL('./', location.href).href : '';
 
 /** @type {Promise<unknown> | undefined} */
 let loading;
@@ -75,7 +81,8 @@ function connect(port, wasmUrl, inPage) {
     takes,
     run: async (/** @type {Record<string, unknown>} */ args) => {
       if (keeps && op === 'complete') prepareKeeper();
-      return { value: read(await core(op, args)) };
+      const more = __HAS_GUARD__ && op === 'complete' ? { handover: await takeFromGuard(args.state) } : {};
+      return { value: read(await core(op, { ...args, ...more })) };
     },
   });
 
@@ -171,6 +178,38 @@ function connect(port, wasmUrl, inPage) {
   );
 }
 
+/**
+ * What the guard has for a sign-in. The guard controls this worker, and recognizes it by the request.
+ * @param {unknown} flow
+ */
+async function takeFromGuard(flow) {
+  const response = await fetch(`${folder}guard/take`, { method: 'POST', body: /** @type {string} */ (flow) });
+  if (!response.ok)
+    throw errorText(
+      'config_error',
+      'no guard serves this worker',
+      'Close all tabs of this site, and serve worker.js without `Clear-Site-Data`.',
+    );
+  const { handover, failure } = await response.json();
+  if (failure) throw failure;
+  return handover;
+}
+
+/** Reads the options of the only client from the file beside this one, which no page can change. */
+async function pin() {
+  const response = await fetch(`${folder}options.json`, { cache: 'no-cache' });
+  if (!response.ok)
+    throw errorText('config_error', 'options.json cannot be read', `Put it beside worker.js: ${folder}options.json`);
+  let text = await response.text();
+  try {
+    const { api, ...options } = JSON.parse(text);
+    const entries = api?.map((/** @type {any} */ entry) => (typeof entry === 'string' ? { url: entry } : entry));
+    const absolute = entries?.map((/** @type {any} */ { url, ...entry }) => ({ url: new URL(url, folder).href, ...entry }));
+    text = JSON.stringify({ ...options, api: absolute });
+  } catch {} // the core says what is wrong
+  await perform({ op: 'pin', options: text, folder });
+}
+
 /** The longest delay of a timer, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 
@@ -187,12 +226,17 @@ async function noTokens() {
  * Sends a message to the core; `src/vault/messages.rs` handles each `op`.
  * @param {Record<string, unknown> & { op: string }} message @returns {Promise<string>}
  */
-const perform = async (message) => tellCore(JSON.stringify(message));
+const perform = async (message) => tellVault(JSON.stringify(message));
 
 /** @param {string} url @param {boolean} had whether an earlier vault may have deposited a session, as the page thinks */
 async function load(url, had) {
   const news = (vaults ??= new BroadcastChannel('valet-key'));
-  const hear = (/** @type {unknown} */ data) => perform({ ...readNews(data), op: 'heard' }).catch(() => {});
+  const hear = async (/** @type {unknown} */ data) => {
+    try {
+      const endsSignIns = await perform({ ...readNews(data), op: 'heard' });
+      if (__HAS_GUARD__ && endsSignIns === 'true') forgetWaiting();
+    } catch {}
+  };
   news.onmessage = ({ data }) => void (earlyNews ? earlyNews.push(data) : hear(data));
   if (keeps) takingOver ??= takeOver(had);
   if (wasStarted) startAnew();
@@ -207,6 +251,7 @@ async function load(url, had) {
     wasStarted = true;
   }
   listen(changed, (/** @type {string} */ text) => news.postMessage(text), keeps ? deposit : () => {});
+  if (__HAS_GUARD__) await pin();
   const earlier = await takingOver;
   takingOver = undefined;
   if (earlier?.deposit) deposit(await perform({ op: 'recall', deposit: earlier.deposit }));
@@ -263,6 +308,7 @@ function toPlain(error) {
 /** @param {unknown} error */
 function notLoaded(error) {
   loading = undefined;
+  if (typeof error === 'string') throw error;
   throw error instanceof WebAssembly.CompileError
     ? errorText(
         'config_error',
@@ -276,9 +322,22 @@ function notLoaded(error) {
       );
 }
 
+/**
+ * Sends a message to the core of the guard, which has one client.
+ * @param {object} message @returns {Promise<string>}
+ */
+async function inGuard(message) {
+  loading ??= load(`${folder}valet_key.wasm`, false)
+    .then(() => perform({ op: 'configure', port: 1, options: JSON.stringify({ guard: folder }) }))
+    .catch(notLoaded);
+  await loading;
+  return tellGuard(JSON.stringify({ ...message, port: 1 }));
+}
+
 /** Handles a trap, which ends the instance and its sessions: tells the pages, which start a new worker or reset the core. */
 const trapped = whenBroken(() => {
-  for (const port of ports.values()) port.postMessage({ event: 'trapped', session: null, reason: 'restarted' });
+  const error = JSON.parse(errorText('unexpected', 'the vault failed', 'Please report it.'));
+  for (const port of ports.values()) port.postMessage({ event: 'trapped', session: null, reason: 'restarted', error });
   ports.clear();
   vaults?.close();
   vaults = undefined;
@@ -291,8 +350,10 @@ const scope = /** @type {any} */ (globalThis);
 const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalScope;
 /** Whether the sessions may outlive this worker. The page says so in the worker's name, which no message can change. */
 const keeps = 'onconnect' in scope && scope.name.endsWith(' true');
-if (isWorker && 'clients' in scope) keepDeposits();
-else if (isWorker) {
+if (isWorker && 'clients' in scope) {
+  if (__HAS_GUARD__ && scope.registration.scope === folder) standGuard(folder, inGuard);
+  else keepDeposits();
+} else if (isWorker) {
   const { locks } = navigator;
   lockHeld =
     locks &&

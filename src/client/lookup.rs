@@ -93,13 +93,13 @@ impl<H: Host> Client<H> {
     }
 
     /// The metadata as the provider sent them, for [`Client::recall_metadata`]; empty if they come from the options.
-    pub(super) fn document(&self) -> String {
+    pub(crate) fn document(&self) -> String {
         self.core.lookup.borrow().document.clone()
     }
 
     /// Takes metadata that this client, or an earlier one with the same configuration, has fetched. Metadata that do not pass the
     /// checks of that time are fetched again when they are needed.
-    pub(super) fn recall_metadata(&self, document: &str) {
+    pub(crate) fn recall_metadata(&self, document: &str) {
         let parsed = Value::parse(document).ok();
         let parsed = parsed
             .and_then(|value| ServerMetadata::parse(&value, self.core.config.expected(), &Secrets::default()).ok());

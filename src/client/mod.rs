@@ -31,7 +31,7 @@ use std::rc::Rc;
 pub use call::{ApiRequest, AuthorizedRequest};
 pub use deposit::Deposit;
 pub use end::Ended;
-pub use sign_in::{Completion, OtherSignIns};
+pub use sign_in::{Completion, OtherSignIns, Redeemed};
 
 use crate::protocol::config::Config;
 use crate::protocol::error::Result;

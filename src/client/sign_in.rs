@@ -6,7 +6,7 @@ use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, Sign
 use crate::protocol::authorization_response::{AuthorizationResponse, Declines};
 use crate::protocol::error::{Error, Kind, OAuthError, Result};
 use crate::protocol::foreign::Secrets;
-use crate::protocol::http::Cache;
+use crate::protocol::http::{Cache, HttpResponse};
 use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::session::Change;
 use crate::protocol::token::{TokenRequest, TokenResponse};
@@ -33,6 +33,22 @@ pub enum OtherSignIns {
     Pending,
 }
 
+/// The response of the token endpoint, as the guard has received it.
+#[derive(Debug)]
+pub struct Redeemed {
+    /// Unchecked.
+    pub response: HttpResponse,
+    /// The time of its arrival, in milliseconds since 1970.
+    pub received: i64,
+}
+
+/// The query and the fragment of a page's URL, without the `?`.
+fn response_in(address: &str) -> &str {
+    let end = address.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
+    let query = address.get(end..).unwrap_or_default();
+    query.strip_prefix('?').unwrap_or(query)
+}
+
 /// Distinguishes a refusal that is a normal result of a silent attempt from an error.
 fn declined(error: Error, declines: Declines, return_to: String) -> Result<Completion> {
     if !declines.include(&error) {
@@ -51,23 +67,47 @@ impl<H: Host> Client<H> {
     /// # Errors
     ///
     /// Those of discovery, and those of [`AuthorizationRequest::new`].
-    pub async fn begin(&self, sign_in: SignIn<'_>) -> Result<AuthorizationRequest> {
+    pub fn begin(&self, sign_in: SignIn<'_>) -> impl Future<Output = Result<AuthorizationRequest>> {
+        self.begin_from(sign_in, Cache::NoCache)
+    }
+
+    /// Prepares a sign-in as [`Client::begin`] does, with metadata from the HTTP cache in this mode if this client has none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::begin`].
+    pub async fn begin_from(&self, sign_in: SignIn<'_>, cache: Cache) -> Result<AuthorizationRequest> {
         let (host, config) = (&self.core.host, &self.core.config);
         let origin = host.origin();
         sign_in.check(config, &origin)?;
         let was_known = self.core.lookup.borrow().found.is_some();
-        let metadata = self.metadata().await?;
-        let mut params = sign_in.params.to_vec();
-        if sign_in.is_silent() {
-            if was_known {
-                self.see(&metadata).await?;
-            }
-            let user = self.core.session.borrow().login_hint().filter(|_| sign_in.asked("login_hint").is_empty());
-            params.extend(user.map(|user| ("login_hint".into(), user)));
+        let metadata = self.metadata_from(cache, &Secrets::default()).await?;
+        // The vault has seen the provider before a page navigates to the guard.
+        if sign_in.is_silent() && was_known && sign_in.carries.is_empty() {
+            self.see(&metadata).await?;
         }
+        let mut params = sign_in.params.to_vec();
+        params.extend(self.login_hint(&sign_in));
         let sign_in = SignIn { params: &params, ..sign_in };
         let entropy = Entropy { state: host.entropy()?, nonce: host.entropy()?, code_verifier: host.entropy()? };
         AuthorizationRequest::new(config, &metadata, sign_in, &origin, &entropy, host.now())
+    }
+
+    /// The parameter with which a silent sign-in names the user of the session.
+    pub(crate) fn login_hint(&self, sign_in: &SignIn<'_>) -> Option<(String, String)> {
+        if !sign_in.is_silent() || !sign_in.asked("login_hint").is_empty() {
+            return None;
+        }
+        self.core.session.borrow().login_hint().map(|user| ("login_hint".into(), user))
+    }
+
+    /// Draws 32 unpredictable bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Host::entropy`].
+    pub fn entropy(&self) -> Result<[u8; 32]> {
+        self.core.host.entropy()
     }
 
     /// Checks that the provider responds before the page navigates to it without a user action. A response from the last few
@@ -89,17 +129,46 @@ impl<H: Host> Client<H> {
     ///
     /// Any flaw of the response, its code or its tokens, and those of fetching the metadata and the tokens. An earlier session
     /// is kept, except with [`Kind::UserChanged`].
-    pub async fn complete(
+    pub fn complete(
         &self,
         address: &str,
         transaction: Option<Box<Transaction>>,
         others: OtherSignIns,
         redirect_page: RedirectPage,
+    ) -> impl Future<Output = Result<Completion>> {
+        self.complete_with(address, transaction, others, redirect_page, None)
+    }
+
+    /// Sends the token request for an authorization response. Nothing of the token response is checked. There is no token
+    /// response if the authorization response is not acceptable, or the request fails: [`Client::complete_with`] reports the reason,
+    /// or sends the request again.
+    pub async fn redeem(&self, address: &str, transaction: Box<Transaction>) -> Option<Redeemed> {
+        let (host, config) = (&self.core.host, &self.core.config);
+        let response = AuthorizationResponse::parse(response_in(address)).ok()??;
+        let bound = response.bind(transaction, config, address, RedirectPage::OfOneProvider, host.now()).ok()?;
+        let secrets = bound.secrets();
+        // Known since the sign-in began.
+        let metadata = self.core.lookup.borrow().found.clone()?;
+        let (request, _) = TokenRequest::for_grant(bound.accept(&metadata, config).ok()?, config);
+        let response = self.send(request.request(&metadata.token_endpoint)).response(&secrets).await.ok()?;
+        Some(Redeemed { response, received: host.now().wall })
+    }
+
+    /// Finishes a sign-in as [`Client::complete`] does, with what the guard knows of it, if there is a guard. The response of the
+    /// token endpoint is checked here.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::complete`].
+    pub async fn complete_with(
+        &self,
+        address: &str,
+        transaction: Option<Box<Transaction>>,
+        others: OtherSignIns,
+        redirect_page: RedirectPage,
+        redeemed: Option<Redeemed>,
     ) -> Result<Completion> {
-        let end = address.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
-        let query = address.get(end..).unwrap_or_default();
-        let query = query.strip_prefix('?').unwrap_or(query);
-        let response = match AuthorizationResponse::parse(query) {
+        let response = match AuthorizationResponse::parse(response_in(address)) {
             Ok(Some(response)) => response,
             Err(error) if others == OtherSignIns::Pending || transaction.is_some() => return Err(error),
             // If no sign-in is under way, this is not a response for this client, and its flaws do not matter.
@@ -126,11 +195,21 @@ impl<H: Host> Client<H> {
         let keys = self.core.keys.borrow_mut().early(&metadata, host.now());
         let keys = keys.map(|request| self.send(request));
         let (request, transaction) = TokenRequest::for_grant(grant, config);
-        let response = self.send(request.request(&metadata.token_endpoint)).response(&secrets).await?;
-        let tokens = match TokenResponse::from_response(&response) {
+        let mut age = 0;
+        let response = match redeemed {
+            None => self.send(request.request(&metadata.token_endpoint)).response(&secrets).await?,
+            Some(Redeemed { response, received, .. }) => {
+                age = host.now().wall.saturating_sub(received).max(0).div_euclid(1000);
+                let mut known = self.core.session.borrow().secrets();
+                known.join(&secrets);
+                HttpResponse { secrets: known, ..response }
+            }
+        };
+        let mut tokens = match TokenResponse::from_response(&response) {
             Err(error) => return declined(error, declines, return_to),
             Ok(tokens) => tokens,
         };
+        tokens.expires_in = tokens.expires_in.map(|seconds| seconds.saturating_sub(age).max(0));
         let proof = self.prove(&tokens, &metadata, keys).await;
         let (result, leftover) = {
             let mut session = self.core.session.borrow_mut();

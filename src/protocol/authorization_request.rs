@@ -74,6 +74,10 @@ pub struct SignIn<'a> {
     pub redirect_page: RedirectPage,
     /// What the sign-in is for.
     pub purpose: Purpose,
+    /// What `state` carries beside its random part: [`Carried::to_state`], or nothing.
+    ///
+    /// [`Carried::to_state`]: super::carried::Carried::to_state
+    pub carries: &'a str,
 }
 
 /// Which window navigates to the provider.
@@ -98,6 +102,7 @@ impl<'a> SignIn<'a> {
             navigates: Navigates::Page,
             redirect_page: RedirectPage::OfOneProvider,
             purpose: Purpose::SignIn,
+            carries: "",
         }
     }
 
@@ -179,6 +184,11 @@ pub(crate) fn own_state(octets: [u8; 32], end: &str) -> Secret {
     Secret::new([OURS, random_text(octets).expose(), end].concat())
 }
 
+/// Creates the name under which a page waits for a sign-in that the guard begins, in the form of a `state`.
+pub(crate) fn new_flow(octets: [u8; 32], navigates: Navigates) -> String {
+    own_state(octets, if navigates == Navigates::OtherWindow { IN_WINDOW } else { "" }).expose().into()
+}
+
 /// Whether a `state` belongs to this library. A response with any other `state` belongs to another flow of the app.
 pub fn is_ours(state: &str) -> bool {
     state.starts_with(OURS)
@@ -220,8 +230,12 @@ impl AuthorizationRequest {
                 "Give each client its own `redirectUri`.",
             ));
         }
-        let SignIn { redirect_uri, return_to, params, navigates, redirect_page, purpose, .. } = sign_in;
-        let state = own_state(entropy.state, if navigates == Navigates::OtherWindow { IN_WINDOW } else { "" });
+        let SignIn { redirect_uri, return_to, params, navigates, redirect_page, purpose, carries, .. } = sign_in;
+        let state = match navigates {
+            _ if !carries.is_empty() => own_state(entropy.state, &[".", carries].concat()),
+            Navigates::OtherWindow => own_state(entropy.state, IN_WINDOW),
+            Navigates::Page => own_state(entropy.state, ""),
+        };
         let asked = |name| sign_in.asked(name);
         let transaction = Box::new(Transaction {
             state,

@@ -117,6 +117,16 @@ impl AuthorizationResponse {
         (!value.is_empty()).then_some(value)
     }
 
+    /// Its `state`, if there is one.
+    pub fn state(&self) -> Option<&str> {
+        self.get("state")
+    }
+
+    /// Whether it is an error response (RFC 6749 §4.1.2.1).
+    pub fn is_refusal(&self) -> bool {
+        self.get("error").is_some()
+    }
+
     /// The error for a response without a stored transaction, while a sign-in is under way that the response may belong to.
     pub fn unbound(&self) -> Error {
         match self.get("error") {

@@ -12,6 +12,7 @@
 pub mod authorization_request;
 pub mod authorization_response;
 pub mod base64url;
+pub mod carried;
 pub mod config;
 pub mod discovery;
 pub mod error;
@@ -26,6 +27,7 @@ pub(crate) mod list;
 pub mod logout;
 pub mod metadata;
 pub mod options;
+pub mod pinned;
 pub mod pkce;
 pub mod resource;
 pub mod secret;

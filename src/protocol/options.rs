@@ -313,6 +313,11 @@ fn unknown(option: &str) -> Error {
             "a page cannot keep a secret",
             "Remove it. Check at the provider that this client is a public one (single-page app).",
         )
+    } else if option == "guard" {
+        (
+            "not an option of this worker.js",
+            "Copy all files of the package's folder `guard` into the folder that you name.",
+        )
     } else {
         ("not an option", "Check its spelling in index.d.ts, or pass it to `signIn`.")
     };

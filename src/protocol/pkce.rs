@@ -25,6 +25,11 @@ impl CodeVerifier {
         Self(verifier)
     }
 
+    /// No verifier: no code can be redeemed with it.
+    pub(crate) fn none() -> Self {
+        Self(Secret::new(""))
+    }
+
     /// The value of `code_challenge` for this verifier (RFC 7636 §4.2, `S256`).
     pub fn challenge(&self) -> String {
         base64url::encode(&Sha256::digest(self.0.expose()))

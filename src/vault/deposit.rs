@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Vault;
+use super::{HAS_GUARD, Vault};
 use crate::client::Deposit;
 use crate::client::host::Host;
 use crate::protocol::json::{Value, to_string};
@@ -49,7 +49,11 @@ impl<H: Host> Vault<H> {
         let Ok(Record { clients }) = value.read::<Record<'_>>() else { return };
         for Entry { options: text, session, metadata } in clients {
             let Ok(options) = Options::parse(text) else { continue };
-            let client = self.add(text, options, &host);
+            // The file of a guard's folder may have another client by now.
+            if HAS_GUARD && self.pinned.as_ref().is_some_and(|pinned| pinned.options.client != options.client) {
+                continue;
+            }
+            let client = self.add(text.into(), options, &host);
             if !client.recall(&Deposit { session: session.into(), metadata: metadata.into() }) {
                 self.clients.pop();
             }

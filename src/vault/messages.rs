@@ -4,10 +4,11 @@
 //! A message of a port acts on that port's client only; beyond that, it can only end sessions and sign-ins. `docs/security.md`
 //! lists the possible effects of each message.
 
+use super::guard::{at_guard, handed_over};
 use super::wire::{
-    self, Abandon, Addressed, Begin, Begun, Complete, Completed, Configure, End, FrontChannel, Recall, Userinfo,
+    self, Abandon, Addressed, Begin, Begun, Complete, Completed, Configure, End, FrontChannel, Pin, Recall, Userinfo,
 };
-use super::{Kept, News, SignIns, Vault};
+use super::{HAS_GUARD, Kept, News, SignIns, Vault};
 
 pub use super::wire::{Failed, Outcome};
 use crate::client::host::Host;
@@ -20,6 +21,7 @@ use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 use crate::protocol::transaction::{Purpose, RedirectPage};
 use core::cell::RefCell;
+use std::borrow::Cow;
 
 /// The functions that a vault needs from the worker that it runs in, in addition to the [`Host`] of each client.
 pub trait Worker {
@@ -69,13 +71,20 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             }
             return Ok(String::new());
         }
+        "pin" if HAS_GUARD => {
+            let Pin { options, folder } = wire::read(&message)?;
+            vault.borrow_mut().pin(options, folder)?;
+            return Ok(String::new());
+        }
         "leave" => {
             vault.borrow_mut().leave(port);
             return Ok(String::new());
         }
         "heard" => {
-            heard(vault, worker, &message);
-            return Ok(String::new());
+            let has_ended = heard(vault, worker, &message);
+            // The guard has to forget what waits for the vault, too.
+            let is_guarded = HAS_GUARD && vault.borrow().pinned.is_some();
+            return Ok(if is_guarded { to_string(&has_ended) } else { String::new() });
         }
         "recall" => {
             let Recall { deposit } = wire::read(&message)?;
@@ -141,16 +150,25 @@ async fn begin<W: Worker>(
     let Begin { redirect_uri, scope, return_to, in_window, shared, restores } = wire::read(message)?;
     let params = &read_options(message.get("options"))?;
     let in_window = in_window == Some(true);
+    let registered = vault.borrow().registered();
+    let (redirect_uri, scope) = match &registered {
+        Some((redirect_uri, scope)) => (redirect_uri.as_str(), scope.as_str()),
+        None => (redirect_uri.unwrap_or_default(), scope.unwrap_or_default()),
+    };
     let sign_in = SignIn {
-        redirect_uri: redirect_uri.unwrap_or_default(),
-        scope: scope.unwrap_or_default(),
+        redirect_uri,
+        scope,
         return_to: return_to.unwrap_or_default(),
         params,
         navigates: if in_window { Navigates::OtherWindow } else { Navigates::Page },
         redirect_page: redirect_page(shared),
         purpose: if restores == Some(true) { Purpose::Restore } else { Purpose::SignIn },
+        carries: "",
     };
     let AuthorizationRequest { url, transaction } = client.begin(sign_in).await?;
+    if let Some(begun) = at_guard(&vault.borrow(), client, sign_in, &transaction)? {
+        return Ok(begun);
+    }
     let state = transaction.state.expose();
     let record = (!in_window).then(|| transaction.to_record());
     let begun = to_string(&Begun { url: &url, state, record: record.as_deref() });
@@ -166,8 +184,14 @@ async fn complete<W: Worker>(
     client: &Client<W::Host>,
     message: &Value<'_>,
 ) -> Outcome {
-    let Complete { address, state, record, pending, shared } = wire::read(message)?;
-    let kept = vault.borrow_mut().take(port, state, record, worker.now());
+    let Complete { address, state, record, pending, shared, handover } = wire::read(message)?;
+    let before = client.subject();
+    let was_signed_in = client.is_signed_in();
+    let handed_over = handed_over(&vault.borrow(), client, handover);
+    let (address, kept, redeemed) = match handed_over {
+        Some((address, kept, redeemed)) => (Cow::Owned(address), kept, redeemed),
+        None => (Cow::Borrowed(address), vault.borrow_mut().take(port, state, record, worker.now()), None),
+    };
     let transaction = match kept {
         // A page is waiting for this response and must be notified.
         Kept::Spent if is_in_window(state) => return Err(Error::from(Kind::Cancelled).into()),
@@ -176,10 +200,8 @@ async fn complete<W: Worker>(
         Kept::Transaction(transaction) => Some(transaction),
     };
     let path = transaction.as_ref().map(|transaction| transaction.return_to.clone());
-    let before = client.subject();
-    let was_signed_in = client.is_signed_in();
     let others = if pending == Some(true) { OtherSignIns::Pending } else { OtherSignIns::None };
-    let completion = client.complete(address, transaction, others, redirect_page(shared)).await;
+    let completion = client.complete_with(&address, transaction, others, redirect_page(shared), redeemed).await;
     if was_signed_in && !client.is_signed_in() && is_of_another(&completion) {
         ended(vault, worker, client, before.as_deref(), SignIns::GoOn);
     }
@@ -263,12 +285,13 @@ fn sign_out_unheard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, clie
     ended(vault, worker, client, subject.as_deref(), SignIns::End);
 }
 
-/// Applies the news of another vault to this one.
-fn heard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &Value<'_>) {
+/// Applies the news of another vault to this one. Returns whether the news ends the sign-ins of a client.
+fn heard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &Value<'_>) -> bool {
     let news = message.read::<wire::News<'_>>();
-    if let Some(news) = news.ok().as_ref().and_then(wire::News::read) {
-        end_others(vault, worker, None, &news);
-    }
+    let Some(news) = news.ok().as_ref().and_then(wire::News::read) else { return false };
+    end_others(vault, worker, None, &news);
+    let clients = vault.borrow().clients();
+    news.end_sign_ins() && clients.iter().any(|client| news.concern(client.config()))
 }
 
 /// Ends the sessions and sign-ins that this news ends, except for the session of the client that caused the news.

@@ -43,6 +43,68 @@ pub(super) struct Recall<'a> {
     pub(super) deposit: &'a str,
 }
 
+/// A message of the worker itself: the options from the file beside it.
+#[derive(Deserialize)]
+pub(super) struct Pin<'a> {
+    /// As JSON text.
+    pub(super) options: &'a str,
+    /// The folder of the worker's file.
+    pub(super) folder: &'a str,
+}
+
+/// A message of the guard; see [`super::guard::perform`].
+#[derive(Deserialize)]
+pub(super) struct OfGuard<'a> {
+    pub(super) port: u32,
+    /// [`crate::protocol::carried::Carried::to_text`]
+    pub(super) carried: Option<&'a str>,
+    /// The URL of a response.
+    pub(super) address: Option<&'a str>,
+    /// The transaction of the response.
+    pub(super) record: Option<&'a str>,
+}
+
+/// Where the guard sends the browser.
+#[derive(Default, Serialize)]
+pub(super) struct Onward<'a> {
+    /// Absent if the guard knows nothing of the response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) to: Option<&'a str>,
+    /// The sign-in whose response has arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) flow: Option<&'a str>,
+    /// Its transaction, to be redeemed; absent if there is nothing to redeem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) record: Option<&'a str>,
+    /// The error to hand over, as JSON text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) failure: Option<&'a str>,
+}
+
+/// What the guard hands over to the vault.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Handover<'a> {
+    pub(super) address: &'a str,
+    pub(super) record: &'a str,
+    pub(super) metadata: &'a str,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) response: Option<Answer<'a>>,
+}
+
+/// The response of the token endpoint, unchecked.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Answer<'a> {
+    pub(super) url: &'a str,
+    pub(super) status: u16,
+    pub(super) content_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retry_after: Option<u32>,
+    /// As base64url.
+    pub(super) body: &'a str,
+    /// Milliseconds since 1970.
+    pub(super) received: i64,
+}
+
 /// A missing member is refused by its name where it is used.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,6 +125,12 @@ pub(super) struct Begun<'a> {
     pub(super) record: Option<&'a str>,
 }
 
+/// The record of a sign-in that the guard began.
+#[derive(Serialize)]
+pub(super) struct Started {
+    pub(super) started: i64,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Abandon<'a> {
     pub(super) state: &'a str,
@@ -75,6 +143,8 @@ pub(super) struct Complete<'a> {
     pub(super) record: Option<&'a str>,
     pub(super) pending: Option<bool>,
     pub(super) shared: Option<bool>,
+    /// What the guard has for this sign-in. The worker adds it, never a page.
+    pub(super) handover: Option<&'a str>,
 }
 
 /// Without a path, there was nothing to complete.

@@ -70,7 +70,8 @@ export async function bodyOf(request, limit = 100_000) {
  * left out.
  */
 export function record(log, request, response) {
-  const entry = { method: request.method, path: pathOf(request), status: 0 };
+  const hasQuery = request.url.includes('?');
+  const entry = { method: request.method, path: pathOf(request), hasQuery, status: 0 };
   response.once('finish', () => (entry.status = response.statusCode));
   log.push(entry);
 }

@@ -34,7 +34,8 @@ const ENDPOINTS = new Endpoints({
  * @param {number} [options.port] 0 for any free port
  * @param {string} [options.host] the host of the issuer; the server always listens on loopback
  * @param {string[]} options.origins the pages that may call this provider
- * @param {string} [options.path] the path of the redirect page
+ * @param {string} [options.path] the path of the app
+ * @param {string} [options.redirectPath] the path of the redirect page
  * @param {number} [options.accessTokenSeconds]
  * @param {boolean} [options.refreshTokens]
  */
@@ -43,6 +44,7 @@ export async function startProvider({
   host = 'localhost',
   origins,
   path = '/www/',
+  redirectPath = path,
   accessTokenSeconds = 600,
   refreshTokens = true,
 }) {
@@ -59,7 +61,8 @@ export async function startProvider({
   const requests = [];
 
   const pages = origins.map((origin) => origin + path);
-  const provider = new Provider(issuer, configuration({ pages, origins, settings }));
+  const redirectPages = origins.map((origin) => origin + redirectPath);
+  const provider = new Provider(issuer, configuration({ pages, redirectPages, origins, settings }));
   provider.use(async (context, next) => {
     await next();
     if (context.body) context.body = settings.alter(context.path, context.body);
@@ -124,7 +127,7 @@ export async function startProvider({
   };
 }
 
-function configuration({ pages, origins, settings }) {
+function configuration({ pages, redirectPages, origins, settings }) {
   return {
     adapter: memory(),
     clients: [
@@ -134,8 +137,15 @@ function configuration({ pages, origins, settings }) {
         token_endpoint_auth_method: 'none',
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
-        redirect_uris: pages,
+        redirect_uris: redirectPages,
         post_logout_redirect_uris: [...pages, ...pages.map((page) => `${page}?tab=2`)],
+      },
+      {
+        client_id: 'second',
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        redirect_uris: origins.map((origin) => `${origin}/second/callback.html`),
       },
       {
         client_id: 'signed',

@@ -43,11 +43,12 @@ const workerPolicy = ({ connect }) =>
  * @param {string} [options.before] markup for the very beginning of the page's head, for tests
  * @param {Record<string, string | { text: string | Buffer, type: string } | null>} [options.scripts] replacements of
  *   files, for tests, served as JavaScript unless a type is given; `null` removes a file
- * @param {{ page?: string, worker?: string }} [options.policies] other policies than the recommended, for tests
+ * @param {{ page?: string, worker?: string, callback?: string }} [options.policies] other policies than the recommended, for tests
  * @param {Record<string, string>} [options.headers] further headers of every file, for tests
  * @param {string[]} [options.pages] further addresses of the page, to the letter, for tests
  * @param {boolean} [options.serviceWorkers] whether the site serves the scripts of service workers
  * @param {boolean} [options.tokensInPage] whether the vault is in the page instead of a worker
+ * @param {object | null} [options.pinned] the content of `/pkg/guard/options.json`; may be set later
  */
 export async function startSite({
   port = 0,
@@ -61,6 +62,7 @@ export async function startSite({
   pages = [],
   tokensInPage = false,
   serviceWorkers = true,
+  pinned = null,
 } = {}) {
   port ||= await portNear();
   const site = {
@@ -69,7 +71,7 @@ export async function startSite({
     requests: [],
     /** The reports of the spy, as JSON texts: lists of `[channel, text]`. */
     spied: [],
-    settings: { config, connect, before, scripts, policies, headers, pages, tokensInPage },
+    settings: { config, pinned, connect, before, scripts, policies, headers, pages, tokensInPage },
     get server() {
       return server;
     },
@@ -83,6 +85,9 @@ export async function startSite({
 
   const server = createServer(async (request, response) => {
     const { settings } = site;
+    // A second folder with the same files and other options.
+    const isSecond = request.url.startsWith('/second/');
+    if (isSecond) request.url = request.url.replace('/second/', '/pkg/guard/');
     const path = pathOf(request);
     record(site.requests, request, response);
     response.setHeader('cache-control', 'no-store');
@@ -91,9 +96,11 @@ export async function startSite({
     for (const [name, value] of Object.entries(settings.headers)) response.setHeader(name, value);
     response.setHeader(
       'content-security-policy',
-      path === '/pkg/wasm/worker.js'
-        ? (settings.policies.worker ?? workerPolicy(settings))
-        : (settings.policies.page ?? pagePolicy(settings)),
+      path === '/pkg/guard/callback.html'
+        ? (settings.policies.callback ?? "default-src 'none'; sandbox")
+        : ['/pkg/wasm/worker.js', '/pkg/guard/worker.js'].includes(path)
+          ? (settings.policies.worker ?? workerPolicy(settings))
+          : (settings.policies.page ?? pagePolicy(settings)),
     );
 
     if (settings.pages.includes(request.url.split('?')[0])) {
@@ -108,6 +115,10 @@ export async function startSite({
     if (path === '/') return response.writeHead(302, { location: '/www/' }).end();
     if (path === '/www/config.json')
       return settings.config ? json(response, settings.config) : response.writeHead(404).end();
+    if (path === '/pkg/guard/options.json')
+      return settings.pinned
+        ? json(response, { ...settings.pinned, ...(isSecond && { clientId: 'second' }) })
+        : response.writeHead(404).end();
     if (path === '/spy.js') return script(response, await readFile(SPY));
     if (Object.hasOwn(settings.scripts, path)) {
       const instead = settings.scripts[path];

@@ -10,6 +10,7 @@ mod clients;
 mod deposits;
 mod ends;
 mod foreign;
+mod guarded;
 mod hints;
 mod options;
 mod pages;

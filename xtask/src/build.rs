@@ -1,4 +1,4 @@
-//! Builds the files that ship, `pkg/wasm/`, from Rust.
+//! Builds the files that ship, `pkg/wasm/` and `pkg/guard/`, from Rust.
 //!
 //! ```text
 //! rustc ─▶ traps instead of panics ─▶ wasm-bindgen ─▶ wasm-opt ─▶ valet_key.wasm
@@ -6,6 +6,8 @@
 //!                                          └────────────────────▶ esbuild ◀─ pkg/vault/worker.js and what it imports
 //!                                                                   └─▶ worker.js, worker.js.map
 //! ```
+//!
+//! `pkg/guard/` has all files of a guard's folder except its options: the module, another worker.js, and the redirect page.
 
 use std::{
     env, fs,
@@ -54,58 +56,114 @@ const FEATURES: [&str; 8] = [
     "--enable-sign-ext",
 ];
 
-/// The module between wasm-bindgen and wasm-opt, with the names of its functions.
-fn named_module(workspace: &Workspace) -> Result<PathBuf> {
-    Ok(workspace.scratch()?.join(format!("{STEM}.named.wasm")))
+/// A folder of the package with a module and its worker.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `pkg/wasm/`
+    Vault,
+    /// `pkg/guard/`, for the folder of a guard. Other apps do not pay for its code.
+    Guard,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Vault => "wasm",
+            Self::Guard => "guard",
+        }
+    }
+
+    fn features(self) -> &'static str {
+        match self {
+            Self::Vault => "npm",
+            Self::Guard => "npm,guard",
+        }
+    }
+
+    /// The folder for everything that does not ship.
+    fn scratch(self, workspace: &Workspace) -> Result<PathBuf> {
+        let folder = workspace.scratch()?.join(self.name());
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// The folder that ships.
+    pub fn shipped(self, workspace: &Workspace) -> PathBuf {
+        workspace.pkg().join(self.name())
+    }
+
+    /// The module between wasm-bindgen and wasm-opt, with the names of its functions.
+    fn named_module(self, workspace: &Workspace) -> Result<PathBuf> {
+        Ok(self.scratch(workspace)?.join(format!("{STEM}.named.wasm")))
+    }
 }
 
 /// Makes the files that ship, unless they are up to date.
 pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
     let _lock = workspace.lock()?;
     let toolchain = Toolchain::find(workspace, Panics::Trap)?;
-    let compiled = process::timed("rustc", || compile(workspace, &toolchain))?;
-    let scratch = workspace.scratch()?;
-    let wasm = scratch.join(WASM);
-    let stamp = scratch.join("stamp");
+    // The glue of the last part stays in pkg/wasm, where editors and the check of types find it.
+    for part in [Part::Guard, Part::Vault] {
+        let wasm = module(workspace, node, &toolchain, part)?;
+        let [worker, map] = process::timed("esbuild", || bundle(workspace, node, &wasm, part))?;
+        // Last and together, because each contains the name of the other.
+        ship(&part.shipped(workspace), &[wasm, worker, map])?;
+    }
+    ship(&Part::Guard.shipped(workspace), &[workspace.pkg().join("vault/callback.html")])?;
+    for name in ENCLOSED {
+        let (from, to) = (workspace.root().join(name), workspace.pkg().join(name));
+        fs::copy(&from, to).with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    Ok(toolchain)
+}
+
+/// The module that ships, and its glue at the place where the worker imports it.
+fn module(workspace: &Workspace, node: &Node, toolchain: &Toolchain, part: Part) -> Result<PathBuf> {
+    let compiled = process::timed("rustc", || compile(workspace, toolchain, part))?;
+    let scratch = part.scratch(workspace)?;
+    let (wasm, stamp) = (scratch.join(WASM), scratch.join("stamp"));
     let recipe = recipe(workspace, &compiled)?;
-    let is_made = wasm.is_file() && glue_file(workspace).is_file();
-    if !is_made || fs::read_to_string(&stamp).ok().as_ref() != Some(&recipe) {
-        process::timed("wasm-bindgen", || bind(workspace, &compiled))?;
-        process::timed("wasm-opt", || optimise(node, &named_module(workspace)?, &wasm, &[]))?;
+    if !wasm.is_file() || fs::read_to_string(&stamp).ok().as_ref() != Some(&recipe) {
+        process::timed("wasm-bindgen", || bind(workspace, &compiled, part))?;
+        process::timed("wasm-opt", || optimise(node, &part.named_module(workspace)?, &wasm, &[]))?;
         names_no_folder(workspace, &wasm)?;
         fs::write(stamp, recipe)?;
     }
-    let [worker, map] = process::timed("esbuild", || bundle(workspace, node, &wasm))?;
-    names_no_folder(workspace, &map)?;
-    // Last and together, because each contains the name of the other.
+    let glue = Part::Vault.shipped(workspace);
+    fs::create_dir_all(&glue)?;
+    for name in GLUE {
+        fs::copy(scratch.join(name), glue.join(name))?;
+    }
+    Ok(wasm)
+}
+
+/// Copies files into a folder of the package, except those that are there already.
+fn ship(folder: &Path, files: &[PathBuf]) -> Result<()> {
+    fs::create_dir_all(folder)?;
     let mut sizes = Vec::new();
-    for file in [&wasm, &worker, &map] {
+    for file in files {
         let name = file.file_name().context("a file has a name")?;
-        let (new, shipped) = (fs::read(file)?, workspace.shipped().join(name));
+        let (new, shipped) = (fs::read(file)?, folder.join(name));
         if fs::read(&shipped).ok().as_ref() != Some(&new) {
             fs::write(&shipped, &new).with_context(|| format!("cannot write {}", shipped.display()))?;
         }
         sizes.push(format!("{} {} bytes", name.display(), new.len()));
     }
-    for name in ENCLOSED {
-        let (from, to) = (workspace.root().join(name), workspace.pkg().join(name));
-        fs::copy(&from, to).with_context(|| format!("cannot copy {}", from.display()))?;
-    }
-    eprintln!("xtask: {}: {}", process::short(&workspace.shipped()), sizes.join(", "));
-    Ok(toolchain)
+    eprintln!("xtask: {}: {}", process::short(folder), sizes.join(", "));
+    Ok(())
 }
 
 /// The module as the compiler writes it.
-fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+fn compile(workspace: &Workspace, toolchain: &Toolchain, part: Part) -> Result<PathBuf> {
     let folder = workspace.target().join("xtask/cargo");
-    process::run(&mut compiler(workspace, toolchain, &folder)?)?;
+    process::run(&mut compiler(workspace, toolchain, &folder, part)?)?;
     Ok(compiled(&folder))
 }
 
-fn compiler(workspace: &Workspace, toolchain: &Toolchain, folder: &Path) -> Result<Command> {
+fn compiler(workspace: &Workspace, toolchain: &Toolchain, folder: &Path, part: Part) -> Result<Command> {
     let mut command = toolchain.cargo(workspace, "rustc", &[])?;
     command
-        .args(["--package", PACKAGE, "--lib", "--crate-type", "cdylib", "--features", "npm"])
+        .args(["--package", PACKAGE, "--lib", "--crate-type", "cdylib", "--features", part.features()])
         .args(["--profile", "wasm", "--target", TARGET, "--target-dir"])
         .arg(folder);
     Ok(command)
@@ -118,7 +176,7 @@ fn compiled(folder: &Path) -> PathBuf {
 /// The module before wasm-opt, with line tables.
 pub fn with_lines(workspace: &Workspace, toolchain: &Toolchain) -> Result<Vec<u8>> {
     let folder = workspace.target().join("xtask/shares");
-    let mut command = compiler(workspace, toolchain, &folder)?;
+    let mut command = compiler(workspace, toolchain, &folder, Part::Vault)?;
     command.env("CARGO_PROFILE_WASM_DEBUG", "line-tables-only").env("CARGO_PROFILE_WASM_STRIP", "none");
     process::run(&mut command)?;
     let mut output = generator()?.input_path(compiled(&folder)).keep_debug(true).generate_output()?;
@@ -136,8 +194,8 @@ fn recipe(workspace: &Workspace, compiled: &Path) -> Result<String> {
     Ok(format!("{} {}", STANDARD.encode(digest.finalize()), xtask.as_nanos()))
 }
 
-/// Runs wasm-bindgen: returns the named module, and the glue with its types.
-fn bind(workspace: &Workspace, compiled: &Path) -> Result<()> {
+/// Runs wasm-bindgen: writes the named module, and the glue with its types.
+fn bind(workspace: &Workspace, compiled: &Path, part: Part) -> Result<()> {
     let mut module = Module::from_file(compiled).context("the compiler's module cannot be read")?;
     trap::instead_of_panics(&mut module);
     let mut output = generator()?.input_module(STEM, module).generate_output()?;
@@ -145,14 +203,16 @@ fn bind(workspace: &Workspace, compiled: &Path) -> Result<()> {
         output.snippets().values().all(Vec::is_empty) && output.local_modules().is_empty(),
         "a crate contains JavaScript, which the package cannot ship: remove that crate"
     );
-    let glue = [HOST, output.js()].concat();
-    let types = output.ts().unwrap_or_default().to_owned();
+    let [no_guard, no_guard_type] = if part == Part::Guard { [""; 2] } else { NO_GUARD };
+    let glue = [HOST, output.js(), no_guard].concat();
+    let types = [output.ts().unwrap_or_default(), no_guard_type].concat();
     let names = short_names(output.wasm_mut(), &glue);
-    fs::create_dir_all(workspace.shipped())?;
-    fs::write(glue_file(workspace), glue)?;
-    fs::write(workspace.shipped().join("glue.d.ts"), types)?;
-    fs::write(names_file(workspace)?, names)?;
-    fs::write(named_module(workspace)?, output.wasm_mut().emit_wasm())?;
+    let scratch = part.scratch(workspace)?;
+    for (name, text) in GLUE.into_iter().zip([glue, types]) {
+        fs::write(scratch.join(name), text)?;
+    }
+    fs::write(scratch.join(NAMES), names)?;
+    fs::write(part.named_module(workspace)?, output.wasm_mut().emit_wasm())?;
     Ok(())
 }
 
@@ -170,13 +230,18 @@ fn generator() -> Result<Bindgen> {
     Ok(generator)
 }
 
+/// The export that only the module of a guard has: `pkg/vault/worker.js` imports it in any case. With its type.
+const NO_GUARD: [&str; 2] =
+    ["export const guard = undefined;\n", "export function guard(message: string): Promise<string>;\n"];
+
 /// The functions that the glue calls instead of the browser's own.
 const HOST: &str = "import { fetch, queueMicrotask } from '../vault/host.js';\n";
 
 /// The glue between the module and `pkg/vault/worker.js`. It does not ship: esbuild puts it into the worker.
-fn glue_file(workspace: &Workspace) -> PathBuf {
-    workspace.shipped().join("glue.js")
-}
+const GLUE: [&str; 2] = ["glue.js", "glue.d.ts"];
+
+/// The short names of the module's imports and exports.
+const NAMES: &str = "names.json";
 
 /// Shortens the names that only the glue and the module use, and removes exports that the glue does not use. The
 /// long names hold hashes, which do not compress, and stand on both sides.
@@ -203,10 +268,6 @@ fn short_names(module: &mut Module, glue: &str) -> String {
 
 /// The prefixes of the names that wasm-bindgen generates.
 const INTERNAL: &str = "__wb";
-
-fn names_file(workspace: &Workspace) -> Result<PathBuf> {
-    Ok(workspace.scratch()?.join("names.json"))
-}
 
 /// Runs wasm-opt, for size. Without further arguments only code and data remain.
 fn optimise(node: &Node, from: &Path, to: &Path, further: &[&str]) -> Result<()> {
@@ -247,16 +308,17 @@ fn names_no_folder(workspace: &Workspace, file: &Path) -> Result<()> {
 
 /// Bundles `pkg/vault/worker.js` and its imports into one file, with the hash of the module, and writes its source map. esbuild
 /// shortens the names itself, so the map matches the file that ships.
-fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2]> {
+fn bundle(workspace: &Workspace, node: &Node, wasm: &Path, part: Part) -> Result<[PathBuf; 2]> {
     let entry = workspace.pkg().join("vault/worker.js");
     if !entry.is_file() {
         bail!("pkg/vault/worker.js is missing, so only the module was made");
     }
     let hash = STANDARD.encode(Sha384::digest(fs::read(wasm)?));
-    let outfile = workspace.scratch()?.join("worker.js");
+    let scratch = part.scratch(workspace)?;
+    let outfile = scratch.join("worker.js");
     // esbuild writes into the list that it reads.
-    let cache = workspace.scratch()?.join("names.cache.json");
-    fs::copy(names_file(workspace)?, &cache)?;
+    let cache = scratch.join("names.cache.json");
+    fs::copy(scratch.join(NAMES), &cache)?;
     let mut command = node.tool("esbuild/bin/esbuild");
     command
         .current_dir(workspace.root())
@@ -272,6 +334,7 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2
             "--sourcemap=linked",
         ])
         .arg(format!("--define:__WASM_INTEGRITY__=\"sha384-{hash}\""))
+        .arg(format!("--define:__HAS_GUARD__={}", part == Part::Guard))
         .arg(format!("--mangle-props=^{INTERNAL}"))
         // The glue also contains this name as a string.
         .arg("--reserve-props=^__wbg_inst$")
@@ -283,24 +346,25 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path) -> Result<[PathBuf; 2
         !made.contains("import\"") && !made.contains("from\"") && !made.contains("export{"),
         "the worker must be one script, but it imports or exports something"
     );
-    let names: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&fs::read(names_file(workspace)?)?)?;
+    let names: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&fs::read(scratch.join(NAMES))?)?;
     let long = names.keys().find(|name| made.contains(name.as_str()));
     ensure!(long.is_none(), "the module has a short name for what the glue calls {long:?}");
     let map = outfile.with_extension("js.map");
-    let sources = from_shipped(workspace, &outfile, &fs::read(&map)?)?;
+    let sources = from_shipped(workspace, &outfile, &fs::read(&map)?, part)?;
     fs::write(&map, sources)?;
+    names_no_folder(workspace, &map)?;
     Ok([outfile, map])
 }
 
-/// A source map with the paths of its sources relative to `pkg/wasm`, where it ships. esbuild writes them relative to its own
+/// A source map with the paths of its sources relative to the folder where it ships. esbuild writes them relative to its own
 /// output.
-fn from_shipped(workspace: &Workspace, outfile: &Path, map: &[u8]) -> Result<String> {
+fn from_shipped(workspace: &Workspace, outfile: &Path, map: &[u8], part: Part) -> Result<String> {
     let mut map: serde_json::Value = serde_json::from_slice(map).context("esbuild's source map is not JSON")?;
     let folder = outfile.parent().context("the worker has a folder")?;
     for source in map["sources"].as_array_mut().context("the source map has no `sources`")? {
         let file = fs::canonicalize(folder.join(source.as_str().context("a source is no text")?))?;
         let within = file.strip_prefix(fs::canonicalize(workspace.pkg())?).context("a source lies outside of pkg")?;
-        let path = within.strip_prefix("wasm").map_or_else(|_| Path::new("..").join(within), Path::to_owned);
+        let path = within.strip_prefix(part.name()).map_or_else(|_| Path::new("..").join(within), Path::to_owned);
         *source = toolchain::utf8(&path)?.into();
     }
     Ok(map.to_string())

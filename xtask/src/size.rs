@@ -9,7 +9,7 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 
 use crate::{
-    build,
+    build::{self, Part},
     node::Node,
     shares,
     toolchain::{self, Toolchain},
@@ -17,10 +17,13 @@ use crate::{
 };
 
 /// The page's script before sign-in: the entry `valet-key`, minified and compressed with brotli.
-const PAGE_BUDGET: usize = 4758;
+const PAGE_BUDGET: usize = 4824;
 
 /// That script, the worker and the module, compressed with brotli.
-const TOTAL_BUDGET: usize = 73 * 1024;
+const TOTAL_BUDGET: usize = 75 * 1024;
+
+/// The same with the module and the worker for the folder of a guard.
+const GUARDED_BUDGET: usize = 83 * 1024;
 
 /// A number of bytes, raw and compressed.
 #[derive(Clone, Copy, Default)]
@@ -57,10 +60,20 @@ fn size(workspace: &Workspace, node: &Node, toolchain: &Toolchain, arguments: &[
 }
 
 fn weigh(workspace: &Workspace, node: &Node, toolchain: &Toolchain, as_json: bool) -> Result<()> {
-    let module = read(&workspace.shipped().join(build::WASM))?;
-    let worker = read(&workspace.shipped().join("worker.js"))?;
-    let (module, worker) = (Size::of(&module)?, Size::of(&worker)?);
-    let mut rows = vec![("the module".to_owned(), module), ("the worker".to_owned(), worker)];
+    let sizes = |part: Part| {
+        let folder = part.shipped(workspace);
+        Ok::<_, anyhow::Error>([
+            Size::of(&read(&folder.join(build::WASM))?)?,
+            Size::of(&read(&folder.join("worker.js"))?)?,
+        ])
+    };
+    let ([module, worker], [guard_module, guard_worker]) = (sizes(Part::Vault)?, sizes(Part::Guard)?);
+    let mut rows = vec![
+        ("the module".to_owned(), module),
+        ("the worker".to_owned(), worker),
+        ("the module of a guard".to_owned(), guard_module),
+        ("the worker of a guard".to_owned(), guard_worker),
+    ];
     let mut page = None;
     for (entry, file) in entries(workspace)? {
         let Script { first, later, inputs } = minified(node, &file)?;
@@ -81,6 +94,8 @@ fn weigh(workspace: &Workspace, node: &Node, toolchain: &Toolchain, as_json: boo
         page.context("pkg/package.json has no entry `.` in `exports`, which names the script of the page")?;
     let total = page.and(later).and(worker).and(module);
     rows.push(("together: valet-key minified, worker, module".into(), total));
+    let guarded = page.and(later).and(guard_worker).and(guard_module);
+    rows.push(("together with a guard".into(), guarded));
     print(&rows, as_json);
     within("the page's script before sign-in", page.brotli, PAGE_BUDGET)?;
     if !toolchain.compiles_its_library() {
@@ -89,7 +104,8 @@ fn weigh(workspace: &Workspace, node: &Node, toolchain: &Toolchain, as_json: boo
         );
         return Ok(());
     }
-    within("everything together", total.brotli, TOTAL_BUDGET)
+    within("everything together", total.brotli, TOTAL_BUDGET)?;
+    within("everything together with a guard", guarded.brotli, GUARDED_BUDGET)
 }
 
 fn print(rows: &[(String, Size)], as_json: bool) {

@@ -102,7 +102,7 @@ fn clippy_for_wasm(workspace: &Workspace) -> Result<Outcome> {
         "check"
     };
     let mut command = toolchain.cargo(workspace, subcommand, &["-Dwarnings"])?;
-    command.args(["--package", "valet-key", "--features", "npm,browser", "--target", TARGET, "--target-dir"]);
+    command.args(["--package", "valet-key", "--features", "guard,browser", "--target", TARGET, "--target-dir"]);
     process::run(command.arg(workspace.target().join("xtask/cargo")))?;
     Ok(Outcome::Passed)
 }

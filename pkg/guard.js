@@ -1,0 +1,87 @@
+/**
+ * The page's part of the guard, which only apps with the option `guard` load: it registers the guard and names the vault's file.
+ * A script of the page could replace this file, since it is loaded later. That would not help it: the guard gives what it has to
+ * the genuine vault only. This file imports nothing, because bundlers would move anything that two files import into a further file.
+ */
+
+/** Milliseconds within which a guard that was registered becomes active. */
+const START = 10_000;
+
+/**
+ * What an app says about its client. @typedef {import('./index.d.ts').Options} Options
+ * @typedef {{ workerUrl?: string | URL, wasmUrl?: string | URL, tokens?: 'worker' | 'page' }} Where
+ * @typedef {typeof import('./errors.js').configError} ConfigError
+ */
+
+/**
+ * Waits until the guard is active, since it serves only a vault that starts later. Completes the app's options from the guard's
+ * file, so that the page knows whether it may restore a session.
+ * @param {Options} options @param {object} ofClient those that the vault gets, to be completed @param {Where} where also
+ * @param {ConfigError} configError
+ */
+export async function guarded(options, ofClient, where, configError) {
+  const folder = new URL(`${options.guard}`, location.href);
+  if (folder.origin !== location.origin || !folder.pathname.endsWith('/') || folder.search || folder.hash)
+    throw configError(
+      'option `guard`: not a folder of this origin',
+      'Write a path between slashes, such as `/valet-key/`.',
+    );
+  const workerUrl = new URL('worker.js', folder).href;
+  if (where.tokens === 'page') throw configError('option `tokens`: not with `guard`', 'Remove one of the two.');
+  if (where.workerUrl && new URL(where.workerUrl, location.href).href !== workerUrl)
+    throw configError('option `workerUrl`: not in the folder of `guard`', 'Remove `workerUrl`.');
+  Object.assign(where, { workerUrl, wasmUrl: undefined });
+  const file = new URL('options.json', folder);
+  const [pinned] = await Promise.all([read(file, configError), active(folder.href, workerUrl, configError)]);
+  const { issuer = pinned.issuer ?? pinned.server?.issuer, openid = pinned.openid } = options;
+  Object.assign(options, { issuer, openid });
+  const { redirectUri, scope } = options;
+  const page = redirectUri && new URL(redirectUri, location.href).href;
+  Object.assign(ofClient, { guard: folder.href, redirectUri: page, scope });
+}
+
+/**
+ * The newest sign-in for which this tab has left to the guard, in the form of a response: only the vault gets the address.
+ * @param {string} guard @returns {{ state: string, address: string } | undefined}
+ */
+export function leftBehind(guard) {
+  const prefix = `valet-key:tx:${guard} :`;
+  const started = (/** @type {string} */ key) => JSON.parse(sessionStorage.getItem(key) ?? '{}').started;
+  try {
+    const keys = Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
+    const newest = keys.sort((one, other) => started(one) - started(other)).pop();
+    return newest === undefined ? newest : { state: newest.slice(prefix.length), address: '' };
+  } catch {} // storage is disabled, or has the text of a stranger
+}
+
+/** @param {URL} file @param {ConfigError} configError */
+async function read(file, configError) {
+  try {
+    return await (await fetch(file, { cache: 'no-cache' })).json();
+  } catch (cause) {
+    throw configError(`${file.pathname} is not JSON, or is missing`, 'Put the options of the client there.', cause);
+  }
+}
+
+/** @param {string} folder @param {string} script @param {ConfigError} configError */
+async function active(folder, script, configError) {
+  const { serviceWorker } = navigator;
+  if (!serviceWorker) throw configError('no service workers here', 'Use a browser window that keeps site data.');
+  let cause;
+  try {
+    const known = await serviceWorker.getRegistration(folder);
+    if (known?.scope === folder && known.active?.scriptURL === script) return;
+    const registration = await serviceWorker.register(script, { scope: folder });
+    for (let end = Date.now() + START; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 10))) {
+      if (registration.active?.scriptURL === script) return;
+      if (!registration.installing && !registration.waiting) break;
+    }
+  } catch (error) {
+    cause = error;
+  }
+  throw configError(
+    'the guard does not start',
+    `Serve callback.html with \`Content-Security-Policy: default-src 'none'; sandbox\` and without \`X-Frame-Options\`: ${folder}`,
+    cause,
+  );
+}

@@ -1,0 +1,139 @@
+//! The options of a worker that belongs to a guard. They come from a file of the site and never from a page.
+
+use super::config::{Tokens, scope_set};
+use super::error::{Error, Result};
+use super::json::{Value, to_string};
+use super::options::{Options, PageOptions, mistyped};
+use std::borrow::Cow;
+
+/// The name of the redirect page in the guard's folder.
+const REDIRECT_PAGE: &str = "callback.html";
+
+/// The options that a page may choose itself: they belong to no client.
+const OF_PAGE: [&str; 2] = ["idTokenHint", "timeout"];
+
+/// The one client of a folder.
+#[derive(Debug)]
+pub struct Pinned {
+    /// The options of the client, as JSON text.
+    pub text: String,
+    /// The options of the client.
+    pub options: Options,
+    /// RFC 6749 §3.3, separated by spaces.
+    pub scope: String,
+    /// The folder of the worker's file, as an absolute URL that ends with a slash.
+    pub folder: String,
+}
+
+impl Pinned {
+    /// Parses the file's text. Its members are those of [`Options::parse`] and `scope`.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Config`] names the option that is missing, unknown, or invalid.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
+    pub fn parse(text: &str, folder: &str) -> Result<Self> {
+        let Ok(Value::Object(mut members)) = Value::parse(text) else {
+            return Err(Error::config(
+                "options.json",
+                "not a JSON object",
+                "Write `clientId`, `issuer`, `scope` and `api`.",
+            ));
+        };
+        let mut scope = String::new();
+        if let Some(at) = members.iter().position(|(name, _)| name == "scope") {
+            scope = members.remove(at).1.as_str().ok_or_else(|| mistyped("scope"))?.into();
+        }
+        let text = to_string(&Value::Object(members));
+        let options = Options::parse(&text)?;
+        if options.client.tokens == Tokens::Page {
+            return Err(Error::config("tokens", "`page`, where a guard hides nothing", "Remove it from options.json."));
+        }
+        Ok(Self { text, options, scope, folder: folder.into() })
+    }
+
+    /// RFC 6749 §3.1.2: a page without scripts in the folder.
+    pub fn redirect_uri(&self) -> String {
+        [&self.folder, REDIRECT_PAGE].concat()
+    }
+
+    /// The page to which a sign-in in another window returns, in place of a page of the app.
+    pub fn closing_page(&self) -> String {
+        [&self.folder, "guard/done"].concat()
+    }
+
+    /// The address at which the guard begins a sign-in.
+    pub fn departure(&self, carried: &str) -> String {
+        [&self.folder, "guard/go?", carried].concat()
+    }
+
+    /// Checks the options of a page: JSON text. It may repeat or leave out what the file says.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Config`] names the option that the page adds or changes.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
+    pub fn check(&self, page: &str) -> Result<PageOptions> {
+        let Ok(Value::Object(given)) = Value::parse(page) else { return Err(mistyped("options")) };
+        let Ok(Value::Object(mut all)) = Value::parse(&self.text) else { return Err(mistyped("options")) };
+        let guard = given.iter().find(|(name, _)| name == "guard").and_then(|(_, value)| value.as_str());
+        if guard != Some(&self.folder) {
+            return Err(Error::config(
+                "guard",
+                "not the folder of this worker.js, which serves only clients with this option",
+                "Set it to the folder with worker.js, callback.html and options.json, such as `/valet-key/`.",
+            ));
+        }
+        for (name, value) in &given {
+            let is_same = match &**name {
+                "guard" => true,
+                _ if is_left_out(value) => true,
+                "redirectUri" => value.as_str() == Some(&self.redirect_uri()),
+                "scope" => value.as_str().is_some_and(|scope| self.has_scope(scope)),
+                name if OF_PAGE.contains(&name) => {
+                    set(&mut all, name, value.clone());
+                    true
+                }
+                name => {
+                    let mut changed = all.clone();
+                    set(&mut changed, name, value.clone());
+                    Options::parse(&to_string(&Value::Object(changed)))?.client == self.options.client
+                }
+            };
+            if !is_same {
+                return Err(Error::config(
+                    name,
+                    "not what options.json says",
+                    "Leave it out here, or change that file.",
+                ));
+            }
+        }
+        Options::parse(&to_string(&Value::Object(all))).map(|options| options.page)
+    }
+
+    /// Whether this is the same set of scopes, in any order.
+    fn has_scope(&self, scope: &str) -> bool {
+        let (ours, theirs) = (scope_set("openid", &self.scope), scope_set("openid", scope));
+        ours.len() == theirs.len() && scope_set(&ours, &theirs) == ours
+    }
+}
+
+/// Whether the page has no value for this option.
+fn is_left_out(value: &Value<'_>) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// Sets a member of an object.
+fn set<'a>(members: &mut Vec<(Cow<'a, str>, Value<'a>)>, name: &str, value: Value<'a>) {
+    match members.iter_mut().find(|(known, _)| known == name) {
+        Some((_, known)) => *known = value,
+        None => members.push((String::from(name).into(), value)),
+    }
+}

@@ -1,0 +1,228 @@
+/** The guard: no script of a page meets a code, a verifier, a state or a token. */
+import assert from 'node:assert/strict';
+import { app } from '../support/app.mjs';
+import { back, follow } from '../support/popups.mjs';
+import { story } from '../support/stage.mjs';
+
+const APP = app({
+  exposed: true,
+  buttons: {
+    Popup: "client.signIn({ mode: 'popup' })",
+    Silent: "client.signIn({ mode: 'silent' })",
+    Again: "client.signIn({ prompt: 'login' })",
+    Wrong: "client.signIn({ maxAge: 'soon' })",
+    Leave: 'client.signOut()',
+    Me: "client.fetch(config.api[0] + 'me')",
+  },
+});
+
+const GUARDED = { scripts: APP, guard: { scope: 'openid profile' }, everyEngine: true };
+
+/** The address of the guard's redirect page. */
+const callback = ({ site }) => `${site.origin}/pkg/guard/callback.html`;
+
+/** The responses that the site received instead of the guard. The guard itself asks for the page without a response. */
+const received = ({ site }) =>
+  site.requests.filter(({ path, hasQuery }) => hasQuery && path.endsWith('/callback.html'));
+
+/** The number of authorization requests, and that of token requests. */
+const asked = ({ provider }) => [provider.count('authorization'), provider.count('token')];
+
+async function callApi({ page }) {
+  await page.click('button', 'Me');
+  await page.see('Told: 200');
+}
+
+/** From the page to a session and back to the page. */
+async function signIn(stage, url = stage.site.url) {
+  const { page } = stage;
+  await page.goto(url);
+  await page.see('Signed out');
+  await page.click('button', 'Sign in');
+  await stage.login();
+  await stage.consent();
+  await page.see('Signed in as alice');
+}
+
+story('GUARD-01 P0: the guard signs the user in, and the page returns to its path', GUARDED, async (stage) => {
+  const { page, site } = stage;
+  await signIn(stage, `${site.url}?tab=2`);
+  assert.equal(await page.url(), `${site.url}?tab=2`);
+  await callApi(stage);
+  assert.equal(stage.provider.count('token'), 1);
+  assert.deepEqual(received(stage), []);
+  assert.deepEqual(await stage.keys('sessionStorage'), []);
+  assert.deepEqual(await page.run('async () => events.filter(([what]) => what === "callback")'), [
+    ['callback', 'completed'],
+  ]);
+});
+
+story(
+  'GUARD-02 P0: a reload keeps the session, by the vault, the keeper or a silent sign-in',
+  GUARDED,
+  async (stage) => {
+    const { page } = stage;
+    await signIn(stage);
+    for (let round = 0; round < 3; round += 1) {
+      await page.reload();
+      await stage.restored();
+      await callApi(stage);
+    }
+    assert.deepEqual(received(stage), []);
+  },
+);
+
+story('GUARD-03 P0: a popup and a hidden frame end on a closing page', GUARDED, async (stage) => {
+  const { page, provider } = stage;
+  await page.goto(stage.site.url);
+  await page.see('Signed out');
+  const home = await follow(stage);
+  await stage.login();
+  await stage.consent();
+  await back(stage, home);
+  await page.see('Told: alice');
+  await callApi(stage);
+  await page.click('button', 'Silent');
+  await page.see('Told: alice');
+  assert.deepEqual(asked(stage), [2, 2]);
+  await stage.forgetAtProvider();
+  await page.click('button', 'Silent');
+  await page.see('Told: login_required');
+  await page.see('Signed in as alice');
+  assert.equal(provider.count('token'), 2);
+  assert.deepEqual(received(stage), []);
+  assert.equal(await page.run('async () => document.querySelectorAll("iframe").length'), 0);
+});
+
+story('GUARD-04 P0: a refusal reaches the app through the vault, and not in an address', GUARDED, async (stage) => {
+  const { page, site } = stage;
+  await page.goto(site.url);
+  await page.see('Signed out');
+  await page.click('button', 'Sign in');
+  await stage.login();
+  await stage.deny();
+  await page.see('Told: authorization_error');
+  assert.equal(await page.run('async () => failure.oauth.error'), 'access_denied');
+  assert.equal(await page.run('async () => failure.returnTo'), '/./www/');
+  assert.deepEqual(asked(stage), [1, 0], 'no second request');
+  assert.doesNotMatch(await page.url(), /access_denied|state/);
+  await page.reload();
+  await page.see('Signed out');
+});
+
+/** A response to a sign-in that the guard does not know, for which the page waits. Anyone can make such an address. */
+async function forge(stage, { parameters = 'code=forged', second = false, to = '/www/?tab=2', params = '' } = {}) {
+  const { page } = stage;
+  await page.goto(stage.site.url);
+  await page.see('Signed out');
+  await page.run(`async (record) => sessionStorage.setItem('valet-key:tx:/pkg/guard/ :vk.lost', record)`, [
+    JSON.stringify({ started: Date.now() }),
+  ]);
+  const carried = { flow: 'vk.lost', to, restores: false, second, started: Date.now(), params };
+  const state = `vk.random.${Buffer.from(JSON.stringify(carried)).toString('base64url')}`;
+  await page.goto(`${callback(stage)}?${parameters}&state=${state}`);
+}
+
+story(
+  'GUARD-05 P0: a guard without memory asks the provider once more, and the user is signed in',
+  GUARDED,
+  async (stage) => {
+    const { page, site } = stage;
+    await page.goto(site.url);
+    await page.see('Signed out');
+    await forge(stage);
+    await stage.login();
+    await stage.consent();
+    await page.see('Signed in as alice');
+    assert.deepEqual(asked(stage), [1, 1], 'the forged code is dropped');
+    assert.equal(await page.url(), `${site.url}?tab=2`);
+  },
+);
+
+story('GUARD-06 P0: there is no third request, and a forged code is never redeemed', GUARDED, async (stage) => {
+  const { page } = stage;
+  await forge(stage, { second: true });
+  await page.see('Told: state_mismatch');
+  await page.see('Signed out');
+  assert.deepEqual(asked(stage), [0, 0]);
+});
+
+story(
+  'GUARD-07 P0: a response that names no sign-in ends on the sealed page, without the response',
+  GUARDED,
+  async (stage) => {
+    const { page } = stage;
+    for (const query of ['code=c&state=other', 'code=c&state=vk.random', 'code=c', 'error=server_error']) {
+      // In WebKit, no service worker gets a navigation that leaves the sealed page itself. It stays sealed.
+      await page.goto(stage.site.url);
+      await page.see('Signed out');
+      await page.goto(`${callback(stage)}?${query}`);
+      await page.until(`the sealed page after ${query}`, async () => (await page.url()) === callback(stage));
+      await page.see('Sign in again');
+    }
+    await forge(stage, { to: '//evil.test/' });
+    await page.see('Sign in again');
+    await forge(stage, { second: true, to: '/pkg/guard/worker.js' });
+    await page.until('the home page', async () => (await page.url()).startsWith(`${stage.site.url}#-`));
+    assert.deepEqual(received(stage), []);
+  },
+);
+
+story('GUARD-08 P0: the options of the file cannot be changed by a page', GUARDED, async (stage) => {
+  const { page } = stage;
+  await page.goto(stage.site.url);
+  await page.see('Signed out');
+  const errors = await page.run(`async () => {
+    const { createClient } = await import('/pkg/index.js');
+    const tried = [];
+    for (const options of [
+      { issuer: 'https://evil.test' },
+      { clientId: 'other' },
+      { api: ['https://evil.test/'] },
+      { scope: 'openid profile notes:write' },
+      { redirectUri: '/www/' },
+      { workerUrl: '/pkg/wasm/worker.js' },
+      { tokens: 'page' },
+      { guard: '/pkg/wasm/' },
+      { guard: '/pkg/guard' },
+      { guard: 'https://evil.test/' },
+    ]) {
+      const client = createClient({ guard: '/pkg/guard/', ...options });
+      tried.push(await client.start().then(() => 'started', ({ code, message }) => code + ': ' + message));
+    }
+    return tried;
+  }`);
+  assert.deepEqual(
+    errors.map(
+      (error) =>
+        /^config_error: .*?(?:`|')?(issuer|clientId|api|scope|redirectUri|workerUrl|tokens|guard|options)\b/.exec(
+          error,
+        )?.[1] ?? error,
+    ),
+    ['issuer', 'clientId', 'api', 'scope', 'redirectUri', 'workerUrl', 'tokens', 'options', 'guard', 'guard'],
+  );
+  await page.click('button', 'Wrong');
+  await page.see('Told: config_error');
+  await page.see('Signed out');
+});
+
+story(
+  'GUARD-09 P0: without a sealed redirect page there is no guard, and no sign-in',
+  { ...GUARDED, policies: { callback: "default-src 'none'" } },
+  async (stage) => {
+    const { page } = stage;
+    await page.goto(stage.site.url);
+    await page.see('Told: config_error');
+    assert.match(await page.run('async () => failure.hint'), /Content-Security-Policy: default-src 'none'; sandbox/);
+    await page.click('button', 'Sign in');
+    assert.deepEqual(asked(stage), [0, 0]);
+  },
+);
+
+story('GUARD-10 P1: a folder without options tells what is missing', GUARDED, async (stage) => {
+  const { page, site } = stage;
+  site.settings.pinned = null;
+  await page.goto(site.url);
+  await page.see('Told: config_error');
+  assert.match(await page.run('async () => failure.message'), /options\.json/);
+});
