@@ -71,8 +71,8 @@ if (settings) {
 }
 
 /** @param {import('./settings.js').Settings} settings */
-function open({ issuer, clientId, scope, api, allowLoopbackHttp, tokens }) {
-  const opened = createClient({ issuer, clientId, scope, api, allowLoopbackHttp, tokens });
+function open({ issuer, clientId, scope, api, allowLoopbackHttp, tokens, guard }) {
+  const opened = createClient({ issuer, clientId, scope, api, allowLoopbackHttp, tokens, guard });
   opened.addEventListener('change', ({ session, reason }) => {
     note(REASONS[reason]?.(session) ?? reason, { kind: session ? 'good' : undefined });
     showSession(session, settings.scope);

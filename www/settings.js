@@ -20,6 +20,7 @@ const ASKED = 'openid profile email photos notes:read';
  * @property {string[]} offered the scopes to choose from
  * @property {boolean} [allowLoopbackHttp]
  * @property {'worker' | 'page'} [tokens] where they live
+ * @property {string} [guard] the folder of the guard
  * @property {boolean} own whether this is the demo's own provider
  */
 

@@ -93,7 +93,11 @@ export function standGuard(
     else if (address === redirectPage && query.length > 1) event.respondWith(onward(event, { address: url }));
     else if (address === `${folder}guard/done`) event.respondWith(new Response(CLOSING, { headers: CLOSING_HEADERS }));
   };
-  scope.oninstall = (/** @type {Extendable} */ event) => event.waitUntil(sealed(redirectPage).then(() => scope.skipWaiting()));
+  scope.oninstall = (/** @type {any} */ event) => {
+    // The vault's calls of APIs pass this worker by where the engine knows static routes. Elsewhere `onfetch` lets them pass.
+    event.addRoutes?.({ condition: { not: { urlPattern: `${folder}*` } }, source: 'network' }).catch(() => {});
+    event.waitUntil(sealed(redirectPage).then(() => scope.skipWaiting()));
+  };
   scope.onactivate = (/** @type {Extendable} */ event) => event.waitUntil(scope.clients.claim());
 }
 

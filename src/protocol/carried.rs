@@ -26,6 +26,8 @@ pub struct Carried {
     pub flow: String,
     /// The path, query and fragment, on this origin, to which the page returns.
     pub return_to: String,
+    /// RFC 6749 §3.3, the part of the client's scope that the page asks for; empty for all of it.
+    pub scope: String,
     /// Whether it is an automatic attempt to restore a session.
     pub restores: bool,
     /// Whether this is the second request for the sign-in. There is no third.
@@ -40,6 +42,7 @@ pub struct Carried {
 struct Text<'a> {
     flow: &'a str,
     to: &'a str,
+    scope: &'a str,
     restores: bool,
     second: bool,
     started: i64,
@@ -54,9 +57,11 @@ impl Carried {
         for (name, value) in &self.params {
             form::append(&mut params, name, value);
         }
-        let Self { flow, return_to, restores, is_second, started, .. } = self;
+        let Self { flow, return_to, scope, restores, is_second, started, .. } = self;
         let (to, restores, second, started) = (return_to, *restores, *is_second, *started);
-        base64url::encode(json::to_string(&Text { flow, to, restores, second, started, params: &params }).as_bytes())
+        base64url::encode(
+            json::to_string(&Text { flow, to, scope, restores, second, started, params: &params }).as_bytes(),
+        )
     }
 
     /// Encodes the description for a `state`. What makes it too long is left out: first the parameters that only choose how the
@@ -79,11 +84,12 @@ impl Carried {
     pub fn from_text(text: &str) -> Option<Self> {
         let text = String::from_utf8(base64url::decode(text)?).ok()?;
         let value = Value::parse(&text).ok()?;
-        let Text { flow, to, restores, second, started, params } = value.read().ok()?;
+        let Text { flow, to, scope, restores, second, started, params } = value.read().ok()?;
         return_target(to).ok()?;
         Some(Self {
             flow: flow.into(),
             return_to: to.into(),
+            scope: scope.into(),
             restores,
             is_second: second,
             started,
@@ -135,6 +141,7 @@ mod tests {
         Carried {
             flow: "vk.flow".into(),
             return_to: "/inbox?page=2#top".into(),
+            scope: "read".into(),
             restores: false,
             is_second: false,
             started: 1_000_000,
@@ -156,7 +163,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        let evil = r#"{"flow":"f","to":"//evil.test","restores":false,"second":false,"started":1,"params":""}"#;
+        let evil =
+            r#"{"flow":"f","to":"//evil.test","scope":"","restores":false,"second":false,"started":1,"params":""}"#;
         for text in ["", "e30", "not base64url!", &base64url::encode(evil.as_bytes())] {
             assert_eq!(Carried::from_text(text), None, "{text}");
         }

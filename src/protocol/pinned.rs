@@ -3,6 +3,7 @@
 use super::config::{Tokens, scope_set};
 use super::error::{Error, Result};
 use super::json::{Value, to_string};
+use super::list::items;
 use super::options::{Options, PageOptions, mistyped};
 use std::borrow::Cow;
 
@@ -68,7 +69,7 @@ impl Pinned {
         [&self.folder, "guard/go?", carried].concat()
     }
 
-    /// Checks the options of a page: JSON text. It may repeat or leave out what the file says.
+    /// Checks the options of a page: JSON text. It may repeat or leave out what the file says, and ask for a part of the scope.
     ///
     /// # Errors
     ///
@@ -113,10 +114,21 @@ impl Pinned {
         Options::parse(&to_string(&Value::Object(all))).map(|options| options.page)
     }
 
-    /// Whether this is the same set of scopes, in any order.
+    /// The scope of a sign-in: what a page asks for, as far as it is a part of the client's scope; all of it if the page asks for
+    /// nothing.
+    pub fn part_of_scope(&self, asked: &str) -> String {
+        let ours = scope_set("openid", &self.scope);
+        let mut part = String::new();
+        for word in items(asked, b' ').filter(|word| items(&ours, b' ').any(|known| known == *word)) {
+            part = scope_set(&part, word);
+        }
+        if part.is_empty() { self.scope.clone() } else { part }
+    }
+
+    /// Whether this is a part of the client's scope, in any order.
     fn has_scope(&self, scope: &str) -> bool {
-        let (ours, theirs) = (scope_set("openid", &self.scope), scope_set("openid", scope));
-        ours.len() == theirs.len() && scope_set(&ours, &theirs) == ours
+        let ours = scope_set("openid", &self.scope);
+        scope_set(&ours, scope) == ours
     }
 }
 

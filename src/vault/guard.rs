@@ -45,10 +45,10 @@ impl<H: Host> Vault<H> {
         Ok(())
     }
 
-    /// The redirect page and the scope of the only client; `None` without a guard.
-    pub(super) fn registered(&self) -> Option<(String, String)> {
+    /// The redirect page of the only client, and the part of its scope that a page asks for; `None` without a guard.
+    pub(super) fn registered(&self, scope: &str) -> Option<(String, String)> {
         let pinned = self.pinned.as_ref().filter(|_| HAS_GUARD)?;
-        Some((pinned.redirect_uri(), pinned.scope.clone()))
+        Some((pinned.redirect_uri(), pinned.part_of_scope(scope)))
     }
 
     /// The only transaction of the client of this port.
@@ -73,6 +73,7 @@ pub(super) fn at_guard<H: Host>(
     let carried = Carried {
         flow: new_flow(client.entropy()?, sign_in.navigates),
         return_to: sign_in.return_to.into(),
+        scope: sign_in.scope.into(),
         restores: sign_in.purpose == Purpose::Restore,
         is_second: false,
         started: checked.started,
@@ -191,7 +192,7 @@ fn arrived<H: Host>(vault: &mut Vault<H>, now: Now, port: u32, address: &str) ->
 /// A transaction in place of a lost one, against which the vault checks the response. Without a state, no response passes. It has
 /// no verifier, so no code can be redeemed with it.
 fn lost<H: Host>(vault: &mut Vault<H>, port: u32, carried: &Carried, state: &str) -> Option<Box<Transaction>> {
-    let (redirect_uri, scope) = vault.registered()?;
+    let (redirect_uri, scope) = vault.registered(&carried.scope)?;
     let config = vault.client(port).ok()?.config().clone();
     let asked = |name| carried.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     Some(Box::new(Transaction {
@@ -221,7 +222,7 @@ async fn request<H: Host>(
     client: &Client<H>,
     carried: &Carried,
 ) -> Result<AuthorizationRequest> {
-    let registered = vault.borrow().registered();
+    let registered = vault.borrow().registered(&carried.scope);
     let (redirect_uri, scope) = registered.ok_or_else(|| Error::unexpected("a guard without options"))?;
     let sign_in = SignIn {
         scope: &scope,

@@ -150,7 +150,7 @@ async fn begin<W: Worker>(
     let Begin { redirect_uri, scope, return_to, in_window, shared, restores } = wire::read(message)?;
     let params = &read_options(message.get("options"))?;
     let in_window = in_window == Some(true);
-    let registered = vault.borrow().registered();
+    let registered = vault.borrow().registered(scope.unwrap_or_default());
     let (redirect_uri, scope) = match &registered {
         Some((redirect_uri, scope)) => (redirect_uri.as_str(), scope.as_str()),
         None => (redirect_uri.unwrap_or_default(), scope.unwrap_or_default()),

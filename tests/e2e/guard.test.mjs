@@ -118,7 +118,7 @@ async function forge(stage, { parameters = 'code=forged', second = false, to = '
   await page.run(`async (record) => sessionStorage.setItem('valet-key:tx:/pkg/guard/ :vk.lost', record)`, [
     JSON.stringify({ started: Date.now() }),
   ]);
-  const carried = { flow: 'vk.lost', to, restores: false, second, started: Date.now(), params };
+  const carried = { flow: 'vk.lost', to, scope: '', restores: false, second, started: Date.now(), params };
   const state = `vk.random.${Buffer.from(JSON.stringify(carried)).toString('base64url')}`;
   await page.goto(`${callback(stage)}?${parameters}&state=${state}`);
 }

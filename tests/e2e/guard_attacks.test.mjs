@@ -279,6 +279,7 @@ story(
     const carried = {
       flow: 'vk.own',
       to: '/www/alone.html',
+      scope: '',
       restores: false,
       second: false,
       started: Date.now(),

@@ -22,10 +22,16 @@ async function shipped() {
   );
 }
 
+/** The files of a worker. */
+const FILES = ['worker.js', 'worker.js.map', 'valet_key.wasm'];
+
 test('STORE-16 P1: the package contains no key, no local path and no source map but the worker’s', async () => {
   const paths = await shipped();
   assert.ok(
-    ['/wasm/worker.js', '/wasm/worker.js.map', '/wasm/valet_key.wasm', '/index.js'].every((one) => paths.includes(one)),
+    [
+      ...['/index.js', '/guard/callback.html'],
+      ...['wasm', 'guard'].flatMap((folder) => FILES.map((file) => `/${folder}/${file}`)),
+    ].every((one) => paths.includes(one)),
     String(paths),
   );
   const rows = [
@@ -42,7 +48,7 @@ test('STORE-16 P1: the package contains no key, no local path and no source map 
     const text = (await readFile(join(PKG, path))).toString('latin1');
     for (const [label, word] of rows) assert.ok(!text.includes(word), `${label} in ${path}`);
     const links = text.match(/sourceMappingURL.*/g) ?? [];
-    assert.deepEqual(links, path === '/wasm/worker.js' ? ['sourceMappingURL=worker.js.map'] : [], path);
+    assert.deepEqual(links, path.endsWith('/worker.js') ? ['sourceMappingURL=worker.js.map'] : [], path);
   }
 });
 

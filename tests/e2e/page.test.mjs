@@ -4,6 +4,24 @@ import { Key } from 'selenium-webdriver';
 import { story } from '../support/stage.mjs';
 
 story(
+  'the demo signs in through the guard, with the scopes that are ticked',
+  { guard: { scope: 'openid profile email photos notes:read notes:write offline_access' } },
+  async (stage) => {
+    const { page, provider } = stage;
+    await page.goto(stage.site.url);
+    await page.see('Signed out');
+    await page.check('photos', false);
+    await page.click('button', 'Sign in');
+    await stage.login();
+    await stage.consent();
+    await page.see('Signed in as alice');
+    assert.equal(await stage.call('Notes'), 200);
+    assert.equal(await stage.call('Photos'), 403);
+    assert.equal(provider.issued.authorizations[0].scope, 'openid profile email notes:read');
+  },
+);
+
+story(
   'a user can enter another provider, and return to the demo’s provider',
   { differs: ['lasting'] },
   async (stage) => {

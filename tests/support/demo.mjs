@@ -14,9 +14,12 @@ for (const [name, wanted] of Object.entries(ports)) {
 // The user can enter any provider, so the worker may call any server.
 const site = await startSite({ port: ports.site, connect: ['https:', 'http://localhost:*', 'http://127.0.0.1:*'] });
 const origins = [site.origin];
-const provider = await startProvider({ port: ports.provider, origins, accessTokenSeconds: 120 });
+const redirectPath = '/pkg/guard/callback.html';
+const provider = await startProvider({ port: ports.provider, origins, redirectPath, accessTokenSeconds: 120 });
 const api = await startApi({ port: ports.api, provider, origins });
-site.settings.config = { issuer: provider.issuer, clientId: 'demo', api: [api.url], allowLoopbackHttp: true };
+const client = { issuer: provider.issuer, clientId: 'demo', api: [api.url], allowLoopbackHttp: true };
+site.settings.config = { ...client, guard: '/pkg/guard/' };
+site.settings.pinned = { ...client, scope: 'openid profile email photos notes:read notes:write offline_access' };
 
 console.log(`
   Valet Key, the demo

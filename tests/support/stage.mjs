@@ -174,7 +174,7 @@ export class Stage {
     };
     if (guard) {
       stage.site.settings.pinned = { ...client, scope: 'openid profile photos notes:write', ...guard };
-      stage.site.settings.config = { guard: '/pkg/guard/', api: client.api, ...config };
+      stage.site.settings.config = { ...client, guard: '/pkg/guard/', ...config };
     } else stage.site.settings.config = { ...client, ...(home === 'page' && { tokens: 'page' }), ...config };
     stage.guarded = Boolean(guard);
     try {

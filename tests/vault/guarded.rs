@@ -151,6 +151,24 @@ fn a_sign_in_through_the_guard_shows_the_page_no_state_and_no_verifier() {
 }
 
 #[test]
+fn a_page_asks_for_a_part_of_the_scope_and_not_for_more() {
+    let here = Guarded::with(&file("").replace(r#""scope":"read""#, r#""scope":"read write""#));
+    for (asked, expected) in [
+        ("", "openid read write"),
+        ("read", "openid read"),
+        ("admin read", "openid read"),
+        ("admin", "openid read write"),
+    ] {
+        let members = format!(
+            r#""redirectUri":"","scope":"{asked}","returnTo":"/","options":{{}},"inWindow":false,"shared":false"#
+        );
+        let begun = Begun::read(&here.page().say("begin", &members).expect("a departure"));
+        let request = member(&here.depart(&begun), "to").expect("a request");
+        assert_eq!(param(&request, "scope").as_deref(), Some(expected), "{asked}");
+    }
+}
+
+#[test]
 fn the_vault_checks_everything_that_the_guard_hands_over() {
     let here = Guarded::new();
     let (begun, request) = here.leave(Mode::Redirect, "{}");
@@ -236,7 +254,7 @@ fn the_second_request_completes_the_sign_in() {
 fn a_response_that_names_no_sign_in_of_this_client_leads_nowhere() {
     let here = Guarded::new();
     let foreign = base64url::encode(
-        br#"{"flow":"f","to":"//evil.test","restores":false,"second":false,"started":1,"params":""}"#,
+        br#"{"flow":"f","to":"//evil.test","scope":"","restores":false,"second":false,"started":1,"params":""}"#,
     );
     let states = ["", "vk.x", "other", "vk.x.e30", &format!("vk.x.{foreign}")].map(String::from);
     for address in states.map(|state| response(&state, "code=c")).into_iter().chain([
@@ -363,6 +381,7 @@ fn a_page_may_repeat_the_options_of_the_file_and_change_none() {
         r#""api":["https://api.test/v1/"],"#,
         r#""api":[],"account":"","scope":"","#,
         r#""scope":"read openid","#,
+        r#""scope":"openid","#,
         r#""redirectUri":"https://app.test/valet-key/callback.html","#,
         r#""timeout":500,"idTokenHint":false,"openid":true,"tokens":"worker","#,
     ];
