@@ -7,6 +7,9 @@
 /** Milliseconds within which a guard that was registered becomes active. */
 const START = 10_000;
 
+/** Milliseconds that a user has to sign in. The core has the same limit. */
+const LIFE = 60 * 60 * 1000;
+
 /**
  * What an app says about its client. @typedef {import('./index.d.ts').Options} Options
  * @typedef {{ workerUrl?: string | URL, wasmUrl?: string | URL, tokens?: 'worker' | 'page' }} Where
@@ -14,8 +17,7 @@ const START = 10_000;
  */
 
 /**
- * Waits until the guard is active, since it serves only a vault that starts later. Completes the app's options from the guard's
- * file, so that the page knows whether it may restore a session.
+ * Waits until the guard is active, since it serves only a vault that starts later.
  * @param {Options} options @param {object} ofClient those that the vault gets, to be completed @param {Where} where also
  * @param {ConfigError} configError
  */
@@ -31,13 +33,10 @@ export async function guarded(options, ofClient, where, configError) {
   if (where.workerUrl && new URL(where.workerUrl, location.href).href !== workerUrl)
     throw configError('option `workerUrl`: not in the folder of `guard`', 'Remove `workerUrl`.');
   Object.assign(where, { workerUrl, wasmUrl: undefined });
-  const file = new URL('options.json', folder);
-  const [pinned] = await Promise.all([read(file, configError), active(folder.href, workerUrl, configError)]);
-  const { issuer = pinned.issuer ?? pinned.server?.issuer, openid = pinned.openid } = options;
-  Object.assign(options, { issuer, openid });
   const { redirectUri, scope } = options;
   const page = redirectUri && new URL(redirectUri, location.href).href;
   Object.assign(ofClient, { guard: folder.href, redirectUri: page, scope });
+  await active(folder.href, workerUrl, configError);
 }
 
 /**
@@ -48,27 +47,28 @@ export function leftBehind(guard) {
   const prefix = `valet-key:tx:${guard} :`;
   const started = (/** @type {string} */ key) => JSON.parse(sessionStorage.getItem(key) ?? '{}').started;
   try {
+    // The guard's own fragment, see `src/vault/guard.rs`.
+    if (location.hash === '#-') history.replaceState(history.state, '', location.href.slice(0, -2));
     const keys = Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
+    for (const key of keys) if (!(Date.now() - started(key) < LIFE)) sessionStorage.removeItem(key);
     const newest = keys.sort((one, other) => started(one) - started(other)).pop();
     return newest === undefined ? newest : { state: newest.slice(prefix.length), address: '' };
   } catch {} // storage is disabled, or has the text of a stranger
 }
 
-/** @param {URL} file @param {ConfigError} configError */
-async function read(file, configError) {
-  try {
-    return await (await fetch(file, { cache: 'no-cache' })).json();
-  } catch (cause) {
-    throw configError(`${file.pathname} is not JSON, or is missing`, 'Put the options of the client there.', cause);
-  }
-}
-
-/** @param {string} folder @param {string} script @param {ConfigError} configError */
+/**
+ * Registers the guard unless it is active, and ends other registrations of its file, which would keep requests from it.
+ * @param {string} folder @param {string} script @param {ConfigError} configError
+ */
 async function active(folder, script, configError) {
   const { serviceWorker } = navigator;
   if (!serviceWorker) throw configError('no service workers here', 'Use a browser window that keeps site data.');
   let cause;
   try {
+    for (const { scope } of await serviceWorker.getRegistrations()) {
+      if (scope.startsWith(folder) && scope !== folder && scope !== `${folder}keeper/`)
+        await (await serviceWorker.getRegistration(scope))?.unregister();
+    }
     const known = await serviceWorker.getRegistration(folder);
     if (known?.scope === folder && known.active?.scriptURL === script) return;
     const registration = await serviceWorker.register(script, { scope: folder });
@@ -81,7 +81,9 @@ async function active(folder, script, configError) {
   }
   throw configError(
     'the guard does not start',
-    `Serve callback.html with \`Content-Security-Policy: default-src 'none'; sandbox\` and without \`X-Frame-Options\`: ${folder}`,
+    cause
+      ? `Serve the files of the package's folder \`guard\`, and allow ${script} in \`worker-src\`.`
+      : `Serve callback.html with \`Content-Security-Policy: default-src 'none'; sandbox\` and without \`X-Frame-Options\`: ${folder}`,
     cause,
   );
 }

@@ -79,10 +79,10 @@ class Client extends EventTarget {
       clientId,
       account = '',
       api,
-      redirectUri,
+      guard,
+      redirectUri = guard, // never a page of the app, which other clients may use
       restore = 'silent',
       scope = '',
-      guard,
     } = withoutPrototype(options);
     const metadata = withoutPrototype(server);
     const entries = mapped(api ?? [], (entry) => withoutPrototype(typeof entry === 'string' ? { url: entry } : entry));
@@ -225,10 +225,10 @@ class Client extends EventTarget {
     }
     const { record, pending, others } = this.#storage.take(received?.state ?? '');
     if (received && !others) {
-      response = undefined;
+      if (!guard) response = undefined;
       try {
         const returnTo = !inWindow && (await pinned(this.#complete({ ...received, record, pending })));
-        if (guard && !returnTo) this.#storage.keep(received.state, record ?? ''); // the user has not come back yet
+        if (guard && record && !returnTo) this.#storage.keep(received.state, record); // the user has not come back yet
         if (returnTo) {
           showPath(returnTo);
           return this.#sessionAfterSignIn();
@@ -239,7 +239,7 @@ class Client extends EventTarget {
       }
     }
     const session = await this.#requestSession();
-    const { restore, issuer, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
+    const { restore, issuer = guard, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
     if (session) {
       if (this.#storage.had() !== 0) this.#storage.mark(true); // the vault may not have heard of a sign-out yet
     } else if (restore === 'silent' && openid && !inWindow && this.#storage.had()) return this.#restore();
@@ -256,7 +256,7 @@ class Client extends EventTarget {
     // The user did not ask for this redirect, and it may end at a form. So the mark is removed first: it happens only once.
     const navigate = (/** @type {string} */ url) => (this.#storage.mark(false), location.replace(url));
     return pinned(
-      (this.#restoring = restore(this.#options.issuer ?? this.#provider, this.#storage, {
+      (this.#restoring = restore(this.#provider, this.#options.guard, this.#storage, {
         frame: () => this.#signInInWindow({}, undefined, true),
         // The path keeps a response for another client.
         redirect: () => this.#signInByRedirect({ prompt: 'none' }, pathOf(response?.address), navigate, true),

@@ -170,10 +170,17 @@ export function openFrame(url, failure, giveUp) {
  * redirect of the page. If the provider declines, the user is signed out, and the client does not try again before the next
  * sign-in. A frame without a response counts as declined, too: it may show a form, which the user did not ask for.
  * @template T
- * @param {string} provider @param {ReturnType<typeof import('./storage.js').storageOf>} storage @param {Ways<T>} ways
+ * @param {string} provider @param {string | undefined} guard its options name the provider instead
+ * @param {ReturnType<typeof import('./storage.js').storageOf>} storage @param {Ways<T>} ways
  * @returns {Promise<T | null>}
  */
-export async function restore(provider, storage, { frame, redirect, declined }) {
+export async function restore(provider, guard, storage, { frame, redirect, declined }) {
+  if (guard) {
+    const file = new URL('options.json', new URL(guard, location.href));
+    const { issuer, server, openid = issuer } = await (await fetch(file)).json();
+    if (!openid) return null; // `prompt=none` needs OpenID Connect
+    provider = issuer ?? server.issuer;
+  }
   if (!isSameSite(provider)) return redirect();
   try {
     return await frame();

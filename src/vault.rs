@@ -239,6 +239,14 @@ impl<H: Host> Vault<H> {
         Some(transactions.remove(index))
     }
 
+    /// Takes out a transaction whose response is no longer expected. With a guard, which has a transaction of its own, the state
+    /// counts as used.
+    pub fn give_up(&mut self, port: u32, state: &str, now: Now) {
+        if self.abandon(port, state).is_some() && HAS_GUARD && self.pinned.is_some() {
+            self.spent.push((state.into(), now.monotonic));
+        }
+    }
+
     /// Removes the transactions that this news ends. Their states count as used, even if records of them exist elsewhere.
     pub fn abandon_all(&mut self, news: &News<'_>, now: Now) {
         let is_over = |tenant: &Tenant<H>| news.end_sign_ins() && news.concern(tenant.client.config());

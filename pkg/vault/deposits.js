@@ -19,7 +19,7 @@ const name = /** @type {any} */ (globalThis).name;
 
 /** The address of this file, which no page can change, and a scope beside it. No other file is trusted with a deposit. */
 const [file] = location.href.split('#');
-const scopeUrl = () => new URL('keeper/', file).href;
+export const scopeUrl = () => new URL('keeper/', file).href;
 
 /** @type {ServiceWorkerRegistration | undefined} */
 let registration;

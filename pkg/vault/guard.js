@@ -6,16 +6,28 @@
  * `src/vault/guard.rs` decides where the browser goes. This file answers the requests, and holds what waits for the vault.
  */
 
-/** The longest time, in milliseconds, for which a response waits for the vault. */
+/** The longest time, in milliseconds, for which a response waits for the vault; and how many wait at a time, at most. */
 const HELD = 60_000;
+const MAX_WAITING = 32;
 
-/** A page in place of the app's, at the end of a sign-in in another window. */
-const CLOSING = '<!doctype html><title>Signed in</title><script>close()</script><p>You can close this window.';
-const CLOSING_HEADERS = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': "default-src 'none'; script-src 'unsafe-inline'; base-uri 'none'",
-  'cache-control': 'no-store',
-};
+/** Milliseconds within which a newer file is installed. */
+const START = 5000;
+
+/** The end of the address of a second attempt. */
+const AGAIN = 'again';
+
+/** The page at the end of a sign-in in another window. */
+const CLOSING = '<title>Done</title><script>close()</script><p>You can close this window.';
+
+/** @param {string} content */
+const page = (content) =>
+  new Response(`<!doctype html>${content}`, {
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': "default-src 'none'; script-src 'unsafe-inline'; base-uri 'none'",
+      'cache-control': 'no-store',
+    },
+  });
 
 /** @type {any} */
 const scope = globalThis;
@@ -31,7 +43,10 @@ const scope = globalThis;
  *   `src/vault/guard.rs`
  */
 
-/** By the name of the sign-in: what the vault gets. @type {Map<string, { handover: Promise<object>, at: number }>} */
+/**
+ * By the name of the sign-in: what the vault gets, since when, and the client ID of the vault that has taken it.
+ * @type {Map<string, { handover: Promise<object>, at: number, by: string }>}
+ */
 const waiting = new Map();
 
 /** Begins to serve. To be called once, when the service worker starts. The addresses are absolute. */
@@ -40,58 +55,82 @@ export function standGuard(
   /** @type {(message: object) => Promise<string>} */ core,
 ) {
   const redirectPage = `${folder}callback.html`;
+  const closingPage = `${folder}guard/done`;
 
-  /** @param {Fetch} event @param {{ address?: string, carried?: string }} args */
-  async function onward(event, args) {
+  /**
+   * Where the browser goes.
+   * @param {Fetch} event @param {{ address?: string, carried?: string }} message @param {string} carried for another attempt
+   * @param {boolean} [isSecond] whether this is that attempt
+   */
+  async function onward(event, message, carried, isSecond) {
     try {
-      const { to, flow, record, failure } = /** @type {Onward} */ (JSON.parse(await core(args)));
-      if (flow) hold(event, flow, failure ? { failure } : record && { record, address: args.address });
-      if (to) return Response.redirect(inApp(to), 303);
-    } catch {} // a fault of this library, or its files cannot be loaded
-    return Response.redirect(redirectPage, 303); // without the response
+      const { to, flow, record, failure } = /** @type {Onward} */ (JSON.parse(await core(message)));
+      if (flow) hold(event, flow, failure ? { failure } : record && { record, address: message.address });
+      if (to) return Response.redirect(allowed(to), 303);
+    } catch {
+      // The files of another release are on the server, or a fault of this library.
+      const departure = `${folder}guard/go?${carried}`;
+      if (/^[\w-]+$/.test(carried) && !isSecond) {
+        if (message.address) return Response.redirect(departure, 303);
+        if (await isReplaced()) return page(`<meta http-equiv="refresh" content="0; url=${departure}&${AGAIN}">One moment`);
+      }
+    }
+    return Response.redirect(SEALED, 303);
   }
 
-  /** A page of the app; never one in this folder except the closing page. @param {string} to @returns {string} */
-  function inApp(to) {
+  /** The redirect page without a response. Without the fragment, that of a response would be carried over. */
+  const SEALED = `${redirectPage}#-`;
+
+  /** An address at the provider or in the app; in this folder only the closing page. @param {string} to @returns {string} */
+  function allowed(to) {
     const { href } = new URL(to, folder);
-    return href.startsWith(folder) && href !== `${folder}guard/done` ? new URL('/#-', folder).href : href;
+    return href.startsWith(folder) && href !== closingPage ? new URL('/#-', folder).href : href;
   }
 
-  /** @param {Fetch} event @param {string} flow @param {object | undefined | ''} what */
+  /**
+   * Holds what the vault takes, and tells the page that waits for another window. No other page knows the name of the sign-in,
+   * and the message says nothing.
+   * @param {Fetch} event @param {string} flow @param {object | undefined | ''} what
+   */
   function hold(event, flow, what) {
-    const now = Date.now();
-    for (const [name, { at }] of waiting) if (!(now - at >= 0 && now - at <= HELD)) waiting.delete(name);
-    if (!what) return;
-    const handover =
-      'failure' in what ? Promise.resolve(what) : core(what).then((text) => ({ handover: text }));
-    waiting.set(flow, { handover, at: now });
-    event.waitUntil(handover.catch(() => {}));
-    // The page that waits for another window. No other page knows the name, and the message says nothing.
+    for (const [name, { at }] of waiting) if (!isRecent(at) || waiting.size > MAX_WAITING) waiting.delete(name);
+    if (what) {
+      const handover =
+        'failure' in what ? Promise.resolve(what) : core(what).then((text) => ({ handover: text }));
+      waiting.set(flow, { handover, at: Date.now(), by: '' });
+      event.waitUntil(handover.catch(() => {}));
+    }
     const channel = new BroadcastChannel(`valet-key:${flow}`);
     channel.postMessage('');
     setTimeout(() => channel.close(), 1000);
   }
 
-  /** Gives the vault what it waits for, once. @param {Fetch} event */
+  /** Gives the vault what it waits for, once; a second time only to the next vault. @param {Fetch} event */
   async function take({ clientId, request }) {
     const client = clientId ? await scope.clients.get(clientId) : undefined;
     if (client?.type !== 'sharedworker' || client.url !== `${folder}worker.js`) return new Response('', { status: 403 });
-    const flow = await request.text();
-    const { handover } = waiting.get(flow) ?? {};
-    waiting.delete(flow);
-    const text = JSON.stringify((await handover?.catch(() => {})) ?? {});
+    const entry = waiting.get(await request.text());
+    const isFree = entry && isRecent(entry.at) && (!entry.by || (entry.by !== clientId && !(await scope.clients.get(entry.by))));
+    if (isFree) entry.by = clientId;
+    const text = JSON.stringify((isFree && (await entry.handover.catch(() => {}))) || {});
     return new Response(text, { headers: { 'cache-control': 'no-store' } });
   }
 
   scope.onfetch = (/** @type {Fetch} */ event) => {
     const { mode, method, url } = event.request;
     const [address] = url.split(/[?#]/);
-    const query = url.slice(address.length);
+    const [, query = '', fragment = ''] = /^[^?#]*([?][^#]*)?(#.*)?$/.exec(url) ?? [];
     if (mode !== 'navigate') {
       if (address === `${folder}guard/take` && method === 'POST') event.respondWith(take(event));
-    } else if (address === `${folder}guard/go`) event.respondWith(onward(event, { carried: query.slice(1) }));
-    else if (address === redirectPage && query.length > 1) event.respondWith(onward(event, { address: url }));
-    else if (address === `${folder}guard/done`) event.respondWith(new Response(CLOSING, { headers: CLOSING_HEADERS }));
+    } else if (address === `${folder}guard/go`) {
+      const [carried, again] = query.slice(1).split('&');
+      event.respondWith(onward(event, { carried }, carried, again === AGAIN));
+    } else if (address === redirectPage && query.length > 1) {
+      const [, , carried = ''] = new URLSearchParams(query).get('state')?.split('.') ?? [];
+      event.respondWith(onward(event, { address: url }, carried));
+    }
+    else if (address === redirectPage && fragment.length > 1 && fragment !== '#-') event.respondWith(Response.redirect(SEALED, 303));
+    else if (address === closingPage) event.respondWith(page(CLOSING));
   };
   scope.oninstall = (/** @type {any} */ event) => {
     // The vault's calls of APIs pass this worker by where the engine knows static routes. Elsewhere `onfetch` lets them pass.
@@ -99,6 +138,23 @@ export function standGuard(
     event.waitUntil(sealed(redirectPage).then(() => scope.skipWaiting()));
   };
   scope.onactivate = (/** @type {Extendable} */ event) => event.waitUntil(scope.clients.claim());
+}
+
+/** @param {number} at */
+const isRecent = (at) => Date.now() - at >= 0 && Date.now() - at <= HELD;
+
+/**
+ * Looks for a newer file. It becomes active when this worker has no more requests to answer.
+ * @returns {Promise<boolean>} whether there is one
+ */
+async function isReplaced() {
+  try {
+    const registration = await scope.registration.update();
+    for (let waited = 0; registration.installing && waited < START; waited += 20)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    return Boolean(registration.waiting);
+  } catch {} // offline
+  return false;
 }
 
 /** Forgets what waits for the vault. To be called when the user has signed out. */

@@ -8,7 +8,7 @@
  */
 
 import { Body } from './bodies.js';
-import { deposit, prepareKeeper, takeOver } from './deposits.js';
+import { deposit, prepareKeeper, scopeUrl, takeOver } from './deposits.js';
 import { forgetWaiting, standGuard } from './guard.js';
 import { whenBroken } from './host.js';
 import { keepDeposits } from './keeper.js';
@@ -183,21 +183,19 @@ function connect(port, wasmUrl, inPage) {
  * @param {unknown} flow
  */
 async function takeFromGuard(flow) {
-  const response = await fetch(`${folder}guard/take`, { method: 'POST', body: /** @type {string} */ (flow) });
-  if (!response.ok)
-    throw errorText(
-      'config_error',
-      'no guard serves this worker',
-      'Close all tabs of this site, and serve worker.js without `Clear-Site-Data`.',
-    );
-  const { handover, failure } = await response.json();
-  if (failure) throw failure;
-  return handover;
+  const body = /** @type {string} */ (flow);
+  const response = await fetch(`${folder}guard/take`, { method: 'POST', body }).catch(() => {
+    throw errorText('network_error', 'the guard was ended', 'Sign in again.', 'browser');
+  });
+  const answer = response.ok ? await response.json().catch(() => {}) : undefined;
+  if (!answer) throw errorText('config_error', 'no guard serves this worker', 'Close all tabs of this site, and open it again.');
+  if (answer.failure) throw answer.failure;
+  return answer.handover;
 }
 
 /** Reads the options of the only client from the file beside this one, which no page can change. */
-async function pin() {
-  const response = await fetch(`${folder}options.json`, { cache: 'no-cache' });
+async function readOptions() {
+  const response = await fetch(`${folder}options.json`);
   if (!response.ok)
     throw errorText('config_error', 'options.json cannot be read', `Put it beside worker.js: ${folder}options.json`);
   let text = await response.text();
@@ -207,7 +205,7 @@ async function pin() {
     const absolute = entries?.map((/** @type {any} */ { url, ...entry }) => ({ url: new URL(url, folder).href, ...entry }));
     text = JSON.stringify({ ...options, api: absolute });
   } catch {} // the core says what is wrong
-  await perform({ op: 'pin', options: text, folder });
+  return text;
 }
 
 /** The longest delay of a timer, in milliseconds. */
@@ -239,6 +237,8 @@ async function load(url, had) {
   };
   news.onmessage = ({ data }) => void (earlyNews ? earlyNews.push(data) : hear(data));
   if (keeps) takingOver ??= takeOver(had);
+  const options = __HAS_GUARD__ ? readOptions() : undefined;
+  options?.catch(() => {}); // awaited below
   if (wasStarted) startAnew();
   else {
     const response = await fetch(url, { integrity: INTEGRITY });
@@ -251,7 +251,7 @@ async function load(url, had) {
     wasStarted = true;
   }
   listen(changed, (/** @type {string} */ text) => news.postMessage(text), keeps ? deposit : () => {});
-  if (__HAS_GUARD__) await pin();
+  if (__HAS_GUARD__) await perform({ op: 'pin', options: await options, folder });
   const earlier = await takingOver;
   takingOver = undefined;
   if (earlier?.deposit) deposit(await perform({ op: 'recall', deposit: earlier.deposit }));
@@ -331,8 +331,13 @@ async function inGuard(message) {
     .then(() => perform({ op: 'configure', port: 1, options: JSON.stringify({ guard: folder }) }))
     .catch(notLoaded);
   await loading;
-  return tellGuard(JSON.stringify({ ...message, port: 1 }));
+  return Promise.race([tellGuard(JSON.stringify({ ...message, port: 1 })), guardEnds]);
 }
+
+/** Ends the messages to the guard's core that a trap leaves without an answer. @type {(reason: unknown) => void} */
+let endGuard = () => {};
+const guardEnds = new Promise((_, reject) => (endGuard = reject));
+guardEnds.catch(() => {});
 
 /** Handles a trap, which ends the instance and its sessions: tells the pages, which start a new worker or reset the core. */
 const trapped = whenBroken(() => {
@@ -343,7 +348,8 @@ const trapped = whenBroken(() => {
   vaults = undefined;
   loading = undefined;
   if (keeps) deposit('');
-  if (isWorker) scope.close();
+  if (__HAS_GUARD__) endGuard('a trap');
+  if (isWorker) scope.close?.();
 });
 
 const scope = /** @type {any} */ (globalThis);
@@ -351,8 +357,10 @@ const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalS
 /** Whether the sessions may outlive this worker. The page says so in the worker's name, which no message can change. */
 const keeps = 'onconnect' in scope && scope.name.endsWith(' true');
 if (isWorker && 'clients' in scope) {
-  if (__HAS_GUARD__ && scope.registration.scope === folder) standGuard(folder, inGuard);
-  else keepDeposits();
+  const { registration } = scope;
+  if (__HAS_GUARD__ && registration.scope === folder) standGuard(folder, inGuard);
+  else if (registration.scope === scopeUrl()) keepDeposits();
+  else registration.unregister(); // a script chose another scope, perhaps to keep requests from the guard
 } else if (isWorker) {
   const { locks } = navigator;
   lockHeld =

@@ -110,6 +110,16 @@ impl<H: Host> Client<H> {
         }
     }
 
+    /// The provider's keys as it sent them, for [`Client::recall_keys`]; empty if there are none.
+    pub(crate) fn keys(&self) -> String {
+        self.core.keys.borrow().document().into()
+    }
+
+    /// Takes keys that another client with the same configuration has just fetched.
+    pub(crate) fn recall_keys(&self, document: &str) {
+        self.core.keys.borrow_mut().recall(document, self.core.host.now());
+    }
+
     /// Returns the metadata and their text.
     async fn discover(&self, cache: Cache, secrets: &Secrets) -> Result<(ServerMetadata, String)> {
         let config = &self.core.config;

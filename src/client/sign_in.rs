@@ -150,7 +150,15 @@ impl<H: Host> Client<H> {
         // Known since the sign-in began.
         let metadata = self.core.lookup.borrow().found.clone()?;
         let (request, _) = TokenRequest::for_grant(bound.accept(&metadata, config).ok()?, config);
-        let response = self.send(request.request(&metadata.token_endpoint)).response(&secrets).await.ok()?;
+        let response = self.send(request.request(&metadata.token_endpoint));
+        // The vault will need them.
+        let keys = self.core.keys.borrow_mut().early(&metadata, host.now()).map(|request| self.send(request));
+        let response = response.response(&secrets).await;
+        if let Some(keys) = keys {
+            let outcome = keys.response(&secrets).await;
+            drop(self.core.keys.borrow_mut().receive(outcome));
+        }
+        let response = response.ok()?;
         Some(Redeemed { response, received: host.now().wall })
     }
 

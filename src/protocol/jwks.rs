@@ -70,6 +70,19 @@ impl Keys {
         }
     }
 
+    /// The key set as the provider sent it; empty if there is none.
+    pub fn document(&self) -> &str {
+        self.set.as_deref().unwrap_or_default()
+    }
+
+    /// Takes a key set that another client of the same provider has just received; nothing if it is empty.
+    pub fn recall(&mut self, document: &str, now: Now) {
+        if !document.is_empty() {
+            self.set = Some(document.into());
+            self.old = now.monotonic + LIFE;
+        }
+    }
+
     /// Finds the one key that a token can have been signed with, by `kid`, `kty`, `crv`, `use`, `key_ops` and `alg`
     /// (RFC 7517 §4, OpenID Connect Core §10.1). `access_token` is passed on to be hashed.
     ///

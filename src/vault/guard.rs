@@ -61,13 +61,13 @@ impl<H: Host> Vault<H> {
 }
 
 /// In the vault, whose checks have made a request: the address at which the guard begins the sign-in with a request of its own, as
-/// `{ url, state, record }`. The `state` is the name under which the page waits, and not the one that the provider receives.
-/// `None` without a guard.
+/// `{ url, state, record }`. The `state` is the name under which the page waits, and not the one that the provider receives. The
+/// transaction of the request gets this name: a sign-out ends it. `None` without a guard.
 pub(super) fn at_guard<H: Host>(
     vault: &Vault<H>,
     client: &Client<H>,
     sign_in: SignIn<'_>,
-    checked: &Transaction,
+    checked: &mut Transaction,
 ) -> Result<Option<String>> {
     let Some(pinned) = vault.pinned.as_ref().filter(|_| HAS_GUARD) else { return Ok(None) };
     let carried = Carried {
@@ -80,6 +80,7 @@ pub(super) fn at_guard<H: Host>(
         params: sign_in.params.iter().cloned().chain(client.login_hint(&sign_in)).collect(),
     };
     let url = pinned.departure(&carried.to_text());
+    checked.state = Secret::new(carried.flow.as_str());
     // The page stores only the time, from which `pkg/storage.js` knows when the record expires.
     let record = (sign_in.navigates == Navigates::Page).then(|| to_string(&Started { started: carried.started }));
     Ok(Some(to_string(&Begun { url: &url, state: &carried.flow, record: record.as_deref() })))
@@ -90,15 +91,18 @@ pub(super) fn at_guard<H: Host>(
 pub(super) fn handed_over<H: Host>(
     vault: &Vault<H>,
     client: &Client<H>,
+    flow: &str,
     handover: Option<&str>,
 ) -> Option<(String, Kept, Option<Redeemed>)> {
     vault.pinned.as_ref().filter(|_| HAS_GUARD)?;
-    Some(read_handover(client, handover).unwrap_or((String::new(), Kept::Spent, None)))
+    let is_over = vault.spent.iter().any(|(spent, _)| spent == flow);
+    let handed = read_handover(client, handover).filter(|_| !is_over);
+    Some(handed.unwrap_or((String::new(), Kept::Spent, None)))
 }
 
 fn read_handover<H: Host>(client: &Client<H>, handover: Option<&str>) -> Option<(String, Kept, Option<Redeemed>)> {
     let value = Value::parse(handover?).ok()?;
-    let Handover { address, record, metadata, response } = value.read().ok()?;
+    let Handover { address, record, metadata, keys, response } = value.read().ok()?;
     let redeemed = response.and_then(|answer| {
         let response = HttpResponse {
             url: answer.url.into(),
@@ -113,6 +117,7 @@ fn read_handover<H: Host>(client: &Client<H>, handover: Option<&str>) -> Option<
     if client.document().is_empty() {
         client.recall_metadata(metadata);
     }
+    client.recall_keys(keys);
     Some((address.into(), Kept::Transaction(Transaction::from_record(record)?), redeemed))
 }
 
@@ -171,7 +176,9 @@ fn arrived<H: Host>(vault: &mut Vault<H>, now: Now, port: u32, address: &str) ->
     let Some(state) = state_in(query) else {
         // A server that fails before it has read the request does not know its `state`.
         let only = vault.only_transaction(port).filter(|_| is_refusal)?;
-        return Some(Step::Return(Carried::from_state(only.state.expose())?, Some(Box::new(only))));
+        let carried = Carried::from_state(only.state.expose())?;
+        // Any site can send such a response, and a page waits for another window.
+        return (!is_in_window(&carried.flow)).then(|| Step::Return(carried, Some(Box::new(only))));
     };
     let carried = Carried::from_state(&state)?;
     match vault.take(port, &state, None, now) {
@@ -245,10 +252,15 @@ fn state_in(query: &str) -> Option<String> {
 fn returning<H: Host>(vault: &Vault<H>, carried: &Carried, transaction: Result<Option<Box<Transaction>>>) -> String {
     let Some(pinned) = &vault.pinned else { return to_string(&Onward::default()) };
     let mut to = pinned.closing_page();
+    // The `state` carries a short path in the place of a long one.
+    let return_to = match &transaction {
+        Ok(Some(transaction)) => &transaction.return_to,
+        _ => &carried.return_to,
+    };
     if !is_in_window(&carried.flow) {
-        let (path, fragment) = cut(&carried.return_to, b'#');
+        let (path, fragment) = cut(return_to, b'#');
         let has_fragment = fragment.is_some_and(|fragment| !fragment.is_empty());
-        to = if has_fragment { carried.return_to.clone() } else { [path, NO_FRAGMENT].concat() };
+        to = if has_fragment { return_to.clone() } else { [path, NO_FRAGMENT].concat() };
     }
     let (record, failure) = match transaction {
         Ok(transaction) => (transaction.map(|transaction| transaction.to_record()), None),
@@ -270,5 +282,6 @@ async fn redeem<H: Host>(client: &Client<H>, address: &str, record: &str) -> Str
         body: &body,
         received: *received,
     });
-    to_string(&Handover { address, record, metadata: &client.document(), response })
+    let (metadata, keys) = (client.document(), client.keys());
+    to_string(&Handover { address, record, metadata: &metadata, keys: &keys, response })
 }

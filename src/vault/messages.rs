@@ -99,7 +99,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         "begin" => return begin(vault, worker, &client, &message).await,
         "abandon" => {
             let Abandon { state } = wire::read(&message)?;
-            drop(vault.borrow_mut().abandon(port, state));
+            vault.borrow_mut().give_up(port, state, worker.now());
         }
         "complete" => return complete(vault, worker, port, &client, &message).await,
         "session" => {
@@ -161,13 +161,15 @@ async fn begin<W: Worker>(
         return_to: return_to.unwrap_or_default(),
         params,
         navigates: if in_window { Navigates::OtherWindow } else { Navigates::Page },
-        redirect_page: redirect_page(shared),
+        redirect_page: if registered.is_some() { RedirectPage::OfOneProvider } else { redirect_page(shared) },
         purpose: if restores == Some(true) { Purpose::Restore } else { Purpose::SignIn },
         carries: "",
     };
-    let AuthorizationRequest { url, transaction } = client.begin(sign_in).await?;
-    if let Some(begun) = at_guard(&vault.borrow(), client, sign_in, &transaction)? {
-        return Ok(begun);
+    let AuthorizationRequest { url, mut transaction } = client.begin(sign_in).await?;
+    let departure = at_guard(&vault.borrow(), client, sign_in, &mut transaction)?;
+    if let Some(departure) = departure {
+        vault.borrow_mut().keep(client, *transaction, worker.now());
+        return Ok(departure);
     }
     let state = transaction.state.expose();
     let record = (!in_window).then(|| transaction.to_record());
@@ -187,10 +189,13 @@ async fn complete<W: Worker>(
     let Complete { address, state, record, pending, shared, handover } = wire::read(message)?;
     let before = client.subject();
     let was_signed_in = client.is_signed_in();
-    let handed_over = handed_over(&vault.borrow(), client, handover);
-    let (address, kept, redeemed) = match handed_over {
-        Some((address, kept, redeemed)) => (Cow::Owned(address), kept, redeemed),
-        None => (Cow::Borrowed(address), vault.borrow_mut().take(port, state, record, worker.now()), None),
+    let handed_over = handed_over(&vault.borrow(), client, state, handover);
+    let (address, kept, redeemed, page) = match handed_over {
+        Some((address, kept, redeemed)) => (Cow::Owned(address), kept, redeemed, RedirectPage::OfOneProvider),
+        None => {
+            let kept = vault.borrow_mut().take(port, state, record, worker.now());
+            (Cow::Borrowed(address), kept, None, redirect_page(shared))
+        }
     };
     let transaction = match kept {
         // A page is waiting for this response and must be notified.
@@ -201,7 +206,7 @@ async fn complete<W: Worker>(
     };
     let path = transaction.as_ref().map(|transaction| transaction.return_to.clone());
     let others = if pending == Some(true) { OtherSignIns::Pending } else { OtherSignIns::None };
-    let completion = client.complete_with(&address, transaction, others, redirect_page(shared), redeemed).await;
+    let completion = client.complete_with(&address, transaction, others, page, redeemed).await;
     if was_signed_in && !client.is_signed_in() && is_of_another(&completion) {
         ended(vault, worker, client, before.as_deref(), SignIns::GoOn);
     }

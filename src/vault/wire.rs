@@ -87,6 +87,7 @@ pub(super) struct Handover<'a> {
     pub(super) address: &'a str,
     pub(super) record: &'a str,
     pub(super) metadata: &'a str,
+    pub(super) keys: &'a str,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) response: Option<Answer<'a>>,
 }

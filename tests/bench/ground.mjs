@@ -14,6 +14,7 @@ export async function onGround(options, play) {
   try {
     await replaceApi(stage);
     const { settings } = stage.site;
+    if (settings.pinned) settings.pinned.api = settings.config.api;
     settings.before = ''; // the tests' spy wraps the functions that are measured here
     settings.policies = {
       page: `default-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self' ${settings.connect.join(' ')}`,

@@ -82,6 +82,7 @@ export async function trips() {
     }),
     figure({ figure: `… in time, with trips of ${TRIP} ms`, ours: took.plain, ...against }),
     figure({ figure: '… in time, where the API is warm', ours: took.warm, ...against }),
+    figure({ figure: '… in time, through the guard', ours: took.guarded, ...against }),
     figure({
       figure: 'trips from a reload of the only tab to an answer',
       unit: '',
@@ -93,7 +94,7 @@ export async function trips() {
 }
 
 /**
- * Milliseconds from the redirect page to the API's response, as the servers see it, in turns. The first one is a
+ * Milliseconds from the provider's redirect to the API's response, as the servers see it, in turns. The first one is a
  * warm-up.
  */
 async function timed() {
@@ -101,8 +102,9 @@ async function timed() {
     native: { ...caller(), scripts: { '/www/app.js': LEAST } },
     plain: caller(),
     warm: caller({ warm: true }),
+    guarded: { ...caller(), guard: { scope: 'openid profile' } },
   });
-  const found = { native: [], plain: [], warm: [] };
+  const found = { native: [], plain: [], warm: [], guarded: [] };
   for (let turn = 0; turn <= TURNS; turn += 1) {
     for (const [kind, options] of turn % 2 ? kinds : kinds.toReversed()) {
       const time = await onGround(options, callbackTime);
@@ -119,7 +121,8 @@ async function callbackTime(stage) {
   let to;
   for (const name of ['site', 'provider', 'api']) {
     between(stage[name].server, (request, response) => {
-      if (pathOf(request) === '/www/') from = performance.now();
+      if (name === 'provider' && pathOf(request).startsWith('/auth/'))
+        response.once('finish', () => (from = performance.now()));
       if (pathOf(request) === '/me' && request.method === 'GET' && name === 'api')
         response.once('finish', () => (to = performance.now()));
       return sleep(TRIP);

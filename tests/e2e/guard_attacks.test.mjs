@@ -40,6 +40,9 @@ async function asks(folder, who) {
   }
 }
 
+/** With a host that sends the browser on from the redirect page: a sandboxed frame, or an unregistered guard, leaves no code in a history. */
+const SENT_ON = { ...ATTACKED, policies: { ...ATTACKED.policies, sendsOn: true } };
+
 /** The address of the guard's redirect page. */
 const callback = ({ site }) => `${site.origin}/pkg/guard/callback.html`;
 
@@ -192,8 +195,7 @@ for (const [how, attack] of [
 
 story(
   'GUARD-23 P0: unregistering the guard while the user is at the provider shows no script the code',
-  // In engines whose `navigation.entries()` goes by the address, the next page reads the code. The verifier is gone with the guard.
-  { ...ATTACKED, remains: /^(state|authorization code) in the history$/ },
+  SENT_ON,
   async (stage) => {
     const { page, site } = stage;
     await start(stage);
@@ -251,28 +253,37 @@ story(
 /** RFC 7636, appendix B. */
 const OWN_CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
-/** A sign-in of the attacker's own, with a verifier of its own, in a frame and in a window. Returns the addresses that it read. */
-const OWN_FLOW = `async (authorize, states) => {
+/** A sign-in of the attacker's own, with a verifier of its own, in frames. Returns the addresses that it read. */
+const OWN_FLOW = `async (addresses) => {
   const read = [];
-  for (const state of states) {
-    const url = authorize + '&state=' + encodeURIComponent(state);
+  const attempt = (action) => { try { read.push(...action()); } catch {} };
+  for (const [url, sandbox] of addresses.flatMap((url) => [[url, null], [url, 'allow-scripts']])) {
     const frame = document.body.appendChild(document.createElement('iframe'));
+    if (sandbox) frame.setAttribute('sandbox', sandbox);
     frame.src = url;
-    const look = () => { try { read.push(frame.contentWindow.location.href); } catch {} };
+    const look = () => attempt(() => [frame.contentWindow.location.href, frame.contentDocument.referrer]);
     const looking = setInterval(look, 1);
     frame.onload = look;
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const collect = () => {
+      look();
+      attempt(() => frame.contentWindow.performance.getEntries().map(({ name }) => name));
+      attempt(() => frame.contentWindow.navigation.entries().map(({ url }) => url));
+    };
+    collect();
+    frame.removeAttribute('sandbox');
+    frame.src = '/www/alone.html';
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    collect();
     clearInterval(looking);
-    try { read.push(...frame.contentWindow.performance.getEntries().map(({ name }) => name)); } catch {}
-    try { read.push(...frame.contentWindow.navigation.entries().map(({ url }) => url)); } catch {}
-    try { read.push(frame.contentDocument.referrer); } catch {}
+    frame.remove();
   }
-  return read;
+  return read.filter(Boolean);
 }`;
 
 story(
   'GUARD-25 P0: a script’s own sign-in comes back to the guard, and the script reads no code',
-  ATTACKED,
+  SENT_ON,
   async (stage) => {
     const { page, provider, site } = stage;
     await signIn(stage);
@@ -286,20 +297,32 @@ story(
       params: 'prompt=none',
     };
     const forged = `vk.random.${Buffer.from(JSON.stringify(carried)).toString('base64url')}`;
-    const authorize = `${provider.issuer}/auth?${new URLSearchParams({
-      response_type: 'code',
-      client_id: 'demo',
-      redirect_uri: callback(stage),
-      scope: 'openid profile',
-      code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
-      code_challenge_method: 'S256',
-      prompt: 'none',
-    })}`;
+    const authorize = (more) =>
+      `${provider.issuer}/auth?${new URLSearchParams({
+        response_type: 'code',
+        client_id: 'demo',
+        redirect_uri: callback(stage),
+        scope: 'openid profile',
+        code_challenge: OWN_CHALLENGE,
+        code_challenge_method: 'S256',
+        prompt: 'none',
+        ...more,
+      })}`;
     const before = provider.issued.codes.size;
-    const read = await page.run(OWN_FLOW, authorize, ['own', forged]);
+    const read = await page.run(OWN_FLOW, [
+      authorize({ state: 'own' }),
+      authorize({ state: forged }),
+      authorize({ state: 'own', response_mode: 'fragment' }),
+      authorize({ state: forged, response_mode: 'fragment' }),
+    ]);
     assert.ok(provider.issued.codes.size > before, 'the provider has answered');
+    assert.ok(
+      read.some((text) => text.endsWith('/www/alone.html')),
+      'the script reads addresses',
+    );
+    const isOfOrigin = (text) => text.startsWith(site.origin);
     assert.deepEqual(
-      read.filter((text) => /[?&](code|state)=/.test(text) && text.startsWith(site.origin)),
+      read.filter((text) => isOfOrigin(text) && /[?#&](code|state)=/.test(text)),
       [],
     );
     // The attacker's own challenge is no secret of the guard's.
@@ -310,6 +333,22 @@ story(
     await page.see('Told: 200');
   },
 );
+
+story('GUARD-29 P0: other registrations of the guard’s file keep no request from it', ATTACKED, async (stage) => {
+  const { page, site } = stage;
+  await page.goto(`${site.origin}/www/alone.html`);
+  for (const scope of ['callback.html', 'guard/', 'worker.js']) {
+    await page.run(
+      `async (scope) => {
+        await navigator.serviceWorker.register('/pkg/guard/worker.js', { scope: '/pkg/guard/' + scope });
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }`,
+      scope,
+    );
+  }
+  await signIn(stage);
+  assert.deepEqual(asked(stage), [1, 1]);
+});
 
 story('GUARD-26 P0: two tabs sign in at once', ATTACKED, async (stage) => {
   const { page } = stage;

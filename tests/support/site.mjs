@@ -43,7 +43,8 @@ const workerPolicy = ({ connect }) =>
  * @param {string} [options.before] markup for the very beginning of the page's head, for tests
  * @param {Record<string, string | { text: string | Buffer, type: string } | null>} [options.scripts] replacements of
  *   files, for tests, served as JavaScript unless a type is given; `null` removes a file
- * @param {{ page?: string, worker?: string, callback?: string }} [options.policies] other policies than the recommended, for tests
+ * @param {{ page?: string, worker?: string, callback?: string, sendsOn?: boolean }} [options.policies] other policies than the
+ *   recommended, for tests; `sendsOn`: the redirect page of a guard sends the browser on to another sealed page
  * @param {Record<string, string>} [options.headers] further headers of every file, for tests
  * @param {string[]} [options.pages] further addresses of the page, to the letter, for tests
  * @param {boolean} [options.serviceWorkers] whether the site serves the scripts of service workers
@@ -96,7 +97,7 @@ export async function startSite({
     for (const [name, value] of Object.entries(settings.headers)) response.setHeader(name, value);
     response.setHeader(
       'content-security-policy',
-      path === '/pkg/guard/callback.html'
+      /^\/pkg\/guard\/(callback|sealed)[.]html$/.test(path)
         ? (settings.policies.callback ?? "default-src 'none'; sandbox")
         : ['/pkg/wasm/worker.js', '/pkg/guard/worker.js'].includes(path)
           ? (settings.policies.worker ?? workerPolicy(settings))
@@ -115,6 +116,8 @@ export async function startSite({
     if (path === '/') return response.writeHead(302, { location: '/www/' }).end();
     if (path === '/www/config.json')
       return settings.config ? json(response, settings.config) : response.writeHead(404).end();
+    if (settings.policies.sendsOn && path === '/pkg/guard/callback.html')
+      return response.writeHead(303, { location: 'sealed.html#-' }).end();
     if (path === '/pkg/guard/options.json')
       return settings.pinned
         ? json(response, { ...settings.pinned, ...(isSecond && { clientId: 'second' }) })

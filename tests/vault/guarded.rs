@@ -143,7 +143,11 @@ fn a_sign_in_through_the_guard_shows_the_page_no_state_and_no_verifier() {
     here.vault.here.take_sent();
     let outcome = here.hand_over(&address, &onward, &begun.state);
     assert_eq!(outcome.as_deref(), Ok(r#"{"returnTo":"/here?x=1#y"}"#));
-    assert_eq!(here.vault.here.take_sent(), ["https://as.test/token", "https://as.test/jwks"]);
+    assert_eq!(
+        here.vault.here.take_sent(),
+        ["https://as.test/token", "https://as.test/jwks"],
+        "both at once, and none by the vault"
+    );
     assert_eq!(here.page().user().as_deref(), Some("alice"));
     // A second arrival finds nothing, and returns to the app.
     let onward = here.arrive(&address);
@@ -316,6 +320,54 @@ fn a_return_path_always_has_a_fragment() {
         let request = member(&here.depart(&begun), "to").expect("a request");
         assert_eq!(here.arrive(&here.vault.here.way_back(&request)).to.as_deref(), Some(expected), "{path}");
     }
+}
+
+#[test]
+fn a_long_return_path_is_lost_only_with_the_transaction() {
+    let long = format!("/{}", "x".repeat(2000));
+    let here = Guarded::new();
+    let members =
+        format!(r#""redirectUri":"","scope":"","returnTo":"{long}","options":{{}},"inWindow":false,"shared":false"#);
+    let begun = Begun::read(&here.page().say("begin", &members).expect("a departure"));
+    let request = member(&here.depart(&begun), "to").expect("a request");
+    let address = here.vault.here.way_back(&request);
+    assert_eq!(here.arrive(&address).to, Some(format!("{long}#-")));
+    assert!(here.restarted().arrive(&address).to.is_some_and(|to| to.starts_with("https://as.test")));
+}
+
+#[test]
+fn an_error_without_a_state_ends_no_sign_in_in_another_window() {
+    let here = Guarded::new();
+    here.leave(Mode::Window, "{}");
+    assert_eq!(here.arrive(&format!("{CALLBACK}?error=server_error")).to, None);
+}
+
+/// The guard may have been ended, and knows nothing of a sign-out then.
+#[test]
+fn the_vault_refuses_a_sign_in_that_began_before_a_sign_out() {
+    let ends: [fn(&Guarded, &Begun); 2] = [
+        |here, _| drop(here.page().say("end", "")),
+        |here, begun| drop(here.page().say("abandon", &format!(r#""state":{}"#, string(&begun.state)))),
+    ];
+    for end in ends {
+        let here = Guarded::new();
+        let (begun, request) = here.leave(Mode::Redirect, "{}");
+        end(&here, &begun);
+        let here = here.restarted();
+        let second = here.arrive(&here.vault.here.way_back(&request)).to.expect("a second request");
+        let address = here.vault.here.way_back(&second);
+        let onward = here.arrive(&address);
+        assert_eq!(here.hand_over(&address, &onward, &begun.state).as_deref(), Ok("{}"));
+        assert!(!here.page().is_signed_in());
+    }
+}
+
+/// The app may have another client, and no page of the app is the redirect page of a guard.
+#[test]
+fn a_guard_shares_its_redirect_page_with_no_other_client() {
+    let here = Guarded::new();
+    let members = r#""redirectUri":"","scope":"","returnTo":"/","options":{},"inWindow":false,"shared":true"#;
+    here.page().say("begin", members).expect("a departure");
 }
 
 #[test]

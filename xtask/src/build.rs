@@ -109,7 +109,8 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
         // Last and together, because each contains the name of the other.
         ship(&part.shipped(workspace), &[wasm, worker, map])?;
     }
-    ship(&Part::Guard.shipped(workspace), &[workspace.pkg().join("vault/callback.html")])?;
+    let pages = ["callback.html", "sealed.html"].map(|name| workspace.pkg().join("vault").join(name));
+    ship(&Part::Guard.shipped(workspace), &pages)?;
     for name in ENCLOSED {
         let (from, to) = (workspace.root().join(name), workspace.pkg().join(name));
         fs::copy(&from, to).with_context(|| format!("cannot copy {}", from.display()))?;
