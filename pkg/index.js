@@ -67,7 +67,7 @@ class Client extends EventTarget {
   #failure;
   /** Whether this page is completing a sign-in. */
   #completing = false;
-  /** A running attempt to restore the session. Calls wait for it. @type {Promise<unknown> | undefined} */
+  /** What calls wait for: a running attempt to restore the session, or the part of this package that completes a sign-in. @type {Promise<unknown> | undefined} */
   #restoring;
 
   /** @param {import('./index.d.ts').Options} options copied immediately: later changes by a script have no effect */
@@ -213,7 +213,7 @@ class Client extends EventTarget {
       this.#tell('change', { session: this.#session, reason: 'signed_out', confirmed });
     }
     const { guard } = this.#options;
-    const received = guard ? (await loadGuard()).leftBehind(guard) : response;
+    const received = guard ? (await (this.#restoring = loadGuard())).leftBehind(guard) : response;
     if (received || this.#storage.had()) quietly(loadCalls()); // in parallel with the next steps
     const inWindow = received?.state.endsWith(IN_WINDOW);
     if (received && inWindow) {

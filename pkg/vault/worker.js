@@ -81,7 +81,7 @@ function connect(port, wasmUrl, inPage) {
     takes,
     run: async (/** @type {Record<string, unknown>} */ args) => {
       if (keeps && op === 'complete') prepareKeeper();
-      const more = __HAS_GUARD__ && op === 'complete' ? { handover: await takeFromGuard(args.state) } : {};
+      const more = __HAS_GUARD__ ? await beforeCore(op, args) : {};
       return { value: read(await core(op, { ...args, ...more })) };
     },
   });
@@ -135,6 +135,7 @@ function connect(port, wasmUrl, inPage) {
       fetch: {
         takes: { url: 'string', init: 'object', once: 'boolean' },
         run: async ({ id, url, init, once }, signal) => {
+          if (__HAS_GUARD__) await beforeCore('fetch', {});
           const make = () => new Request(url, { ...init, redirect: 'error', duplex: 'half', signal });
           const response = await authorized(number, make(), once ? undefined : make);
           const { status, statusText, headers, type } = response;
@@ -176,6 +177,22 @@ function connect(port, wasmUrl, inPage) {
     },
     toPlain,
   );
+}
+
+/** The hand-over that this worker is taking from the guard. @type {Promise<unknown> | undefined} */
+let taking;
+
+/**
+ * Other operations wait for a hand-over, as the core lets them wait for a sign-in that is being completed.
+ * @param {string} op @param {Record<string, unknown>} args @returns {Promise<object>} further arguments
+ */
+async function beforeCore(op, args) {
+  if (op === 'complete') {
+    taking = takeFromGuard(args.state);
+    return { handover: await taking };
+  }
+  await taking?.catch(() => {});
+  return {};
 }
 
 /**

@@ -190,12 +190,11 @@ async fn complete<W: Worker>(
     let before = client.subject();
     let was_signed_in = client.is_signed_in();
     let handed_over = handed_over(&vault.borrow(), client, state, handover);
-    let (address, kept, redeemed, page) = match handed_over {
-        Some((address, kept, redeemed)) => (Cow::Owned(address), kept, redeemed, RedirectPage::OfOneProvider),
-        None => {
-            let kept = vault.borrow_mut().take(port, state, record, worker.now());
-            (Cow::Borrowed(address), kept, None, redirect_page(shared))
-        }
+    let (address, kept, redeemed, page) = if let Some((address, kept, redeemed)) = handed_over {
+        (Cow::Owned(address), kept, redeemed, RedirectPage::OfOneProvider)
+    } else {
+        let kept = vault.borrow_mut().take(port, state, record, worker.now());
+        (Cow::Borrowed(address), kept, None, redirect_page(shared))
     };
     let transaction = match kept {
         // A page is waiting for this response and must be notified.
