@@ -156,7 +156,8 @@ fn ship(folder: &Path, files: &[PathBuf]) -> Result<()> {
 
 /// The module as the compiler writes it.
 fn compile(workspace: &Workspace, toolchain: &Toolchain, part: Part) -> Result<PathBuf> {
-    let folder = workspace.target().join("xtask/cargo");
+    // One folder for each part: with other features, Cargo would write the module to the same place, and compile it each time.
+    let folder = workspace.target().join("xtask/cargo").join(part.name());
     process::run(&mut compiler(workspace, toolchain, &folder, part)?)?;
     Ok(compiled(&folder))
 }
