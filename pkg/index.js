@@ -156,7 +156,7 @@ class Client extends EventTarget {
   /** @param {{ everywhere?: boolean }} [options] */
   async signOut(options) {
     const { everywhere = true } = withoutPrototype(options);
-    const { redirectUri, postLogoutRedirectUri = redirectUri } = this.#options;
+    const { guard, redirectUri, postLogoutRedirectUri = guard ? undefined : redirectUri } = this.#options;
     const returnTo = everywhere ? absolute(postLogoutRedirectUri) : undefined;
     // Before everything else, even if the rest fails: a page that is loaded meanwhile must not restore the session.
     const [session, had] = [this.#session, this.#storage.had()];

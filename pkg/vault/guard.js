@@ -50,10 +50,7 @@ const scope = globalThis;
 const waiting = new Map();
 
 /** Begins to serve. To be called once, when the service worker starts. The addresses are absolute. */
-export function standGuard(
-  /** @type {string} */ folder,
-  /** @type {(message: object) => Promise<string>} */ core,
-) {
+export function standGuard(/** @type {string} */ folder, /** @type {(message: object) => Promise<string>} */ core) {
   const redirectPage = `${folder}callback.html`;
   const closingPage = `${folder}guard/done`;
 
@@ -72,7 +69,8 @@ export function standGuard(
       const departure = `${folder}guard/go?${carried}`;
       if (/^[\w-]+$/.test(carried) && !isSecond) {
         if (message.address) return Response.redirect(departure, 303);
-        if (await isReplaced()) return page(`<meta http-equiv="refresh" content="0; url=${departure}&${AGAIN}">One moment`);
+        if (await isReplaced())
+          return page(`<meta http-equiv="refresh" content="0; url=${departure}&${AGAIN}">One moment`);
       }
     }
     return Response.redirect(SEALED, 303);
@@ -95,8 +93,7 @@ export function standGuard(
   function hold(event, flow, what) {
     for (const [name, { at }] of waiting) if (!isRecent(at) || waiting.size > MAX_WAITING) waiting.delete(name);
     if (what) {
-      const handover =
-        'failure' in what ? Promise.resolve(what) : core(what).then((text) => ({ handover: text }));
+      const handover = 'failure' in what ? Promise.resolve(what) : core(what).then((text) => ({ handover: text }));
       waiting.set(flow, { handover, at: Date.now(), by: '' });
       event.waitUntil(handover.catch(() => {}));
     }
@@ -108,9 +105,11 @@ export function standGuard(
   /** Gives the vault what it waits for, once; a second time only to the next vault. @param {Fetch} event */
   async function take({ clientId, request }) {
     const client = clientId ? await scope.clients.get(clientId) : undefined;
-    if (client?.type !== 'sharedworker' || client.url !== `${folder}worker.js`) return new Response('', { status: 403 });
+    if (client?.type !== 'sharedworker' || client.url !== `${folder}worker.js`)
+      return new Response('', { status: 403 });
     const entry = waiting.get(await request.text());
-    const isFree = entry && isRecent(entry.at) && (!entry.by || (entry.by !== clientId && !(await scope.clients.get(entry.by))));
+    const isFree =
+      entry && isRecent(entry.at) && (!entry.by || (entry.by !== clientId && !(await scope.clients.get(entry.by))));
     if (isFree) entry.by = clientId;
     const text = JSON.stringify((isFree && (await entry.handover.catch(() => {}))) || {});
     return new Response(text, { headers: { 'cache-control': 'no-store' } });
@@ -128,8 +127,8 @@ export function standGuard(
     } else if (address === redirectPage && query.length > 1) {
       const [, , carried = ''] = new URLSearchParams(query).get('state')?.split('.') ?? [];
       event.respondWith(onward(event, { address: url }, carried));
-    }
-    else if (address === redirectPage && fragment.length > 1 && fragment !== '#-') event.respondWith(Response.redirect(SEALED, 303));
+    } else if (address === redirectPage && fragment.length > 1 && fragment !== '#-')
+      event.respondWith(Response.redirect(SEALED, 303));
     else if (address === closingPage) event.respondWith(page(CLOSING));
   };
   scope.oninstall = (/** @type {any} */ event) => {

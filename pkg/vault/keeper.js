@@ -43,8 +43,7 @@ export function keepDeposits() {
 async function serve({ data, source, ports: [port] }) {
   // Each clock can miss time: one can be set back, the other can stop while the device sleeps.
   const now = [Date.now(), performance.now()];
-  for (const [by, { at }] of deposits)
-    if (now.some((clock, index) => clock - at[index] > HELD)) deposits.delete(by);
+  for (const [by, { at }] of deposits) if (now.some((clock, index) => clock - at[index] > HELD)) deposits.delete(by);
   if (source?.type !== 'sharedworker' || source.url !== scope.location.href || succeeded.has(source.id)) return;
   const from = data.name;
   if (port) return port.postMessage(await handOver(from, source.id));

@@ -205,7 +205,8 @@ async function takeFromGuard(flow) {
     throw errorText('network_error', 'the guard was ended', 'Sign in again.', 'browser');
   });
   const answer = response.ok ? await response.json().catch(() => {}) : undefined;
-  if (!answer) throw errorText('config_error', 'no guard serves this worker', 'Close all tabs of this site, and open it again.');
+  if (!answer)
+    throw errorText('config_error', 'no guard serves this worker', 'Close all tabs of this site, and open it again.');
   if (answer.failure) throw answer.failure;
   return answer.handover;
 }
@@ -219,7 +220,10 @@ async function readOptions() {
   try {
     const { api, ...options } = JSON.parse(text);
     const entries = api?.map((/** @type {any} */ entry) => (typeof entry === 'string' ? { url: entry } : entry));
-    const absolute = entries?.map((/** @type {any} */ { url, ...entry }) => ({ url: new URL(url, folder).href, ...entry }));
+    const absolute = entries?.map((/** @type {any} */ { url, ...entry }) => ({
+      url: new URL(url, folder).href,
+      ...entry,
+    }));
     text = JSON.stringify({ ...options, api: absolute });
   } catch {} // the core says what is wrong
   return text;

@@ -228,6 +228,18 @@ story('GUARD-10 P1: a folder without options tells what is missing', GUARDED, as
   assert.match(await page.run('async () => failure.message'), /options\.json/);
 });
 
+story('GUARD-12 P0: a sign-out at the provider comes back to the page, and nothing is left', GUARDED, async (stage) => {
+  const { page, site } = stage;
+  await signIn(stage);
+  await page.click('button', 'Leave');
+  await page.click('button', /Yes|Sign out/);
+  await page.see('Signed out');
+  assert.equal(await page.url(), site.url);
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(await page.run("async () => client.fetch(api + 'me').catch((error) => error.code)"), 'login_required');
+});
+
 /** The files of an earlier release: the module has a section more, which does nothing. */
 async function earlierRelease() {
   const read = (name) => readFile(new URL(`../../pkg/guard/${name}`, import.meta.url));
