@@ -21,7 +21,7 @@
  * Creates a client. The function is synchronous, touches no global and opens nothing, so it is safe to call while rendering
  * on a server. It copies the options immediately.
  */
-export function createClient(options: Options): Client;
+export function createClient(options: Options | GuardedOptions): Client;
 
 export interface Options {
   /**
@@ -51,7 +51,7 @@ export interface Options {
   redirectUri?: string;
   /**
    * The page to which the provider sends the user after a sign-out: a URL of this origin, relative to the current page.
-   * Default: `redirectUri`.
+   * Default: `redirectUri`; with a guard, the current page.
    */
   postLogoutRedirectUri?: string;
   /** The scope to request, separated by spaces (RFC 6749 §3.3). Default: `openid`, or nothing for plain OAuth 2. */
@@ -115,10 +115,14 @@ export interface Options {
   /**
    * The folder of the site with the files of the package's folder `guard` and with `options.json`, such as `/valet-key/`. A service
    * worker in this folder then makes each sign-in, so that no script of a page meets a code or a verifier. The page's options may
-   * repeat what `options.json` says. The redirect page is `callback.html` of the folder. `docs/guard.md` shows how to set it up.
+   * repeat what `options.json` says, and ask for a part of its `scope`. The redirect page is `callback.html` of the folder. Pages
+   * of one app spell the folder alike. `docs/guard.md` shows how to set it up.
    */
   guard?: string;
 }
+
+/** The options of a client with a guard: `options.json` has those that are left out. */
+export type GuardedOptions = Partial<Options> & { guard: string };
 
 /** An API with further settings. */
 export interface ApiEntry {
