@@ -253,6 +253,19 @@ story(
 /** RFC 7636, appendix B. */
 const OWN_CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
+/** An authorization request of the attacker's own, with a verifier of its own. */
+const ownRequest = (stage, more) =>
+  `${stage.provider.issuer}/auth?${new URLSearchParams({
+    response_type: 'code',
+    client_id: 'demo',
+    redirect_uri: callback(stage),
+    scope: 'openid profile',
+    code_challenge: OWN_CHALLENGE,
+    code_challenge_method: 'S256',
+    prompt: 'none',
+    ...more,
+  })}`;
+
 /** A sign-in of the attacker's own, with a verifier of its own, in frames. Returns the addresses that it read. */
 const OWN_FLOW = `async (addresses) => {
   const read = [];
@@ -416,3 +429,52 @@ story(
     await page.see('Signed out');
   },
 );
+
+/**
+ * A sign-in of the attacker's own in a frame, whose way back a policy of the attacker's blocks. Returns the addresses that the
+ * event names.
+ */
+const BLOCKED_FLOW = `async (url) => {
+  const named = [];
+  addEventListener('securitypolicyviolation', ({ blockedURI }) => named.push(blockedURI));
+  const meta = document.createElement('meta');
+  meta.httpEquiv = 'Content-Security-Policy';
+  meta.content = 'frame-src ' + new URL(url).origin;
+  document.head.append(meta);
+  const frame = document.body.appendChild(document.createElement('iframe'));
+  frame.src = url;
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  frame.remove();
+  return named;
+}`;
+
+const FRAMELESS = ATTACKED.policies.page.replace(/frame-src[^;]*/, "frame-src 'none'; object-src 'none'");
+
+for (const [title, options, isNamed] of [
+  [
+    'GUARD-30 P1, a limit: a policy of a script’s own can name the code of its own sign-in',
+    { ...ATTACKED, everyEngine: false },
+    true,
+  ],
+  [
+    'GUARD-31 P1: the policy of a site without frames keeps that code from the script',
+    { ...ATTACKED, policies: { page: FRAMELESS } },
+    false,
+  ],
+])
+  story(title, options, async (stage) => {
+    const { page } = stage;
+    await signIn(stage);
+    const named = await page.run(BLOCKED_FLOW, ownRequest(stage, { state: 'own' }));
+    assert.ok(named.length > 0, 'the frame is blocked');
+    assert.equal(
+      named.some((address) => address.includes('code=')),
+      isNamed,
+    );
+    // What follows is the attacker's own.
+    const { issued } = stage.provider;
+    issued.authorizations = issued.authorizations.filter(
+      ({ code_challenge: challenge }) => challenge !== OWN_CHALLENGE,
+    );
+    issued.codes.clear();
+  });
