@@ -19,9 +19,9 @@ const LIFE = 60 * 60 * 1000;
 /**
  * Waits until the guard is active, since it serves only a vault that starts later.
  * @param {Options} options @param {object} ofClient those that the vault gets, to be completed @param {Where} where also
- * @param {ConfigError} configError
+ * @param {ConfigError} configError @param {(url: string) => string} scriptUrl for Trusted Types
  */
-export async function guarded(options, ofClient, where, configError) {
+export async function guarded(options, ofClient, where, configError, scriptUrl) {
   const folder = new URL(`${options.guard}`, location.href);
   if (folder.origin !== location.origin || !folder.pathname.endsWith('/') || folder.search || folder.hash)
     throw configError(
@@ -36,7 +36,7 @@ export async function guarded(options, ofClient, where, configError) {
   const { redirectUri, scope } = options;
   const page = redirectUri && new URL(redirectUri, location.href).href;
   Object.assign(ofClient, { guard: folder.href, redirectUri: page, scope });
-  await active(folder.href, workerUrl, configError);
+  await active(folder.href, workerUrl, configError, scriptUrl);
 }
 
 /**
@@ -58,9 +58,9 @@ export function leftBehind(guard) {
 
 /**
  * Registers the guard unless it is active, and ends other registrations of its file, which would keep requests from it.
- * @param {string} folder @param {string} script @param {ConfigError} configError
+ * @param {string} folder @param {string} script @param {ConfigError} configError @param {(url: string) => string} scriptUrl
  */
-async function active(folder, script, configError) {
+async function active(folder, script, configError, scriptUrl) {
   const { serviceWorker } = navigator;
   if (!serviceWorker) throw configError('no service workers here', 'Use a browser window that keeps site data.');
   let cause;
@@ -71,7 +71,7 @@ async function active(folder, script, configError) {
     }
     const known = await serviceWorker.getRegistration(folder);
     if (known?.scope === folder && known.active?.scriptURL === script) return;
-    const registration = await serviceWorker.register(script, { scope: folder });
+    const registration = await serviceWorker.register(scriptUrl(script), { scope: folder });
     for (let end = Date.now() + START; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 10))) {
       if (registration.active?.scriptURL === script) return;
       if (!registration.installing && !registration.waiting) break;
@@ -79,11 +79,17 @@ async function active(folder, script, configError) {
   } catch (error) {
     cause = error;
   }
-  throw configError(
-    'the guard does not start',
-    cause
-      ? `Serve the files of the package's folder \`guard\`, and allow ${script} in \`worker-src\`.`
-      : `Serve callback.html with \`Content-Security-Policy: default-src 'none'; sandbox\` and without \`X-Frame-Options\`: ${folder}`,
-    cause,
-  );
+  throw configError('the guard does not start', await reason(folder, script), cause);
+}
+
+/** What to do if the guard does not start. @param {string} folder @param {string} script */
+async function reason(folder, script) {
+  try {
+    const { ok, status, headers, url } = await fetch(`${folder}callback.html`, { cache: 'no-store' });
+    if (!ok) return `Serve ${url}: its status is ${status}.`;
+    if (headers.has('x-frame-options')) return `Serve ${url} without \`X-Frame-Options\`.`;
+    if (!/(^|[;,])\s*sandbox\s*([;,]|$)/i.test(headers.get('content-security-policy') ?? ''))
+      return `Serve ${url} with \`Content-Security-Policy: default-src 'none'; sandbox\`.`;
+  } catch {} // a policy of the page, or no network
+  return `Serve all files of the package's folder \`guard\` there, and allow it in \`worker-src\`: ${script}`;
 }

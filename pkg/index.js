@@ -14,6 +14,7 @@ import {
   open,
   pinned,
   resolve,
+  scriptUrl,
   withoutPrototype,
 } from './platform.js';
 import { storageOf } from './storage.js';
@@ -400,7 +401,7 @@ class Client extends EventTarget {
       lasting: restore !== 'none',
       had: this.#had ?? this.#storage.had(),
     };
-    if (options.guard) await pinned((await loadGuard()).guarded(this.#options, options, where, configError));
+    if (options.guard) await pinned((await loadGuard()).guarded(this.#options, options, where, configError, scriptUrl));
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
     const { call, opened } = openConnection(where, { ...options, api }, async ({ event, session, reason }) => {

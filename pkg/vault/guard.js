@@ -13,8 +13,8 @@ const MAX_WAITING = 32;
 /** Milliseconds within which a newer file is installed. */
 const START = 5000;
 
-/** The end of the address of a second attempt. */
-const AGAIN = 'again';
+/** How often a departure is tried with another release of this file. */
+const ATTEMPTS = 3;
 
 /** The page at the end of a sign-in in another window. */
 const CLOSING = '<title>Done</title><script>close()</script><p>You can close this window.';
@@ -57,9 +57,9 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
   /**
    * Where the browser goes.
    * @param {Fetch} event @param {{ address?: string, carried?: string }} message @param {string} carried for another attempt
-   * @param {boolean} [isSecond] whether this is that attempt
+   * @param {number} attempts so far
    */
-  async function onward(event, message, carried, isSecond) {
+  async function onward(event, message, carried, attempts) {
     try {
       const { to, flow, record, failure } = /** @type {Onward} */ (JSON.parse(await core(message)));
       if (flow) hold(event, flow, failure ? { failure } : record && { record, address: message.address });
@@ -67,10 +67,10 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
     } catch {
       // The files of another release are on the server, or a fault of this library.
       const departure = `${folder}guard/go?${carried}`;
-      if (/^[\w-]+$/.test(carried) && !isSecond) {
+      if (/^[\w-]+$/.test(carried) && attempts < ATTEMPTS) {
         if (message.address) return Response.redirect(departure, 303);
-        if (await isReplaced())
-          return page(`<meta http-equiv="refresh" content="0; url=${departure}&${AGAIN}">One moment`);
+        const next = `${attempts}; url=${departure}&${attempts + 1}`;
+        if (await isReplaced()) return page(`<meta http-equiv="refresh" content="${next}">One moment`);
       }
     }
     return Response.redirect(SEALED, 303);
@@ -122,11 +122,11 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
     if (mode !== 'navigate') {
       if (address === `${folder}guard/take` && method === 'POST') event.respondWith(take(event));
     } else if (address === `${folder}guard/go`) {
-      const [carried, again] = query.slice(1).split('&');
-      event.respondWith(onward(event, { carried }, carried, again === AGAIN));
+      const [carried, attempts] = query.slice(1).split('&');
+      event.respondWith(onward(event, { carried }, carried, Number(attempts) || 0));
     } else if (address === redirectPage && query.length > 1) {
       const [, , carried = ''] = new URLSearchParams(query).get('state')?.split('.') ?? [];
-      event.respondWith(onward(event, { address: url }, carried));
+      event.respondWith(onward(event, { address: url }, carried, 0));
     } else if (address === redirectPage && fragment.length > 1 && fragment !== '#-')
       event.respondWith(Response.redirect(SEALED, 303));
     else if (address === closingPage) event.respondWith(page(CLOSING));
@@ -143,15 +143,17 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
 const isRecent = (at) => Date.now() - at >= 0 && Date.now() - at <= HELD;
 
 /**
- * Looks for a newer file. It becomes active when this worker has no more requests to answer.
+ * Looks for a newer file. It becomes active when this worker has no more requests to answer, or before.
  * @returns {Promise<boolean>} whether there is one
  */
 async function isReplaced() {
   try {
+    const { active } = scope.registration;
     const registration = await scope.registration.update();
-    for (let waited = 0; registration.installing && waited < START; waited += 20)
+    const worker = registration.installing ?? registration.waiting;
+    for (let waited = 0; worker?.state === 'installing' && waited < START; waited += 20)
       await new Promise((resolve) => setTimeout(resolve, 20));
-    return Boolean(registration.waiting);
+    return worker ? worker.state !== 'redundant' : registration.active !== active;
   } catch {} // offline
   return false;
 }

@@ -98,7 +98,10 @@ function connect(port, wasmUrl, inPage) {
               `worker.js is of version ${VERSION}, the page's part of ${version}`,
               'Copy worker.js and valet_key.wasm again, and let no cache keep older ones.',
             );
+          const isReady = Boolean(loading);
           await (loading ??= load(wasmUrl, had >= 0).catch(notLoaded));
+          // This worker may be older than the file that the site has now.
+          if (__HAS_GUARD__ && isReady && ports.size === 1) await pin(await readOptions());
           await lockHeld;
           await core('configure', { options: JSON.stringify(options), had });
           return { value: lifetimeLock };
@@ -229,6 +232,12 @@ async function readOptions() {
   return text;
 }
 
+/** @param {string | undefined} options of the only client */
+async function pin(options) {
+  const text = await perform({ op: 'pin', options, folder });
+  if (!earlyNews && keeps) deposit(text);
+}
+
 /** The longest delay of a timer, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 
@@ -272,7 +281,7 @@ async function load(url, had) {
     wasStarted = true;
   }
   listen(changed, (/** @type {string} */ text) => news.postMessage(text), keeps ? deposit : () => {});
-  if (__HAS_GUARD__) await perform({ op: 'pin', options: await options, folder });
+  if (__HAS_GUARD__) await pin(await options);
   const earlier = await takingOver;
   takingOver = undefined;
   if (earlier?.deposit) deposit(await perform({ op: 'recall', deposit: earlier.deposit }));
@@ -339,7 +348,9 @@ function notLoaded(error) {
     : errorText(
         'config_error',
         'valet_key.wasm cannot be loaded',
-        'Serve it at `wasmUrl`, of the same version, and allow it in `connect-src`.',
+        __HAS_GUARD__
+          ? `Copy it again together with worker.js: ${folder}valet_key.wasm`
+          : 'Serve it at `wasmUrl`, of the same version, and allow it in `connect-src`.',
       );
 }
 

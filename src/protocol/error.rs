@@ -358,7 +358,7 @@ impl Error {
             }
             Kind::Network { .. } => {
                 "If the address opens in a tab, its response needs the CORS header `Access-Control-Allow-Origin` with this \
-                 page's origin. Redirects are not followed."
+                 page's origin, and a policy of worker.js must allow it in `connect-src`. Redirects are not followed."
             }
             Kind::NotJson { .. } => "Open the address in a tab: HTML there means a wrong path or a proxy's error page.",
             Kind::ResponseInvalid { part } => match part.as_str() {

@@ -1,7 +1,7 @@
 //! The options of a worker that belongs to a guard. They come from a file of the site and never from a page.
 
 use super::config::{Tokens, scope_set};
-use super::error::{Error, Result};
+use super::error::{Error, Kind, Result};
 use super::json::{Value, to_string};
 use super::list::items;
 use super::options::{Options, PageOptions, mistyped};
@@ -39,7 +39,7 @@ impl Pinned {
             return Err(Error::config(
                 "options.json",
                 "not a JSON object",
-                "Write `clientId`, `issuer`, `scope` and `api`.",
+                "Open its address: it must show `clientId`, `issuer`, `scope` and `api`, with double quotes and no comma too many.",
             ));
         };
         let mut scope = String::new();
@@ -47,9 +47,13 @@ impl Pinned {
             scope = members.remove(at).1.as_str().ok_or_else(|| mistyped("scope"))?.into();
         }
         let text = to_string(&Value::Object(members));
-        let options = Options::parse(&text)?;
+        let options = Options::parse(&text).map_err(in_file)?;
         if options.client.tokens == Tokens::Page {
-            return Err(Error::config("tokens", "`page`, where a guard hides nothing", "Remove it from options.json."));
+            return Err(Error::config(
+                "options.json: tokens",
+                "`page`, where a guard hides nothing",
+                "Remove it from options.json.",
+            ));
         }
         Ok(Self { text, options, scope, folder: folder.into() })
     }
@@ -103,11 +107,18 @@ impl Pinned {
                     Options::parse(&to_string(&Value::Object(changed)))?.client == self.options.client
                 }
             };
+            if !is_same && name == "redirectUri" {
+                return Err(Error::config(
+                    name,
+                    "not the redirect page of the guard",
+                    "Remove it: the page is `callback.html` of the folder.",
+                ));
+            }
             if !is_same {
                 return Err(Error::config(
                     name,
                     "not what options.json says",
-                    "Leave it out here, or change that file.",
+                    "Leave it out here, or change that file and close all tabs of this site.",
                 ));
             }
         }
@@ -129,6 +140,15 @@ impl Pinned {
     fn has_scope(&self, scope: &str) -> bool {
         let ours = scope_set("openid", &self.scope);
         scope_set(&ours, scope) == ours
+    }
+}
+
+/// Names the file in an error about one of its options.
+#[cold]
+fn in_file(error: Error) -> Error {
+    match error.kind() {
+        Kind::Config { option, problem, hint } => Error::config(&["options.json: ", option].concat(), problem, hint),
+        _ => error,
     }
 }
 

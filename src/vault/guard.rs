@@ -35,14 +35,21 @@ use core::cell::RefCell;
 const NO_FRAGMENT: &str = "#-";
 
 impl<H: Host> Vault<H> {
-    /// Sets the options of the only client. They come from a file of the site.
+    /// Sets the options of the only client. They come from a file of the site, which may have changed: while no page is open, other
+    /// options take the place of the earlier ones. Returns the clients whose sessions end then.
     ///
     /// # Errors
     ///
     /// Those of [`Pinned::parse`].
-    pub(super) fn pin(&mut self, options: &str, folder: &str) -> Result<()> {
-        self.pinned = Some(Pinned::parse(options, folder)?);
-        Ok(())
+    pub(super) fn pin(&mut self, options: &str, folder: &str) -> Result<Vec<Client<H>>> {
+        let pinned = Pinned::parse(options, folder)?;
+        let is_known =
+            self.pinned.as_ref().is_some_and(|known| known.text == pinned.text && known.scope == pinned.scope);
+        if is_known || !self.ports.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.pinned = Some(pinned);
+        Ok(self.clients.drain(..).map(|tenant| tenant.client).collect())
     }
 
     /// The redirect page of the only client, and the part of its scope that a page asks for; `None` without a guard.

@@ -73,8 +73,11 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         }
         "pin" if HAS_GUARD => {
             let Pin { options, folder } = wire::read(&message)?;
-            vault.borrow_mut().pin(options, folder)?;
-            return Ok(String::new());
+            let earlier = vault.borrow_mut().pin(options, folder)?;
+            for client in earlier.iter().filter(|client| client.is_signed_in()) {
+                client.end_unheard();
+            }
+            return Ok(vault.borrow().deposit());
         }
         "leave" => {
             vault.borrow_mut().leave(port);

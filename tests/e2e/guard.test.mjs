@@ -240,6 +240,23 @@ story('GUARD-12 P0: a sign-out at the provider comes back to the page, and nothi
   assert.equal(await page.run("async () => client.fetch(api + 'me').catch((error) => error.code)"), 'login_required');
 });
 
+story(
+  'GUARD-13 P1: the strictest policy of a page is not violated, Trusted Types included',
+  {
+    ...GUARDED,
+    policies: {
+      page: [
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; worker-src 'self'",
+        "frame-src 'self' http://localhost:*; require-trusted-types-for 'script'; trusted-types valet-key",
+      ].join('; '),
+    },
+  },
+  async (stage) => {
+    await signIn(stage);
+    await callApi(stage);
+  },
+);
+
 /** The files of an earlier release: the module has a section more, which does nothing. */
 async function earlierRelease() {
   const read = (name) => readFile(new URL(`../../pkg/guard/${name}`, import.meta.url));

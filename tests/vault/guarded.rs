@@ -473,10 +473,10 @@ fn the_file_of_a_guard_is_checked_and_other_workers_refuse_the_option() {
     for (text, option) in [
         ("", "options.json"),
         ("[]", "options.json"),
-        (r#"{"issuer":"https://as.test"}"#, "clientId"),
+        (r#"{"issuer":"https://as.test"}"#, "options.json: clientId"),
         (r#"{"issuer":"https://as.test","clientId":"spa","scope":1}"#, "scope"),
-        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"/"}"#, "redirectUri"),
-        (r#"{"issuer":"https://as.test","clientId":"spa","tokens":"page"}"#, "tokens"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"/"}"#, "options.json: redirectUri"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","tokens":"page"}"#, "options.json: tokens"),
     ] {
         assert_eq!(named(&pinned(&worker(), text)), Some(option), "{text}");
     }
@@ -484,6 +484,30 @@ fn the_file_of_a_guard_is_checked_and_other_workers_refuse_the_option() {
         named(&worker().port(1).configure(&page_options(r#""issuer":"https://as.test","clientId":"spa","#))),
         Some("guard")
     );
+}
+
+/// In Chromium, a worker lives for a while after its last page.
+#[test]
+fn a_changed_file_is_read_when_no_page_is_open() {
+    let here = Guarded::new();
+    let (begun, request) = here.leave(Mode::Redirect, "{}");
+    let address = here.vault.here.way_back(&request);
+    let onward = here.arrive(&address);
+    here.hand_over(&address, &onward, &begun.state).expect("a sign-in");
+    let changed = file("").replace("/v1/", "/v2/");
+
+    assert!(pinned(&here.vault, &changed).is_ok());
+    assert!(here.page().is_signed_in(), "a page is open");
+    here.page().say("leave", "").expect("a leave");
+    assert!(pinned(&here.vault, &file("")).is_ok());
+    assert!(here.vault.page(2, &page_options("")).is_signed_in(), "the same options");
+    here.vault.port(2).say("leave", "").expect("a leave");
+
+    here.vault.here.take_sent();
+    assert_eq!(pinned(&here.vault, &changed).as_deref(), Ok(""), "nothing is deposited");
+    assert_eq!(here.vault.here.take_sent(), ["https://as.test/revoke"; 2]);
+    let page = here.vault.page(3, &page_options(r#""api":["https://api.test/v2/"],"#));
+    assert!(!page.is_signed_in());
 }
 
 #[test]
