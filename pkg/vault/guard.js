@@ -69,8 +69,10 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
       const departure = `${folder}guard/go?${carried}`;
       if (/^[\w-]+$/.test(carried) && attempts < ATTEMPTS) {
         if (message.address) return Response.redirect(departure, 303);
+        await update();
+        // After as many seconds as there were attempts.
         const next = `${attempts}; url=${departure}&${attempts + 1}`;
-        if (await isReplaced()) return page(`<meta http-equiv="refresh" content="${next}">One moment`);
+        return page(`<meta http-equiv="refresh" content="${next}">One moment`);
       }
     }
     return Response.redirect(SEALED, 303);
@@ -142,20 +144,13 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
 /** @param {number} at */
 const isRecent = (at) => Date.now() - at >= 0 && Date.now() - at <= HELD;
 
-/**
- * Looks for a newer file. It becomes active when this worker has no more requests to answer, or before.
- * @returns {Promise<boolean>} whether there is one
- */
-async function isReplaced() {
+/** Looks for a newer file. It becomes active when this worker has no more requests to answer, or before. */
+async function update() {
   try {
-    const { active } = scope.registration;
     const registration = await scope.registration.update();
-    const worker = registration.installing ?? registration.waiting;
-    for (let waited = 0; worker?.state === 'installing' && waited < START; waited += 20)
+    for (let waited = 0; registration.installing && waited < START; waited += 20)
       await new Promise((resolve) => setTimeout(resolve, 20));
-    return worker ? worker.state !== 'redundant' : registration.active !== active;
   } catch {} // offline
-  return false;
 }
 
 /** Forgets what waits for the vault. To be called when the user has signed out. */

@@ -6,6 +6,20 @@ import { app } from '../support/app.mjs';
 import { back, follow } from '../support/popups.mjs';
 import { story } from '../support/stage.mjs';
 
+/** The files of an earlier release: the module has a section more, which does nothing. */
+async function earlierRelease() {
+  const read = (name) => readFile(new URL(`../../pkg/guard/${name}`, import.meta.url));
+  const module = Buffer.concat([await read('valet_key.wasm'), Buffer.from([0, 2, 1, 0x78])]);
+  const hash = createHash('sha384').update(module).digest('base64');
+  const worker = (await read('worker.js')).toString().replace(/sha384-[\w+/=]+/, `sha384-${hash}`);
+  return {
+    '/pkg/guard/worker.js': worker,
+    '/pkg/guard/valet_key.wasm': { text: module, type: 'application/wasm' },
+  };
+}
+
+const EARLIER = await earlierRelease();
+
 const APP = app({
   exposed: true,
   buttons: {
@@ -257,26 +271,14 @@ story(
   },
 );
 
-/** The files of an earlier release: the module has a section more, which does nothing. */
-async function earlierRelease() {
-  const read = (name) => readFile(new URL(`../../pkg/guard/${name}`, import.meta.url));
-  const module = Buffer.concat([await read('valet_key.wasm'), Buffer.from([0, 2, 1, 0x78])]);
-  const hash = createHash('sha384').update(module).digest('base64');
-  const worker = (await read('worker.js')).toString().replace(/sha384-[\w+/=]+/, `sha384-${hash}`);
-  return {
-    '/pkg/guard/worker.js': worker,
-    '/pkg/guard/valet_key.wasm': { text: module, type: 'application/wasm' },
-  };
-}
-
 story(
   'GUARD-11 P0: the first sign-in after a release succeeds, though the guard is of the earlier release',
-  { ...GUARDED, scripts: { ...APP, ...(await earlierRelease()) } },
+  { ...GUARDED, scripts: { ...APP, ...EARLIER } },
   async (stage) => {
     const { page, site } = stage;
     await page.goto(site.url);
     await page.see('Signed out');
-    for (const path of Object.keys(await earlierRelease())) delete site.settings.scripts[path];
+    for (const path of Object.keys(EARLIER)) delete site.settings.scripts[path];
     await page.click('button', 'Sign in');
     await stage.login();
     await stage.consent();
