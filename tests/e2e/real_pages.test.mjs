@@ -115,7 +115,7 @@ test('STORE-23 P1: a session is restored in a frame only if the browser consider
     for (const [address, provider, isOneSite] of SITES) {
       await page.goto(`${address}www/style.css`);
       const way = await page.run(
-        "async (provider) => (await import('/pkg/trips.js')).restore(provider, {}, { frame: async () => 'in a frame', redirect: async () => 'by redirect' })",
+        "async (provider) => (await import('/pkg/trips.js')).restore(provider, undefined, {}, { frame: async () => 'in a frame', redirect: async () => 'by redirect' })",
         provider,
       );
       assert.equal(way, isOneSite ? 'in a frame' : 'by redirect', `${address} ${provider}`);
