@@ -521,7 +521,8 @@ story('RT P0: tabs share one refresh, even if one tab is closed or another user 
   held.release();
   const outcome = await late(stage);
   // WebKitGTK may end a shared worker together with one of its tabs, and the renewal with it.
-  if (outcome === 'unexpected' && stage.lacks('lasting')) {
+  const mayEnd = stage.lacks('lasting');
+  if (outcome === 'unexpected' && mayEnd) {
     await page.until('the event', () => page.run(`async () => told.changes.includes('restarted')`));
     assert.equal(await signIn(stage), 'ok', 'RT-07');
   } else assert.equal(outcome, 'ok', 'RT-07: no deadlock');
