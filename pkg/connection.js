@@ -27,6 +27,9 @@ import { CONNECT, VERSION, callingEnd } from './port.js';
 const STEPS = 20;
 const STEP = 250;
 
+/** Milliseconds after which a page that waits for an answer asks whether the worker is still there. */
+const BEAT = 5000;
+
 /** The URLs of the package's files, in the form that bundlers recognize. Computed now: a script may replace `URL` later. */
 let [workerFile, wasmFile] = ['', ''];
 try {
@@ -84,7 +87,7 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
     }
     onEvent(event);
   };
-  const { call, fail } = callingEnd(port1Of(channel), receive, (plain) => new ValetKeyError(plain));
+  const { call, fail, isWaiting } = callingEnd(port1Of(channel), receive, (plain) => new ValetKeyError(plain));
   const open = async () => {
     let isStarting = true;
     /** @param {unknown} [cause] */
@@ -118,7 +121,8 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
     }
     try {
       // No event tells a page that a worker is gone, but the lock that the worker holds for its lifetime is free then. Some
-      // engines keep separate locks for each process, so the page also sends the worker a call.
+      // engines keep separate locks for each process, so the page also sends the worker a call. WebKitGTK may not free the lock,
+      // so a page that waits for an answer sends one, too.
       const { value: lockName } = await configured;
       const ping = async () => {
         const cancelPingTimeout = whenSilent(() => receive({ event: 'gone', session: null, reason: 'restarted' }));
@@ -127,7 +131,8 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
         } catch {} // rejected: this page knows already that the worker is gone
         cancelPingTimeout();
       };
-      if (worker) whenFree(lockName, ping);
+      const beat = () => isLost || (isWaiting() && ping(), setTimeout(beat, BEAT));
+      if (worker) whenFree(lockName, ping), setTimeout(beat, BEAT);
       // No event tells a shared worker that a page is gone, so the page tells it.
       listen(window, 'pagehide', ({ persisted }) => persisted || call('leave'));
       return worker ? (SharedWorker ? 'shared' : 'dedicated') : 'page';

@@ -23,7 +23,8 @@ export const CONNECT = Symbol.for(`valet-key ${VERSION}`);
 /**
  * The calling end of a port.
  * @param {MessagePort} port @param {(event: Event) => void} onEvent @param {(error: Plain) => Error} toError
- * @returns {{ call: Call, fail: (error: Error) => void }} `fail` rejects all pending and all later calls.
+ * @returns {{ call: Call, fail: (error: Error) => void, isWaiting: () => boolean }} `fail` rejects all pending and all later
+ *   calls; `isWaiting` says whether there are pending ones.
  */
 export function callingEnd(port, onEvent, toError) {
   /** @type {Record<number, { resolve: (value: any) => void, reject: (error: unknown) => void }>} */
@@ -59,6 +60,10 @@ export function callingEnd(port, onEvent, toError) {
           });
         }),
       ),
+    isWaiting: () => {
+      for (const _ in pendingCalls) return true;
+      return false;
+    },
     fail: (error) => {
       lost = error;
       for (const id in pendingCalls) {
