@@ -145,6 +145,9 @@ async function startNginx() {
   return spawn(process.env.WEB_SERVER ?? 'nginx', ['-p', APPS, '-c', file, '-e', 'stderr'], { stdio: 'inherit' });
 }
 
+/** The files of a worker. */
+const FILES = ['valet_key.wasm', 'worker.js', 'worker.js.map'];
+
 test('the package contains the files that it needs, and no others', async () => {
   const folder = join(await install('contents', 'static'), 'node_modules/valet-key');
   const modules = (await readdir(join(ROOT, 'pkg'))).filter((file) => file.endsWith('.js'));
@@ -154,7 +157,8 @@ test('the package contains the files that it needs, and no others', async () => 
     names.sort(),
     [
       ...['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'index.d.ts', 'package.json'],
-      ...['wasm/valet_key.wasm', 'wasm/worker.js', 'wasm/worker.js.map', ...modules],
+      ...['wasm', 'guard'].flatMap((folder) => FILES.map((file) => `${folder}/${file}`)),
+      ...['guard/callback.html', 'guard/sealed.html', ...modules],
     ].sort(),
   );
   for (const name of names) {
