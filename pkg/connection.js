@@ -131,8 +131,15 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
         } catch {} // rejected: this page knows already that the worker is gone
         cancelPingTimeout();
       };
-      const beat = () => isLost || (isWaiting() && ping(), setTimeout(beat, BEAT));
-      if (worker) whenFree(lockName, ping), setTimeout(beat, BEAT);
+      const beat = () => {
+        if (isLost) return;
+        if (isWaiting()) ping();
+        setTimeout(beat, BEAT);
+      };
+      if (worker) {
+        whenFree(lockName, ping);
+        beat();
+      }
       // No event tells a shared worker that a page is gone, so the page tells it.
       listen(window, 'pagehide', ({ persisted }) => persisted || call('leave'));
       return worker ? (SharedWorker ? 'shared' : 'dedicated') : 'page';

@@ -1,8 +1,11 @@
 /**
- * The page's part of the guard, which only apps with the option `guard` load: it registers the guard and names the vault's file.
+ * The page's part of the guard, which only apps with the option `guard` load: it registers the guard, names the vault's file, and
+ * finds the sign-in for which this tab has left.
  * A script of the page could replace this file, since it is loaded later. That would not help it: the guard gives what it has to
- * the genuine vault only. This file imports nothing, because bundlers would move anything that two files import into a further file.
+ * the genuine vault only. It imports nothing that another file of the page imports: bundlers would move that into a further file.
  */
+
+import { flaw } from './sealed.js';
 
 /** Milliseconds within which a guard that was registered becomes active. */
 const START = 10_000;
@@ -84,12 +87,6 @@ async function active(folder, script, configError, scriptUrl) {
 
 /** What to do if the guard does not start. @param {string} folder @param {string} script */
 async function reason(folder, script) {
-  try {
-    const { ok, status, headers, url } = await fetch(`${folder}callback.html`, { cache: 'no-store' });
-    if (!ok) return `Serve ${url}: its status is ${status}.`;
-    if (headers.has('x-frame-options')) return `Serve ${url} without \`X-Frame-Options\`.`;
-    if (!/(^|[;,])\s*sandbox\s*([;,]|$)/i.test(headers.get('content-security-policy') ?? ''))
-      return `Serve ${url} with \`Content-Security-Policy: default-src 'none'; sandbox\`.`;
-  } catch {} // a policy of the page, or no network
-  return `Serve all files of the package's folder \`guard\` there, and allow it in \`worker-src\`: ${script}`;
+  const wrong = await flaw(folder).catch(() => ''); // a policy of the page, or no network
+  return wrong || `Serve all files of the package's folder \`guard\` there, and allow it in \`worker-src\`: ${script}`;
 }

@@ -68,10 +68,16 @@ class Client extends EventTarget {
   #failure;
   /** Whether this page is completing a sign-in. */
   #completing = false;
-  /** What calls wait for: a running attempt to restore the session, or the part of this package that completes a sign-in. @type {Promise<unknown> | undefined} */
+  /**
+   * What calls wait for: a running attempt to restore the session, or the part of this package that completes a sign-in.
+   * @type {Promise<unknown> | undefined}
+   */
   #restoring;
 
-  /** @param {import('./index.d.ts').Options | import('./index.d.ts').GuardedOptions} options copied immediately: later changes by a script have no effect */
+  /**
+   * @param {import('./index.d.ts').Options | import('./index.d.ts').GuardedOptions} options copied immediately: later changes by a
+   *   script have no effect
+   */
   constructor(options) {
     super();
     const {

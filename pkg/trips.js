@@ -177,7 +177,8 @@ export function openFrame(url, failure, giveUp) {
 export async function restore(provider, guard, storage, { frame, redirect, declined }) {
   if (guard) {
     const file = new URL('options.json', new URL(guard, location.href));
-    const { issuer, server, openid = issuer } = await (await fetch(file)).json();
+    const read = async () => (await fetch(file)).json();
+    const { issuer, server, openid = issuer } = await read().catch(() => ({})); // offline
     if (!openid) return null; // `prompt=none` needs OpenID Connect
     provider = issuer ?? server.issuer;
   }

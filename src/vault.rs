@@ -216,8 +216,7 @@ impl<H: Host> Vault<H> {
     /// Takes out the transaction for a response with this state: from the vault or, if the vault has none, from the page's
     /// record.
     pub fn take(&mut self, port: u32, state: &str, record: Option<&str>, now: Now) -> Kept {
-        self.spent.retain(|(_, at)| (0..=LIFE).contains(&now.monotonic.saturating_sub(*at)));
-        if self.spent.iter().any(|(spent, _)| spent == state) {
+        if self.is_spent(state, now) {
             return Kept::Spent;
         }
         let in_vault = self.abandon(port, state);
@@ -225,11 +224,21 @@ impl<H: Host> Vault<H> {
         let record = record.filter(|_| !is_in_window(state));
         let kept = in_vault.map(Box::new).or_else(|| record.and_then(Transaction::from_record));
         let Some(transaction) = kept.filter(|kept| kept.state.expose() == state) else { return Kept::Nothing };
+        self.spend(state, now);
+        Kept::Transaction(transaction)
+    }
+
+    /// Whether a state counts as used.
+    fn is_spent(&mut self, state: &str, now: Now) -> bool {
+        self.spent.retain(|(_, at)| (0..=LIFE).contains(&now.monotonic.saturating_sub(*at)));
+        self.spent.iter().any(|(spent, _)| spent == state)
+    }
+
+    fn spend(&mut self, state: &str, now: Now) {
         while self.spent.len() >= MAX_SPENT {
             self.spent.remove(0);
         }
         self.spent.push((state.into(), now.monotonic));
-        Kept::Transaction(transaction)
     }
 
     /// Takes out a transaction whose response is no longer expected.
@@ -243,18 +252,17 @@ impl<H: Host> Vault<H> {
     /// counts as used.
     pub fn give_up(&mut self, port: u32, state: &str, now: Now) {
         if self.abandon(port, state).is_some() && HAS_GUARD && self.pinned.is_some() {
-            self.spent.push((state.into(), now.monotonic));
+            self.spend(state, now);
         }
     }
 
     /// Removes the transactions that this news ends. Their states count as used, even if records of them exist elsewhere.
     pub fn abandon_all(&mut self, news: &News<'_>, now: Now) {
         let is_over = |tenant: &Tenant<H>| news.end_sign_ins() && news.concern(tenant.client.config());
-        for tenant in &mut self.clients {
-            if is_over(tenant) {
-                let states = tenant.transactions.drain(..).map(|kept| (kept.state.expose().into(), now.monotonic));
-                self.spent.extend(states);
-            }
+        let over = self.clients.iter_mut().filter(|tenant| is_over(tenant));
+        let transactions: Vec<Transaction> = over.flat_map(|tenant| tenant.transactions.drain(..)).collect();
+        for kept in transactions {
+            self.spend(kept.state.expose(), now);
         }
     }
 }

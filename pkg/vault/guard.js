@@ -6,6 +6,8 @@
  * `src/vault/guard.rs` decides where the browser goes. This file answers the requests, and holds what waits for the vault.
  */
 
+import { flaw } from '../sealed.js';
+
 /** The longest time, in milliseconds, for which a response waits for the vault; and how many wait at a time, at most. */
 const HELD = 60_000;
 const MAX_WAITING = 32;
@@ -133,10 +135,16 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
       event.respondWith(Response.redirect(SEALED, 303));
     else if (address === closingPage) event.respondWith(page(CLOSING));
   };
+  async function install() {
+    const wrong = await flaw(folder);
+    if (wrong) throw new Error(wrong);
+    await scope.skipWaiting();
+  }
+
   scope.oninstall = (/** @type {any} */ event) => {
     // The vault's calls of APIs pass this worker by where the engine knows static routes. Elsewhere `onfetch` lets them pass.
     event.addRoutes?.({ condition: { not: { urlPattern: `${folder}*` } }, source: 'network' }).catch(() => {});
-    event.waitUntil(sealed(redirectPage).then(() => scope.skipWaiting()));
+    event.waitUntil(install());
   };
   scope.onactivate = (/** @type {Extendable} */ event) => event.waitUntil(scope.clients.claim());
 }
@@ -155,15 +163,3 @@ async function update() {
 
 /** Forgets what waits for the vault. To be called when the user has signed out. */
 export const forgetWaiting = () => waiting.clear();
-
-/**
- * Checks that no page can read the redirect page, which a browser without a guard shows: in a sandbox it has an origin of its own.
- * With `X-Frame-Options`, WebKit shows a page instead whose address the parent can read.
- * @param {string} redirectPage
- */
-async function sealed(redirectPage) {
-  const { ok, headers } = await fetch(redirectPage, { cache: 'no-store' });
-  const policies = (headers.get('content-security-policy') ?? '').split(/[;,]/);
-  if (!ok || headers.has('x-frame-options') || !policies.some((directive) => /^\s*sandbox\s*$/i.test(directive)))
-    throw new Error(`${redirectPage} needs the header \`Content-Security-Policy: default-src 'none'; sandbox\``);
-}

@@ -101,7 +101,7 @@ function connect(port, wasmUrl, inPage) {
           const isReady = Boolean(loading);
           await (loading ??= load(wasmUrl, had >= 0).catch(notLoaded));
           // This worker may be older than the file that the site has now.
-          if (__HAS_GUARD__ && isReady && ports.size === 1) await pin(await readOptions());
+          if (__HAS_GUARD__ && isReady && ports.size === 1) await readOptions().then(pin, () => {}); // or offline
           await lockHeld;
           await core('configure', { options: JSON.stringify(options), had });
           return { value: lifetimeLock };
@@ -216,8 +216,8 @@ async function takeFromGuard(flow) {
 
 /** Reads the options of the only client from the file beside this one, which no page can change. */
 async function readOptions() {
-  const response = await fetch(`${folder}options.json`);
-  if (!response.ok)
+  const response = await fetch(`${folder}options.json`).catch(() => undefined);
+  if (!response?.ok)
     throw errorText('config_error', 'options.json cannot be read', `Put it beside worker.js: ${folder}options.json`);
   let text = await response.text();
   try {
@@ -363,13 +363,15 @@ async function inGuard(message) {
     .then(() => perform({ op: 'configure', port: 1, options: JSON.stringify({ guard: folder }) }))
     .catch(notLoaded);
   await loading;
-  return Promise.race([tellGuard(JSON.stringify({ ...message, port: 1 })), guardEnds]);
+  return new Promise((resolve, reject) => {
+    unanswered.add(reject);
+    const answer = tellGuard(JSON.stringify({ ...message, port: 1 }));
+    answer.then(resolve, reject).finally(() => unanswered.delete(reject));
+  });
 }
 
-/** Ends the messages to the guard's core that a trap leaves without an answer. @type {(reason: unknown) => void} */
-let endGuard = () => {};
-const guardEnds = new Promise((_, reject) => (endGuard = reject));
-guardEnds.catch(() => {});
+/** The messages to the guard's core that a trap would leave without an answer. @type {Set<(reason: string) => void>} */
+const unanswered = new Set();
 
 /** Handles a trap, which ends the instance and its sessions: tells the pages, which start a new worker or reset the core. */
 const trapped = whenBroken(() => {
@@ -380,7 +382,7 @@ const trapped = whenBroken(() => {
   vaults = undefined;
   loading = undefined;
   if (keeps) deposit('');
-  if (__HAS_GUARD__) endGuard('a trap');
+  if (__HAS_GUARD__) for (const end of unanswered) end('a trap');
   if (isWorker) scope.close?.();
 });
 

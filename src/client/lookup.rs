@@ -93,13 +93,13 @@ impl<H: Host> Client<H> {
     }
 
     /// The metadata as the provider sent them, for [`Client::recall_metadata`]; empty if they come from the options.
-    pub(crate) fn document(&self) -> String {
+    pub(super) fn document(&self) -> String {
         self.core.lookup.borrow().document.clone()
     }
 
     /// Takes metadata that this client, or an earlier one with the same configuration, has fetched. Metadata that do not pass the
     /// checks of that time are fetched again when they are needed.
-    pub(crate) fn recall_metadata(&self, document: &str) {
+    pub(super) fn recall_metadata(&self, document: &str) {
         let parsed = Value::parse(document).ok();
         let parsed = parsed
             .and_then(|value| ServerMetadata::parse(&value, self.core.config.expected(), &Secrets::default()).ok());
@@ -110,14 +110,18 @@ impl<H: Host> Client<H> {
         }
     }
 
-    /// The provider's keys as it sent them, for [`Client::recall_keys`]; empty if there are none.
-    pub(crate) fn keys(&self) -> String {
-        self.core.keys.borrow().document().into()
+    /// What the provider has published, as it sent them: metadata and keys, for [`Client::learn`]. A text is empty if it is not known,
+    /// or if it comes from the options.
+    pub(crate) fn published(&self) -> [String; 2] {
+        [self.document(), self.core.keys.borrow().document().into()]
     }
 
-    /// Takes keys that another client with the same configuration has just fetched.
-    pub(crate) fn recall_keys(&self, document: &str) {
-        self.core.keys.borrow_mut().recall(document, self.core.host.now());
+    /// Takes metadata, if this client has none, and keys that another client with the same configuration has just fetched.
+    pub(crate) fn learn(&self, [metadata, keys]: [&str; 2]) {
+        if self.core.lookup.borrow().found.is_none() {
+            self.recall_metadata(metadata);
+        }
+        self.core.keys.borrow_mut().recall(keys, self.core.host.now());
     }
 
     /// Returns the metadata and their text.

@@ -7,11 +7,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::base64url;
+use super::config::Config;
 use super::form;
 use super::json::{self, Value};
 use super::list::items;
+use super::pkce::CodeVerifier;
+use super::secret::Secret;
 use super::time::Now;
-use super::transaction::return_target;
+use super::transaction::{LIFE, Purpose, RedirectPage, Transaction, return_target};
 
 /// Maximum length of the text in bytes. Some servers refuse a longer `state`.
 const MAX: usize = 1024;
@@ -102,19 +105,54 @@ impl Carried {
         items(state, b'.').nth(2).and_then(Self::from_text)
     }
 
+    /// What the sign-in is for.
+    pub fn purpose(&self) -> Purpose {
+        if self.restores { Purpose::Restore } else { Purpose::SignIn }
+    }
+
+    /// Whether a guard that has lost the transaction may ask the provider a second time.
+    pub fn may_be_asked_again(&self, now: Now) -> bool {
+        !self.is_second && (0..=LIFE).contains(&now.wall.saturating_sub(self.started))
+    }
+
+    /// A transaction in the place of a lost one, against which the vault checks the response. Without a state, no response passes.
+    /// It has no verifier, so no code can be redeemed with it. `registered` are the redirect page and the scope.
+    pub fn lost(&self, config: &Config, registered: (String, String), state: &str) -> Box<Transaction> {
+        let (redirect_uri, scope) = registered;
+        Box::new(Transaction {
+            state: Secret::new(state),
+            nonce: Secret::new(""),
+            code_verifier: CodeVerifier::none(),
+            provider: config.provider().into(),
+            client_id: config.client_id.clone(),
+            redirect_uri,
+            scope,
+            return_to: self.return_to.clone(),
+            prompt: self.asked("prompt").unwrap_or_default().into(),
+            purpose: self.purpose(),
+            redirect_page: RedirectPage::OfOneProvider,
+            acr_values: String::new(),
+            max_age: String::new(),
+            started: self.started,
+        })
+    }
+
+    fn asked(&self, name: &str) -> Option<&str> {
+        self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// The second request for the same sign-in. It does not make the user authenticate a second time: instead of `prompt=login`
     /// it asks for an authentication since the first request, which the ID Token has to prove (OpenID Connect Core §3.1.2.1).
     /// Of the other values of `prompt`, it repeats only `none`.
     #[must_use]
     pub fn again(mut self, now: Now) -> Self {
-        let asked = |name| self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        let prompts: Vec<&str> = items(asked("prompt").unwrap_or_default(), b' ').collect();
+        let prompts: Vec<&str> = items(self.asked("prompt").unwrap_or_default(), b' ').collect();
         let mut add: Vec<(&str, String)> = Vec::new();
         if prompts.contains(&"none") {
             add.push(("prompt", "none".into()));
         }
         let since = now.wall.saturating_sub(self.started).max(0).saturating_add(999).div_euclid(1000);
-        let max_age = asked("max_age").and_then(json::integer);
+        let max_age = self.asked("max_age").and_then(json::integer);
         let max_age =
             if prompts.contains(&"login") { Some(max_age.map_or(since, |age| age.min(since))) } else { max_age };
         if let Some(age) = max_age {

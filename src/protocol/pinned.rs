@@ -44,7 +44,7 @@ impl Pinned {
         };
         let mut scope = String::new();
         if let Some(at) = members.iter().position(|(name, _)| name == "scope") {
-            scope = members.remove(at).1.as_str().ok_or_else(|| mistyped("scope"))?.into();
+            scope = members.remove(at).1.as_str().ok_or_else(|| in_file(mistyped("scope")))?.into();
         }
         let text = to_string(&Value::Object(members));
         let options = Options::parse(&text).map_err(in_file)?;

@@ -26,7 +26,7 @@ impl CodeVerifier {
     }
 
     /// No verifier: no code can be redeemed with it.
-    pub(crate) fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self(Secret::new(""))
     }
 

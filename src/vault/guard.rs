@@ -25,10 +25,9 @@ use crate::protocol::http::{Cache, HttpResponse};
 use crate::protocol::json::{Value, to_string};
 use crate::protocol::list::cut;
 use crate::protocol::pinned::Pinned;
-use crate::protocol::pkce::CodeVerifier;
 use crate::protocol::secret::Secret;
 use crate::protocol::time::Now;
-use crate::protocol::transaction::{LIFE, Purpose, RedirectPage, Transaction};
+use crate::protocol::transaction::{Purpose, Transaction};
 use core::cell::RefCell;
 
 /// The fragment of a return path that has none. Without a fragment, a browser carries over the one of the provider's response.
@@ -96,14 +95,14 @@ pub(super) fn at_guard<H: Host>(
 /// In the vault: what the guard has for a sign-in, as the address of the response, its transaction, and the token response.
 /// `None` without a guard.
 pub(super) fn handed_over<H: Host>(
-    vault: &Vault<H>,
+    vault: &mut Vault<H>,
     client: &Client<H>,
     flow: &str,
     handover: Option<&str>,
+    now: Now,
 ) -> Option<(String, Kept, Option<Redeemed>)> {
     vault.pinned.as_ref().filter(|_| HAS_GUARD)?;
-    let is_over = vault.spent.iter().any(|(spent, _)| spent == flow);
-    let handed = read_handover(client, handover).filter(|_| !is_over);
+    let handed = read_handover(client, handover).filter(|_| !vault.is_spent(flow, now));
     Some(handed.unwrap_or((String::new(), Kept::Spent, None)))
 }
 
@@ -121,10 +120,7 @@ fn read_handover<H: Host>(client: &Client<H>, handover: Option<&str>) -> Option<
         };
         Some(Redeemed { response, received: answer.received })
     });
-    if client.document().is_empty() {
-        client.recall_metadata(metadata);
-    }
-    client.recall_keys(keys);
+    client.learn([metadata, keys]);
     Some((address.into(), Kept::Transaction(Transaction::from_record(record)?), redeemed))
 }
 
@@ -193,42 +189,15 @@ fn arrived<H: Host>(vault: &mut Vault<H>, now: Now, port: u32, address: &str) ->
         // The user pressed "back" and sent the provider's form again, or has signed out meanwhile.
         Kept::Spent => Some(Step::Return(carried, None)),
         Kept::Nothing => {
-            let is_late = !(0..=LIFE).contains(&now.wall.saturating_sub(carried.started));
-            if !is_refusal && !carried.is_second && !is_late {
+            if !is_refusal && carried.may_be_asked_again(now) {
                 return Some(Step::Leave(carried.again(now)));
             }
-            let lost = lost(vault, port, &carried, if is_refusal { &state } else { "" });
-            Some(Step::Return(carried, lost))
+            let client = vault.client(port).ok()?;
+            let registered = vault.registered(&carried.scope)?;
+            let lost = carried.lost(client.config(), registered, if is_refusal { &state } else { "" });
+            Some(Step::Return(carried, Some(lost)))
         }
     }
-}
-
-/// A transaction in place of a lost one, against which the vault checks the response. Without a state, no response passes. It has
-/// no verifier, so no code can be redeemed with it.
-fn lost<H: Host>(vault: &mut Vault<H>, port: u32, carried: &Carried, state: &str) -> Option<Box<Transaction>> {
-    let (redirect_uri, scope) = vault.registered(&carried.scope)?;
-    let config = vault.client(port).ok()?.config().clone();
-    let asked = |name| carried.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-    Some(Box::new(Transaction {
-        state: Secret::new(state),
-        nonce: Secret::new(""),
-        code_verifier: CodeVerifier::none(),
-        provider: config.provider().into(),
-        client_id: config.client_id,
-        redirect_uri,
-        scope,
-        return_to: carried.return_to.clone(),
-        prompt: asked("prompt").unwrap_or_default(),
-        purpose: purpose(carried),
-        redirect_page: RedirectPage::OfOneProvider,
-        acr_values: String::new(),
-        max_age: String::new(),
-        started: carried.started,
-    }))
-}
-
-fn purpose(carried: &Carried) -> Purpose {
-    if carried.restores { Purpose::Restore } else { Purpose::SignIn }
 }
 
 async fn request<H: Host>(
@@ -242,7 +211,7 @@ async fn request<H: Host>(
         scope: &scope,
         return_to: &carried.return_to,
         params: &carried.params,
-        purpose: purpose(carried),
+        purpose: carried.purpose(),
         carries: &carried.to_state(),
         ..SignIn::new(&redirect_uri)
     };
@@ -289,6 +258,6 @@ async fn redeem<H: Host>(client: &Client<H>, address: &str, record: &str) -> Str
         body: &body,
         received: *received,
     });
-    let (metadata, keys) = (client.document(), client.keys());
-    to_string(&Handover { address, record, metadata: &metadata, keys: &keys, response })
+    let [metadata, keys] = &client.published();
+    to_string(&Handover { address, record, metadata, keys, response })
 }

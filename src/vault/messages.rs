@@ -192,7 +192,7 @@ async fn complete<W: Worker>(
     let Complete { address, state, record, pending, shared, handover } = wire::read(message)?;
     let before = client.subject();
     let was_signed_in = client.is_signed_in();
-    let handed_over = handed_over(&vault.borrow(), client, state, handover);
+    let handed_over = handed_over(&mut vault.borrow_mut(), client, state, handover, worker.now());
     let (address, kept, redeemed, page) = if let Some((address, kept, redeemed)) = handed_over {
         (Cow::Owned(address), kept, redeemed, RedirectPage::OfOneProvider)
     } else {

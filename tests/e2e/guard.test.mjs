@@ -229,7 +229,7 @@ story(
     await page.goto(stage.site.url);
     await page.see('Told: config_error');
     assert.match(await page.run('async () => failure.hint'), /Content-Security-Policy: default-src 'none'; sandbox/);
-    await page.click('button', 'Sign in');
+    assert.equal(await page.run('async () => client.signIn().then(() => "left", ({ code }) => code)'), 'config_error');
     assert.deepEqual(asked(stage), [0, 0]);
   },
 );
@@ -268,6 +268,26 @@ story(
   async (stage) => {
     await signIn(stage);
     await callApi(stage);
+  },
+);
+
+story(
+  'GUARD-14 P1: a vault that lives needs options.json no second time',
+  { ...GUARDED, differs: ['lasting'] },
+  async (stage) => {
+    const { page, site } = stage;
+    await signIn(stage);
+    const { pinned } = site.settings;
+    site.settings.pinned = null;
+    await page.reload();
+    if (stage.lacks('lasting')) {
+      await page.see('Told: config_error');
+      site.settings.pinned = pinned;
+      await page.reload();
+    }
+    await stage.restored();
+    await callApi(stage);
+    site.settings.pinned = pinned;
   },
 );
 

@@ -1,6 +1,7 @@
 /** Attacks on the guard: scripts that were in the page first, that take its place, or that run a sign-in of their own. */
 import assert from 'node:assert/strict';
 import { app } from '../support/app.mjs';
+import { PERMISSIVE } from '../support/open_app.mjs';
 import { story } from '../support/stage.mjs';
 
 const CALL = "client.fetch(config.api[0] + 'me')";
@@ -16,15 +17,7 @@ const ATTACKED = {
     '/www/alone.html': { text: '<!doctype html><title>Alone</title><p>A page without the library', type: 'text/html' },
     '/pkg/guard/other.js': `(${asks})(new URL('./', self.location).href, 'other.js');`,
   },
-  policies: {
-    page: [
-      "default-src 'self' http://localhost:*",
-      "script-src 'self' 'unsafe-inline' blob: data:",
-      "worker-src 'self' blob: data:",
-      "frame-src 'self' http://localhost:* blob: data:",
-      'img-src data:',
-    ].join('; '),
-  },
+  policies: { page: PERMISSIVE },
 };
 
 /** Asks the guard for everything that waits, as the vault does. Runs in workers and frames of the attacker. */
@@ -139,38 +132,61 @@ story('GUARD-20 P0: what waits for the vault is given to nobody else', ATTACKED,
   assert.deepEqual(asked(stage), [1, 1], 'the vault gets what has waited');
 });
 
-story(
-  'GUARD-21 P0: a script that runs first and puts its own worker in place of the vault gets nothing',
-  {
-    ...ATTACKED,
-    attack: `
-      const Native = SharedWorker;
-      globalThis.seen = [];
-      globalThis.SharedWorker = class extends Native {
-        constructor(url, options) {
-          const text = 'const fetched = fetch; globalThis.fetch = async (...args) => { const response = await fetched(...args);' +
-            ' new BroadcastChannel("loot").postMessage(args[0] + " " + await response.clone().text()); return response; };' +
-            'importScripts(' + JSON.stringify(String(url)) + ');';
-          super(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })), { name: options.name });
-        }
-      };
-      new BroadcastChannel('loot').onmessage = ({ data }) => seen.push(data);
-    `,
-  },
-  async (stage) => {
-    const { page } = stage;
-    await page.goto(stage.site.url);
-    await page.until('the app', () => page.run('async () => globalThis.isStarted === true'));
-    await page.run('async () => void client.signIn().catch(() => {})');
-    await page.until('an end', async () => /Signed out/.test(await page.text()) || /localhost/.test(await page.url()));
-    const seen = await page.run('async () => globalThis.seen ?? []').catch(() => []);
-    assert.deepEqual(
-      seen.filter((text) => /handover|access_token|code_verifier/.test(text)),
-      [],
-    );
-    assert.equal(stage.provider.count('token'), 0, 'the vault does not run anywhere else');
-  },
-);
+/** Runs the genuine file, and passes on what it fetches. */
+const WRAPPER = `const fetched = fetch;
+globalThis.fetch = async (...args) => {
+  const response = await fetched(...args);
+  if (!/wasm$/.test(args[0])) new BroadcastChannel('loot').postMessage(args[0] + ' ' + response.status + ' ' + (await response.clone().text()));
+  return response;
+};
+importScripts(SCRIPT);`;
+
+/** Replaces the constructor of shared workers. `address` is an expression for the address of another script. */
+const instead = (address) => `
+  const Native = SharedWorker;
+  const wrapper = (url) => ${JSON.stringify(WRAPPER)}.replace('SCRIPT', JSON.stringify(String(url)));
+  globalThis.SharedWorker = class extends Native {
+    constructor(url, { name }) { super(${address}, { name }); }
+  };
+  globalThis.seen = [];
+  new BroadcastChannel('loot').onmessage = ({ data }) => seen.push(data);
+`;
+
+// The genuine file does not start below a `blob:`. A file of the origin's is what an attacker could hope for at most.
+for (const [which, address, started] of [
+  ['blob:', "URL.createObjectURL(new Blob([wrapper(url)], { type: 'text/javascript' }))", false],
+  ['file', "'/pkg/guard/wrapper.js'", true],
+])
+  story(
+    `GUARD-21 P0: a script that runs first and puts its own worker (${which}) in place of the vault gets nothing`,
+    {
+      ...ATTACKED,
+      attack: instead(address),
+      policies: { page: PERMISSIVE.replace('blob:', "'wasm-unsafe-eval' blob:") },
+      scripts: { ...ATTACKED.scripts, '/pkg/guard/wrapper.js': WRAPPER.replace('SCRIPT', "'/pkg/guard/worker.js'") },
+    },
+    async (stage) => {
+      const { page } = stage;
+      await page.goto(stage.site.url);
+      await page.until('the app', () => page.run('async () => globalThis.isStarted === true'));
+      assert.equal(/Told: config_error/.test(await page.text()), !started);
+      if (!started) return assert.deepEqual(await page.run('async () => seen'), []);
+      await page.click('button', 'Sign in');
+      await atProvider(stage);
+      await page.see('Told: config_error');
+      await page.see('Signed out');
+      const seen = await page.run('async () => seen');
+      assert.ok(
+        seen.some((text) => /guard\/take 403/.test(text)),
+        'the wrapper reads what the vault fetches',
+      );
+      assert.deepEqual(
+        seen.filter((text) => /handover|access_token|code_verifier/.test(text)),
+        [],
+      );
+      assert.deepEqual(asked(stage), [1, 1], 'the token response reaches nobody');
+    },
+  );
 
 for (const [how, attack] of [
   ['refuses', 'async () => { throw new DOMException("no", "SecurityError"); }'],
@@ -448,7 +464,7 @@ const BLOCKED_FLOW = `async (url) => {
   return named;
 }`;
 
-const FRAMELESS = ATTACKED.policies.page.replace(/frame-src[^;]*/, "frame-src 'none'; object-src 'none'");
+const FRAMELESS = PERMISSIVE.replace(/frame-src[^;]*/, "frame-src 'none'; object-src 'none'");
 
 for (const [title, options, isNamed] of [
   [

@@ -1,7 +1,7 @@
 /** The keeper: sessions outlive the vault in memory, and no script of a page gets them. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OPEN } from '../support/open_app.mjs';
+import { OPEN, PERMISSIVE } from '../support/open_app.mjs';
 import { story } from '../support/stage.mjs';
 
 const LASTING = { ...OPEN, differs: ['lasting', 'keeper'] };
@@ -115,15 +115,7 @@ const ASKS = `(async (name, scope) => {
 
 const ATTACKED = {
   ...KEPT,
-  policies: {
-    page: [
-      "default-src 'self' http://localhost:*",
-      "script-src 'self' 'unsafe-inline' blob: data:",
-      "worker-src 'self' blob: data:",
-      "frame-src 'self' http://localhost:* blob: data:",
-      'img-src data:',
-    ].join('; '),
-  },
+  policies: { page: PERMISSIVE },
   scripts: {
     ...OPEN.scripts,
     '/foreign.js': FOREIGN,

@@ -146,30 +146,36 @@ story(
   },
 );
 
-story(
-  'XSS-10 P1: a terminated worker is detected, and a new sign-in works',
-  {
-    ...behind(`
-    const Native = Worker;
-    globalThis.Worker = class extends Native { constructor(...args) { super(...args); globalThis.victim = this; } };
-  `),
-    homes: ['dedicated'],
-  },
-  async (stage) => {
-    const { page, provider } = stage;
-    await stage.signIn();
-    const before = provider.count('token');
-    provider.fail('silent', 'token');
-    await page.click('button', 'Renew');
-    await page.until('the renewal', () => provider.count('token') > before);
-    await page.run('async () => victim.terminate()');
-    await page.see('Told: unexpected');
-    await page.see('Signed out');
-    provider.recover();
-    await page.click('button', 'Sign in');
-    await page.see('Signed in as alice');
-  },
-);
+// WebKitGTK may end a worker without freeing its lock, as if there were no Web Locks.
+for (const [which, locks] of [
+  ['by its lock', ''],
+  ['by its silence', "Object.defineProperty(navigator, 'locks', { value: undefined });"],
+])
+  story(
+    `XSS-10 P1: a terminated worker is detected ${which}, and a new sign-in works`,
+    {
+      ...behind(`
+        const Native = Worker;
+        globalThis.Worker = class extends Native { constructor(...args) { super(...args); globalThis.victim = this; } };
+        ${locks}
+      `),
+      homes: ['dedicated'],
+    },
+    async (stage) => {
+      const { page, provider } = stage;
+      await stage.signIn();
+      const before = provider.count('token');
+      provider.fail('silent', 'token');
+      await page.click('button', 'Renew');
+      await page.until('the renewal', () => provider.count('token') > before);
+      await page.run('async () => victim.terminate()');
+      await page.see('Told: unexpected');
+      await page.see('Signed out');
+      provider.recover();
+      await page.click('button', 'Sign in');
+      await page.see('Signed in as alice');
+    },
+  );
 
 /** Options of a page whose policy lets its scripts send requests to any server. */
 const OPEN = { policies: { page: "default-src 'self' http://localhost:* data:; frame-ancestors 'self'" } };

@@ -20,6 +20,15 @@ export const OPEN = {
   },
 };
 
+/** The policy of a page that lets a script of the attacker's start workers and frames of every kind. */
+export const PERMISSIVE = [
+  "default-src 'self' http://localhost:*",
+  "script-src 'self' 'unsafe-inline' blob: data:",
+  "worker-src 'self' blob: data:",
+  "frame-src 'self' http://localhost:* blob: data:",
+  'img-src data:',
+].join('; ');
+
 /**
  * Adds an API to the list, so that the next page that is loaded may call it.
  * @param {import('./stage.mjs').Stage} stage @param {string} url

@@ -5,7 +5,7 @@ use valet_key::protocol::form;
 use valet_key::vault::guard;
 use valet_key::vault::messages::Outcome;
 
-use crate::hostile::provider::Place;
+use crate::hostile::provider::{Place, change};
 use crate::hostile::text::{member, shows, string};
 use crate::hostile::worker::{Begun, Mode, Port, SharedWorker};
 use crate::support::{code, json};
@@ -95,6 +95,15 @@ impl Guarded {
             .as_ref()
             .map(|record| self.tell(&format!(r#""address":{},"record":{}"#, string(address), string(record))));
         self.complete(flow, handover.as_deref())
+    }
+
+    /// Signs in with a redirect.
+    fn sign_in(&self) {
+        let (begun, request) = self.leave(Mode::Redirect, "{}");
+        let address = self.vault.here.way_back(&request);
+        let outcome = self.hand_over(&address, &self.arrive(&address), &begun.state);
+        assert_eq!(outcome.as_deref(), Ok(r#"{"returnTo":"/here?x=1#y"}"#));
+        assert!(self.page().is_signed_in());
     }
 
     fn complete(&self, flow: &str, handover: Option<&str>) -> Outcome {
@@ -362,12 +371,39 @@ fn the_vault_refuses_a_sign_in_that_began_before_a_sign_out() {
     }
 }
 
-/// The app may have another client, and no page of the app is the redirect page of a guard.
+/// The app may have another client, but no page of the app is the redirect page of a guard.
 #[test]
 fn a_guard_shares_its_redirect_page_with_no_other_client() {
     let here = Guarded::new();
+    change(&mut here.vault.here.world().provider.metadata, &[("-authorization_response_iss_parameter_supported", "")]);
     let members = r#""redirectUri":"","scope":"","returnTo":"/","options":{},"inWindow":false,"shared":true"#;
     here.page().say("begin", members).expect("a departure");
+
+    let ordinary = SharedWorker::beside(&here.vault);
+    assert_eq!(
+        named(
+            &ordinary
+                .page(1, &app())
+                .say("begin", &members.replace(r#""redirectUri":"""#, r#""redirectUri":"https://app.test/cb""#))
+        ),
+        Some("redirectUri"),
+        "without a guard, the page is shared"
+    );
+}
+
+/// A page can give up one sign-in after another.
+#[test]
+fn the_vault_remembers_a_limited_number_of_ended_sign_ins() {
+    let here = Guarded::new();
+    let (first, request) = here.leave(Mode::Redirect, "{}");
+    let give_up = |begun: &Begun| here.page().say("abandon", &format!(r#""state":{}"#, string(&begun.state)));
+    give_up(&first).expect("an end");
+    for _ in 0..1024 {
+        give_up(&here.page().begin(Mode::Window)).expect("an end");
+    }
+    let address = here.vault.here.way_back(&request);
+    let outcome = here.hand_over(&address, &here.arrive(&address), &first.state);
+    assert_eq!(outcome.as_deref(), Ok(r#"{"returnTo":"/here?x=1#y"}"#));
 }
 
 #[test]
@@ -474,7 +510,7 @@ fn the_file_of_a_guard_is_checked_and_other_workers_refuse_the_option() {
         ("", "options.json"),
         ("[]", "options.json"),
         (r#"{"issuer":"https://as.test"}"#, "options.json: clientId"),
-        (r#"{"issuer":"https://as.test","clientId":"spa","scope":1}"#, "scope"),
+        (r#"{"issuer":"https://as.test","clientId":"spa","scope":1}"#, "options.json: scope"),
         (r#"{"issuer":"https://as.test","clientId":"spa","redirectUri":"/"}"#, "options.json: redirectUri"),
         (r#"{"issuer":"https://as.test","clientId":"spa","tokens":"page"}"#, "options.json: tokens"),
     ] {
@@ -490,10 +526,7 @@ fn the_file_of_a_guard_is_checked_and_other_workers_refuse_the_option() {
 #[test]
 fn a_changed_file_is_read_when_no_page_is_open() {
     let here = Guarded::new();
-    let (begun, request) = here.leave(Mode::Redirect, "{}");
-    let address = here.vault.here.way_back(&request);
-    let onward = here.arrive(&address);
-    here.hand_over(&address, &onward, &begun.state).expect("a sign-in");
+    here.sign_in();
     let changed = file("").replace("/v1/", "/v2/");
 
     assert!(pinned(&here.vault, &changed).is_ok());
@@ -513,10 +546,7 @@ fn a_changed_file_is_read_when_no_page_is_open() {
 #[test]
 fn a_deposit_of_another_client_is_not_continued() {
     let here = Guarded::new();
-    let (begun, request) = here.leave(Mode::Redirect, "{}");
-    let address = here.vault.here.way_back(&request);
-    let onward = here.arrive(&address);
-    here.hand_over(&address, &onward, &begun.state).expect("a sign-in");
+    here.sign_in();
     let deposit = here.vault.here.world().deposits.last().cloned().expect("a deposit");
     for (options, is_signed_in) in [(file(""), true), (file("").replace("/v1/", "/v2/"), false)] {
         let next = SharedWorker::beside(&here.vault);

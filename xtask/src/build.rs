@@ -109,8 +109,11 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
         // Last and together, because each contains the name of the other.
         ship(&part.shipped(workspace), &[wasm, worker, map])?;
     }
-    let pages = ["callback.html", "sealed.html"].map(|name| workspace.pkg().join("vault").join(name));
-    ship(&Part::Guard.shipped(workspace), &pages)?;
+    // The same page at a second address, for hosts that send browsers on.
+    let (page, copy) =
+        (workspace.pkg().join("vault/callback.html"), Part::Guard.scratch(workspace)?.join("sealed.html"));
+    fs::copy(&page, &copy)?;
+    ship(&Part::Guard.shipped(workspace), &[page, copy])?;
     for name in ENCLOSED {
         let (from, to) = (workspace.root().join(name), workspace.pkg().join(name));
         fs::copy(&from, to).with_context(|| format!("cannot copy {}", from.display()))?;

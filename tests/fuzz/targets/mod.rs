@@ -1,6 +1,7 @@
 //! The targets: a file for each noun of the protocol, and for the client and the vault as a whole.
 
 mod authorization_response;
+mod carried;
 mod client;
 mod foreign;
 mod form;
@@ -27,6 +28,7 @@ use crate::hostile::text::shows;
 
 pub(crate) const TARGETS: &[Target] = &[
     reader("authorization_response", authorization_response::run, authorization_response::seeds),
+    reader("carried", carried::run, carried::seeds),
     machine("client", client::run, client::seeds),
     reader("foreign", foreign::run, foreign::seeds),
     reader("form", form::run, form::seeds),
