@@ -48,14 +48,18 @@ export async function guarded(options, ofClient, where, configError, scriptUrl) 
  */
 export function leftBehind(guard) {
   const prefix = `valet-key:tx:${guard} :`;
-  const started = (/** @type {string} */ key) => JSON.parse(sessionStorage.getItem(key) ?? '{}').started;
+  const record = (/** @type {string} */ key) => JSON.parse(sessionStorage.getItem(key) ?? '{}');
+  const started = (/** @type {string} */ key) => record(key).started;
   try {
-    // The guard's own fragment, see `src/vault/guard.rs`.
-    if (location.hash === '#-') history.replaceState(history.state, '', location.href.slice(0, -2));
+    // The guard's own fragment, see `src/vault/guard.rs`. It says that there was a response.
+    const { hash } = location;
+    if (hash === '#-') history.replaceState(history.state, '', location.href.slice(0, -2));
     const keys = Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
     for (const key of keys) if (!(Date.now() - started(key) < LIFE)) sessionStorage.removeItem(key);
     const newest = keys.sort((one, other) => started(one) - started(other)).pop();
-    return newest === undefined ? newest : { state: newest.slice(prefix.length), address: '' };
+    if (newest === undefined) return;
+    // A restore that failed is not an error: the user did not ask for it.
+    return { state: newest.slice(prefix.length), address: record(newest).restores ? '' : hash };
   } catch {} // storage is disabled, or has the text of a stranger
 }
 

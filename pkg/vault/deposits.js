@@ -1,6 +1,7 @@
 /**
- * The vault's side of the keeper, see `keeper.js`. In engines in which workers cannot reach a service worker, or where the keeper
- * may not be registered, nothing is deposited, and a session ends with its vault.
+ * The vault's side of the keeper, see `keeper.js`. In engines in which workers cannot send messages to a service worker, the guard
+ * is the keeper. Without a guard, or where the keeper may not be registered, nothing is deposited there, and a session ends with
+ * its vault.
  */
 
 /** Milliseconds between deposits. Firefox ends a service worker that gets no message for about 30 seconds. */
@@ -21,6 +22,28 @@ const name = /** @type {any} */ (globalThis).name;
 const [file] = location.href.split('#');
 export const scopeUrl = () => new URL('keeper/', file).href;
 
+/** Where the guard takes deposits, in engines in which workers cannot send it messages. */
+const atGuard = __HAS_GUARD__ && !serviceWorker && new URL('guard/keep', file).href;
+
+/** The requests to the guard, one after the other. @type {Promise<any>} */
+let requests = Promise.resolve();
+
+/** @param {object} message @returns {Promise<{ deposit?: string, news?: unknown[] }>} */
+function request(message) {
+  const send = async (/** @type {string} */ body) => {
+    const response = await fetch(`${atGuard}`, { method: 'POST', body });
+    return response.json();
+  };
+  return (requests = requests.then(async () => {
+    try {
+      await send(''); // the host would get the deposit if the browser has removed the guard
+      return await send(JSON.stringify({ ...message, name }));
+    } catch {
+      return {};
+    }
+  }));
+}
+
 /** @type {ServiceWorkerRegistration | undefined} */
 let registration;
 /** @type {Promise<void> | undefined} */
@@ -37,6 +60,7 @@ function keeper() {
 
 /** @param {object} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper */
 function post(message, transfer = []) {
+  if (__HAS_GUARD__ && atGuard) return Boolean(request(message));
   keeper()?.postMessage({ ...message, name }, transfer);
   return Boolean(keeper());
 }
@@ -57,6 +81,7 @@ export async function takeOver(had) {
 
 /** @param {boolean} had */
 async function ask(had) {
+  if (__HAS_GUARD__ && atGuard) return had ? request({}) : {};
   registration = await serviceWorker?.getRegistration(scopeUrl());
   // In WebKit, a new worker may not find the registration that an earlier one made. To register again returns it.
   if (had && !keeper()) registration = await serviceWorker?.register(file, { scope: scopeUrl() });

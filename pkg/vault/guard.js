@@ -7,6 +7,7 @@
  */
 
 import { flaw } from '../sealed.js';
+import { hearNews, keep } from './keeper.js';
 
 /** The longest time, in milliseconds, for which a response waits for the vault; and how many wait at a time, at most. */
 const HELD = 60_000;
@@ -96,35 +97,52 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
    */
   function hold(event, flow, what) {
     for (const [name, { at }] of waiting) if (!isRecent(at) || waiting.size > MAX_WAITING) waiting.delete(name);
-    if (what) {
-      const handover = 'failure' in what ? Promise.resolve(what) : core(what).then((text) => ({ handover: text }));
-      waiting.set(flow, { handover, at: Date.now(), by: '' });
-      event.waitUntil(handover.catch(() => {}));
-    }
+    const isReady = !what || 'failure' in what;
+    const handover = isReady ? Promise.resolve(what || {}) : core(what).then((text) => ({ handover: text }));
+    // The user may have sent the provider's form again.
+    if (what || !waiting.has(flow)) waiting.set(flow, { handover, at: Date.now(), by: '' });
+    event.waitUntil(handover.catch(() => {}));
     const channel = new BroadcastChannel(`valet-key:${flow}`);
     channel.postMessage('');
     setTimeout(() => channel.close(), 1000);
   }
 
-  /** Gives the vault what it waits for, once; a second time only to the next vault. @param {Fetch} event */
-  async function take({ clientId, request }) {
+  /**
+   * Answers a request of the vault, and of no other client.
+   * @param {Fetch} event @param {(text: string, vault: any) => Promise<object | undefined>} find
+   */
+  async function serve({ clientId, request }, find) {
     const client = clientId ? await scope.clients.get(clientId) : undefined;
     if (client?.type !== 'sharedworker' || client.url !== `${folder}worker.js`)
       return new Response('', { status: 403 });
-    const entry = waiting.get(await request.text());
-    const isFree =
-      entry && isRecent(entry.at) && (!entry.by || (entry.by !== clientId && !(await scope.clients.get(entry.by))));
-    if (isFree) entry.by = clientId;
-    const text = JSON.stringify((isFree && (await entry.handover.catch(() => {}))) || {});
-    return new Response(text, { headers: { 'cache-control': 'no-store' } });
+    const found = await find(await request.text(), client);
+    return new Response(JSON.stringify(found ?? {}), { headers: { 'cache-control': 'no-store' } });
   }
+
+  /** Gives a vault what it waits for, once; a second time only to the next vault. @param {string} flow @param {any} vault */
+  async function take(flow, { id }) {
+    const entry = waiting.get(flow);
+    if (!entry) return { lost: true };
+    const isFree = isRecent(entry.at) && (!entry.by || (entry.by !== id && !(await scope.clients.get(entry.by))));
+    if (!isFree) return;
+    entry.by = id;
+    return entry.handover.catch(() => undefined);
+  }
+
+  /** By the last part of the address. @type {Record<string, (text: string, vault: any) => Promise<object | undefined>>} */
+  const services = {
+    take,
+    // An empty message asks whether the guard is there.
+    keep: async (text, vault) => (text ? keep(JSON.parse(text), vault) : undefined),
+  };
 
   scope.onfetch = (/** @type {Fetch} */ event) => {
     const { mode, method, url } = event.request;
     const [address] = url.split(/[?#]/);
     const [, query = '', fragment = ''] = /^[^?#]*([?][^#]*)?(#.*)?$/.exec(url) ?? [];
     if (mode !== 'navigate') {
-      if (address === `${folder}guard/take` && method === 'POST') event.respondWith(take(event));
+      for (const [name, find] of Object.entries(services))
+        if (address === `${folder}guard/${name}` && method === 'POST') event.respondWith(serve(event, find));
     } else if (address === `${folder}guard/go`) {
       const [carried, attempts] = query.slice(1).split('&');
       event.respondWith(onward(event, { carried }, carried, Number(attempts) || 0));
@@ -146,6 +164,7 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
     event.addRoutes?.({ condition: { not: { urlPattern: `${folder}*` } }, source: 'network' }).catch(() => {});
     event.waitUntil(install());
   };
+  hearNews();
   scope.onactivate = (/** @type {Extendable} */ event) => event.waitUntil(scope.clients.claim());
 }
 

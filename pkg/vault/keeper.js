@@ -1,7 +1,8 @@
 /**
  * The keeper: a service worker that holds the sessions of a vault in memory until the next vault starts, because in Firefox and
  * WebKit a shared worker ends with its last page. It runs the same file as the vault, so the vault knows what it trusts. Its scope
- * is a folder without files, so it controls no page and handles no request.
+ * is a folder without files, so it controls no page and handles no request. Where workers reach a service worker only by the
+ * requests that it controls, as in Chromium, the guard is the keeper of its vault, see `guard.js`.
  *
  * It takes messages only from vaults, that is, from shared workers of this file. It gives a deposit only to a vault of the same
  * name as the one that made it, after that one is gone. It answers no page.
@@ -29,28 +30,41 @@ const deposits = new Map();
 /** The client IDs of vaults whose deposit the next vault has. Messages of such a vault come too late. @type {Set<string>} */
 const succeeded = new Set();
 
-/** Begins to serve vaults. To be called once, when the service worker starts. */
+/** Begins to serve vaults by messages. To be called once, when the service worker starts. */
 export function keepDeposits() {
-  // News can end a session while no vault lives. They are handed out with the deposit, and the next vault reads them.
+  hearNews();
+  scope.oninstall = () => scope.skipWaiting();
+  scope.onmessage = (/** @type {any} */ event) => event.waitUntil(answer(event));
+}
+
+/** @param {any} event with a port if an answer is expected */
+async function answer({ data, source, ports: [port] }) {
+  const found = await keep(data, source);
+  port?.postMessage(found);
+}
+
+/** News can end a session while no vault lives. They are handed out with the deposit, and the next vault reads them. */
+export function hearNews() {
   new BroadcastChannel('valet-key').onmessage = ({ data }) => {
     for (const [by, { news }] of deposits) if (news.push(data) > MAX_NEWS) deposits.delete(by);
   };
-  scope.oninstall = () => scope.skipWaiting();
-  scope.onmessage = (/** @type {any} */ event) => event.waitUntil(serve(event));
 }
 
-/** @param {any} event with `{ name, deposit }`, or with `{ name }` and a port for the answer */
-async function serve({ data, source, ports: [port] }) {
+/**
+ * Takes a deposit of a vault; an empty one ends the earlier one. Without `deposit`, gives what an earlier vault has deposited.
+ * @param {{ name: string, deposit?: string }} message @param {any} source the client that sent it
+ * @returns {Promise<{ deposit?: string, news?: unknown[] } | undefined>}
+ */
+export async function keep({ name, deposit }, source) {
   // Each clock can miss time: one can be set back, the other can stop while the device sleeps.
   const now = [Date.now(), performance.now()];
   for (const [by, { at }] of deposits) if (now.some((clock, index) => clock - at[index] > HELD)) deposits.delete(by);
   if (source?.type !== 'sharedworker' || source.url !== scope.location.href || succeeded.has(source.id)) return;
-  const from = data.name;
-  if (port) return port.postMessage(await handOver(from, source.id));
+  if (deposit === undefined) return handOver(name, source.id);
   const { text, news } = deposits.get(source.id) ?? {};
   deposits.delete(source.id);
-  if (data.deposit)
-    deposits.set(source.id, { from, text: data.deposit, news: text === data.deposit && news ? news : [], at: now });
+  if (deposit)
+    deposits.set(source.id, { from: name, text: deposit, news: text === deposit && news ? news : [], at: now });
 }
 
 /**

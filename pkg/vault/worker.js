@@ -191,7 +191,7 @@ let taking;
  */
 async function beforeCore(op, args) {
   if (op === 'complete') {
-    taking = takeFromGuard(args.state);
+    taking = takeFromGuard(args.state, args.address);
     return { handover: await taking };
   }
   await taking?.catch(() => {});
@@ -200,19 +200,22 @@ async function beforeCore(op, args) {
 
 /**
  * What the guard has for a sign-in. The guard controls this worker, and recognizes it by the request.
- * @param {unknown} flow
+ * @param {unknown} flow @param {unknown} came `#-` if the guard has sent the browser back to the page
  */
-async function takeFromGuard(flow) {
+async function takeFromGuard(flow, came) {
   const body = /** @type {string} */ (flow);
   const response = await fetch(`${folder}guard/take`, { method: 'POST', body }).catch(() => {
-    throw errorText('network_error', 'the guard was ended', 'Sign in again.', 'browser');
+    throw endedGuard();
   });
   const answer = response.ok ? await response.json().catch(() => {}) : undefined;
   if (!answer)
     throw errorText('config_error', 'no guard serves this worker', 'Close all tabs of this site, and open it again.');
   if (answer.failure) throw answer.failure;
+  if (answer.lost && came === '#-') throw endedGuard();
   return answer.handover;
 }
+
+const endedGuard = () => errorText('network_error', 'the browser ended the guard', 'Sign in again.', 'browser');
 
 /** Reads the options of the only client from the file beside this one, which no page can change. */
 async function readOptions() {

@@ -87,8 +87,9 @@ pub(super) fn at_guard<H: Host>(
     };
     let url = pinned.departure(&carried.to_text());
     checked.state = Secret::new(carried.flow.as_str());
-    // The page stores only the time, from which `pkg/storage.js` knows when the record expires.
-    let record = (sign_in.navigates == Navigates::Page).then(|| to_string(&Started { started: carried.started }));
+    // The page stores only the time, from which `pkg/storage.js` knows when the record expires, and whether to report a failure.
+    let Carried { started, restores, .. } = carried;
+    let record = (sign_in.navigates == Navigates::Page).then(|| to_string(&Started { started, restores }));
     Ok(Some(to_string(&Begun { url: &url, state: &carried.flow, record: record.as_deref() })))
 }
 

@@ -130,6 +130,8 @@ pub(super) struct Begun<'a> {
 #[derive(Serialize)]
 pub(super) struct Started {
     pub(super) started: i64,
+    /// Whether this is an attempt to restore the session, whose failure is not reported.
+    pub(super) restores: bool,
 }
 
 #[derive(Deserialize)]

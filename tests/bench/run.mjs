@@ -8,11 +8,12 @@ import { cpus, loadavg } from 'node:os';
 import { calls } from './calls.mjs';
 import { expiry } from './expiry.mjs';
 import { table } from './figure.mjs';
+import { guard } from './guard.mjs';
 import { mainThread } from './main_thread.mjs';
 import { stream } from './stream.mjs';
 import { trips } from './trips.mjs';
 
-const BENCHMARKS = { calls, stream, 'main-thread': mainThread, trips, expiry };
+const BENCHMARKS = { calls, stream, 'main-thread': mainThread, trips, expiry, guard };
 
 const given = process.argv.slice(2);
 const asJson = given.includes('--json');

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from '../support/app.mjs';
+import { between } from '../support/distance.mjs';
+import { PERMISSIVE } from '../support/open_app.mjs';
 import { back, follow } from '../support/popups.mjs';
 import { story } from '../support/stage.mjs';
 
@@ -29,8 +32,13 @@ const APP = app({
     Wrong: "client.signIn({ maxAge: 'soon' })",
     Leave: 'client.signOut()',
     Me: "client.fetch(config.api[0] + 'me')",
+    Elsewhere: "client.signIn({ returnTo: '/www/alone.html' })",
   },
 });
+
+const ALONE = {
+  '/www/alone.html': { text: '<!doctype html><title>Alone</title><p>A page without the library', type: 'text/html' },
+};
 
 const GUARDED = { scripts: APP, guard: { scope: 'openid profile' }, everyEngine: true };
 
@@ -71,6 +79,40 @@ story('GUARD-01 P0: the guard signs the user in, and the page returns to its pat
   assert.deepEqual(await page.run('async () => events.filter(([what]) => what === "callback")'), [
     ['callback', 'completed'],
   ]);
+});
+
+/** Other browsers have no extended lifetime, and Chromium had none before version 148. */
+const SHORT_LIVED = `
+  const Native = SharedWorker;
+  globalThis.SharedWorker = class extends Native {
+    constructor(url, { name }) { super(url, { name }); }
+  };`;
+
+const ENDING = { ...GUARDED, policies: { page: PERMISSIVE }, attack: SHORT_LIVED };
+
+story('GUARD-15 P0: a session outlives a vault that ends with its last page', ENDING, async (stage) => {
+  const { page, site } = stage;
+  await signIn(stage);
+  // The first sign-in of a browser registers the keeper, which takes a moment in Firefox and WebKit.
+  for (let visits = 0; visits < 5; visits += 1) {
+    const before = asked(stage);
+    await page.goto(`${site.origin}/www/style.css`);
+    await page.goto(site.url);
+    await page.see('Signed in as alice');
+    if (`${asked(stage)}` === `${before}`) break;
+  }
+  const before = asked(stage);
+  for (let visits = 0; visits < 5; visits += 1) {
+    await page.goto(`${site.origin}/www/style.css`);
+    await page.goto(site.url);
+    await page.see('Signed in as alice');
+    await callApi(stage);
+  }
+  assert.deepEqual(asked(stage), before, 'no request to the provider');
+  await page.run('async () => client.signOut({ everywhere: false })');
+  await page.goto(`${site.origin}/www/style.css`);
+  await page.goto(site.url);
+  await page.see('Signed out');
 });
 
 story(
@@ -152,6 +194,83 @@ story(
     await page.see('Signed in as alice');
     assert.deepEqual(asked(stage), [1, 1], 'the forged code is dropped');
     assert.equal(await page.url(), `${site.url}?tab=2`);
+  },
+);
+
+/** The provider forgets the user with each response: it has no session of its own. */
+function forgetful({ provider, site }) {
+  between(provider.server, (_, response) => {
+    const { writeHead } = response;
+    response.writeHead = function (...args) {
+      if (`${this.getHeader('location')}`.startsWith(callback({ site }))) {
+        const names = ['_session', '_session.sig', '_session.legacy', '_session.legacy.sig'];
+        this.setHeader(
+          'set-cookie',
+          names.map((name) => `${name}=; Path=/; Max-Age=0`),
+        );
+      }
+      return writeHead.apply(this, args);
+    };
+  });
+}
+
+/** Lets the browser end the guard, as it does after a while: in Firefox when it has been idle for 30 seconds, in WebKit at times. */
+async function endGuard({ page, place }) {
+  if (place.engine === 'firefox') await sleep(40_000);
+  if (place.engine !== 'chromium') return;
+  await page.driver.sendDevToolsCommand('ServiceWorker.enable');
+  await page.driver.sendDevToolsCommand('ServiceWorker.stopAllWorkers');
+}
+
+story(
+  'GUARD-16 P1: at a provider without a session, a guard that was ended costs a second sign-in, and no third',
+  GUARDED,
+  async (stage) => {
+    const { page, site } = stage;
+    forgetful(stage);
+    await page.goto(site.url);
+    await page.see('Signed out');
+    await page.click('button', 'Sign in');
+    await stage.login();
+    await page.find('heading', 'Allow access?');
+    await endGuard(stage);
+    await stage.consent();
+    const isAskedAgain = () => page.has('heading', 'Sign in');
+    const isSignedIn = async () => (await page.text()).includes('Signed in as alice');
+    await page.until('an end, or the second request', async () => (await isAskedAgain()) || isSignedIn());
+    const again = await isAskedAgain();
+    if (again) {
+      await stage.login();
+      await stage.consent();
+      await page.see('Signed in as alice');
+    } else assert.notEqual(stage.place.engine, 'chromium', 'the guard was ended there');
+    await callApi(stage);
+    assert.deepEqual(asked(stage), [again ? 2 : 1, 1], 'the first code is dropped');
+  },
+);
+
+story(
+  'GUARD-17 P1: a guard that is ended before the vault has taken the response is an error that the app can show',
+  { ...GUARDED, scripts: { ...APP, ...ALONE } },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await page.goto(site.url);
+    await page.see('Signed out');
+    await page.click('button', 'Elsewhere');
+    await stage.login();
+    await stage.consent();
+    await page.see('A page without the library');
+    await page.until('the token request', () => provider.count('token') === 1);
+    if (stage.place.engine === 'chromium') await endGuard(stage);
+    // As the guard would have sent the browser back to a page that loads for a while.
+    await page.goto(`${site.url}#-`);
+    // Other engines cannot be told to end the guard.
+    if (stage.place.engine !== 'chromium') return page.see('Signed in as alice');
+    await page.see('Told: network_error');
+    await page.see('Signed out');
+    assert.equal(await page.url(), site.url);
+    await page.click('button', 'Sign in');
+    await page.see('Signed in as alice');
   },
 );
 

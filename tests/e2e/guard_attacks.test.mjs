@@ -24,8 +24,12 @@ const ATTACKED = {
 async function asks(folder, who) {
   const loot = new BroadcastChannel('loot');
   try {
-    for (const flow of ['', 'vk.any', globalThis.flow ?? '']) {
-      const response = await fetch(`${folder}guard/take`, { method: 'POST', body: flow });
+    const { version } = await (await fetch(`${folder}../package.json`)).json();
+    const name = `valet-key ${version} true`;
+    const requests = ['', 'vk.any', globalThis.flow ?? ''].map((flow) => ['take', flow]);
+    for (const message of [{ name }, { name, deposit: 'forged' }]) requests.push(['keep', JSON.stringify(message)]);
+    for (const [service, body] of requests) {
+      const response = await fetch(`${folder}guard/${service}`, { method: 'POST', body });
       loot.postMessage(`${who} ${response.status} ${(await response.text()).slice(0, 2000)}`);
     }
   } catch (error) {
@@ -123,12 +127,20 @@ story('GUARD-20 P0: what waits for the vault is given to nobody else', ATTACKED,
     found.some((text) => text.startsWith('other.js 403')),
     'a worker in the scope reaches the guard, and is refused',
   );
-  assert.deepEqual(
-    found.filter((text) => /handover|access_token|code_verifier/.test(text)),
-    [],
-  );
+  const loot = (found) => found.filter((text) => /handover|access_token|code_verifier|clients|refresh/.test(text));
+  assert.deepEqual(loot(found), []);
   await page.goto(site.url);
   await page.see('Signed in as alice');
+  // Now the guard has the session of this vault in Chromium, and the keeper elsewhere.
+  assert.deepEqual(
+    loot(
+      await page.run(`async () => {
+    sessionStorage.setItem('valet-key:tx:x :vk.x', '{}');
+    return (${ATTEMPTS})();
+  }`),
+    ),
+    [],
+  );
   assert.deepEqual(asked(stage), [1, 1], 'the vault gets what has waited');
 });
 

@@ -31,6 +31,9 @@ export async function growthDuring(browser, happening) {
   return (most - before) / 1e6;
 }
 
+/** The memory of a browser now, in MB. @param {import('./browser.mjs').Browser} browser */
+export const memoryOf = async (browser) => (await footprint(await rootOf(browser))) / 1e6;
+
 async function rootOf({ driver }) {
   const capabilities = await driver.getCapabilities();
   return capabilities.get('goog:processID') ?? capabilities.get('moz:processID');

@@ -53,7 +53,7 @@ usage: cargo xtask <command>
        --stories NAME …   only with `--times`: these stories thirty times in each engine, by a part of their title
   engines           write the tables of docs/engines.md from the last `test e2e --everywhere`
   bench [NAME …]    measure the promises about speed, or the named ones:
-                    calls stream main-thread trips expiry
+                    calls stream main-thread trips expiry guard
        hostile      how the cost of foreign text grows with its length, here and in WebAssembly; fails if it is quadratic
        --json       the same as JSON, on standard output
   fuzz [TARGET …]   run libFuzzer on the readers of foreign bytes, an hour for each target
