@@ -37,10 +37,10 @@ export function keepDeposits() {
   scope.onmessage = (/** @type {any} */ event) => event.waitUntil(answer(event));
 }
 
-/** @param {any} event with a port if an answer is expected */
+/** Nobody but a vault gets an answer. @param {any} event with a port if an answer is expected */
 async function answer({ data, source, ports: [port] }) {
   const found = await keep(data, source);
-  port?.postMessage(found);
+  if (found) port?.postMessage(found);
 }
 
 /** News can end a session while no vault lives. They are handed out with the deposit, and the next vault reads them. */
