@@ -169,9 +169,10 @@ export interface SignInOptions {
    * How the user gets to the provider. `redirect`: the whole page navigates there. `popup`: a separate window; call `signIn`
    * in the click handler, before anything is awaited. The page stays, and not even the code verifier leaves the vault.
    * `silent`: a hidden frame, without user interaction (`prompt=none`), for a provider that is same-site with the page.
+   * `device`: the user signs in on another device.
    * Default: `redirect`.
    */
-  mode?: 'redirect' | 'popup' | 'silent';
+  mode?: 'redirect' | 'popup' | 'silent' | 'device';
   /** With `popup`: size and position, in the format of `window.open`. Default: `popup,width=500,height=700`. */
   features?: string;
   /**
@@ -203,6 +204,28 @@ export interface SignInOptions {
    * cannot be overridden.
    */
   params?: Record<string, string>;
+}
+
+/** A sign-in on another device, for the page to show. */
+export interface DeviceSignIn {
+  /** The code that the user enters on the other device. */
+  readonly userCode: string;
+  /** Where to enter it: show it as text. */
+  readonly verificationUri: string;
+  /** The same page with the code filled in, for a QR code; not every provider sends it. */
+  readonly verificationUriComplete?: string;
+  /**
+   * A QR code of the page with the code filled in, or of `verificationUri`, as an SVG document. The part of the package that makes it
+   * is loaded for the first code.
+   */
+  readonly qrCode: () => Promise<string>;
+  /** When the codes expire, in milliseconds since 1970 by this device's clock. */
+  readonly expiresAt: number;
+  /**
+   * Resolves when the user has signed in. Rejects with `token_error` if the user declines (`oauth.error` is `access_denied`) or the
+   * codes expire (`expired_token`), with `cancelled` after a sign-out, and with the reason of `signal`.
+   */
+  readonly session: Promise<Session>;
 }
 
 export type Prompt = 'none' | 'login' | 'consent' | 'select_account' | 'create';
@@ -262,6 +285,15 @@ export interface Client {
    * provider (`login_hint`).
    */
   signIn(options: SignInOptions & { mode: 'popup' | 'silent' }): Promise<Session>;
+
+  /**
+   * Signs the user in on another device (RFC 8628): on a television or a kiosk, where nobody types a password. Show the code and the
+   * address, and wait for `session`. The device code stays in the vault. After a reload, the same call continues the sign-in while the
+   * vault lives. `signal` ends it.
+   *
+   * The options that concern a page of the provider have no effect. The provider must offer device authorization to this client.
+   */
+  signIn(options: SignInOptions & { mode: 'device'; signal?: AbortSignal }): Promise<DeviceSignIn>;
 
   /**
    * Sends a request with the access token to a URL on the `api` list. Arguments and response are those of the browser's

@@ -122,6 +122,15 @@ class Client extends EventTarget {
         location.assign(url);
       });
     }
+    if (mode === 'device') {
+      return (await loadTrips()).signInByDevice(
+        parameters,
+        this.#options.scope,
+        (/** @type {string} */ op, /** @type {object} */ args) => this.#call(`${op}Device`, args),
+        () => this.#sessionAfterSignIn(),
+        failure,
+      );
+    }
     // The popup opens in the task of the click: browsers block it later.
     return this.#signInInWindow(parameters, mode === 'popup' ? open('', '_blank', features) : undefined);
   }
@@ -181,11 +190,11 @@ class Client extends EventTarget {
     return ended;
   }
 
-  async preload() {
-    await this.#call('prepare');
+  preload() {
+    return this.#call('prepare');
   }
 
-  async accessToken() {
+  accessToken() {
     return this.#call('accessToken');
   }
 
@@ -403,7 +412,7 @@ class Client extends EventTarget {
     const where = {
       workerUrl,
       wasmUrl,
-      tokens: this.#options.tokens,
+      tokens: options.tokens,
       lasting: restore !== 'none',
       had: this.#had ?? this.#storage.had(),
     };

@@ -1,9 +1,9 @@
 /**
  * The parts of a sign-in or sign-out that not every page needs, loaded when needed: it watches popups, opens hidden frames,
- * passes on the response that comes to another window, restores sessions, and detects redirect loops. A script of the page
- * could replace this file, since it is loaded later. So this file only gets data that a script also finds in the document, in
- * the address or in storage, and events count only if the browser itself dispatched them. This file imports nothing, because
- * bundlers would move anything that two files import into a further file.
+ * passes on the response that comes to another window, waits for another device, restores sessions, and detects redirect loops. A
+ * script of the page could replace this file, since it is loaded later. So this file only gets data that a script also finds in
+ * the document, in the address or in storage, and events count only if the browser itself dispatched them. This file imports
+ * nothing at its start, because bundlers would move anything that two files import into a further file.
  */
 
 /** @typedef {typeof import('./errors.js').failure} Failure */
@@ -249,4 +249,60 @@ function isSameSite(url) {
   } catch {
     return false;
   }
+}
+/**
+ * @typedef {object} Prompt what the user has to do
+ * @property {string} userCode
+ * @property {string} verificationUri
+ * @property {string} [verificationUriComplete]
+ * @property {number} expiresAt
+ */
+
+/**
+ * Begins a sign-in on another device, or continues the one that this client has begun before.
+ * @template T
+ * @param {{ signal?: AbortSignal }} options of the sign-in @param {string} scope
+ * @param {(op: string, args?: object) => Promise<any>} call an operation of the vault for this kind of sign-in
+ * @param {() => Promise<T>} signedIn @param {Failure} failure
+ * @returns {Promise<Prompt & { session: Promise<T>, qrCode: () => Promise<string> }>}
+ */
+export async function signInByDevice({ signal, ...options }, scope, call, signedIn, failure) {
+  signal?.throwIfAborted();
+  /** @type {Prompt} */
+  const prompt = await call('begin', { scope, options });
+  const session = wait(call, signal).then(signedIn);
+  session.catch(() => {}); // the app may look at it later
+  const qrCode = async () => {
+    const text = prompt.verificationUriComplete ?? prompt.verificationUri;
+    try {
+      return (await import('./wasm/qr.js')).svg(text);
+    } catch (cause) {
+      throw failure('network_error', 'browser', 'there is no QR code', 'Serve wasm/qr.js of the package.', true, cause);
+    }
+  };
+  return { ...prompt, qrCode, session };
+}
+
+/** @param {(op: string) => Promise<any>} call @param {AbortSignal} [signal] */
+async function wait(call, signal) {
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      // The core says how long to wait, also to a page that asks too early.
+      const milliseconds = await call('poll');
+      if (milliseconds === null) return;
+      await pause(milliseconds, signal);
+    }
+  } catch (error) {
+    if (signal?.aborted) await call('abandon');
+    throw error;
+  }
+}
+
+/** @param {number} milliseconds @param {AbortSignal} [signal] ends the pause */
+function pause(milliseconds, signal) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+    signal?.addEventListener('abort', resolve, { once: true });
+  });
 }

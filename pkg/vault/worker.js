@@ -119,6 +119,9 @@ function connect(port, wasmUrl, inPage) {
         restores: 'boolean?',
       }),
       abandon: forwarded('abandon', { state: 'string' }),
+      beginDevice: forwarded('beginDevice', { scope: 'string', options: 'object' }),
+      pollDevice: forwarded('pollDevice'),
+      abandonDevice: forwarded('abandonDevice'),
       complete: forwarded('complete', {
         address: 'string',
         state: 'string',

@@ -4,7 +4,7 @@
 //! here depends on a browser, so the same code runs in tests without one.
 //!
 //! ```text
-//! sign_in   from the authorization request to the session
+//! sign_in   from the authorization request to the session            device   the same on another device
 //! call      requests with the token     renewal   of the token     userinfo   the provider's claims about the user
 //! end       sign-out, revocation, and the provider's own session
 //! lookup    metadata         proof   signatures         bell   callers that wait for another caller
@@ -14,6 +14,7 @@
 mod bell;
 mod call;
 mod deposit;
+mod device;
 mod end;
 pub mod host;
 mod lookup;
@@ -30,6 +31,7 @@ use std::rc::Rc;
 
 pub use call::{ApiRequest, AuthorizedRequest};
 pub use deposit::Deposit;
+pub use device::Polled;
 pub use end::Ended;
 pub use sign_in::{Completion, OtherSignIns, Redeemed};
 
@@ -59,6 +61,8 @@ struct Core<H> {
     lookup: RefCell<Lookup>,
     keys: RefCell<Keys>,
     session: RefCell<SessionState>,
+    /// A sign-in on another device that waits for the user.
+    device: RefCell<Option<Rc<device::Waiting>>>,
     /// Rings when an operation that callers wait for has ended, whether it succeeded or failed.
     ended: Bell,
     /// The number of sign-ins that are being completed.
@@ -104,6 +108,7 @@ impl<H: Host> Client<H> {
             lookup,
             keys: RefCell::default(),
             session: RefCell::default(),
+            device: RefCell::default(),
             ended: Bell::default(),
             completing: Cell::new(0),
         };

@@ -1,7 +1,9 @@
 //! From the authorization request to the session.
 
+use core::pin::Pin;
+
 use super::host::Host;
-use super::{Client, Core};
+use super::{Client, Core, Exchange};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use crate::protocol::authorization_response::{AuthorizationResponse, Declines};
 use crate::protocol::error::{Error, Kind, OAuthError, Result};
@@ -9,6 +11,7 @@ use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpResponse};
 use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::session::Change;
+use crate::protocol::session_state::Call;
 use crate::protocol::token::{TokenRequest, TokenResponse};
 use crate::protocol::transaction::{RedirectPage, Transaction};
 
@@ -218,25 +221,45 @@ impl<H: Host> Client<H> {
             Ok(tokens) => tokens,
         };
         tokens.expires_in = tokens.expires_in.map(|seconds| seconds.saturating_sub(age).max(0));
-        let proof = self.prove(&tokens, &metadata, keys).await;
-        let (result, leftover) = {
-            let mut session = self.core.session.borrow_mut();
-            if session.is_overtaken(call) {
-                (Err(Kind::Cancelled.into()), session.too_late(*tokens))
-            } else {
-                session.sign_in(tokens, proof, &transaction, config, host.now())
-            }
-        };
-        match &result {
-            Ok(change) => self.changed(*change),
-            Err(error) if matches!(error.kind(), Kind::UserChanged) => self.changed(Change::UserChanged),
-            Err(_) => {}
-        }
-        self.revoke(leftover).await;
-        match result {
-            Ok(_) => Ok(Completion::ReturnTo(return_to)),
+        match self.start_session(tokens, keys, &metadata, &transaction, call).await {
+            Ok(()) => Ok(Completion::ReturnTo(return_to)),
             Err(error) => declined(error, declines, return_to),
         }
+    }
+
+    /// Checks the tokens of a sign-in, which began when the session was in the state `call`, and begins the session. `keys` is a
+    /// request for the provider's keys, if one was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Cancelled`] after a sign-out; those of the ID Token, and [`Kind::UserChanged`].
+    pub(super) fn start_session<'a>(
+        &'a self,
+        tokens: Box<TokenResponse>,
+        keys: Option<Exchange<H>>,
+        metadata: &'a ServerMetadata,
+        transaction: &'a Transaction,
+        call: Call,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
+        // Boxed, so that the shipped module has this code once.
+        Box::pin(async move {
+            let proof = self.prove(&tokens, metadata, keys).await;
+            let (result, leftover) = {
+                let mut session = self.core.session.borrow_mut();
+                if session.is_overtaken(call) {
+                    (Err(Kind::Cancelled.into()), session.too_late(*tokens))
+                } else {
+                    session.sign_in(tokens, proof, transaction, &self.core.config, self.core.host.now())
+                }
+            };
+            match &result {
+                Ok(change) => self.changed(*change),
+                Err(error) if matches!(error.kind(), Kind::UserChanged) => self.changed(Change::UserChanged),
+                Err(_) => {}
+            }
+            self.revoke(leftover).await;
+            result.map(drop)
+        })
     }
 
     /// Whether a sign-in is being completed.
@@ -253,10 +276,10 @@ impl<H: Host> Client<H> {
 }
 
 /// Marks a sign-in as being completed while this value exists. Calls wait until it is dropped.
-struct Completing<'a, H>(&'a Core<H>);
+pub(super) struct Completing<'a, H>(&'a Core<H>);
 
 impl<'a, H> Completing<'a, H> {
-    fn begin(core: &'a Core<H>) -> Self {
+    pub(super) fn begin(core: &'a Core<H>) -> Self {
         core.completing.set(core.completing.get().saturating_add(1));
         Self(core)
     }

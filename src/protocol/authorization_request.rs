@@ -134,20 +134,30 @@ impl<'a> SignIn<'a> {
             ));
         }
         return_target(self.return_to)?;
-        for (name, value) in self.params {
-            if RESERVED.contains(&name.as_str()) {
-                return Err(Error::config(name, "only the client may set it", "Remove it from `params`."));
-            }
-            if name == "max_age" && json::integer(value).is_none_or(|seconds| seconds < 0) {
-                return Err(Error::config(
-                    name,
-                    "not a number of seconds",
-                    "Set `maxAge` to a whole number, such as `3600`.",
-                ));
-            }
-        }
+        check_params(self.params)?;
         scope(self.scope, config.openid)
     }
+}
+
+/// Checks the parameters that the app adds to a request.
+///
+/// # Errors
+///
+/// [`Kind::Config`] names a parameter that only the client may set, or a `max_age` that is not a number of seconds.
+pub(super) fn check_params(params: &[(String, String)]) -> Result<()> {
+    for (name, value) in params {
+        if RESERVED.contains(&name.as_str()) {
+            return Err(Error::config(name, "only the client may set it", "Remove it from `params`."));
+        }
+        if name == "max_age" && json::integer(value).is_none_or(|seconds| seconds < 0) {
+            return Err(Error::config(
+                name,
+                "not a number of seconds",
+                "Set `maxAge` to a whole number, such as `3600`.",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// An authorization request: the URL to which the browser navigates, and the transaction that it keeps in the meantime.

@@ -13,7 +13,7 @@ use super::json::{self, IfText, Mismatch, OneOrMany, Value};
 use super::jwt::{Verified, invalid, object};
 use super::list::items;
 use super::time::Now;
-use super::transaction::Transaction;
+use super::transaction::{Purpose, Transaction};
 
 /// Seconds by which the clock of a device may differ from the server's: phones whose clock was set by hand can be minutes off.
 /// This only applies to ID Tokens; the lifetime of an access token is measured on the device alone.
@@ -54,7 +54,12 @@ impl Identity {
         check_parties(&value, config)?;
         let claims: Claims<'_> = value.read().map_err(mismatched)?;
         claims.check(&token.hash, now)?;
-        if transaction.nonce.expose().is_empty() || claims.nonce != Some(transaction.nonce.expose()) {
+        let nonce = transaction.nonce.expose();
+        let is_expected = match transaction.purpose {
+            Purpose::Device => claims.nonce.is_none(),
+            Purpose::SignIn | Purpose::Restore => !nonce.is_empty() && claims.nonce == Some(nonce),
+        };
+        if !is_expected {
             return Err(invalid("nonce"));
         }
         claims.check_authentication(transaction, now)?;

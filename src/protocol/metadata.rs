@@ -26,6 +26,8 @@ pub struct ServerMetadata {
     pub algorithms: Algorithms,
     /// RFC 7009 §2. Kept as sent, and checked when it is used: an invalid URL must not prevent a sign-in.
     pub revocation_endpoint: Option<String>,
+    /// RFC 8628 §4. Kept as sent, like `revocation_endpoint`.
+    pub device_authorization_endpoint: Option<String>,
     /// RP-Initiated Logout §2.1. Kept as sent, like `revocation_endpoint`.
     pub end_session_endpoint: Option<String>,
     /// RFC 9207 §3.
@@ -85,6 +87,7 @@ impl ServerMetadata {
             userinfo_endpoint,
             algorithms,
             revocation_endpoint: members.revocation_endpoint.filter(is_there).map(Into::into),
+            device_authorization_endpoint: members.device_authorization_endpoint.filter(is_there).map(Into::into),
             end_session_endpoint: members.end_session_endpoint.filter(is_there).map(Into::into),
             authorization_response_iss_parameter_supported: members.authorization_response_iss_parameter_supported
                 == Some(true),
@@ -103,6 +106,7 @@ struct Members<'a> {
     jwks_uri: IfText<'a>,
     userinfo_endpoint: Option<&'a str>,
     revocation_endpoint: Option<&'a str>,
+    device_authorization_endpoint: Option<&'a str>,
     end_session_endpoint: Option<&'a str>,
     response_types_supported: Option<Vec<IfText<'a>>>,
     code_challenge_methods_supported: Option<Vec<IfText<'a>>>,

@@ -14,6 +14,7 @@ pub mod authorization_response;
 pub mod base64url;
 pub mod carried;
 pub mod config;
+pub mod device;
 pub mod discovery;
 pub mod error;
 pub mod foreign;

@@ -48,6 +48,16 @@ impl TokenRequest {
         Self { secrets: Secrets::new([refresh_token]), ..request }
     }
 
+    /// Asks whether the user has finished on the other device (RFC 8628 §3.4).
+    pub fn for_device(device_code: &Secret, config: &Config) -> Self {
+        let request = Self::new(&[
+            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("device_code", device_code.expose()),
+            ("client_id", &config.client_id),
+        ]);
+        Self { secrets: Secrets::new([device_code]), ..request }
+    }
+
     fn new(parameters: &[(&str, &str)]) -> Self {
         let mut body = String::new();
         for (name, value) in parameters {
@@ -155,7 +165,7 @@ struct Members<'a> {
 }
 
 /// A lifetime: a number that is not negative, or digits in a string, which a few servers send.
-struct Seconds(i64);
+pub(super) struct Seconds(pub(super) i64);
 
 impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -42,6 +42,8 @@ pub enum Purpose {
     SignIn,
     /// It is an automatic attempt to restore an earlier session, which the user did not ask for. Any refusal is a normal result.
     Restore,
+    /// The user signs in on another device. No request went through a browser, and the ID Token has no nonce.
+    Device,
 }
 
 /// Whose responses arrive at the redirect page.
@@ -133,6 +135,27 @@ impl Transaction {
             acr_values: record.acr_values.into(),
             max_age: record.max_age.into(),
         }))
+    }
+
+    /// The sign-in of a user on another device. Its response needs no binding: this client asks for it.
+    pub fn of_device(config: &Config, scope: &str, params: &[(String, String)], now: Now) -> Self {
+        let asked = |name: &str| params.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        Self {
+            state: Secret::new(""),
+            nonce: Secret::new(""),
+            code_verifier: CodeVerifier::from_kept(Secret::new("")),
+            provider: config.provider().into(),
+            client_id: config.client_id.clone(),
+            redirect_uri: String::new(),
+            scope: scope.into(),
+            return_to: String::new(),
+            prompt: String::new(),
+            purpose: Purpose::Device,
+            redirect_page: RedirectPage::OfOneProvider,
+            acr_values: asked("acr_values").unwrap_or_default(),
+            max_age: asked("max_age").unwrap_or_default(),
+            started: now.wall,
+        }
     }
 
     /// The secrets that the provider knows and must not reveal to a page.

@@ -12,7 +12,7 @@ use super::{HAS_GUARD, Kept, News, SignIns, Vault};
 
 pub use super::wire::{Failed, Outcome};
 use crate::client::host::Host;
-use crate::client::{Client, Completion, OtherSignIns};
+use crate::client::{Client, Completion, OtherSignIns, Polled};
 use crate::protocol::authorization_request::{AuthorizationRequest, Navigates, SignIn, is_in_window};
 use crate::protocol::config::Tokens;
 use crate::protocol::error::{Error, Kind, Result};
@@ -105,6 +105,17 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             vault.borrow_mut().give_up(port, state, worker.now());
         }
         "complete" => return complete(vault, worker, port, &client, &message).await,
+        "beginDevice" => {
+            let Begin { scope, .. } = wire::read(&message)?;
+            let scope = scope.unwrap_or_default();
+            let params = read_options(message.get("options"))?;
+            let registered = vault.borrow().registered(scope);
+            let scope = registered.as_ref().map_or(scope, |(_, scope)| scope.as_str());
+            return Ok(to_string(&client.begin_device(scope, &params).await?));
+        }
+        // Returns the milliseconds until the next message, or nothing if the user is signed in.
+        "pollDevice" => return poll_device(vault, worker, &client).await,
+        "abandonDevice" => client.abandon_device(),
         "session" => {
             client.completed().await;
             return Ok(client.session().as_ref().map(Session::to_json).unwrap_or_default());
@@ -224,6 +235,19 @@ async fn complete<W: Worker>(
             Completed { return_to: Some(path), declined: None }
         }
     }))
+}
+
+/// Asks whether the user has signed in on another device.
+async fn poll_device<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, client: &Client<W::Host>) -> Outcome {
+    let before = client.subject();
+    let was_signed_in = client.is_signed_in();
+    match client.poll_device().await? {
+        Polled::Wait(wait) => Ok(to_string(&wait)),
+        Polled::SignedIn => {
+            signed_in(vault, worker, client, was_signed_in, before.as_deref());
+            Ok(String::new())
+        }
+    }
 }
 
 /// Whose responses arrive at the redirect page, from a member of a message.

@@ -10,6 +10,7 @@ use valet_key::protocol::authorization_request::SignIn;
 use valet_key::protocol::authorization_response::AuthorizationResponse;
 use valet_key::protocol::base64url;
 use valet_key::protocol::config::Config;
+use valet_key::protocol::device::Pending;
 use valet_key::protocol::discovery::Discovery;
 use valet_key::protocol::error::{Error, Kind, Result};
 use valet_key::protocol::foreign::Secrets;
@@ -176,6 +177,14 @@ const READERS: &[(&str, Read, &[Text])] = &[
         ],
     ),
     (
+        "device authorization response",
+        |text| Pending::from_response(&response(text), Loopback::Refused, NOW).is_ok(),
+        &[
+            ("members", MEMBERS, |length| object(DEVICE, length)),
+            ("address", 128 * KIB, |length| filled(&DEVICE.replace("/\",", "/"), "%2f", "\"}", length)),
+        ],
+    ),
+    (
         "token response, refused",
         |text| TokenResponse::from_response(&response(text)).is_err_and(|error| error.oauth().is_some()),
         &[("description", 128 * KIB, |length| {
@@ -281,6 +290,8 @@ const SERVER: &str =
 const METADATA: &str = r#"{"issuer":"https://as.test","jwks_uri":"https://as.test/jwks","authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token","#;
 const RECORD: &str = r#"{"started":1800000000000,"state":"s","nonce":"n","code_verifier":"v","issuer":"https://as.test","client_id":"spa","redirect_uri":"https://app.test/","scope":"openid","prompt":"","restores":false,"shared":false,"acr_values":"","max_age":"","return_to":"/","#;
 const TOKENS: &str = r#"{"token_type":"Bearer","access_token":"a","#;
+const DEVICE: &str =
+    r#"{"device_code":"device-code-of-a-test","user_code":"A","expires_in":9,"verification_uri":"https://as.test/","#;
 const CLAIMS: &str =
     r#"{"iss":"https://as.test","sub":"alice","nonce":"n","iat":1800000000,"exp":1800000600,"aud":"spa","#;
 

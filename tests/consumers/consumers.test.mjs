@@ -156,9 +156,9 @@ test('the package contains the files that it needs, and no others', async () => 
   assert.deepEqual(
     names.sort(),
     [
-      ...['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'index.d.ts', 'package.json'],
+      ...['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'LICENSE-lean-qr', 'README.md', 'index.d.ts', 'package.json'],
       ...['wasm', 'guard'].flatMap((folder) => FILES.map((file) => `${folder}/${file}`)),
-      ...['guard/callback.html', 'guard/sealed.html', ...modules],
+      ...['guard/callback.html', 'guard/sealed.html', 'wasm/qr.js', ...modules],
     ].sort(),
   );
   for (const name of names) {

@@ -6,6 +6,7 @@
 export class Issued {
   accessTokens = new Set();
   refreshTokens = new Set();
+  deviceCodes = new Set();
   idTokens = new Set();
   codes = new Set();
   verifiers = new Set();
@@ -22,6 +23,7 @@ export class Issued {
       ...label('access token', this.accessTokens),
       ...label('refresh token', this.refreshTokens),
       ...label('ID token', this.idTokens),
+      ...label('device code', this.deviceCodes),
       ...label('code verifier', this.verifiers),
     ];
   }
@@ -56,6 +58,7 @@ export class Issued {
       add(this.refreshTokens, answer.refresh_token);
       add(this.idTokens, answer.id_token);
     }
+    if (endpoint === 'device' && answer) add(this.deviceCodes, answer.device_code);
     if (location) add(this.codes, new URL(location, 'http://loopback').searchParams.get('code'));
   }
 }

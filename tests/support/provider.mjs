@@ -12,7 +12,7 @@ import { Issued } from './issued.mjs';
 import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';
 import { memory } from './memory.mjs';
 import { Outage } from './outage.mjs';
-import { errorPage, logoutPage, signedOutPage } from './provider_pages.mjs';
+import { devicePage, errorPage, logoutPage, signedOutPage } from './provider_pages.mjs';
 import { claimsOf } from './users.mjs';
 
 /** The API's credentials for introspection. */
@@ -22,6 +22,7 @@ const API_CLIENT = { id: 'api', secret: 'api-on-loopback' };
 const ENDPOINTS = new Endpoints({
   discovery: ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'],
   authorization: ['/auth'],
+  device: ['/device/auth'],
   token: ['/token'],
   jwks: ['/jwks'],
   revocation: ['/token/revocation'],
@@ -135,7 +136,7 @@ function configuration({ pages, redirectPages, origins, settings }) {
         client_id: 'demo',
         client_name: 'Valet Key demo',
         token_endpoint_auth_method: 'none',
-        grant_types: ['authorization_code', 'refresh_token'],
+        grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
         response_types: ['code'],
         redirect_uris: redirectPages,
         post_logout_redirect_uris: [...pages, ...pages.map((page) => `${page}?tab=2`)],
@@ -194,6 +195,23 @@ function configuration({ pages, redirectPages, origins, settings }) {
     features: {
       claimsParameter: { enabled: true },
       jwtUserinfo: { enabled: true },
+      deviceFlow: {
+        enabled: true,
+        userCodeInputSource: async (context, form, out, error) => {
+          context.body = devicePage({
+            title: 'Enter the code',
+            form,
+            belongsTo: 'op.deviceInputForm',
+            mistake: Boolean(error),
+          });
+        },
+        userCodeConfirmSource: async (context, form, client, info, userCode) => {
+          context.body = devicePage({ title: 'Is this your code?', form, belongsTo: 'op.deviceConfirmForm', userCode });
+        },
+        successSource: async (context) => {
+          context.body = devicePage({ title: 'Your device is signed in' });
+        },
+      },
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: async (context, client) => client.clientId === API_CLIENT.id },
       revocation: {

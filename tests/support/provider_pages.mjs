@@ -61,6 +61,25 @@ export function consentPage({ clientName, name, scopes }) {
   );
 }
 
+/**
+ * The pages for a user whose device shows a code.
+ * @param {object} what
+ * @param {string} what.title @param {string} [what.form] the provider's own @param {string} [what.belongsTo] its id
+ * @param {string} [what.userCode] @param {boolean} [what.mistake] whether there was a problem
+ */
+export function devicePage({ title, form = '', belongsTo, userCode = '', mistake = false }) {
+  const buttons = `
+    <button form="${belongsTo}" autofocus>Continue</button>
+    ${userCode ? `<button form="${belongsTo}" class="quiet" name="abort" value="yes">Stop</button>` : ''}`;
+  return page(
+    title,
+    `
+    ${userCode ? `<p class="lead">Your device shows <kbd>${escape(userCode)}</kbd></p>` : ''}
+    ${mistake ? '<p class="mistake" role="alert">This code is not valid. Look at your device.</p>' : ''}
+    ${form}${form ? buttons : '<p class="note">Go back to your device.</p>'}`,
+  );
+}
+
 /** @param {string} form the provider's own form, which the buttons belong to */
 export function logoutPage(form) {
   return page(

@@ -8,6 +8,7 @@ mod support;
 
 mod clients;
 mod deposits;
+mod devices;
 mod ends;
 mod foreign;
 mod guarded;

@@ -11,7 +11,8 @@ pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         return hostile::bench(workspace, &[before, after].concat());
     }
     // Only what a guard costs differs between the engines so much that it is measured in each.
-    let engines = if arguments.iter().any(|name| name == "guard") { browsers::chosen()? } else { vec![browsers::CHROMIUM] };
+    let engines =
+        if arguments.iter().any(|name| name == "guard") { browsers::chosen()? } else { vec![browsers::CHROMIUM] };
     let mut command = stories::in_browsers(workspace, &engines)?;
     process::run(command.arg(workspace.tests().join("bench/run.mjs")).args(arguments))
 }

@@ -7,6 +7,8 @@
 //!                                                                   └─▶ worker.js, worker.js.map
 //! ```
 //!
+//! `pkg/extra/qr.js` and the library that it uses become `pkg/wasm/qr.js`.
+//!
 //! `pkg/guard/` has all files of a guard's folder except its options: the module, another worker.js, and the redirect page.
 
 use std::{
@@ -109,6 +111,8 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
         // Last and together, because each contains the name of the other.
         ship(&part.shipped(workspace), &[wasm, worker, map])?;
     }
+    let qr = process::timed("esbuild", || qr(workspace, node))?;
+    ship(&Part::Vault.shipped(workspace), &qr)?;
     // The same page at a second address, for hosts that send browsers on.
     let (page, copy) =
         (workspace.pkg().join("vault/callback.html"), Part::Guard.scratch(workspace)?.join("sealed.html"));
@@ -359,6 +363,25 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path, part: Part) -> Result
     fs::write(&map, sources)?;
     names_no_folder(workspace, &map)?;
     Ok([outfile, map])
+}
+
+/// Bundles `pkg/extra/qr.js` with the library that it uses, and writes its type. The library's licence goes with it.
+fn qr(workspace: &Workspace, node: &Node) -> Result<[PathBuf; 2]> {
+    let scratch = Part::Vault.scratch(workspace)?;
+    let [outfile, types] = ["qr.js", "qr.d.ts"].map(|name| scratch.join(name));
+    let mut command = node.tool("esbuild/bin/esbuild");
+    command
+        .current_dir(workspace.root())
+        // The library lies among the tools of the tests, not beside the package.
+        .env("NODE_PATH", node.modules())
+        .arg(workspace.pkg().join("extra/qr.js"))
+        .args(["--bundle", "--minify", "--format=esm", "--target=es2022", "--log-level=warning"])
+        .arg("--banner:js=// lean-qr, MIT License: see LICENSE-lean-qr")
+        .arg(format!("--outfile={}", toolchain::utf8(&outfile)?));
+    process::run(&mut command)?;
+    fs::write(&types, "export function svg(text: string): string;\n")?;
+    fs::copy(node.modules().join("lean-qr/LICENSE"), workspace.pkg().join("LICENSE-lean-qr"))?;
+    Ok([outfile, types])
 }
 
 /// A source map with the paths of its sources relative to the folder where it ships. esbuild writes them relative to its own

@@ -55,7 +55,8 @@ impl Node {
         command
     }
 
-    fn modules(&self) -> PathBuf {
+    /// The folder with all packages.
+    pub fn modules(&self) -> PathBuf {
         self.tests.join("node_modules")
     }
 

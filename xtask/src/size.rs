@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// The page's script before sign-in: the entry `valet-key`, minified and compressed with brotli.
-const PAGE_BUDGET: usize = 4900;
+const PAGE_BUDGET: usize = 4930;
 
 /// That script, the worker and the module, compressed with brotli.
-const TOTAL_BUDGET: usize = 75 * 1024;
+const TOTAL_BUDGET: usize = 80 * 1024;
 
 /// The same with the module and the worker for the folder of a guard.
-const GUARDED_BUDGET: usize = 85 * 1024;
+const GUARDED_BUDGET: usize = 90 * 1024;
 
 /// A number of bytes, raw and compressed.
 #[derive(Clone, Copy, Default)]
@@ -73,6 +73,7 @@ fn weigh(workspace: &Workspace, node: &Node, toolchain: &Toolchain, as_json: boo
         ("the worker".to_owned(), worker),
         ("the module of a guard".to_owned(), guard_module),
         ("the worker of a guard".to_owned(), guard_worker),
+        ("QR codes".to_owned(), Size::of(&read(&workspace.shipped().join("qr.js"))?)?),
     ];
     let mut page = None;
     for (entry, file) in entries(workspace)? {
@@ -187,7 +188,7 @@ fn minified(node: &Node, entry: &Path) -> Result<Script> {
             // A hash in a name would change the size by some bytes whenever another file changes.
             "--chunk-names=[name]",
         ])
-        .args(["--packages=external", "--external:*/worker.js"])
+        .args(["--packages=external", "--external:*/worker.js", "--external:*/qr.js"])
         .arg(format!("--outdir={}", toolchain::utf8(&folder)?))
         .arg(format!("--metafile={}", toolchain::utf8(&metafile)?));
     crate::process::run(&mut command)?;

@@ -3,6 +3,7 @@
 mod authorization_response;
 mod carried;
 mod client;
+mod device;
 mod foreign;
 mod form;
 mod http;
@@ -30,6 +31,7 @@ pub(crate) const TARGETS: &[Target] = &[
     reader("authorization_response", authorization_response::run, authorization_response::seeds),
     reader("carried", carried::run, carried::seeds),
     machine("client", client::run, client::seeds),
+    reader("device", device::run, device::seeds),
     reader("foreign", foreign::run, foreign::seeds),
     reader("form", form::run, form::seeds),
     reader("http", http::run, http::seeds),

@@ -15,6 +15,8 @@ pub(crate) enum Place {
     Authorization,
     Token,
     Refresh,
+    Device,
+    Poll,
     Revocation,
     Keys,
     Userinfo,
@@ -64,6 +66,10 @@ pub(crate) struct Provider {
     pub(crate) metadata: Members,
     /// Members of the token response to a code.
     pub(crate) token: Members,
+    /// Members of the device authorization response, beside its codes.
+    pub(crate) device: Members,
+    /// Whether the user has consented on another device. It counts for one device code.
+    pub(crate) consented: bool,
     /// Members of the token response to a refresh token; `refresh_token` and `access_token` are new each time unless
     /// set here.
     pub(crate) refresh: Members,
@@ -81,6 +87,8 @@ pub(crate) struct Provider {
     pub(crate) user: &'static str,
     code: String,
     pending: Vec<Pending>,
+    /// Device codes that were not yet redeemed, with their clients.
+    devices: Vec<(String, String)>,
     grants: Vec<Grant>,
     count: usize,
     /// The time, in seconds after T0.
@@ -133,6 +141,7 @@ impl Provider {
                 ("jwks_uri", &at("/jwks")),
                 ("userinfo_endpoint", &at("/userinfo")),
                 ("revocation_endpoint", &at("/revoke")),
+                ("device_authorization_endpoint", &at("/device")),
                 ("end_session_endpoint", &at("/logout")),
                 ("authorization_response_iss_parameter_supported", "true"),
                 ("response_types_supported", r#"["code"]"#),
@@ -141,6 +150,14 @@ impl Provider {
                 ("code_challenge_methods_supported", r#"["S256"]"#),
             ]),
             token: members(&[("token_type", r#""Bearer""#), ("expires_in", "600")]),
+            device: members(&[
+                ("user_code", r#""WDJB-MJHT""#),
+                ("verification_uri", &at("/activate")),
+                ("verification_uri_complete", &at("/activate?code=WDJB-MJHT")),
+                ("expires_in", "600"),
+                ("interval", "5"),
+            ]),
+            consented: false,
             refresh: members(&[("token_type", r#""Bearer""#), ("expires_in", "600")]),
             claims: Members::new(),
             refreshed_claims: Members::new(),
@@ -151,6 +168,7 @@ impl Provider {
             user: "alice",
             code: "c0de-of-forty-three-letters-and-nothing-else".into(),
             pending: Vec::new(),
+            devices: Vec::new(),
             grants: Vec::new(),
             count: 0,
             now: 0,
@@ -167,6 +185,7 @@ impl Provider {
         self.well_known.clone_from(&other.well_known);
         self.metadata.clone_from(&other.metadata);
         self.token.clone_from(&other.token);
+        self.device.clone_from(&other.device);
         self.refresh.clone_from(&other.refresh);
         self.claims.clone_from(&other.claims);
         self.refreshed_claims.clone_from(&other.refreshed_claims);
@@ -227,7 +246,9 @@ impl Provider {
         match path {
             _ if path.starts_with("/.well-known/") || path.contains("/.well-known/") => Some(Place::Metadata),
             "/token" if body.contains("grant_type=refresh_token") => Some(Place::Refresh),
+            "/token" if body.contains("device_code") => Some(Place::Poll),
             "/token" => Some(Place::Token),
+            "/device" => Some(Place::Device),
             "/revoke" => Some(Place::Revocation),
             "/jwks" => Some(Place::Keys),
             "/userinfo" => Some(Place::Userinfo),
@@ -266,6 +287,8 @@ impl Provider {
             }
             Some(Place::Token) => self.redeem(&body),
             Some(Place::Refresh) => self.renew(&body),
+            Some(Place::Device) => self.show_code(&body),
+            Some(Place::Poll) => self.redeem_device(&body),
             Some(Place::Revocation) => json(200, ""),
             Some(Place::Keys) => json(200, &honest_keys()),
             Some(Place::Userinfo) => self.describe(authorization),
@@ -293,6 +316,39 @@ impl Provider {
         if !pending.nonce.is_empty() {
             change(&mut answer, &[("id_token", &quoted(&token))]);
         }
+        merge(&mut answer, &self.token);
+        json(200, &object(&answer))
+    }
+
+    /// RFC 8628 §3.2.
+    fn show_code(&mut self, body: &str) -> HttpResponse {
+        let form = form::parse(body).expect("a form");
+        let client_id = form.iter().find(|(key, _)| key == "client_id").expect("RFC 8628 §3.1").1.clone();
+        self.count += 1;
+        let code = format!("device-code-number-{:08}", self.count);
+        self.secrets.push(code.clone());
+        let mut answer = members(&[("device_code", &quoted(&code))]);
+        merge(&mut answer, &self.device);
+        self.devices.push((code, client_id));
+        json(200, &object(&answer))
+    }
+
+    /// RFC 8628 §3.5.
+    fn redeem_device(&mut self, body: &str) -> HttpResponse {
+        let form = form::parse(body).expect("a form");
+        let get = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
+        assert_eq!(get("grant_type"), "urn:ietf:params:oauth:grant-type:device_code");
+        let place =
+            self.devices.iter().position(|(code, client)| [&**code, client] == ["device_code", "client_id"].map(get));
+        let Some(place) = place else { return json(400, r#"{"error":"invalid_grant"}"#) };
+        if !self.consented {
+            return json(400, r#"{"error":"authorization_pending"}"#);
+        }
+        self.consented = false;
+        let (_, client_id) = self.devices.remove(place);
+        let token = self.id_token(&client_id, "", &self.claims.clone());
+        let mut answer = self.issue(client_id, self.user);
+        change(&mut answer, &[("id_token", &quoted(&token))]);
         merge(&mut answer, &self.token);
         json(200, &object(&answer))
     }
