@@ -66,8 +66,6 @@ class Client extends EventTarget {
   #had;
   /** The error with which `start()` failed. @type {unknown} */
   #failure;
-  /** Whether this page is completing a sign-in. */
-  #completing = false;
   /**
    * What calls wait for: a running attempt to restore the session, or the part of this package that completes a sign-in.
    * @type {Promise<unknown> | undefined}
@@ -346,18 +344,13 @@ class Client extends EventTarget {
 
   /** @param {{ address: string, state: string, record?: string, pending: boolean }} response */
   async #complete(response) {
-    this.#completing = true;
-    try {
-      const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirectPage().shared });
-      this.#tell('trace', {
-        step: 'callback',
-        outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored',
-        reason: declined,
-      });
-      return returnTo;
-    } finally {
-      this.#completing = false;
-    }
+    const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirectPage().shared });
+    this.#tell('trace', {
+      step: 'callback',
+      outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored',
+      reason: declined,
+    });
+    return returnTo;
   }
 
   /** The redirect page. `shared`: as far as this page can know, responses of another provider come to it, too. */
@@ -425,9 +418,10 @@ class Client extends EventTarget {
         // The keeper may have given the session to the next vault.
         if (event === 'gone') session = await this.#call('session');
       } catch {}
-      // Before the app knows that a sign-in of this page has succeeded: it may reload the page at that moment. The mark stays as
-      // it is after a renewal, whose event may arrive here after the user has signed out in another tab.
-      if (session ? this.#completing : this.#storage.had() === 0) this.#storage.mark(Boolean(session));
+      // Before the app knows that a sign-in has succeeded: it may reload the page at that moment. The mark stays as it is after a
+      // renewal, whose event may arrive here after the user has signed out in another tab.
+      const had = this.#storage.had();
+      if (session ? had !== 0 && reason !== 'renewed' : had === 0) this.#storage.mark(Boolean(session));
       this.#setSession(/** @type {Session | null} */ (session));
       this.#tell('change', { session: this.#session, reason });
     });

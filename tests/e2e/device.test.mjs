@@ -8,6 +8,7 @@ import { story } from '../support/stage.mjs';
 /** In the page: begins, and keeps the promise of the session. Returns what the page would show. */
 const BEGIN = `async (options) => {
   const abort = new AbortController();
+  client.addEventListener('change', ({ reason }) => (globalThis.marked = [reason, ...Object.values(localStorage)]));
   const { session, qrCode, ...shown } = await client.signIn({ mode: 'device', signal: abort.signal, ...options });
   Object.assign(globalThis, { abort, qrCode, ended: session.then(({ sub }) => sub, (error) => (error instanceof ValetKeyError ? error.oauth?.error : error.name)) });
   return shown;
@@ -54,6 +55,11 @@ story('DEV-20 P0: a user signs in on another device', { ...OPEN, everyEngine: tr
   await page.find('heading', 'Your device is signed in');
   await back();
   assert.equal(await page.run(ENDED), 'alice');
+  assert.deepEqual(
+    await page.run('async () => marked'),
+    ['signed_in', '1'],
+    'the app may reload as soon as it hears of it',
+  );
   assert.equal(await page.run('async () => (await client.fetch(api + "me")).status'), 200);
   assert.equal(await page.run('async () => client.session.sub'), 'alice');
   await page.reload();

@@ -274,27 +274,31 @@ story(
   },
 );
 
-story('GUARD-18 P1: a sign-in on another device needs no guard, and the options of its file', GUARDED, async (stage) => {
-  const { page, provider, site } = stage;
-  await page.goto(site.url);
-  await page.see('Signed out');
-  const url = await page.run(`async () => {
+story(
+  'GUARD-18 P1: a sign-in on another device needs no guard, and the options of its file',
+  GUARDED,
+  async (stage) => {
+    const { page, provider, site } = stage;
+    await page.goto(site.url);
+    await page.see('Signed out');
+    const url = await page.run(`async () => {
     const { session, verificationUriComplete } = await client.signIn({ mode: 'device' });
     globalThis.ended = session.then(({ sub }) => sub, ({ code }) => code);
     return verificationUriComplete;
   }`);
-  const first = await page.driver.getWindowHandle();
-  await stage.browser.newTab();
-  await page.goto(url);
-  await page.click('button', 'Continue');
-  await stage.login();
-  await stage.consent();
-  await page.find('heading', 'Your device is signed in');
-  await page.driver.switchTo().window(first);
-  assert.equal(await page.run('async () => ended'), 'alice');
-  await callApi(stage);
-  assert.equal(provider.count('authorization'), 0);
-});
+    const first = await page.driver.getWindowHandle();
+    await stage.browser.newTab();
+    await page.goto(url);
+    await page.click('button', 'Continue');
+    await stage.login();
+    await stage.consent();
+    await page.find('heading', 'Your device is signed in');
+    await page.driver.switchTo().window(first);
+    assert.equal(await page.run('async () => ended'), 'alice');
+    await callApi(stage);
+    assert.equal(provider.count('authorization'), 0);
+  },
+);
 
 story('GUARD-06 P0: there is no third request, and a forged code is never redeemed', GUARDED, async (stage) => {
   const { page } = stage;
