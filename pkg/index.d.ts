@@ -143,6 +143,7 @@ export interface ServerMetadata {
   jwks_uri?: string;
   userinfo_endpoint?: string;
   revocation_endpoint?: string;
+  device_authorization_endpoint?: string;
   end_session_endpoint?: string;
   authorization_response_iss_parameter_supported?: boolean;
   [member: string]: unknown;
@@ -291,7 +292,7 @@ export interface Client {
    * address, and wait for `session`. The device code stays in the vault. After a reload, the same call continues the sign-in while the
    * vault lives. `signal` ends it.
    *
-   * The options that concern a page of the provider have no effect. The provider must offer device authorization to this client.
+   * `returnTo` and `features` have no effect. The provider must offer device authorization to this client.
    */
   signIn(options: SignInOptions & { mode: 'device'; signal?: AbortSignal }): Promise<DeviceSignIn>;
 

@@ -66,6 +66,8 @@ class Client extends EventTarget {
   #had;
   /** The error with which `start()` failed. @type {unknown} */
   #failure;
+  /** Whether this page is completing a sign-in, or waits for one on another device. */
+  #completing = false;
   /**
    * What calls wait for: a running attempt to restore the session, or the part of this package that completes a sign-in.
    * @type {Promise<unknown> | undefined}
@@ -107,12 +109,9 @@ class Client extends EventTarget {
 
   /** @param {import('./index.d.ts').SignInOptions} [options] @returns {Promise<any>} */
   async signIn(options) {
-    const {
-      mode = 'redirect',
-      returnTo = pathOf(),
-      features = 'popup,width=500,height=700',
-      ...parameters
-    } = withoutPrototype(options);
+    // The core reads them, too, and refuses what it does not know.
+    const parameters = withoutPrototype(options);
+    const { mode = 'redirect', returnTo = pathOf(), features = 'popup,width=500,height=700' } = parameters;
     if (mode === 'redirect') {
       return this.#signInByRedirect(parameters, returnTo, async (url) => {
         if (navigator.userActivation?.isActive) this.#storage.clicked();
@@ -121,11 +120,15 @@ class Client extends EventTarget {
       });
     }
     if (mode === 'device') {
+      this.#completing = true;
       return (await loadTrips()).signInByDevice(
         parameters,
         this.#options.scope,
         (/** @type {string} */ op, /** @type {object} */ args) => this.#call(`${op}Device`, args),
-        () => this.#sessionAfterSignIn(),
+        async (isSignedIn) => {
+          this.#completing = false;
+          return isSignedIn ? this.#sessionAfterSignIn() : null;
+        },
         failure,
       );
     }
@@ -248,6 +251,9 @@ class Client extends EventTarget {
           return this.#sessionAfterSignIn();
         }
       } catch (error) {
+        // Another site may have sent the browser here before the response comes.
+        if (guard && record && /** @type {ValetKeyError} */ (error).code === 'network_error')
+          this.#storage.keep(received.state, record);
         await quietly(this.#requestSession()); // an earlier session stays
         throw error;
       }
@@ -344,13 +350,18 @@ class Client extends EventTarget {
 
   /** @param {{ address: string, state: string, record?: string, pending: boolean }} response */
   async #complete(response) {
-    const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirectPage().shared });
-    this.#tell('trace', {
-      step: 'callback',
-      outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored',
-      reason: declined,
-    });
-    return returnTo;
+    this.#completing = true;
+    try {
+      const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirectPage().shared });
+      this.#tell('trace', {
+        step: 'callback',
+        outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored',
+        reason: declined,
+      });
+      return returnTo;
+    } finally {
+      this.#completing = false;
+    }
   }
 
   /** The redirect page. `shared`: as far as this page can know, responses of another provider come to it, too. */
@@ -418,10 +429,9 @@ class Client extends EventTarget {
         // The keeper may have given the session to the next vault.
         if (event === 'gone') session = await this.#call('session');
       } catch {}
-      // Before the app knows that a sign-in has succeeded: it may reload the page at that moment. The mark stays as it is after a
-      // renewal, whose event may arrive here after the user has signed out in another tab.
-      const had = this.#storage.had();
-      if (session ? had !== 0 && reason !== 'renewed' : had === 0) this.#storage.mark(Boolean(session));
+      // Before the app knows that a sign-in of this page has succeeded: it may reload the page at that moment. The mark stays as
+      // it is after other events, which may arrive here after the user has signed out in another tab.
+      if (session ? this.#completing : this.#storage.had() === 0) this.#storage.mark(Boolean(session));
       this.#setSession(/** @type {Session | null} */ (session));
       this.#tell('change', { session: this.#session, reason });
     });

@@ -61,8 +61,7 @@ export function closeWindow() {
  * @returns {Promise<void>}
  */
 export async function signOut(storage, waits, failure, ended, isSignedIn) {
-  for (const wait in waits)
-    waits[wait](failure('cancelled', 'user', 'superseded by a sign-out', 'Ignore it: the newer call decides.'));
+  for (const wait in waits) waits[wait](superseded(failure));
   try {
     const url = await ended;
     if (storage.had() === 0) storage.mark(false); // no sign-in has come since
@@ -76,6 +75,10 @@ export async function signOut(storage, waits, failure, ended, isSignedIn) {
   }
   return new Promise(() => {}); // the page is leaving
 }
+
+/** @param {Failure} failure */
+const superseded = (failure) =>
+  failure('cancelled', 'user', 'superseded by a sign-out', 'Ignore it: the newer call decides.');
 
 /** @param {Failure} failure @returns {never} */
 export function blocked(failure) {
@@ -263,46 +266,71 @@ function isSameSite(url) {
  * @template T
  * @param {{ signal?: AbortSignal }} options of the sign-in @param {string} scope
  * @param {(op: string, args?: object) => Promise<any>} call an operation of the vault for this kind of sign-in
- * @param {() => Promise<T>} signedIn @param {Failure} failure
+ * @param {(isSignedIn: boolean) => Promise<T | null>} ended returns the session @param {Failure} failure
  * @returns {Promise<Prompt & { session: Promise<T>, qrCode: () => Promise<string> }>}
  */
-export async function signInByDevice({ signal, ...options }, scope, call, signedIn, failure) {
+export async function signInByDevice({ signal, ...options }, scope, call, ended, failure) {
   signal?.throwIfAborted();
-  /** @type {Prompt} */
-  const prompt = await call('begin', { scope, options });
-  const session = wait(call, signal).then(signedIn);
+  /** @type {{ number: number, prompt: Prompt }} */
+  const { number, prompt } = await call('begin', { scope, options });
+  const wait = async () => {
+    let isSignedIn = false;
+    try {
+      await finished((op) => call(op, { number }), signal);
+      isSignedIn = true;
+    } finally {
+      if (!isSignedIn) ended(false);
+    }
+    const session = await ended(true);
+    if (!session) throw superseded(failure);
+    return session;
+  };
+  const session = wait();
   session.catch(() => {}); // the app may look at it later
   const qrCode = async () => {
-    const text = prompt.verificationUriComplete ?? prompt.verificationUri;
-    try {
-      return (await import('./wasm/qr.js')).svg(text);
-    } catch (cause) {
-      throw failure('network_error', 'browser', 'there is no QR code', 'Serve wasm/qr.js of the package.', true, cause);
-    }
+    const svg = await import('./wasm/qr.js').then(
+      (module) => module.svg,
+      (cause) => {
+        throw failure(
+          'network_error',
+          'browser',
+          'wasm/qr.js cannot be loaded',
+          'Serve it with the package.',
+          true,
+          cause,
+        );
+      },
+    );
+    return svg(prompt.verificationUriComplete ?? prompt.verificationUri);
   };
   return { ...prompt, qrCode, session };
 }
 
-/** @param {(op: string) => Promise<any>} call @param {AbortSignal} [signal] */
-async function wait(call, signal) {
-  try {
-    for (;;) {
-      signal?.throwIfAborted();
-      // The core says how long to wait, also to a page that asks too early.
-      const milliseconds = await call('poll');
-      if (milliseconds === null) return;
-      await pause(milliseconds, signal);
-    }
-  } catch (error) {
-    if (signal?.aborted) await call('abandon');
-    throw error;
-  }
-}
-
-/** @param {number} milliseconds @param {AbortSignal} [signal] ends the pause */
-function pause(milliseconds, signal) {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-    signal?.addEventListener('abort', resolve, { once: true });
+/**
+ * Waits until the user is signed in. The core says how long to wait, also to a page that asks too early.
+ * @param {(op: string) => Promise<any>} call @param {AbortSignal} [signal]
+ */
+async function finished(call, signal) {
+  let abort = () => {};
+  const aborted = new Promise((_, reject) => {
+    abort = () => {
+      call('abandon').catch(() => {}); // the worker is gone
+      reject(signal?.reason);
+    };
   });
+  aborted.catch(() => {});
+  signal?.addEventListener('abort', abort);
+  try {
+    if (signal?.aborted) abort();
+    for (;;) {
+      const milliseconds = await Promise.race([aborted, call('poll')]);
+      if (milliseconds === null) return;
+      await Promise.race([
+        aborted,
+        new Promise((resolve) => setTimeout(resolve, /** @type {number} */ (milliseconds))),
+      ]);
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
 }

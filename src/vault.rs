@@ -15,6 +15,7 @@
 //! This module is synchronous; [`messages`] drives it.
 
 mod deposit;
+mod devices;
 pub mod guard;
 pub mod messages;
 mod wire;

@@ -28,16 +28,22 @@ const atGuard = __HAS_GUARD__ && !serviceWorker && new URL('guard/keep', file).h
 /** The requests to the guard, one after the other. @type {Promise<any>} */
 let requests = Promise.resolve();
 
-/** @param {object} message @returns {Promise<{ deposit?: string, news?: unknown[] }>} */
+/** @param {{ deposit?: string }} message @returns {Promise<{ deposit?: string, news?: unknown[] }>} */
 function request(message) {
-  const send = async (/** @type {string} */ body) => {
-    const response = await fetch(`${atGuard}`, { method: 'POST', body });
-    return response.json();
+  const { deposit } = message;
+  const send = async (/** @type {object} */ content) => {
+    const body = JSON.stringify(content);
+    // Requests that outlive the worker have a limit of 64 KiB.
+    const options = { method: 'POST', body, redirect: 'error', credentials: 'omit', keepalive: !deposit };
+    const response = await fetch(`${atGuard}`, /** @type {RequestInit} */ (options));
+    return response.ok ? response.json() : {};
   };
   return (requests = requests.then(async () => {
     try {
-      await send(''); // the host would get the deposit if the browser has removed the guard
-      return await send(JSON.stringify({ ...message, name }));
+      // The site's host would get the deposit if the browser has removed the guard. No host knows this answer.
+      const asks = crypto.randomUUID();
+      if (deposit && (await send({ asks })).keeps !== asks) return {};
+      return await send({ deposit, name });
     } catch {
       return {};
     }
@@ -58,7 +64,7 @@ function keeper() {
   return active?.scriptURL === file && registration?.scope === scopeUrl() ? active : undefined;
 }
 
-/** @param {object} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper */
+/** @param {{ deposit?: string }} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper */
 function post(message, transfer = []) {
   if (__HAS_GUARD__ && atGuard) return Boolean(request(message));
   keeper()?.postMessage({ ...message, name }, transfer);

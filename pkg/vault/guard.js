@@ -122,8 +122,8 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
   /** Gives a vault what it waits for, once; a second time only to the next vault. @param {string} flow @param {any} vault */
   async function take(flow, { id }) {
     const entry = waiting.get(flow);
-    if (!entry) return { lost: true };
-    const isFree = isRecent(entry.at) && (!entry.by || (entry.by !== id && !(await scope.clients.get(entry.by))));
+    if (!entry || !isRecent(entry.at)) return { lost: true };
+    const isFree = !entry.by || (entry.by !== id && !(await scope.clients.get(entry.by)));
     if (!isFree) return;
     entry.by = id;
     return entry.handover.catch(() => undefined);
@@ -132,8 +132,11 @@ export function standGuard(/** @type {string} */ folder, /** @type {(message: ob
   /** By the last part of the address. @type {Record<string, (text: string, vault: any) => Promise<object | undefined>>} */
   const services = {
     take,
-    // An empty message asks whether the guard is there.
-    keep: async (text, vault) => (text ? keep(JSON.parse(text), vault) : undefined),
+    // The vault asks whether the guard is there, and not the host, before it makes a deposit.
+    keep: async (text, vault) => {
+      const { asks, ...message } = JSON.parse(text);
+      return asks ? { keeps: asks } : keep(message, vault);
+    },
   };
 
   scope.onfetch = (/** @type {Fetch} */ event) => {
@@ -180,5 +183,7 @@ async function update() {
   } catch {} // offline
 }
 
-/** Forgets what waits for the vault. To be called when the user has signed out. */
-export const forgetWaiting = () => waiting.clear();
+/** Forgets what waits for the vault, which gets nothing. To be called when the user has signed out. */
+export function forgetWaiting() {
+  for (const entry of waiting.values()) entry.handover = Promise.resolve({});
+}

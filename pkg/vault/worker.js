@@ -120,8 +120,8 @@ function connect(port, wasmUrl, inPage) {
       }),
       abandon: forwarded('abandon', { state: 'string' }),
       beginDevice: forwarded('beginDevice', { scope: 'string', options: 'object' }),
-      pollDevice: forwarded('pollDevice'),
-      abandonDevice: forwarded('abandonDevice'),
+      pollDevice: forwarded('pollDevice', { number: 'number' }),
+      abandonDevice: forwarded('abandonDevice', { number: 'number' }),
       complete: forwarded('complete', {
         address: 'string',
         state: 'string',

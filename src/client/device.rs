@@ -1,6 +1,6 @@
 //! A sign-in on another device (RFC 8628).
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::Client;
@@ -10,18 +10,24 @@ use crate::protocol::device::{self, Pending, Prompt, Step};
 use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Method;
+use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::session_state::Call;
 use crate::protocol::token::TokenResponse;
 use crate::protocol::transaction::Transaction;
 
-/// A sign-in that waits for the user on another device.
+/// A sign-in on another device, until another one begins.
 #[derive(Debug)]
 pub(super) struct Waiting {
+    number: u32,
     pending: RefCell<Pending>,
     /// What the provider was asked for.
     form: String,
     transaction: Transaction,
     call: Call,
+    /// The number of calls that wait for it.
+    waits: Cell<u32>,
+    /// How it ended. Each call that waits for it hears of that.
+    outcome: RefCell<Option<Result<()>>>,
 }
 
 /// The state of a sign-in on another device.
@@ -36,87 +42,118 @@ pub enum Polled {
 impl<H: Host> Client<H> {
     /// Begins a sign-in on another device, or continues one that asked for the same and still waits for the user, for example
     /// after a reload of the page. `params` are further parameters with their registered names. The app shows what it returns, and
-    /// calls [`Client::poll_device`].
+    /// passes the number to [`Client::poll_device`].
     ///
     /// # Errors
     ///
     /// Those of discovery, of [`device::check`], of [`device::request`] and of [`Pending::from_response`].
-    pub async fn begin_device(&self, scope: &str, params: &[(String, String)]) -> Result<Prompt> {
+    pub async fn begin_device(&self, scope: &str, params: &[(String, String)]) -> Result<(u32, Prompt)> {
         let (host, config) = (&self.core.host, &self.core.config);
         let scope = device::check(config, scope, params)?;
         let metadata = self.metadata().await?;
         let request = device::request(&metadata, config, &scope, params)?;
         let Method::Post(form) = &request.method else { return Err(Error::unexpected("a request without a form")) };
         let form = String::from(form.expose());
-        let call = self.core.session.borrow().call();
-        if let Some(waiting) = &*self.core.device.borrow()
-            && waiting.form == form
-            && waiting.pending.borrow().is_alive(host.now())
-            && !self.core.session.borrow().is_overtaken(waiting.call)
-        {
-            return Ok(waiting.pending.borrow().prompt.clone());
+        // Two pages that begin at the same time show the same codes.
+        while self.core.beginning.get() {
+            self.core.ended.rung().await;
         }
-        let response = self.send(request).response(&Secrets::default()).await?;
-        let pending = Pending::from_response(&response, config.loopback, host.now())?;
+        let call = self.core.session.borrow().call();
+        let mut number = 1;
+        if let Some(waiting) = &*self.core.device.borrow() {
+            if waiting.form == form && waiting.is_open() && waiting.pending.borrow().is_alive(host.now()) {
+                waiting.waits.set(waiting.waits.get().saturating_add(1));
+                return Ok((waiting.number, waiting.pending.borrow().prompt.clone()));
+            }
+            number = waiting.number.wrapping_add(1);
+        }
+        self.core.beginning.set(true);
+        let outcome = self.send(request).response(&Secrets::default()).await;
+        self.core.beginning.set(false);
+        self.core.ended.ring();
+        let pending = Pending::from_response(&outcome?, config.loopback, host.now())?;
         let prompt = pending.prompt.clone();
         let transaction = Transaction::of_device(config, &scope, params, host.now());
-        let waiting = Waiting { pending: RefCell::new(pending), form, transaction, call };
+        let (pending, waits, outcome) = (RefCell::new(pending), Cell::new(1), RefCell::default());
+        let waiting = Waiting { number, pending, form, transaction, call, waits, outcome };
         *self.core.device.borrow_mut() = Some(Rc::new(waiting));
-        Ok(prompt)
+        Ok((number, prompt))
     }
 
     /// Asks the provider whether the user has finished, unless it is too early to ask. Several pages can call this.
     ///
     /// # Errors
     ///
-    /// [`Kind::Cancelled`] if there is no such sign-in any more; [`Kind::TokenRefused`] with `access_denied` or `expired_token`;
-    /// and those of a token response and of its ID Token. The sign-in has ended then.
-    pub async fn poll_device(&self) -> Result<Polled> {
-        let (host, config) = (&self.core.host, &self.core.config);
+    /// [`Kind::Cancelled`] if this sign-in was ended, or another one has taken its place; [`Kind::TokenRefused`] with `access_denied`
+    /// or `expired_token`; and those of a token response and of its ID Token. The sign-in has ended then.
+    pub async fn poll_device(&self, number: u32) -> Result<Polled> {
         let metadata = self.metadata().await?;
         self.completed().await;
-        let Some(waiting) = self.core.device.borrow().clone() else {
-            return if self.is_signed_in() { Ok(Polled::SignedIn) } else { Err(Kind::Cancelled.into()) };
-        };
-        let step = if self.core.session.borrow().is_overtaken(waiting.call) {
-            Err(Kind::Cancelled.into())
-        } else {
-            waiting.pending.borrow_mut().next(&metadata, config, host.now())
-        };
+        let current = self.core.device.borrow().clone();
+        let waiting = current.filter(|waiting| waiting.number == number).ok_or(Kind::Cancelled)?;
+        if let Some(outcome) = &*waiting.outcome.borrow() {
+            return outcome.clone().map(|()| Polled::SignedIn);
+        }
+        let polled = self.ask(&waiting, &metadata).await;
+        match &polled {
+            Ok(Polled::Wait(_)) => {}
+            Ok(Polled::SignedIn) => waiting.end(Ok(())),
+            Err(error) => waiting.end(Err(error.clone())),
+        }
+        polled
+    }
+
+    async fn ask(&self, waiting: &Waiting, metadata: &ServerMetadata) -> Result<Polled> {
+        let (host, config) = (&self.core.host, &self.core.config);
+        let step = waiting.pending.borrow_mut().next(metadata, config, host.now())?;
         let request = match step {
-            Ok(Step::Ask(request)) => request,
-            Ok(Step::Wait(milliseconds)) => return Ok(Polled::Wait(milliseconds)),
-            Err(error) => {
-                self.abandon_device();
-                return Err(error);
-            }
+            Step::Ask(request) => request,
+            Step::Wait(milliseconds) => return Ok(Polled::Wait(milliseconds)),
         };
         let response = self.send(request).response(&Secrets::default()).await;
         let tokens = response.and_then(|response| TokenResponse::from_response(&response));
-        // The app may have ended this sign-in meanwhile, and may have begun another one.
-        let is_current = self.core.device.borrow().as_ref().is_some_and(|current| Rc::ptr_eq(current, &waiting));
-        match tokens {
-            Ok(tokens) if is_current => {
-                self.abandon_device();
-                let _completing = Completing::begin(&self.core);
-                self.start_session(tokens, None, &metadata, &waiting.transaction, waiting.call).await?;
-                Ok(Polled::SignedIn)
-            }
-            Err(failure) if is_current => {
-                let later = waiting.pending.borrow_mut().later(failure, host.now());
-                later.map(Polled::Wait).inspect_err(|_| self.abandon_device())
-            }
-            tokens => {
-                if let Ok(tokens) = tokens {
-                    self.revoke(tokens.into_leftover()).await;
-                }
-                Err(Kind::Cancelled.into())
+        let tokens = match tokens {
+            Err(failure) => return waiting.pending.borrow_mut().later(failure, host.now()).map(Polled::Wait),
+            Ok(tokens) => tokens,
+        };
+        // The app, or a sign-out, may have ended this sign-in meanwhile.
+        if !waiting.is_open() {
+            let leftover = self.core.session.borrow().too_late(*tokens);
+            self.revoke(leftover).await;
+            return Err(Kind::Cancelled.into());
+        }
+        let _completing = Completing::begin(&self.core);
+        self.start_session(tokens, None, metadata, &waiting.transaction, waiting.call).await?;
+        Ok(Polled::SignedIn)
+    }
+
+    /// Stops one call's wait for the other device. If no other call waits, the sign-in has ended. The provider hears nothing of it:
+    /// the codes expire.
+    pub fn abandon_device(&self, number: u32) {
+        if let Some(waiting) = self.core.device.borrow().as_ref().filter(|waiting| waiting.number == number) {
+            waiting.waits.set(waiting.waits.get().saturating_sub(1));
+            if waiting.waits.get() == 0 {
+                waiting.end(Err(Kind::Cancelled.into()));
             }
         }
     }
 
-    /// Stops waiting for the other device. The provider hears nothing of it: the code expires.
-    pub fn abandon_device(&self) {
-        *self.core.device.borrow_mut() = None;
+    /// Ends a sign-in on another device because the user has signed out, in this client or elsewhere.
+    pub fn cancel_device(&self) {
+        if let Some(waiting) = &*self.core.device.borrow() {
+            waiting.end(Err(Kind::Cancelled.into()));
+        }
+    }
+}
+
+impl Waiting {
+    /// Whether the sign-in has not ended.
+    fn is_open(&self) -> bool {
+        self.outcome.borrow().is_none()
+    }
+
+    /// The first outcome counts.
+    fn end(&self, outcome: Result<()>) {
+        self.outcome.borrow_mut().get_or_insert(outcome);
     }
 }

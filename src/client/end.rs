@@ -20,6 +20,7 @@ pub struct Ended {
 impl<H: Host> Client<H> {
     /// Forgets the session immediately. [`Client::end_at_provider`] does the rest at the provider.
     pub fn forget(&self) -> Ended {
+        self.cancel_device();
         let (id_token, leftover) = {
             let mut session = self.core.session.borrow_mut();
             (session.id_token().cloned(), session.end())

@@ -63,6 +63,8 @@ struct Core<H> {
     session: RefCell<SessionState>,
     /// A sign-in on another device that waits for the user.
     device: RefCell<Option<Rc<device::Waiting>>>,
+    /// Whether such a sign-in is being begun.
+    beginning: Cell<bool>,
     /// Rings when an operation that callers wait for has ended, whether it succeeded or failed.
     ended: Bell,
     /// The number of sign-ins that are being completed.
@@ -109,6 +111,7 @@ impl<H: Host> Client<H> {
             keys: RefCell::default(),
             session: RefCell::default(),
             device: RefCell::default(),
+            beginning: Cell::new(false),
             ended: Bell::default(),
             completing: Cell::new(0),
         };

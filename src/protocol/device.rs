@@ -1,11 +1,11 @@
 //! Device authorization (RFC 8628): the user signs in on another device, with a code that this one shows.
 //!
 //! ```text
-//!              request                      from_response
-//! next: Ask ◀────────── Pending ◀─────────────────────────── device authorization response
-//!    │  ▲                  │
-//!    │  └── later: pending, slow_down, no response
-//!    └────▶ token response, access_denied, or the end of the code's life
+//! request ─▶ device authorization response ─▶ Pending ──▶ next: Wait, Ask ─▶ token response
+//!                                                ▲                              │  │  │
+//!                                                └── later: pending, slow_down, ┘  │  └─▶ access_denied, expired_token
+//!                                                    no response                   ▼
+//!                                                                             the session
 //! ```
 //!
 //! The device code, with which anyone could fetch the tokens, stays here. A page gets a [`Prompt`].
@@ -25,14 +25,18 @@ use super::time::Now;
 use super::token::{Seconds, TokenRequest};
 use super::url::{Loopback, Url};
 
-/// Seconds between requests if the server names none (RFC 8628 §3.2), or 0.
-const INTERVAL: i64 = 5;
+/// Milliseconds between requests if the server does not name an interval (RFC 8628 §3.2), or names 0.
+const INTERVAL: i64 = 5_000;
 
-/// The longest time between requests in seconds. A server that wants more says `slow_down` again.
-const MAX_INTERVAL: i64 = 60;
+/// Milliseconds that are added after each `slow_down` (RFC 8628 §3.5).
+const SLOWER: i64 = 5_000;
 
-/// Seconds that are added after each `slow_down` (RFC 8628 §3.5).
-const SLOWER: i64 = 5;
+/// The longest pause in milliseconds to which lost responses lead, unless the interval is longer.
+const MAX_BACK_OFF: i64 = 60_000;
+
+/// The longest time in milliseconds that a page is told to wait; it then asks the core again. Timers of browsers hold no more than
+/// 2³¹.
+const MAX_WAIT: i64 = 60_000;
 
 /// The maximum length of a user code in bytes; longer than anyone types.
 const MAX_USER_CODE: usize = 64;
@@ -58,11 +62,18 @@ pub struct Pending {
     /// For the page.
     pub prompt: Prompt,
     device_code: Secret,
-    began: Now,
-    /// Milliseconds from the beginning, as everything below.
+    /// The beginning, by the clock that nobody can set: a device may learn the time of day only after it has started.
+    began: i64,
+    /// Milliseconds from the beginning to the end of the codes.
     life: i64,
+    /// Milliseconds between requests.
     interval: i64,
+    /// The same while responses are lost.
+    back_off: i64,
+    /// Milliseconds from the beginning to the next request.
     due: i64,
+    /// Whether a request is under way.
+    asking: bool,
 }
 
 /// What the caller does next.
@@ -137,9 +148,11 @@ impl Pending {
             (1..=MAX_USER_CODE).contains(&code.len()) && code.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         };
         let user_code = members.user_code.filter(is_shown).ok_or_else(|| invalid("`user_code`"))?;
+        // `secrets` ignores short ones.
+        let shows_code = |text: &str| secrets.are_in(text) || text.contains(device_code.expose());
         let address = |member: &str, text: &str| {
             let is_acceptable = Url::parse(text, loopback).is_some();
-            if secrets.are_in(text) {
+            if shows_code(text) {
                 Err(invalid(member))
             } else if is_acceptable {
                 Ok(String::from(text))
@@ -147,7 +160,7 @@ impl Pending {
                 Err(Kind::UrlRejected { member: member.into() }.into())
             }
         };
-        if secrets.are_in(user_code) {
+        if shows_code(user_code) {
             return Err(invalid("`user_code`"));
         }
         let verification_uri = members.verification_uri.ok_or_else(|| invalid("`verification_uri`"))?;
@@ -155,34 +168,37 @@ impl Pending {
         let complete = members.verification_uri_complete.filter(|text| !text.is_empty());
         let verification_uri_complete = complete.map(|text| address("verification_uri_complete", text)).transpose()?;
         let Seconds(life) = members.expires_in.ok_or_else(|| invalid("`expires_in`"))?;
-        let asked = members.interval.map_or(0, |Seconds(seconds)| seconds);
-        let interval = if asked == 0 { INTERVAL } else { asked.min(MAX_INTERVAL) }.saturating_mul(1000);
         let life = life.saturating_mul(1000);
+        let asked = members.interval.map_or(0, |Seconds(seconds)| seconds).saturating_mul(1000);
+        // An interval beyond the life of the codes still leaves one request.
+        let interval = if asked == 0 { INTERVAL } else { asked.min((life / 2).max(INTERVAL)) };
         let prompt = Prompt {
             user_code: user_code.into(),
             verification_uri,
             verification_uri_complete,
             expires_at: now.wall.saturating_add(life),
         };
-        Ok(Self { prompt, device_code, began: now, life, interval, due: interval })
+        let began = now.monotonic;
+        Ok(Self { prompt, device_code, began, life, interval, back_off: 0, due: interval, asking: false })
     }
 
     /// Decides what to do now.
     ///
     /// # Errors
     ///
-    /// [`Kind::TokenRefused`] with `expired_token` at the end of the code's life.
+    /// [`Kind::TokenRefused`] with `expired_token` at the end of the codes.
     pub fn next(&mut self, metadata: &ServerMetadata, config: &Config, now: Now) -> Result<Step> {
-        let elapsed = now.since(self.began);
+        if self.asking {
+            return Ok(Step::Wait(self.interval.min(MAX_WAIT)));
+        }
         if !self.is_alive(now) {
             let code = Secrets::default().quote("expired_token");
             return Err(Kind::TokenRefused(OAuthError::from_code(code)).into());
         }
-        if elapsed < self.due {
-            return Ok(Step::Wait(self.due.min(self.life).saturating_sub(elapsed)));
+        if self.elapsed(now) < self.due {
+            return Ok(Step::Wait(self.wait(now)));
         }
-        // No second request leaves before the first has been answered, or its time is over.
-        self.due = elapsed.saturating_add(self.interval);
+        self.asking = true;
         let request = TokenRequest::for_device(&self.device_code, config);
         Ok(Step::Ask(request.request(&metadata.token_endpoint)))
     }
@@ -194,29 +210,40 @@ impl Pending {
     ///
     /// The failure, if it is final.
     pub fn later(&mut self, failure: Error, now: Now) -> Result<i64> {
-        let wait = match failure.kind() {
+        self.asking = false;
+        let mut asked = 0;
+        match failure.kind() {
             Kind::TokenRefused(said) => match said.error.as_str() {
-                "authorization_pending" => 0,
+                "authorization_pending" => self.back_off = 0,
                 "slow_down" => {
-                    self.interval = self.interval.saturating_add(SLOWER * 1000);
-                    0
+                    self.back_off = 0;
+                    self.interval = self.interval.saturating_add(SLOWER);
                 }
                 _ => return Err(failure),
             },
-            Kind::Network { .. } | Kind::Timeout { .. } | Kind::ServerUnavailable { .. } => {
-                self.interval = self.interval.saturating_mul(2).min(MAX_INTERVAL * 1000);
-                failure.retry_after().map_or(0, |seconds| i64::from(seconds).saturating_mul(1000))
+            _ if failure.is_retryable() => {
+                self.back_off = self.back_off.max(self.interval).saturating_mul(2).min(MAX_BACK_OFF);
+                asked = failure.retry_after().map_or(0, |seconds| i64::from(seconds).saturating_mul(1000));
             }
             _ => return Err(failure),
-        };
-        let wait = self.interval.max(wait);
-        self.due = now.since(self.began).saturating_add(wait);
-        Ok(wait)
+        }
+        let pause = self.interval.max(self.back_off).max(asked);
+        self.due = self.elapsed(now).saturating_add(pause);
+        Ok(self.wait(now))
     }
 
     /// Whether the user still has time.
     pub fn is_alive(&self, now: Now) -> bool {
-        now.since(self.began) < self.life
+        self.elapsed(now) < self.life
+    }
+
+    fn elapsed(&self, now: Now) -> i64 {
+        now.monotonic.saturating_sub(self.began)
+    }
+
+    /// Milliseconds until the next request, or until the end of the codes.
+    fn wait(&self, now: Now) -> i64 {
+        self.due.min(self.life).saturating_sub(self.elapsed(now)).clamp(0, MAX_WAIT)
     }
 }
 

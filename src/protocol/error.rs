@@ -204,7 +204,9 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self.kind() {
             Kind::Config { .. } | Kind::RequestBlocked { .. } => Fault::App,
-            Kind::AuthorizationRefused(said) | Kind::Unbound(said) if said.error.as_str() == "access_denied" => {
+            Kind::AuthorizationRefused(said) | Kind::TokenRefused(said) | Kind::Unbound(said)
+                if matches!(said.error.as_str(), "access_denied" | "expired_token") =>
+            {
                 Fault::User
             }
             Kind::Cancelled
@@ -314,8 +316,13 @@ impl Error {
                     "access_denied" => "The user declined or lacks permission. Offer the sign-in again.",
                     "invalid_scope" => "Check `scope` against what this client may ask for at the provider.",
                     "invalid_grant" => "The code is used up or expired, or `redirectUri` differs. Sign in again.",
-                    "unauthorized_client" | "invalid_client" | "invalid_request" | "unsupported_response_type" => {
-                        "Check at the provider that this client is a public one (single-page app)."
+                    "expired_token" => "The codes have expired. Call `signIn()` again for new ones.",
+                    "unauthorized_client"
+                    | "unsupported_grant_type"
+                    | "invalid_client"
+                    | "invalid_request"
+                    | "unsupported_response_type" => {
+                        "Check at the provider that this client is a public one (single-page app), and may use this grant type."
                     }
                     _ => "Read `oauth.error_description`, or the provider's log.",
                 }
@@ -354,7 +361,7 @@ impl Error {
                 "Call `signIn()`."
             }
             Kind::MetadataInvalid { .. } | Kind::UrlRejected { .. } => {
-                "Correct it at the provider, or pass the metadata as `server`."
+                "Correct it at the provider. Its metadata can also be passed as `server`."
             }
             Kind::Network { .. } => {
                 "If the address opens in a tab, its response needs the CORS header `Access-Control-Allow-Origin` with this \

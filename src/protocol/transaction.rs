@@ -149,7 +149,7 @@ impl Transaction {
             redirect_uri: String::new(),
             scope: scope.into(),
             return_to: String::new(),
-            prompt: String::new(),
+            prompt: asked("prompt").unwrap_or_default(),
             purpose: Purpose::Device,
             redirect_page: RedirectPage::OfOneProvider,
             acr_values: asked("acr_values").unwrap_or_default(),

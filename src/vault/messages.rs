@@ -4,6 +4,7 @@
 //! A message of a port acts on that port's client only; beyond that, it can only end sessions and sign-ins. `docs/security.md`
 //! lists the possible effects of each message.
 
+use super::devices;
 use super::guard::{at_guard, handed_over};
 use super::wire::{
     self, Abandon, Addressed, Begin, Begun, Complete, Completed, Configure, End, FrontChannel, Pin, Recall, Userinfo,
@@ -12,7 +13,7 @@ use super::{HAS_GUARD, Kept, News, SignIns, Vault};
 
 pub use super::wire::{Failed, Outcome};
 use crate::client::host::Host;
-use crate::client::{Client, Completion, OtherSignIns, Polled};
+use crate::client::{Client, Completion, OtherSignIns};
 use crate::protocol::authorization_request::{AuthorizationRequest, Navigates, SignIn, is_in_window};
 use crate::protocol::config::Tokens;
 use crate::protocol::error::{Error, Kind, Result};
@@ -50,6 +51,9 @@ const OPTIONS: [(&str, &str); 8] = [
     ("uiLocales", "ui_locales"),
 ];
 
+/// How a user gets to the provider. The page acts on it; `features` and `returnTo` are also options of the page.
+const MODES: [&str; 4] = ["redirect", "popup", "silent", "device"];
+
 /// Carries out a message. The app's own requests are not messages: [`Client::fetch`] sends them.
 ///
 /// # Errors
@@ -66,8 +70,11 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             let Configure { options, had } = wire::read(&message)?;
             vault.borrow_mut().configure(port, options, make)?;
             let client = vault.borrow().client(port)?;
-            if had == Some(0) && client.is_signed_in() {
-                sign_out_unheard(vault, worker, &client);
+            if had == Some(0) {
+                client.cancel_device();
+                if client.is_signed_in() {
+                    sign_out_unheard(vault, worker, &client);
+                }
             }
             return Ok(String::new());
         }
@@ -105,17 +112,9 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             vault.borrow_mut().give_up(port, state, worker.now());
         }
         "complete" => return complete(vault, worker, port, &client, &message).await,
-        "beginDevice" => {
-            let Begin { scope, .. } = wire::read(&message)?;
-            let scope = scope.unwrap_or_default();
-            let params = read_options(message.get("options"))?;
-            let registered = vault.borrow().registered(scope);
-            let scope = registered.as_ref().map_or(scope, |(_, scope)| scope.as_str());
-            return Ok(to_string(&client.begin_device(scope, &params).await?));
+        "beginDevice" | "pollDevice" | "abandonDevice" => {
+            return devices::perform(vault, worker, &client, op, &message).await;
         }
-        // Returns the milliseconds until the next message, or nothing if the user is signed in.
-        "pollDevice" => return poll_device(vault, worker, &client).await,
-        "abandonDevice" => client.abandon_device(),
         "session" => {
             client.completed().await;
             return Ok(client.session().as_ref().map(Session::to_json).unwrap_or_default());
@@ -237,19 +236,6 @@ async fn complete<W: Worker>(
     }))
 }
 
-/// Asks whether the user has signed in on another device.
-async fn poll_device<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, client: &Client<W::Host>) -> Outcome {
-    let before = client.subject();
-    let was_signed_in = client.is_signed_in();
-    match client.poll_device().await? {
-        Polled::Wait(wait) => Ok(to_string(&wait)),
-        Polled::SignedIn => {
-            signed_in(vault, worker, client, was_signed_in, before.as_deref());
-            Ok(String::new())
-        }
-    }
-}
-
 /// Whose responses arrive at the redirect page, from a member of a message.
 fn redirect_page(shared: Option<bool>) -> RedirectPage {
     if shared == Some(true) { RedirectPage::Shared } else { RedirectPage::OfOneProvider }
@@ -267,7 +253,7 @@ fn is_of_another(completion: &Result<Completion>) -> bool {
 
 /// Handles the sign-in of a client: if the user has changed, ends the sessions of the previous user; then notifies the other
 /// vaults.
-fn signed_in<W: Worker>(
+pub(super) fn signed_in<W: Worker>(
     vault: &RefCell<Vault<W::Host>>,
     worker: &W,
     client: &Client<W::Host>,
@@ -331,6 +317,9 @@ fn end_others<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, from: Opti
     // The vault is not borrowed while sessions end: the host then asks the vault which pages to notify.
     let clients = vault.borrow().clients();
     for client in clients.iter().filter(|client| from.is_none_or(|from| !client.is_same(from))) {
+        if news.end_sign_ins() && news.concern(client.config()) {
+            client.cancel_device();
+        }
         if news.end(client) {
             client.end_unheard();
         }
@@ -339,13 +328,20 @@ fn end_others<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, from: Opti
 
 /// Reads the options of a sign-in as parameters with registered names: `loginHint` becomes `login_hint`, and the items of a
 /// list are separated by spaces.
-fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>> {
+pub(super) fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>> {
     let Some(Value::Object(members)) = options else {
         return Err(Error::config("options", "not an object", "Pass an object to `signIn`."));
     };
+    if options
+        .and_then(|options| options.get("mode"))
+        .is_some_and(|mode| !MODES.iter().any(|known| mode.as_str() == Some(known)))
+    {
+        return Err(Error::config("mode", "no way to sign in", "Use `redirect`, `popup`, `silent` or `device`."));
+    }
     let params = options.and_then(|options| options.get("params"));
     let mut read: Vec<(String, String)> = Vec::new();
-    for (name, value) in members.iter().filter(|(name, value)| *name != "params" && *value != Value::Null) {
+    let is_of_page = |name: &str| matches!(name, "params" | "mode" | "features" | "returnTo");
+    for (name, value) in members.iter().filter(|(name, value)| !is_of_page(name) && *value != Value::Null) {
         let Some((_, registered)) = OPTIONS.iter().find(|(known, _)| known == name) else {
             return Err(Error::config(
                 name,

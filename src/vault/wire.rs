@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SignIns;
+use crate::protocol::device::Prompt;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::ForeignText;
 use crate::protocol::json::Value;
@@ -159,6 +160,18 @@ pub(super) struct Completed<'a> {
     /// The error code of the refusal that ended a silent attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) declined: Option<&'a str>,
+}
+
+/// A sign-in on another device: its number, and what the page shows.
+#[derive(Serialize)]
+pub(super) struct BegunDevice {
+    pub(super) number: u32,
+    pub(super) prompt: Prompt,
+}
+
+#[derive(Deserialize)]
+pub(super) struct OfDevice {
+    pub(super) number: u32,
 }
 
 #[derive(Deserialize)]

@@ -106,18 +106,25 @@ story(
 
 story('DEV-23 P1: an app ends the sign-in with its signal, and the provider is asked no more', OPEN, async (stage) => {
   const { page, provider } = stage;
+  provider.settings.alter = (path, body) => (path === '/device/auth' ? { ...body, interval: 1 } : body);
   await stage.visit();
   await page.run(BEGIN);
+  await page.until('a request for tokens', () => provider.count('token') > 0);
   await page.run('async () => abort.abort(new DOMException("enough", "AbortError"))');
   assert.equal(await page.run(ENDED), 'AbortError');
-  const { userCode } = await page.run(BEGIN);
+  const before = provider.count('token');
+  const again = page.run(BEGIN);
+  await page.run('async () => new Promise((resolve) => setTimeout(resolve, 3500))');
+  assert.ok((await again).userCode);
   assert.equal(provider.count('device'), 2, 'the next sign-in is a new one');
-  assert.ok(userCode);
+  const codes = provider.issued.polls.slice(before).map(({ device_code: code }) => code);
+  assert.ok(codes.length > 0, 'it asks for its own');
+  assert.ok(!codes.includes(provider.issued.polls[0].device_code), 'and nobody asks for the first');
   const refused = await page.run(
     `async () => client.signIn({ mode: 'device', signal: AbortSignal.abort() }).catch(({ name }) => name)`,
   );
   assert.equal(refused, 'AbortError');
-  assert.equal(provider.count('token'), 0);
+  assert.equal(provider.count('device'), 2);
 });
 
 story('DEV-24 P0: a page gets no address but https', OPEN, async (stage) => {

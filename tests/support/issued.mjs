@@ -14,6 +14,8 @@ export class Issued {
   nonces = new Set();
   /** The parameters of each authorization request. */
   authorizations = [];
+  /** The forms of the requests with a device code. */
+  polls = [];
   /** The time of the last access token, in milliseconds since 1970. */
   lastAt = 0;
 
@@ -49,6 +51,7 @@ export class Issued {
    */
   note({ endpoint, query, form, answer, location }) {
     if (endpoint === 'authorization') this.authorizations.push({ ...query });
+    if (form.device_code) this.polls.push({ ...form });
     add(this.states, query.state);
     add(this.nonces, query.nonce);
     add(this.verifiers, form.code_verifier);

@@ -1,13 +1,15 @@
 //! Sign-ins on another device (RFC 8628).
 
 use valet_key::protocol::error::Kind;
+use valet_key::protocol::http::HttpResponse;
 use valet_key::vault::messages::{Outcome, to_json};
 
 use crate::hostile::provider::{Place, change};
-use crate::hostile::text::member;
+use crate::hostile::text::{member, string};
 use crate::hostile::worker::{Port, SharedWorker};
+use crate::hostile::world::{Waiting, poll as poll_once};
 use crate::support::{code, json};
-use crate::{app, named, record, worker};
+use crate::{app, named, record, wider, worker};
 
 fn begin(port: Port<'_>) -> Outcome {
     begin_with(port, "read", "{}")
@@ -17,9 +19,28 @@ fn begin_with(port: Port<'_>, scope: &str, options: &str) -> Outcome {
     port.say("beginDevice", &format!(r#""scope":"{scope}","options":{options}"#))
 }
 
-/// The milliseconds until the next message, or 0 if the user is signed in.
+/// The number of a sign-in, and what the page shows.
+fn parts(begun: &Outcome) -> (u32, String) {
+    let text = begun.as_deref().expect("codes");
+    let (number, prompt) = text.split_once(r#","prompt":"#).expect("both");
+    (
+        number.trim_start_matches(r#"{"number":"#).parse().expect("a number"),
+        prompt.strip_suffix('}').expect("an end").into(),
+    )
+}
+
+/// Asks for a sign-in.
+fn ask(port: Port<'_>, number: u32) -> Outcome {
+    port.say("pollDevice", &of(number))
+}
+
+fn of(number: u32) -> String {
+    format!(r#""number":{number}"#)
+}
+
+/// The milliseconds until the next message about the first sign-in, or 0 if the user is signed in.
 fn poll(port: Port<'_>) -> u32 {
-    let text = port.say("pollDevice", "").expect("a pending sign-in");
+    let text = ask(port, 1).expect("a pending sign-in");
     if text.is_empty() { 0 } else { text.parse().expect("milliseconds") }
 }
 
@@ -53,7 +74,7 @@ fn refuse(worker: &SharedWorker, error: &str) {
 fn a_user_signs_in_on_another_device() {
     let worker = worker();
     let port = worker.page(1, &app());
-    let begun = begin_with(port, "read", r#"{"params":{"audience":"x"}}"#).expect("codes");
+    let (_, begun) = parts(&begin_with(port, "read", r#"{"params":{"audience":"x"}}"#));
     assert_eq!(member(&begun, "userCode").as_deref(), Some("WDJB-MJHT"));
     assert_eq!(member(&begun, "verificationUri").as_deref(), Some("https://as.test/activate"));
     assert!(begun.contains(r#""verificationUriComplete":"https://as.test/activate?code=WDJB-MJHT","expiresAt":"#));
@@ -113,7 +134,7 @@ fn dev_04_an_interval_is_a_number_of_seconds_or_five() {
     for interval in ["-1", r#""soon""#, "true", "[5]"] {
         let (worker, outcome) = with_device(&[("interval", interval)]);
         assert_eq!(code(&outcome), Some("response_invalid"), "{interval}");
-        assert!(worker.port(1).say("pollDevice", "").is_err());
+        assert!(ask(worker.port(1), 1).is_err());
     }
 }
 
@@ -125,7 +146,7 @@ fn dev_06_a_user_is_sent_to_https_only() {
         {
             let (worker, outcome) = with_device(&[(name, &format!("\"{address}\""))]);
             assert_eq!(code(&outcome), Some("url_rejected"), "{name} {address}");
-            assert!(worker.port(1).say("pollDevice", "").is_err());
+            assert!(ask(worker.port(1), 1).is_err());
             assert_eq!(worker.here.asked(Place::Poll), 0, "NQ");
         }
     }
@@ -166,19 +187,18 @@ fn dev_08_a_refusal_or_the_end_of_the_codes_ends_the_sign_in() {
         begin(port).expect("codes");
         refuse(&worker, error);
         worker.here.wait(5);
-        let outcome = port.say("pollDevice", "");
+        let outcome = ask(port, 1);
         assert_eq!((code(&outcome), oauth_error(&outcome).as_str()), (Some("token_error"), error));
-        assert_eq!(code(&port.say("pollDevice", "")), Some("cancelled"), "it is over");
+        assert_eq!(oauth_error(&ask(port, 1)), error, "every page that waits hears of it");
         assert_eq!(worker.here.asked(Place::Poll), 1);
     }
     let worker = worker();
     let port = worker.page(1, &app());
     begin(port).expect("codes");
     worker.here.wait(599);
-    assert_eq!(poll(port), 5000, "the last request");
-    assert_eq!(poll(port), 1000, "no longer than the codes live");
+    assert_eq!(poll(port), 1000, "after the last request, no longer than the codes live");
     worker.here.wait(1);
-    let outcome = port.say("pollDevice", "");
+    let outcome = ask(port, 1);
     assert_eq!((code(&outcome), oauth_error(&outcome).as_str()), (Some("token_error"), "expired_token"));
     assert_eq!(worker.here.asked(Place::Poll), 1);
 }
@@ -193,12 +213,35 @@ fn dev_09_without_a_response_it_waits_twice_as_long_each_time() {
     for expected in [10_000, 20_000, 40_000, 60_000, 60_000] {
         assert_eq!(next(&worker, port), expected);
     }
-    let busy = valet_key::protocol::http::HttpResponse { retry_after: Some(90), ..json(503, "") };
-    worker.here.world().provider.instead = vec![(Place::Poll, vec![Ok(busy)])];
-    assert_eq!(next(&worker, port), 90_000, "as the server asks");
+    let captive = HttpResponse { content_type: "text/html".into(), ..json(200, "<p>Pay first") };
+    let busy = HttpResponse { retry_after: Some(90), ..json(503, "") };
+    worker.here.world().provider.instead = vec![(Place::Poll, vec![Ok(captive), Ok(busy)])];
+    assert_eq!(next(&worker, port), 60_000, "another network answers");
+    assert_eq!(next(&worker, port), 60_000, "the first minute of those that the server asks for");
+    assert_eq!(next(&worker, port), 30_000, "the rest");
     worker.here.world().provider.instead.clear();
+    assert_eq!(next(&worker, port), 5_000, "the interval again, after a real answer");
     worker.here.world().provider.consented = true;
     assert_eq!(next(&worker, port), 0);
+}
+
+#[test]
+fn dev_02_after_slow_down_a_lost_response_does_not_make_it_faster() {
+    let worker = worker();
+    change(&mut worker.here.world().provider.device, &[("interval", "70"), ("expires_in", "1800")]);
+    let port = worker.page(1, &app());
+    begin(port).expect("codes");
+    refuse(&worker, "slow_down");
+    worker.here.wait(70);
+    assert_eq!((poll(port), worker.here.asked(Place::Poll)), (60_000, 1));
+    let lost = Kind::Timeout { url: "https://as.test/token".into() };
+    worker.here.world().provider.instead = vec![(Place::Poll, vec![Err(lost.into())])];
+    worker.here.wait(74);
+    assert_eq!((poll(port), worker.here.asked(Place::Poll)), (1000, 1), "75 seconds");
+    worker.here.wait(1);
+    poll(port);
+    worker.here.wait(74);
+    assert_eq!((poll(port), worker.here.asked(Place::Poll)), (1000, 2), "still 75 seconds");
 }
 
 #[test]
@@ -212,49 +255,89 @@ fn dev_10_a_page_continues_the_sign_in_of_an_earlier_page() {
     assert_eq!(worker.here.asked(Place::Device), 1);
     let others = [("read write", "{}"), ("read", r#"{"params":{"audience":"x"}}"#), ("read", "{}")];
     for (count, (scope, options)) in others.into_iter().enumerate() {
-        begin_with(second, scope, options).expect("codes for another request");
-        assert_eq!(worker.here.asked(Place::Device), count + 2);
+        let (number, _) = parts(&begin_with(second, scope, options));
+        assert_eq!((usize::try_from(number), worker.here.asked(Place::Device)), (Ok(count + 2), count + 2));
     }
     worker.here.wait(600);
     begin(second).expect("new codes, since the earlier ones have expired");
     assert_eq!(worker.here.asked(Place::Device), 5);
+    let both = worker.here.finish_all(vec![first_of_two(second, "other"), first_of_two(second, "other")]);
+    assert_eq!(
+        (&both[0], worker.here.asked(Place::Device)),
+        (&both[1], 6),
+        "two that begin at once show the same codes"
+    );
+}
+
+fn first_of_two(port: Port<'_>, scope: &str) -> Waiting<'static, Outcome> {
+    port.start("beginDevice", &format!(r#""scope":"{scope}","options":{{}}"#))
 }
 
 #[test]
-fn dev_11_a_sign_out_or_the_app_ends_the_sign_in() {
+fn dev_11_the_app_ends_the_sign_in() {
     let worker = worker();
     let port = worker.page(1, &app());
     begin(port).expect("codes");
-    port.say("abandonDevice", "").expect("no result");
-    assert_eq!(code(&port.say("pollDevice", "")), Some("cancelled"));
+    port.say("abandonDevice", &of(1)).expect("no result");
+    assert_eq!(code(&ask(port, 1)), Some("cancelled"));
 
-    begin(port).expect("codes");
-    port.say("end", "").expect("a sign-out");
+    // Two calls wait, and one is ended.
+    let (number, _) = parts(&begin(port));
+    begin(port).expect("the same codes");
+    port.say("abandonDevice", &of(1)).expect("an earlier one, which concerns nothing");
+    port.say("abandonDevice", &of(number)).expect("no result");
+    assert_eq!(ask(port, number).as_deref(), Ok("5000"));
+    port.say("abandonDevice", &of(number)).expect("no result");
+    assert_eq!(code(&ask(port, number)), Some("cancelled"));
+
+    // It is ended while the request is under way.
+    let (number, _) = parts(&begin(port));
     worker.here.world().provider.consented = true;
     worker.here.wait(5);
-    assert_eq!(code(&port.say("pollDevice", "")), Some("cancelled"));
-    assert_eq!(worker.here.asked(Place::Poll), 0);
-
-    // The user signs out while the request is under way.
-    begin(port).expect("codes");
-    worker.here.wait(5);
-    let asking = port.start("pollDevice", "");
-    let leaving = port.start("end", "");
-    let outcomes = worker.here.finish_all(vec![asking, leaving]);
+    let asking = port.start("pollDevice", &of(number));
+    let ending = port.start("abandonDevice", &of(number));
+    let outcomes = worker.here.finish_all(vec![asking, ending]);
     assert_eq!(code(&outcomes[0]), Some("cancelled"));
     worker.here.deliver_all();
-    assert_eq!(port.user(), None);
-    assert_eq!(worker.here.asked(Place::Revocation), 2, "the tokens that came too late");
+    assert_eq!((port.user(), worker.here.asked(Place::Revocation)), (None, 2), "the tokens that came too late");
+}
 
-    // Another sign-in takes its place while the request is under way.
+#[test]
+fn dev_11_a_sign_out_ends_the_sign_in() {
+    // In this client, in another one of the same registration, in another vault, and as the mark of an earlier page tells.
+    for place in 0..5 {
+        let worker = worker();
+        let port = worker.page(1, &app());
+        begin(port).expect("codes");
+        let ended = |sub: &str| {
+            format!(r#"{{"news":"ended","provider":"https://as.test","clientId":"spa",{sub}"signIns":"end"}}"#)
+        };
+        let outcome = match place {
+            0 => port.say("end", ""),
+            1 => worker.page(2, &wider()).say("end", ""),
+            2 => worker.hear(&ended("")),
+            3 => worker.hear(&ended(r#""sub":"bob","#)),
+            _ => worker.port(3).say("configure", &format!(r#""had":0,"options":{}"#, string(&app()))),
+        };
+        assert_eq!(code(&outcome), None, "{place}");
+        worker.here.world().provider.consented = true;
+        worker.here.wait(5);
+        assert_eq!(code(&ask(port, 1)), Some("cancelled"), "{place}");
+        assert_eq!(worker.here.asked(Place::Poll), 0);
+        let (number, _) = parts(&begin(port));
+        assert_eq!(number, 2, "the next sign-in is a new one");
+    }
+
+    // The user signs out while the request is under way.
+    let worker = worker();
+    let port = worker.page(1, &app());
     begin(port).expect("codes");
     worker.here.world().provider.consented = true;
     worker.here.wait(5);
-    let asking = port.start("pollDevice", "");
-    let beginning = port.start("beginDevice", r#""scope":"other","options":{}"#);
-    let outcomes = worker.here.finish_all(vec![asking, beginning]);
-    assert_eq!(code(&outcomes[1]), None);
-    assert!(port.user().is_none() || code(&outcomes[0]).is_none(), "{outcomes:?}");
+    let outcomes = worker.here.finish_all(vec![port.start("pollDevice", &of(1)), port.start("end", "")]);
+    assert_eq!(code(&outcomes[0]), Some("cancelled"));
+    worker.here.deliver_all();
+    assert_eq!((port.user(), worker.here.asked(Place::Revocation)), (None, 2), "the tokens that came too late");
 }
 
 #[test]
@@ -264,11 +347,40 @@ fn dev_12_two_pages_that_wait_make_one_request() {
     begin(first).expect("codes");
     worker.here.world().provider.consented = true;
     worker.here.wait(5);
-    let outcomes = worker.here.finish_all(vec![first.start("pollDevice", ""), second.start("pollDevice", "")]);
-    assert_eq!(outcomes[0].as_deref(), Ok(""));
-    assert_eq!(outcomes[1].as_deref(), Ok("5000"));
+    let asking = first.start("pollDevice", &of(1));
+    let other = second.start("pollDevice", &of(1));
+    let mut asking = asking;
+    assert!(poll_once(&mut asking).is_pending());
+    worker.here.wait(9);
+    let outcomes = worker.here.finish_all(vec![other, asking]);
+    assert_eq!(outcomes[0].as_deref(), Ok("5000"), "the request is slow, and there is no other");
+    assert_eq!(outcomes[1].as_deref(), Ok(""));
     assert_eq!(worker.here.asked(Place::Poll), 1);
     assert_eq!(poll(second), 0);
+}
+
+#[test]
+fn dev_16_a_call_hears_of_its_own_sign_in_only() {
+    let worker = worker();
+    let port = worker.page(1, &app());
+    port.sign_in_as("alice");
+    begin(port).expect("codes");
+    begin(port).expect("the same codes");
+    refuse(&worker, "access_denied");
+    worker.here.wait(5);
+    for _ in 0..2 {
+        assert_eq!(oauth_error(&ask(port, 1)), "access_denied", "though alice is signed in");
+    }
+    worker.here.world().provider.instead.clear();
+
+    // Another call asks for less, and takes its place.
+    let (strict, _) = parts(&begin_with(port, "read", r#"{"acrValues":"mfa","maxAge":0}"#));
+    let (lax, _) = parts(&begin(port));
+    assert_eq!(code(&ask(port, strict)), Some("cancelled"));
+    worker.here.world().provider.consented = true;
+    worker.here.wait(5);
+    assert_eq!(ask(port, lax).as_deref(), Ok(""));
+    assert_eq!(code(&ask(port, strict)), Some("cancelled"));
 }
 
 #[test]
@@ -286,7 +398,7 @@ fn dev_13_the_id_token_is_checked_and_has_no_nonce() {
         begin(port).expect("codes");
         worker.here.world().provider.consented = true;
         worker.here.wait(5);
-        assert_eq!(code(&port.say("pollDevice", "")), Some("id_token_invalid"), "{claim}");
+        assert_eq!(code(&ask(port, 1)), Some("id_token_invalid"), "{claim}");
         assert_eq!(port.user(), None);
     }
     let worker = worker();
@@ -294,7 +406,15 @@ fn dev_13_the_id_token_is_checked_and_has_no_nonce() {
     begin_with(port, "read", r#"{"acrValues":"urn:strong","maxAge":60}"#).expect("codes");
     worker.here.world().provider.consented = true;
     worker.here.wait(5);
-    assert_eq!(code(&port.say("pollDevice", "")), Some("id_token_invalid"), "what was asked for is checked");
+    assert_eq!(code(&ask(port, 1)), Some("id_token_invalid"), "what was asked for is checked");
+
+    let worker = crate::worker();
+    change(&mut worker.here.world().provider.claims, &[("auth_time", "1")]);
+    let port = worker.page(1, &app());
+    begin_with(port, "read", r#"{"prompt":"login"}"#).expect("codes");
+    worker.here.world().provider.consented = true;
+    worker.here.wait(5);
+    assert_eq!(code(&ask(port, 1)), Some("id_token_invalid"), "an old authentication");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::hostile::provider::{Place, change};
 use crate::hostile::text::string;
 use crate::hostile::worker::{Begun, Mode, Port, SharedWorker};
-use crate::support::{code, options};
+use crate::support::{code, json, options};
 use crate::{ELSEWHERE, app, elsewhere, named, other_app, second_account, wider, worker};
 
 /// OAuth without OpenID Connect, where no ID Token names the user.
@@ -364,4 +364,17 @@ fn an_ended_session_is_revoked_at_its_own_provider() {
     let seen = world.others[0].requests.iter().filter(|seen| seen.place == Some(Place::Revocation));
     let forms: Vec<&str> = seen.map(|seen| seen.body.as_str()).collect();
     assert!(forms[0].contains("token_type_hint=refresh_token") && forms[1].contains("token_type_hint=access_token"));
+}
+
+#[test]
+fn pages_hear_of_a_session_that_the_provider_ends() {
+    let worker = worker();
+    let port = worker.page(1, &app());
+    port.sign_in();
+    worker.here.world().pages.clear();
+    let refusal = json(400, r#"{"error":"invalid_grant"}"#);
+    worker.here.world().provider.instead.push((Place::Refresh, vec![Ok(refusal)]));
+    assert_eq!(code(&port.say("refresh", "")), Some("session_ended"));
+    let told: Vec<String> = worker.here.world().pages.drain(..).map(|(_, text)| text).collect();
+    assert_eq!(told, [r#"{"session":null,"reason":"ended"}"#]);
 }
