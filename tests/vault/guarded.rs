@@ -3,7 +3,7 @@
 use valet_key::protocol::base64url;
 use valet_key::protocol::form;
 use valet_key::vault::guard;
-use valet_key::vault::messages::Outcome;
+use valet_key::vault::messages::{Outcome, to_json};
 
 use crate::hostile::provider::{Place, change};
 use crate::hostile::text::{member, shows, string};
@@ -554,4 +554,30 @@ fn a_deposit_of_another_client_is_not_continued() {
         drop(next.say(format!(r#"{{"op":"recall","deposit":{}}}"#, string(&deposit))));
         assert_eq!(next.page(1, &page_options("")).is_signed_in(), is_signed_in, "{options}");
     }
+}
+
+#[test]
+fn each_sign_in_has_a_name_and_a_state_of_its_own() {
+    let here = Guarded::new();
+    let names = [(); 3].map(|()| {
+        let (begun, request) = here.leave(Mode::Redirect, "{}");
+        [begun.state, param(&request, "state").expect("a state")]
+    });
+    let names = names.concat();
+    for (index, name) in names.iter().enumerate() {
+        assert!(!names[..index].contains(name), "{name}");
+    }
+}
+
+#[test]
+fn the_text_of_a_token_response_that_the_guard_received_shows_no_secret() {
+    let here = Guarded::new();
+    let (begun, request) = here.leave(Mode::Redirect, "{}");
+    let address = here.vault.here.way_back(&request);
+    let secret = param(&address, "code").expect("a code");
+    let refusal = json(400, &format!(r#"{{"error":"invalid_grant","error_description":"used: {secret}"}}"#));
+    here.vault.here.world().provider.instead.push((Place::Token, vec![Ok(refusal)]));
+    let outcome = here.hand_over(&address, &here.arrive(&address), &begun.state);
+    let told = to_json(&outcome.expect_err("a refusal"));
+    assert!(told.contains("invalid_grant") && !told.contains(&secret), "{told}");
 }
