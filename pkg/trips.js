@@ -270,9 +270,15 @@ function isSameSite(url) {
  * @returns {Promise<Prompt & { session: Promise<T>, qrCode: () => Promise<string> }>}
  */
 export async function signInByDevice({ signal, ...options }, scope, call, ended, failure) {
-  signal?.throwIfAborted();
+  const begin = async () => {
+    signal?.throwIfAborted();
+    return call('begin', { scope, options });
+  };
   /** @type {{ number: number, prompt: Prompt }} */
-  const { number, prompt } = await call('begin', { scope, options });
+  const { number, prompt } = await begin().catch((error) => {
+    ended(false);
+    throw error;
+  });
   const wait = async () => {
     let isSignedIn = false;
     try {

@@ -3,9 +3,9 @@
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::Client;
 use super::host::Host;
 use super::sign_in::Completing;
+use super::{Client, Core};
 use crate::protocol::device::{self, Pending, Prompt, Step};
 use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::foreign::Secrets;
@@ -68,10 +68,11 @@ impl<H: Host> Client<H> {
             number = waiting.number.wrapping_add(1);
         }
         self.core.beginning.set(true);
-        let outcome = self.send(request).response(&Secrets::default()).await;
-        self.core.beginning.set(false);
-        self.core.ended.ring();
-        let pending = Pending::from_response(&outcome?, config.loopback, host.now())?;
+        let response = {
+            let _beginning = Beginning(&self.core);
+            self.send(request).response(&Secrets::default()).await?
+        };
+        let pending = Pending::from_response(&response, config.loopback, host.now())?;
         let prompt = pending.prompt.clone();
         let transaction = Transaction::of_device(config, &scope, params, host.now());
         let (pending, waits, outcome) = (RefCell::new(pending), Cell::new(1), RefCell::default());
@@ -110,9 +111,11 @@ impl<H: Host> Client<H> {
             Step::Ask(request) => request,
             Step::Wait(milliseconds) => return Ok(Polled::Wait(milliseconds)),
         };
-        let response = self.send(request).response(&Secrets::default()).await;
-        let tokens = response.and_then(|response| TokenResponse::from_response(&response));
-        let tokens = match tokens {
+        let response = {
+            let _asking = Asking(&waiting.pending);
+            self.send(request).response(&Secrets::default()).await
+        };
+        let tokens = match response.and_then(|response| TokenResponse::from_response(&response)) {
             Err(failure) => return waiting.pending.borrow_mut().later(failure, host.now()).map(Polled::Wait),
             Ok(tokens) => tokens,
         };
@@ -143,6 +146,25 @@ impl<H: Host> Client<H> {
         if let Some(waiting) = &*self.core.device.borrow() {
             waiting.end(Err(Kind::Cancelled.into()));
         }
+    }
+}
+
+/// A sign-in is being begun while this value exists, even if its caller gives up.
+struct Beginning<'a, H>(&'a Core<H>);
+
+impl<H> Drop for Beginning<'_, H> {
+    fn drop(&mut self) {
+        self.0.beginning.set(false);
+        self.0.ended.ring();
+    }
+}
+
+/// A request is under way while this value exists.
+struct Asking<'a>(&'a RefCell<Pending>);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.borrow_mut().answered();
     }
 }
 

@@ -81,7 +81,7 @@ pub struct Pending {
 pub enum Step {
     /// Ask again after so many milliseconds.
     Wait(i64),
-    /// Send this token request, and report a failure with [`Pending::later`].
+    /// Send this token request. Report its end with [`Pending::answered`], and a failure with [`Pending::later`].
     Ask(HttpRequest),
 }
 
@@ -210,7 +210,6 @@ impl Pending {
     ///
     /// The failure, if it is final.
     pub fn later(&mut self, failure: Error, now: Now) -> Result<i64> {
-        self.asking = false;
         let mut asked = 0;
         match failure.kind() {
             Kind::TokenRefused(said) => match said.error.as_str() {
@@ -230,6 +229,11 @@ impl Pending {
         let pause = self.interval.max(self.back_off).max(asked);
         self.due = self.elapsed(now).saturating_add(pause);
         Ok(self.wait(now))
+    }
+
+    /// Ends a request, which was answered or given up.
+    pub fn answered(&mut self) {
+        self.asking = false;
     }
 
     /// Whether the user still has time.

@@ -360,6 +360,25 @@ fn dev_12_two_pages_that_wait_make_one_request() {
 }
 
 #[test]
+fn dev_12_a_caller_that_gives_up_blocks_no_other() {
+    let worker = worker();
+    let port = worker.page(1, &app());
+    let mut given_up = port.start("beginDevice", r#""scope":"read","options":{}"#);
+    assert!(poll_once(&mut given_up).is_pending());
+    worker.here.deliver_all(); // the metadata
+    assert!(poll_once(&mut given_up).is_pending());
+    drop(given_up);
+    begin(port).expect("codes");
+    worker.here.wait(5);
+    let mut given_up = port.start("pollDevice", &of(1));
+    assert!(poll_once(&mut given_up).is_pending());
+    drop(given_up);
+    worker.here.deliver_all();
+    worker.here.world().provider.consented = true;
+    assert_eq!(poll(port), 0);
+}
+
+#[test]
 fn dev_16_a_call_hears_of_its_own_sign_in_only() {
     let worker = worker();
     let port = worker.page(1, &app());
