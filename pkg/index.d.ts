@@ -220,7 +220,7 @@ export interface DeviceSignIn {
    * is loaded for the first code.
    */
   readonly qrCode: () => Promise<string>;
-  /** When the codes expire, in milliseconds since 1970 by this device's clock. */
+  /** When the codes expire, in milliseconds since 1970 by this device's clock at the time of the call. For a countdown only. */
   readonly expiresAt: number;
   /**
    * Resolves when the user has signed in. Rejects with `token_error` if the user declines (`oauth.error` is `access_denied`) or the
@@ -440,7 +440,7 @@ export type ErrorCode =
   /** The server did not respond in time. */
   | 'timeout'
   /**
-   * The token endpoint refused the request, or the UserInfo endpoint refused the token; `oauth` says why (RFC 6749 §5.2,
+   * The token endpoint or the device authorization endpoint refused the request, or the UserInfo endpoint refused the token; `oauth` says why (RFC 6749 §5.2,
    * RFC 6750 §3.1).
    */
   | 'token_error'

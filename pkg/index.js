@@ -127,7 +127,7 @@ class Client extends EventTarget {
         (/** @type {string} */ op, /** @type {object} */ args) => this.#call(`${op}Device`, args),
         async (isSignedIn) => {
           this.#completing = false;
-          return isSignedIn ? this.#sessionAfterSignIn() : null;
+          return isSignedIn ? this.#sessionAfterSignIn(2) : null;
         },
         failure,
       );
@@ -182,7 +182,7 @@ class Client extends EventTarget {
     const ended = this.#call('end', { returnTo });
     quietly(ended);
     const { signOut } = await loadTrips();
-    return signOut(this.#storage, this.#waits, failure, ended, () => this.#session === session && had === 1);
+    return signOut(this.#storage, this.#waits, failure, ended, () => this.#session === session && had > 0);
   }
 
   async frontChannelLogout() {
@@ -261,8 +261,8 @@ class Client extends EventTarget {
     const session = await this.#requestSession();
     const { restore, issuer = guard, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
     if (session) {
-      if (this.#storage.had() !== 0) this.#storage.mark(true); // the vault may not have heard of a sign-out yet
-    } else if (restore === 'silent' && openid && !inWindow && this.#storage.had()) return this.#restore();
+      if (!(this.#storage.had() >= 0)) this.#storage.mark(true); // the vault may not have heard of a sign-out yet
+    } else if (restore === 'silent' && openid && !inWindow && this.#storage.had() === 1) return this.#restore();
     else quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
     return session;
   }
@@ -374,9 +374,10 @@ class Client extends EventTarget {
     return { redirectUri, shared };
   }
 
-  async #sessionAfterSignIn() {
+  /** @param {1 | 2} [how] see `storage.js` */
+  async #sessionAfterSignIn(how) {
     const session = await this.#requestSession();
-    this.#storage.mark(session !== null);
+    this.#storage.mark(session !== null, how);
     return session;
   }
 

@@ -72,21 +72,21 @@ export function storageOf(provider, client) {
     signingOut: (state) => softly(() => sessionStorage.setItem(signOutKey, state)),
     /** Takes out the `state` with which this page left to sign out; `null` if it did not leave. */
     signedOut: () => takeItem(signOutKey),
-    /** @param {boolean} signedIn */
-    mark: (signedIn) =>
-      softly(() => (signedIn ? localStorage.setItem(hadSessionKey, '1') : localStorage.removeItem(hadSessionKey))),
+    /** @param {boolean} signedIn @param {1 | 2} [how] 2: on another device, and the provider has no session in this browser */
+    mark: (signedIn, how = 1) =>
+      softly(() => (signedIn ? localStorage.setItem(hadSessionKey, `${how}`) : localStorage.removeItem(hadSessionKey))),
     /** The key of the times at which the app left for the provider without a click of the user. */
     loopKey,
     clicked: () => takeItem(loopKey),
     /** Marks that the user signs out, until the vault has heard of it: the page may be left before. */
     markSigningOut: () => softly(() => localStorage.setItem(hadSessionKey, '0')),
     /**
-     * 1 if this browser had a session, and no attempt to restore it has failed since; 0 if the user has signed out, and the vault
+     * 1 or 2 (see `mark`) if this browser had a session, and no attempt to restore it has failed since; 0 if the user has signed out, and the vault
      * may not have heard of it; otherwise `NaN`.
      */
     had: () => {
       const mark = softly(() => localStorage.getItem(hadSessionKey));
-      return mark === '1' ? 1 : mark === '0' ? 0 : NaN;
+      return mark === '1' ? 1 : mark === '2' ? 2 : mark === '0' ? 0 : NaN;
     },
   };
 }

@@ -99,8 +99,9 @@ async function ask(had) {
 }
 
 /**
- * Registers the keeper if that was not done yet. To be called when a sign-in is completed: the registration takes a moment. Not
- * when one begins, because WebKit does not finish an installation whose page is left, nor begin another one.
+ * Registers the keeper if that was not done yet. To be called when a sign-in is completed, or begins on another device: the
+ * registration takes a moment. Not when one begins here, because WebKit does not finish an installation whose page is left, nor begin
+ * another one.
  */
 export function prepareKeeper() {
   return (registering ??= register().catch(() => {}));

@@ -80,7 +80,7 @@ function connect(port, wasmUrl, inPage) {
   const forwarded = (op, takes = {}, read = parsed) => ({
     takes,
     run: async (/** @type {Record<string, unknown>} */ args) => {
-      if (keeps && op === 'complete') prepareKeeper();
+      if (keeps && (op === 'complete' || op === 'beginDevice')) prepareKeeper();
       const more = __HAS_GUARD__ ? await beforeCore(op, args) : {};
       return { value: read(await core(op, { ...args, ...more })) };
     },

@@ -1,6 +1,6 @@
 //! A sign-in on another device (RFC 8628).
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use std::rc::Rc;
 
 use super::host::Host;
@@ -24,8 +24,8 @@ pub(super) struct Waiting {
     form: String,
     transaction: Transaction,
     call: Call,
-    /// The number of calls that wait for it.
-    waits: Cell<u32>,
+    /// The callers that wait for it: a number for each call.
+    waits: RefCell<Vec<u32>>,
     /// How it ended. Each call that waits for it hears of that.
     outcome: RefCell<Option<Result<()>>>,
 }
@@ -42,12 +42,12 @@ pub enum Polled {
 impl<H: Host> Client<H> {
     /// Begins a sign-in on another device, or continues one that asked for the same and still waits for the user, for example
     /// after a reload of the page. `params` are further parameters with their registered names. The app shows what it returns, and
-    /// passes the number to [`Client::poll_device`].
+    /// passes the number to [`Client::poll_device`]. `caller` is any number that the app gives to its page.
     ///
     /// # Errors
     ///
     /// Those of discovery, of [`device::check`], of [`device::request`] and of [`Pending::from_response`].
-    pub async fn begin_device(&self, scope: &str, params: &[(String, String)]) -> Result<(u32, Prompt)> {
+    pub async fn begin_device(&self, caller: u32, scope: &str, params: &[(String, String)]) -> Result<(u32, Prompt)> {
         let (host, config) = (&self.core.host, &self.core.config);
         let scope = device::check(config, scope, params)?;
         let metadata = self.metadata().await?;
@@ -59,14 +59,17 @@ impl<H: Host> Client<H> {
             self.core.ended.rung().await;
         }
         let call = self.core.session.borrow().call();
-        let mut number = 1;
-        if let Some(waiting) = &*self.core.device.borrow() {
-            if waiting.form == form && waiting.is_open() && waiting.pending.borrow().is_alive(host.now()) {
-                waiting.waits.set(waiting.waits.get().saturating_add(1));
-                return Ok((waiting.number, waiting.pending.borrow().prompt.clone()));
-            }
-            number = waiting.number.wrapping_add(1);
+        if let Some(waiting) = &*self.core.device.borrow()
+            && waiting.form == form
+            && waiting.is_open()
+            && waiting.pending.borrow().is_alive(host.now())
+        {
+            waiting.waits.borrow_mut().push(caller);
+            return Ok((waiting.number, waiting.pending.borrow().prompt.clone()));
         }
+        // Not the next number: a page whose worker has ended may ask another one.
+        let [a, b, c, d, ..] = host.entropy()?;
+        let number = u32::from_le_bytes([a, b, c, d]);
         self.core.beginning.set(true);
         let response = {
             let _beginning = Beginning(&self.core);
@@ -75,7 +78,7 @@ impl<H: Host> Client<H> {
         let pending = Pending::from_response(&response, config.loopback, host.now())?;
         let prompt = pending.prompt.clone();
         let transaction = Transaction::of_device(config, &scope, params, host.now());
-        let (pending, waits, outcome) = (RefCell::new(pending), Cell::new(1), RefCell::default());
+        let (pending, waits, outcome) = (RefCell::new(pending), RefCell::new(vec![caller]), RefCell::default());
         let waiting = Waiting { number, pending, form, transaction, call, waits, outcome };
         *self.core.device.borrow_mut() = Some(Rc::new(waiting));
         Ok((number, prompt))
@@ -132,12 +135,22 @@ impl<H: Host> Client<H> {
 
     /// Stops one call's wait for the other device. If no other call waits, the sign-in has ended. The provider hears nothing of it:
     /// the codes expire.
-    pub fn abandon_device(&self, number: u32) {
+    pub fn abandon_device(&self, caller: u32, number: u32) {
         if let Some(waiting) = self.core.device.borrow().as_ref().filter(|waiting| waiting.number == number) {
-            waiting.waits.set(waiting.waits.get().saturating_sub(1));
-            if waiting.waits.get() == 0 {
+            let mut waits = waiting.waits.borrow_mut();
+            if let Some(place) = waits.iter().position(|known| *known == caller) {
+                waits.remove(place);
+            }
+            if waits.is_empty() {
                 waiting.end(Err(Kind::Cancelled.into()));
             }
+        }
+    }
+
+    /// Forgets a caller that is gone. The sign-in does not end: the page may come back.
+    pub fn leave_device(&self, caller: u32) {
+        if let Some(waiting) = &*self.core.device.borrow() {
+            waiting.waits.borrow_mut().retain(|known| *known != caller);
         }
     }
 

@@ -16,6 +16,7 @@ use core::cell::RefCell;
 pub(super) async fn perform<W: Worker>(
     vault: &RefCell<Vault<W::Host>>,
     worker: &W,
+    port: u32,
     client: &Client<W::Host>,
     op: &str,
     message: &Value<'_>,
@@ -26,12 +27,12 @@ pub(super) async fn perform<W: Worker>(
         let params = read_options(message.get("options"))?;
         let registered = vault.borrow().registered(scope);
         let scope = registered.as_ref().map_or(scope, |(_, scope)| scope.as_str());
-        let (number, prompt) = client.begin_device(scope, &params).await?;
+        let (number, prompt) = client.begin_device(port, scope, &params).await?;
         return Ok(to_string(&BegunDevice { number, prompt }));
     }
     let OfDevice { number } = wire::read(message)?;
     if op == "abandonDevice" {
-        client.abandon_device(number);
+        client.abandon_device(port, number);
         return Ok(String::new());
     }
     let before = client.subject();

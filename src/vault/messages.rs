@@ -87,6 +87,9 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             return Ok(vault.borrow().deposit());
         }
         "leave" => {
+            if let Ok(client) = vault.borrow().client(port) {
+                client.leave_device(port);
+            }
             vault.borrow_mut().leave(port);
             return Ok(String::new());
         }
@@ -113,7 +116,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         }
         "complete" => return complete(vault, worker, port, &client, &message).await,
         "beginDevice" | "pollDevice" | "abandonDevice" => {
-            return devices::perform(vault, worker, &client, op, &message).await;
+            return devices::perform(vault, worker, port, &client, op, &message).await;
         }
         "session" => {
             client.completed().await;

@@ -141,3 +141,23 @@ story('DEV-24 P0: a page gets no address but https', OPEN, async (stage) => {
   }
   assert.equal(provider.count('token'), 0);
 });
+
+story(
+  'DEV-25 P1: without its tokens, a page does not leave for a provider that has no session in this browser',
+  { ...OPEN, homes: ['dedicated'] },
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.visit();
+    const { verificationUriComplete } = await page.run(BEGIN);
+    const back = await otherDevice(stage, verificationUriComplete);
+    await page.click('button', 'Continue');
+    await stage.login();
+    await stage.consent();
+    await page.find('heading', 'Your device is signed in');
+    await back();
+    assert.equal(await page.run(ENDED), 'alice');
+    await page.reload();
+    await page.see('Signed out');
+    assert.equal(provider.count('authorization'), 0);
+  },
+);

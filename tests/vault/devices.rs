@@ -1,5 +1,7 @@
 //! Sign-ins on another device (RFC 8628).
 
+use std::cell::RefCell;
+
 use valet_key::protocol::error::Kind;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::vault::messages::{Outcome, to_json};
@@ -15,26 +17,45 @@ fn begin(port: Port<'_>) -> Outcome {
     begin_with(port, "read", "{}")
 }
 
-fn begin_with(port: Port<'_>, scope: &str, options: &str) -> Outcome {
-    port.say("beginDevice", &format!(r#""scope":"{scope}","options":{options}"#))
+thread_local! {
+    /// The numbers of the sign-ins of this test, in order.
+    static NUMBERS: RefCell<Vec<u32>> = RefCell::default();
 }
 
-/// The number of a sign-in, and what the page shows.
-fn parts(begun: &Outcome) -> (u32, String) {
-    let text = begun.as_deref().expect("codes");
-    let (number, prompt) = text.split_once(r#","prompt":"#).expect("both");
-    (
-        number.trim_start_matches(r#"{"number":"#).parse().expect("a number"),
-        prompt.strip_suffix('}').expect("an end").into(),
-    )
+fn begin_with(port: Port<'_>, scope: &str, options: &str) -> Outcome {
+    let outcome = port.say("beginDevice", &format!(r#""scope":"{scope}","options":{options}"#));
+    if let Ok(text) = &outcome {
+        let (number, _) = read(text);
+        NUMBERS.with_borrow_mut(|numbers| {
+            if !numbers.contains(&number) {
+                numbers.push(number);
+            }
+        });
+    }
+    outcome
+}
+
+/// The number that the vault has given, and what the page shows.
+fn read(begun: &str) -> (u32, String) {
+    let (number, prompt) = begun.split_once(r#","prompt":"#).expect("both");
+    let number = number.trim_start_matches(r#"{"number":"#).parse().expect("a number");
+    (number, prompt.strip_suffix('}').expect("an end").into())
+}
+
+/// The place of a sign-in in the order of this test, beginning with 1, and what the page shows.
+fn parts(begun: &Outcome) -> (usize, String) {
+    let (number, prompt) = read(begun.as_deref().expect("codes"));
+    let place = NUMBERS.with_borrow(|numbers| numbers.iter().position(|known| *known == number));
+    (place.expect("a number of this test") + 1, prompt)
 }
 
 /// Asks for a sign-in.
-fn ask(port: Port<'_>, number: u32) -> Outcome {
-    port.say("pollDevice", &of(number))
+fn ask(port: Port<'_>, place: usize) -> Outcome {
+    port.say("pollDevice", &of(place))
 }
 
-fn of(number: u32) -> String {
+fn of(place: usize) -> String {
+    let number = NUMBERS.with_borrow(|numbers| numbers.get(place - 1).copied().unwrap_or_default());
     format!(r#""number":{number}"#)
 }
 
@@ -256,7 +277,7 @@ fn dev_10_a_page_continues_the_sign_in_of_an_earlier_page() {
     let others = [("read write", "{}"), ("read", r#"{"params":{"audience":"x"}}"#), ("read", "{}")];
     for (count, (scope, options)) in others.into_iter().enumerate() {
         let (number, _) = parts(&begin_with(second, scope, options));
-        assert_eq!((usize::try_from(number), worker.here.asked(Place::Device)), (Ok(count + 2), count + 2));
+        assert_eq!((number, worker.here.asked(Place::Device)), (count + 2, count + 2));
     }
     worker.here.wait(600);
     begin(second).expect("new codes, since the earlier ones have expired");
@@ -287,6 +308,14 @@ fn dev_11_the_app_ends_the_sign_in() {
     port.say("abandonDevice", &of(1)).expect("an earlier one, which concerns nothing");
     port.say("abandonDevice", &of(number)).expect("no result");
     assert_eq!(ask(port, number).as_deref(), Ok("5000"));
+    port.say("abandonDevice", &of(number)).expect("no result");
+    assert_eq!(code(&ask(port, number)), Some("cancelled"));
+
+    // A page that is gone does not count.
+    let (number, _) = parts(&begin_with(port, "other", "{}"));
+    port.say("leave", "").expect("gone");
+    let port = worker.page(1, &app());
+    assert_eq!(parts(&begin_with(port, "other", "{}")).0, number, "after a reload");
     port.say("abandonDevice", &of(number)).expect("no result");
     assert_eq!(code(&ask(port, number)), Some("cancelled"));
 
