@@ -120,8 +120,9 @@ class Client extends EventTarget {
       });
     }
     if (mode === 'device') {
+      const { signInByDevice } = await loadTrips();
       this.#completing = true;
-      return (await loadTrips()).signInByDevice(
+      return signInByDevice(
         parameters,
         this.#options.scope,
         (/** @type {string} */ op, /** @type {object} */ args) => this.#call(`${op}Device`, args),

@@ -81,8 +81,8 @@ export function storageOf(provider, client) {
     /** Marks that the user signs out, until the vault has heard of it: the page may be left before. */
     markSigningOut: () => softly(() => localStorage.setItem(hadSessionKey, '0')),
     /**
-     * 1 or 2 (see `mark`) if this browser had a session, and no attempt to restore it has failed since; 0 if the user has signed out, and the vault
-     * may not have heard of it; otherwise `NaN`.
+     * 1 or 2 (see `mark`) if this browser had a session, and no attempt to restore it has failed since; 0 if the user has signed
+     * out, and the vault may not have heard of it; otherwise `NaN`.
      */
     had: () => {
       const mark = softly(() => localStorage.getItem(hadSessionKey));

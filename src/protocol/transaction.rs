@@ -143,7 +143,7 @@ impl Transaction {
         Self {
             state: Secret::new(""),
             nonce: Secret::new(""),
-            code_verifier: CodeVerifier::from_kept(Secret::new("")),
+            code_verifier: CodeVerifier::none(),
             provider: config.provider().into(),
             client_id: config.client_id.clone(),
             redirect_uri: String::new(),

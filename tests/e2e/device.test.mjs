@@ -28,6 +28,15 @@ async function otherDevice({ page, browser }, url) {
   return () => page.driver.switchTo().window(first);
 }
 
+/** The user confirms the code there, and signs in. */
+async function signInThere(stage) {
+  const { page } = stage;
+  await page.click('button', 'Continue');
+  await stage.login();
+  await stage.consent();
+  await page.find('heading', 'Your device is signed in');
+}
+
 story('DEV-20 P0: a user signs in on another device', { ...OPEN, everyEngine: true }, async (stage) => {
   const { page, provider } = stage;
   await stage.visit();
@@ -49,10 +58,7 @@ story('DEV-20 P0: a user signs in on another device', { ...OPEN, everyEngine: tr
   assert.ok(size > 0);
   const back = await otherDevice(stage, shown.verificationUriComplete);
   await page.see(shown.userCode);
-  await page.click('button', 'Continue');
-  await stage.login();
-  await stage.consent();
-  await page.find('heading', 'Your device is signed in');
+  await signInThere(stage);
   await back();
   assert.equal(await page.run(ENDED), 'alice');
   assert.deepEqual(
@@ -94,10 +100,7 @@ story(
     if (stage.lacks('lasting')) assert.notEqual(after.userCode, before.userCode);
     else assert.deepEqual(after, before);
     const back = await otherDevice(stage, after.verificationUriComplete);
-    await page.click('button', 'Continue');
-    await stage.login();
-    await stage.consent();
-    await page.find('heading', 'Your device is signed in');
+    await signInThere(stage);
     await back();
     assert.equal(await page.run(ENDED), 'alice');
     assert.equal(provider.count('device'), stage.lacking.get('lasting') ? 2 : 1);
@@ -150,10 +153,7 @@ story(
     await stage.visit();
     const { verificationUriComplete } = await page.run(BEGIN);
     const back = await otherDevice(stage, verificationUriComplete);
-    await page.click('button', 'Continue');
-    await stage.login();
-    await stage.consent();
-    await page.find('heading', 'Your device is signed in');
+    await signInThere(stage);
     await back();
     assert.equal(await page.run(ENDED), 'alice');
     await page.reload();
