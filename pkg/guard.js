@@ -73,7 +73,7 @@ async function active(folder, script, configError, scriptUrl) {
   let cause;
   try {
     for (const { scope } of await serviceWorker.getRegistrations()) {
-      if (scope.startsWith(folder) && scope !== folder && scope !== `${folder}keeper/`)
+      if (scope.startsWith(folder) && scope !== folder)
         await (await serviceWorker.getRegistration(scope))?.unregister();
     }
     const known = await serviceWorker.getRegistration(folder);

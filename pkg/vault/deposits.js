@@ -1,7 +1,7 @@
 /**
- * The vault's side of the keeper, see `keeper.js`. In engines in which workers cannot send messages to a service worker, the guard
- * is the keeper. Without a guard, or where the keeper may not be registered, nothing is deposited there, and a session ends with
- * its vault.
+ * The vault's side of the keeper, see `keeper.js`. With a guard, the guard is the keeper. Without one, in engines in which workers
+ * cannot send messages to a service worker, or where the keeper may not be registered, nothing is deposited, and a session ends
+ * with its vault.
  */
 
 /** Milliseconds between deposits. Firefox ends a service worker that gets no message for about 30 seconds. */
@@ -22,8 +22,11 @@ const name = /** @type {any} */ (globalThis).name;
 const [file] = location.href.split('#');
 export const scopeUrl = () => new URL('keeper/', file).href;
 
-/** Where the guard takes deposits, in engines in which workers cannot send it messages. */
-const atGuard = __HAS_GUARD__ && !serviceWorker && new URL('guard/keep', file).href;
+/**
+ * Where the guard takes deposits: by requests, since workers cannot send messages to a service worker in every engine. A keeper of
+ * its own beside the guard, of the same file, made Firefox bypass the guard at times.
+ */
+const atGuard = __HAS_GUARD__ ? new URL('guard/keep', file).href : '';
 
 /** The requests to the guard, one after the other. @type {Promise<any>} */
 let requests = Promise.resolve();
@@ -35,7 +38,7 @@ function request(message) {
     const body = JSON.stringify(content);
     // Requests that outlive the worker have a limit of 64 KiB.
     const options = { method: 'POST', body, redirect: 'error', credentials: 'omit', keepalive: !deposit };
-    const response = await fetch(`${atGuard}`, /** @type {RequestInit} */ (options));
+    const response = await fetch(atGuard, /** @type {RequestInit} */ (options));
     return response.ok ? response.json() : {};
   };
   return (requests = requests.then(async () => {
@@ -66,7 +69,7 @@ function keeper() {
 
 /** @param {{ deposit?: string }} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper */
 function post(message, transfer = []) {
-  if (__HAS_GUARD__ && atGuard) return Boolean(request(message));
+  if (__HAS_GUARD__) return Boolean(request(message));
   keeper()?.postMessage({ ...message, name }, transfer);
   return Boolean(keeper());
 }
@@ -87,7 +90,7 @@ export async function takeOver(had) {
 
 /** @param {boolean} had */
 async function ask(had) {
-  if (__HAS_GUARD__ && atGuard) return had ? request({}) : {};
+  if (__HAS_GUARD__) return had ? request({}) : {};
   registration = await serviceWorker?.getRegistration(scopeUrl());
   // In WebKit, a new worker may not find the registration that an earlier one made. To register again returns it.
   if (had && !keeper()) registration = await serviceWorker?.register(file, { scope: scopeUrl() });
@@ -104,6 +107,7 @@ async function ask(had) {
  * another one.
  */
 export function prepareKeeper() {
+  if (__HAS_GUARD__) return;
   return (registering ??= register().catch(() => {}));
 }
 

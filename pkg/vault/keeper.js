@@ -1,8 +1,7 @@
 /**
  * The keeper: a service worker that holds the sessions of a vault in memory until the next vault starts, because in Firefox and
  * WebKit a shared worker ends with its last page. It runs the same file as the vault, so the vault knows what it trusts. Its scope
- * is a folder without files, so it controls no page and handles no request. Where workers reach a service worker only by the
- * requests that it controls, as in Chromium, the guard is the keeper of its vault, see `guard.js`.
+ * is a folder without files, so it controls no page and handles no request. A guard is the keeper of its vault, see `guard.js`.
  *
  * It takes messages only from vaults, that is, from shared workers of this file. It gives a deposit only to a vault of the same
  * name as the one that made it, after that one is gone. It answers no page.

@@ -399,7 +399,7 @@ const keeps = 'onconnect' in scope && scope.name.endsWith(' true');
 if (isWorker && 'clients' in scope) {
   const { registration } = scope;
   if (__HAS_GUARD__ && registration.scope === folder) standGuard(folder, inGuard);
-  else if (registration.scope === scopeUrl()) keepDeposits();
+  else if (!__HAS_GUARD__ && registration.scope === scopeUrl()) keepDeposits();
   else registration.unregister(); // a script chose another scope, perhaps to keep requests from the guard
 } else if (isWorker) {
   const { locks } = navigator;

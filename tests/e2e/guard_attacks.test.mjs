@@ -131,7 +131,7 @@ story('GUARD-20 P0: what waits for the vault is given to nobody else', ATTACKED,
   assert.deepEqual(loot(found), []);
   await page.goto(site.url);
   await page.see('Signed in as alice');
-  // Now the guard has the session of this vault in Chromium, and the keeper elsewhere.
+  // Now the guard has the session of this vault.
   assert.deepEqual(
     loot(
       await page.run(`async () => {

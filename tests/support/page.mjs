@@ -8,6 +8,7 @@ const PATIENCE = 20_000;
 const BETWEEN_PAGES = new Set([
   'StaleElementReferenceError',
   'NoSuchElementError',
+  'NoSuchFrameError',
   'JavascriptError',
   'ElementNotInteractableError',
   'ElementClickInterceptedError',
