@@ -413,16 +413,18 @@ class Client extends EventTarget {
     // A prerendered page starts nothing before it is shown, since browsers do not start its workers until then.
     if (/** @type {any} */ (document).prerendering)
       await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
-    // The named options concern the page or a sign-in. The rest define the client in the vault.
+    // The named options concern the page or a sign-in. The rest define the client in the vault. The rest has a prototype, which a
+    // script can change, so what chooses the vault is read from `#options`, which has none.
     const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
     const where = {
       workerUrl,
       wasmUrl,
-      tokens: options.tokens,
+      tokens: this.#options.tokens,
       lasting: restore !== 'none',
       had: this.#had ?? this.#storage.had(),
     };
-    if (options.guard) await pinned((await loadGuard()).guarded(this.#options, options, where, configError, scriptUrl));
+    if (this.#options.guard)
+      await pinned((await loadGuard()).guarded(this.#options, options, where, configError, scriptUrl));
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
     const { call, opened } = openConnection(where, { ...options, api }, async ({ event, session, reason }) => {

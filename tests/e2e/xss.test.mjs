@@ -65,7 +65,8 @@ story(
   for (const [name, value] of Object.entries({
     allowedOrigins: [evil], api: [evil], redirect: 'follow', tokens: 'page', exposeTokens: true, token_endpoint: evil,
     openid: false, workerUrl: evil, wasmUrl: evil, redirectUri: evil, returnTo: evil, persist: true, warm: true,
-    signal: null, params: { scope: 'all' }, restore: 'none', postLogoutRedirectUri: evil,
+    signal: null, params: { scope: 'all' }, restore: 'none', postLogoutRedirectUri: evil, guard: evil, mode: 'device',
+    account: 'other', server: { issuer: evil },
   })) Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
 `),
   async (stage) => {
