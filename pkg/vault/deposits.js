@@ -7,8 +7,8 @@
 /** Milliseconds between deposits. Firefox ends a service worker that gets no message for about 30 seconds. */
 const INTERVAL = 20_000;
 
-/** Milliseconds for which a vault that starts waits for the keeper, and between looks whether a new keeper has started. */
-const WAIT = 600;
+/** Milliseconds for which a vault that starts waits for the keeper, which a slow device has to start first, and between looks whether a new keeper has started. */
+const WAIT = 2000;
 const PAUSE = 25;
 
 /** Milliseconds within which a keeper that was registered starts. */

@@ -51,7 +51,7 @@ my $configuration = {
     oidcServiceKeyIdSig             => 'signing',
     oidcRPMetaDataExportedVars      => { demo => { name => 'cn', email => 'mail' } },
     oidcRPMetaDataOptions           => { demo => { map { ("oidcRPMetaDataOptions$_" => $client{$_}) } keys %client } },
-    portalForceAuthnInterval        => 0,            # seconds for which a login counts as a new one
+    portalForceAuthnInterval        => 5,            # seconds for which a login counts as a new one: the way back takes some
     cspFormAction                   => '*',          # a form may lead to the page
     cspFrameAncestors               => $told->{origin},
     locationRules                   => { localhost => { default => 'accept' } },

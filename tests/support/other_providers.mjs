@@ -195,7 +195,7 @@ const KINDS = {
     sub: /^alice$/,
     claims: CLAIMS,
     own: true,
-    fresh: 1000,
+    fresh: 6000,
     silence: 'code',
     leaves: true,
     endsTokens: true,
