@@ -75,7 +75,7 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
   };
   /** @param {import('./port.js').Event} event */
   const receive = (event) => {
-    if (event.event !== 'change') {
+    if (event.event !== 'change' && event.event !== 'sign') {
       if (isLost) return;
       isLost = true;
       // The core's instance has ended in a trap, or its worker is gone.

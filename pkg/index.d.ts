@@ -100,6 +100,11 @@ export interface Options {
    * development.
    */
   allowLoopbackHttp?: boolean;
+  /**
+   * How the client authenticates at the provider (RFC 7591 §2). `none`: a public client, which is what providers call a single-page
+   * app. `private_key_jwt`: with a key that this browser keeps, see `publicKey()` and `docs/machines.md`. Default: `none`.
+   */
+  tokenEndpointAuthMethod?: 'none' | 'private_key_jwt';
   /** Milliseconds after which a request to the provider counts as failed. Default: 10000. */
   timeout?: number;
   /**
@@ -170,10 +175,10 @@ export interface SignInOptions {
    * How the user gets to the provider. `redirect`: the whole page navigates there. `popup`: a separate window; call `signIn`
    * in the click handler, before anything is awaited. The page stays, and not even the code verifier leaves the vault.
    * `silent`: a hidden frame, without user interaction (`prompt=none`), for a provider that is same-site with the page.
-   * `device`: the user signs in on another device.
+   * `device`: the user signs in on another device. `machine`: there is no user, and the client itself signs in.
    * Default: `redirect`.
    */
-  mode?: 'redirect' | 'popup' | 'silent' | 'device';
+  mode?: 'redirect' | 'popup' | 'silent' | 'device' | 'machine';
   /** With `popup`: size and position, in the format of `window.open`. Default: `popup,width=500,height=700`. */
   features?: string;
   /**
@@ -227,6 +232,18 @@ export interface DeviceSignIn {
    * codes expire (`expired_token`), with `cancelled` after a sign-out, and with the reason of `signal`.
    */
   readonly session: Promise<Session>;
+}
+
+/** A public key on P-256 for ES256, as a JWK (RFC 7517 §4). */
+export interface PublicKey {
+  readonly kty: 'EC';
+  readonly crv: 'P-256';
+  readonly x: string;
+  readonly y: string;
+  readonly use: 'sig';
+  readonly alg: 'ES256';
+  /** The thumbprint of the key (RFC 7638). */
+  readonly kid: string;
 }
 
 export type Prompt = 'none' | 'login' | 'consent' | 'select_account' | 'create';
@@ -295,6 +312,20 @@ export interface Client {
    * `returnTo` and `features` have no effect. The provider must offer device authorization to this client.
    */
   signIn(options: SignInOptions & { mode: 'device'; signal?: AbortSignal }): Promise<DeviceSignIn>;
+
+  /**
+   * Signs the client in as itself, without a user (client credentials, RFC 6749 §4.4). This needs `tokenEndpointAuthMethod:
+   * 'private_key_jwt'`. The session has an empty `sub`, and is renewed in the same way. Of the other options, only `params` and
+   * `signal` have an effect; `signal` prevents the request if it is already aborted.
+   */
+  signIn(options: SignInOptions & { mode: 'machine'; signal?: AbortSignal }): Promise<Session>;
+
+  /**
+   * The public key of a client with `tokenEndpointAuthMethod: 'private_key_jwt'`, to be registered at the provider. The first call makes
+   * the key. The private key stays in this browser (IndexedDB): no script can copy it, and every script of the origin can use it while a
+   * page is open.
+   */
+  publicKey(): Promise<PublicKey>;
 
   /**
    * Sends a request with the access token to a URL on the `api` list. Arguments and response are those of the browser's

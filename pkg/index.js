@@ -119,13 +119,13 @@ class Client extends EventTarget {
         location.assign(url);
       });
     }
-    if (mode === 'device') {
-      const { signInByDevice } = await loadTrips();
+    if (mode === 'device' || mode === 'machine') {
+      const { signInBy } = await loadTrips();
       this.#completing = true;
-      return signInByDevice(
+      return signInBy[mode](
         parameters,
         this.#options.scope,
-        (/** @type {string} */ op, /** @type {object} */ args) => this.#call(`${op}Device`, args),
+        (/** @type {string} */ op, /** @type {object} */ args) => this.#call(op, args),
         async (isSignedIn) => {
           this.#completing = false;
           return isSignedIn ? this.#sessionAfterSignIn(2) : null;
@@ -190,6 +190,10 @@ class Client extends EventTarget {
     const ended = await this.#call('frontChannel', { query: page().search.slice(1) });
     if (ended) this.#storage.mark(false);
     return ended;
+  }
+
+  publicKey() {
+    return this.#call('publicKey');
   }
 
   preload() {
@@ -427,7 +431,9 @@ class Client extends EventTarget {
       await pinned((await loadGuard()).guarded(this.#options, options, where, configError, scriptUrl));
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
-    const { call, opened } = openConnection(where, { ...options, api }, async ({ event, session, reason }) => {
+    const { call, opened } = openConnection(where, { ...options, api }, async (message) => {
+      let { event, session, reason } = message;
+      if (event === 'sign') return (await loadTrips()).sign(message, call);
       if (event !== 'change') this.#opening = undefined;
       try {
         // The keeper may have given the session to the next vault.

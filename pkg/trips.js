@@ -269,10 +269,10 @@ function isSameSite(url) {
  * @param {(isSignedIn: boolean) => Promise<T | null>} ended returns the session @param {Failure} failure
  * @returns {Promise<Prompt & { session: Promise<T>, qrCode: () => Promise<string> }>}
  */
-export async function signInByDevice({ signal, ...options }, scope, call, ended, failure) {
+async function signInByDevice({ signal, ...options }, scope, call, ended, failure) {
   const begin = async () => {
     signal?.throwIfAborted();
-    return call('begin', { scope, options });
+    return call('beginDevice', { scope, options });
   };
   /** @type {{ number: number, prompt: Prompt }} */
   const { number, prompt } = await begin().catch((error) => {
@@ -282,7 +282,7 @@ export async function signInByDevice({ signal, ...options }, scope, call, ended,
   const wait = async () => {
     let isSignedIn = false;
     try {
-      await finished((op) => call(op, { number }), signal);
+      await finished((op) => call(`${op}Device`, { number }), signal);
       isSignedIn = true;
     } finally {
       if (!isSignedIn) ended(false);
@@ -311,6 +311,32 @@ export async function signInByDevice({ signal, ...options }, scope, call, ended,
   };
   return { ...prompt, qrCode, session };
 }
+
+/**
+ * Signs the client in without a user.
+ * @template T
+ * @param {{ signal?: AbortSignal }} options of the sign-in @param {string} scope
+ * @param {(op: string, args?: object) => Promise<any>} call an operation of the vault
+ * @param {(isSignedIn: boolean) => Promise<T | null>} ended returns the session
+ */
+async function signInAsMachine({ signal, ...options }, scope, call, ended) {
+  let isSignedIn = false;
+  try {
+    signal?.throwIfAborted();
+    await call('signInMachine', { scope, options });
+    isSignedIn = true;
+  } finally {
+    if (!isSignedIn) ended(false);
+  }
+  return ended(true);
+}
+
+/** The modes in which no page of the provider comes back to this browser. */
+export const signInBy = { device: signInByDevice, machine: signInAsMachine };
+
+/** Responds to a request of the vault for a signature: see `keys.js`. @param {any} request @param {import('./port.js').Call} call */
+export const sign = async (request, call) =>
+  (await import(/* webpackMode: "eager" */ './keys.js')).answer(request, call);
 
 /**
  * Waits until the user is signed in. The core says how long to wait, also to a page that asks too early.

@@ -6,7 +6,7 @@ use core::future::Future;
 use core::pin::Pin;
 use std::rc::Rc;
 
-use js_sys::{Function, Promise};
+use js_sys::{Array, Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::Request;
@@ -33,15 +33,17 @@ struct Listeners {
     changed: Function,
     tell: Function,
     deposit: Function,
+    sign: Function,
 }
 
 /// Registers the functions to call: `changed(port, text)` at each change of the session of a port's client, with
 /// `{ session, reason }` as JSON; `tell(text)` with news for the other vaults of the origin; and `deposit(text)` with the text
-/// from which the next vault continues, which contains tokens. JavaScript calls this function once, before all others.
+/// from which the next vault continues, which contains tokens. `sign(ports, name, data, creates)` asks the pages behind these ports
+/// for a key and a signature; its promise resolves to a text. JavaScript calls this function once, before all others.
 #[wasm_bindgen]
-pub fn listen(changed: Function, tell: Function, deposit: Function) {
+pub fn listen(changed: Function, tell: Function, deposit: Function, sign: Function) {
     // A second call has no effect.
-    drop(LISTENERS.with(|listeners| listeners.set(Listeners { changed, tell, deposit })));
+    drop(LISTENERS.with(|listeners| listeners.set(Listeners { changed, tell, deposit, sign })));
 }
 
 /// Carries out a message; see [`messages`]. The promise resolves to a text, which is empty if there is no result.
@@ -93,6 +95,15 @@ impl Worker for Here {
             let text = JsValue::from(VAULT.with(|vault| vault.borrow().deposit()));
             call(|listeners| listeners.deposit.call1(&JsValue::NULL, &text));
         })
+        .with_signer(Box::new(move |name, data, creates| {
+            let ports: Array =
+                VAULT.with(|vault| vault.borrow().ports_of(client)).into_iter().map(JsValue::from).collect();
+            let arguments = Array::of4(&ports, &name.into(), &data.into(), &creates.into());
+            LISTENERS.with(|listeners| {
+                let listeners = listeners.get().ok_or(JsValue::UNDEFINED)?;
+                listeners.sign.apply(&JsValue::NULL, &arguments)?.dyn_into()
+            })
+        }))
     }
 
     fn now(&self) -> Now {

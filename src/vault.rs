@@ -17,6 +17,7 @@
 mod deposit;
 mod devices;
 pub mod guard;
+mod machine;
 pub mod messages;
 mod wire;
 

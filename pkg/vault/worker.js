@@ -137,6 +137,12 @@ function connect(port, wasmUrl, inPage) {
       refresh: forwarded('refresh'),
       userinfo: forwarded('userinfo', { sub: 'string?' }),
       end: forwarded('end', { returnTo: 'string?' }, (url) => url),
+      signInMachine: forwarded('signInMachine', { scope: 'string', options: 'object' }),
+      publicKey: forwarded('publicKey'),
+      signed: {
+        takes: { of: 'number', text: 'string' },
+        run: async ({ of, text }) => ({ value: owed.get(of)?.(text) }),
+      },
       frontChannel: forwarded('frontChannel', { query: 'string' }),
       fetch: {
         takes: { url: 'string', init: 'object', once: 'boolean' },
@@ -286,7 +292,7 @@ async function load(url, had) {
     initSync({ module });
     wasStarted = true;
   }
-  listen(changed, (/** @type {string} */ text) => news.postMessage(text), keeps ? deposit : () => {});
+  listen(changed, (/** @type {string} */ text) => news.postMessage(text), keeps ? deposit : () => {}, sign);
   if (__HAS_GUARD__) await pin(await options);
   const earlier = await takingOver;
   takingOver = undefined;
@@ -300,6 +306,28 @@ function changed(port, text) {
   const change = JSON.parse(text);
   ports.get(port)?.postMessage({ event: 'change', ...change });
   watchExpiry(port, change.session);
+}
+
+/** Receive the signatures that pages have not sent yet, by number. @type {Map<number, (text: string) => void>} */
+const owed = new Map();
+let lastOwed = 0;
+
+/** Milliseconds within which a page has to respond. */
+const PATIENCE = 10_000;
+
+/**
+ * Asks the pages of a client for its key, see `keys.js`. The first response counts.
+ * @param {number[]} of their ports @param {string} name of the key @param {string} data @param {boolean} creates
+ * @returns {Promise<string>}
+ */
+function sign(of, name, data, creates) {
+  const number = ++lastOwed;
+  const response = new Promise((resolve) => {
+    owed.set(number, resolve);
+    setTimeout(() => resolve('{}'), PATIENCE);
+    for (const port of of) ports.get(port)?.postMessage({ event: 'sign', of: number, name, data, creates });
+  });
+  return response.finally(() => owed.delete(number));
 }
 
 /**

@@ -6,13 +6,16 @@ mod environment;
 pub(crate) mod fetch;
 pub mod keys;
 pub mod page;
+mod signer;
 mod store;
 
 use fetch::AppRequest;
+use signer::Signer;
 use web_sys::{Request, Response};
 
 use crate::client;
 use crate::client::host::Host;
+use crate::protocol::client_assertion::PublicKey;
 use crate::protocol::error::Result;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::jwt::{Signature, Verification};
@@ -33,6 +36,7 @@ pub type Client = client::Client<Browser>;
 pub struct Browser {
     listener: Option<Listener>,
     depositor: Option<Box<dyn Fn()>>,
+    signer: Option<Signer>,
 }
 
 /// Called at each change of the session, with the session after the change.
@@ -75,6 +79,10 @@ impl Host for Browser {
         }
     }
 
+    async fn sign(&self, name: &str, data: &str, creates: bool) -> Result<(PublicKey, Vec<u8>)> {
+        signer::sign(self.signer.as_ref(), name, data, creates).await
+    }
+
     fn entropy(&self) -> Result<[u8; 32]> {
         environment::entropy()
     }
@@ -83,13 +91,19 @@ impl Host for Browser {
 impl Browser {
     /// Creates a host that calls `listener` at each change of the session, before the call that caused the change ends.
     pub fn with_listener(listener: impl Fn(Change, Option<Session>) + 'static) -> Self {
-        Self { listener: Some(Box::new(listener)), depositor: None }
+        Self { listener: Some(Box::new(listener)), ..Self::default() }
     }
 
     /// Also calls `depositor` when the sessions that a keeper holds may have changed.
     #[cfg(feature = "npm")]
     pub(crate) fn with_depositor(self, depositor: impl Fn() + 'static) -> Self {
         Self { depositor: Some(Box::new(depositor)), ..self }
+    }
+
+    /// Also asks `signer` for a client's key.
+    #[cfg(feature = "npm")]
+    pub(crate) fn with_signer(self, signer: Signer) -> Self {
+        Self { signer: Some(signer), ..self }
     }
 }
 

@@ -73,7 +73,7 @@ impl<H: Host> Client<H> {
         self.core.beginning.set(true);
         let response = {
             let _beginning = Beginning(&self.core);
-            self.send(request).response(&Secrets::default()).await?
+            self.exchange(request, &Secrets::default()).await?
         };
         let pending = Pending::from_response(&response, config.loopback, host.now())?;
         let prompt = pending.prompt.clone();
@@ -116,7 +116,7 @@ impl<H: Host> Client<H> {
         };
         let response = {
             let _asking = Asking(&waiting.pending);
-            self.send(request).response(&Secrets::default()).await
+            self.exchange(request, &Secrets::default()).await
         };
         let tokens = match response.and_then(|response| TokenResponse::from_response(&response)) {
             Err(failure) => return waiting.pending.borrow_mut().later(failure, host.now()).map(Polled::Wait),

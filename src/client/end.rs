@@ -1,10 +1,15 @@
 //! Sign-out in this client, at the provider, and on request of the provider.
 
+use core::future::poll_fn;
+use core::task::Poll;
+
+use super::Client;
 use super::host::Host;
-use super::{Client, Exchange};
 use crate::protocol::authorization_request::{own_page, own_state};
+use crate::protocol::config::AuthMethod;
 use crate::protocol::error::Result;
 use crate::protocol::foreign::Secrets;
+use crate::protocol::http::HttpRequest;
 use crate::protocol::logout;
 use crate::protocol::secret::Secret;
 use crate::protocol::session::Change;
@@ -78,10 +83,13 @@ impl<H: Host> Client<H> {
         self.end_at_provider(self.forget(), return_to).await
     }
 
-    /// Forgets the session, and asks the provider to revoke its tokens without waiting for the responses.
+    /// Forgets the session, and asks the provider to revoke its tokens without waiting for the responses. For a client with a key,
+    /// nothing is revoked, since nothing waits for the signature.
     pub fn end_unheard(&self) {
         let Ended { leftover, .. } = self.forget();
-        drop(self.ask_to_revoke(&leftover));
+        if self.core.config.auth_method == AuthMethod::None {
+            drop(self.revocations(&leftover).into_iter().map(|request| self.send(request)).collect::<Vec<_>>());
+        }
     }
 
     /// Whether the provider means this session. `query` is the query of the page that the provider loads in a frame to end the
@@ -90,17 +98,21 @@ impl<H: Host> Client<H> {
         self.core.session.borrow().is_named_by(query)
     }
 
-    /// Asks the provider to revoke the remaining tokens, all at once. This is best effort: no response changes anything here.
-    fn ask_to_revoke(&self, leftover: &[Leftover]) -> Vec<Exchange<H>> {
+    /// The requests that ask the provider to revoke the remaining tokens. This is best effort: no response changes anything here.
+    fn revocations(&self, leftover: &[Leftover]) -> Vec<HttpRequest> {
         let Some(metadata) = self.core.lookup.borrow().found.clone() else { return Vec::new() };
-        let requests = logout::revocation_requests(leftover, &metadata, &self.core.config);
-        requests.into_iter().map(|request| self.send(request)).collect()
+        logout::revocation_requests(leftover, &metadata, &self.core.config)
     }
 
-    /// Revokes the remaining tokens, and waits until the responses have arrived or their deadline has passed.
+    /// Revokes the remaining tokens, all at once, and waits until the responses have arrived or their deadline has passed.
     pub(super) async fn revoke(&self, leftover: Vec<Leftover>) {
-        for asked in self.ask_to_revoke(&leftover) {
-            drop(asked.response(&Secrets::default()).await);
-        }
+        let none = Secrets::default();
+        let requests = self.revocations(&leftover).into_iter();
+        let mut asked: Vec<_> = requests.map(|request| self.exchange(request, &none)).collect();
+        poll_fn(|context| {
+            asked.retain_mut(|asked| asked.as_mut().poll(context).is_pending());
+            if asked.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }

@@ -5,12 +5,14 @@
 //!
 //! ```text
 //! sign_in   from the authorization request to the session            device   the same on another device
+//! machine   the session of a client without a user         authentication   of a client with a key
 //! call      requests with the token     renewal   of the token     userinfo   the provider's claims about the user
 //! end       sign-out, revocation, and the provider's own session
 //! lookup    metadata         proof   signatures         bell   callers that wait for another caller
 //! deposit   what outlives a vault
 //! ```
 
+mod authentication;
 mod bell;
 mod call;
 mod deposit;
@@ -18,6 +20,7 @@ mod device;
 mod end;
 pub mod host;
 mod lookup;
+mod machine;
 mod proof;
 mod renewal;
 mod sign_in;

@@ -57,7 +57,7 @@ impl<H: Host> Client<H> {
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
                     host.deposit();
-                    let response = self.send(request).response(&Secrets::default()).await;
+                    let response = self.exchange(request, &Secrets::default()).await;
                     let tokens = response.and_then(|response| TokenResponse::from_response(&response));
                     let proof = match &tokens {
                         Ok(tokens) => self.prove(tokens, &metadata, None).await,

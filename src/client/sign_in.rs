@@ -6,6 +6,7 @@ use super::host::Host;
 use super::{Client, Core, Exchange};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use crate::protocol::authorization_response::{AuthorizationResponse, Declines};
+use crate::protocol::config::AuthMethod;
 use crate::protocol::error::{Error, Kind, OAuthError, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpResponse};
@@ -143,10 +144,13 @@ impl<H: Host> Client<H> {
     }
 
     /// Sends the token request for an authorization response. Nothing of the token response is checked. There is no token
-    /// response if the authorization response is not acceptable, or the request fails: [`Client::complete_with`] reports the reason,
-    /// or sends the request again.
+    /// response if the authorization response is not acceptable, if the request fails, or if it needs a signature, which only pages
+    /// can make: [`Client::complete_with`] reports the reason, or sends the request.
     pub async fn redeem(&self, address: &str, transaction: Box<Transaction>) -> Option<Redeemed> {
         let (host, config) = (&self.core.host, &self.core.config);
+        if config.auth_method != AuthMethod::None {
+            return None;
+        }
         let response = AuthorizationResponse::parse(response_in(address)).ok()??;
         let bound = response.bind(transaction, config, address, RedirectPage::OfOneProvider, host.now()).ok()?;
         let secrets = bound.secrets();
@@ -208,7 +212,7 @@ impl<H: Host> Client<H> {
         let (request, transaction) = TokenRequest::for_grant(grant, config);
         let mut age = 0;
         let response = match redeemed {
-            None => self.send(request.request(&metadata.token_endpoint)).response(&secrets).await?,
+            None => self.exchange(request.request(&metadata.token_endpoint), &secrets).await?,
             Some(Redeemed { response, received, .. }) => {
                 age = host.now().wall.saturating_sub(received).max(0).div_euclid(1000);
                 let mut known = self.core.session.borrow().secrets();
@@ -243,7 +247,7 @@ impl<H: Host> Client<H> {
     ) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
         // Boxed, so that the shipped module has this code once.
         Box::pin(async move {
-            let proof = self.prove(&tokens, metadata, keys).await;
+            let proof = if transaction.has_user() { self.prove(&tokens, metadata, keys).await } else { Ok(None) };
             let (result, leftover) = {
                 let mut session = self.core.session.borrow_mut();
                 if session.is_overtaken(call) {

@@ -7,6 +7,7 @@ use super::json;
 use super::list::cut;
 use super::metadata::ServerMetadata;
 use super::pkce::{CodeVerifier, random_text};
+use super::replaced::replaced;
 use super::secret::Secret;
 use super::time::Now;
 use super::transaction::{Purpose, RedirectPage, Transaction, return_target};
@@ -24,12 +25,15 @@ const OURS: &str = "vk.";
 const IN_WINDOW: &str = ".w";
 
 /// Parameters that only the client may set, and some that would send the response elsewhere.
-const RESERVED: [&str; 13] = [
+const RESERVED: [&str; 16] = [
+    "client_assertion",
+    "client_assertion_type",
     "client_id",
     "client_secret",
     "code_challenge",
     "code_challenge_method",
     "dpop_jkt",
+    "grant_type",
     "nonce",
     "redirect_uri",
     "request",
@@ -144,10 +148,11 @@ impl<'a> SignIn<'a> {
 /// # Errors
 ///
 /// [`Kind::Config`] names a parameter that only the client may set, or a `max_age` that is not a number of seconds.
-pub(super) fn check_params(params: &[(String, String)]) -> Result<()> {
+pub(crate) fn check_params(params: &[(String, String)]) -> Result<()> {
     for (name, value) in params {
         if RESERVED.contains(&name.as_str()) {
-            return Err(Error::config(name, "only the client may set it", "Remove it from `params`."));
+            let (problem, hint) = replaced(name).unwrap_or(("only the client may set it", "Remove it from `params`."));
+            return Err(Error::config(name, problem, hint));
         }
         if name == "max_age" && json::integer(value).is_none_or(|seconds| seconds < 0) {
             return Err(Error::config(
@@ -262,6 +267,7 @@ impl AuthorizationRequest {
             acr_values: asked("acr_values").into(),
             max_age: asked("max_age").into(),
             started: now.wall,
+            form: String::new(),
         });
 
         let mut query = String::new();

@@ -134,6 +134,7 @@ impl Carried {
             acr_values: String::new(),
             max_age: String::new(),
             started: self.started,
+            form: String::new(),
         })
     }
 

@@ -30,6 +30,8 @@ pub struct Config {
     pub loopback: Loopback,
     /// Whether the app keeps its tokens in a worker or in the page.
     pub tokens: Tokens,
+    /// How the client authenticates at the provider.
+    pub auth_method: AuthMethod,
     /// The app's label for one of several accounts at the provider; empty if it has one account.
     pub account: String,
 }
@@ -42,6 +44,16 @@ pub enum Userinfo {
     Json,
     /// A signed JWT.
     Signed,
+}
+
+/// How the client authenticates at the token endpoint (RFC 7591 §2, `token_endpoint_auth_method`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// Not at all: a public client.
+    None,
+    /// With a key whose private half stays in the browser: see [`client_assertion`](super::client_assertion).
+    PrivateKeyJwt,
 }
 
 /// Where tokens are kept.
@@ -83,7 +95,7 @@ pub(super) fn check_page_url(option: &'static str, text: &str) -> Result<()> {
 }
 
 /// The scope (RFC 6749 §3.3) without repetitions, with `openid` for OpenID Connect (OpenID Connect Core §3.1.2.1).
-pub(super) fn scope(asked: &str, openid: bool) -> Result<String> {
+pub(crate) fn scope(asked: &str, openid: bool) -> Result<String> {
     if !asked.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
         return Err(Error::config(
             "scope",
@@ -92,6 +104,16 @@ pub(super) fn scope(asked: &str, openid: bool) -> Result<String> {
         ));
     }
     Ok(scope_set(if openid { "openid" } else { "" }, asked))
+}
+
+/// A scope without one of its values.
+pub(crate) fn scope_without(value: &str, scope: &str) -> String {
+    let mut rest = String::new();
+    for word in items(scope, b' ').filter(|word| *word != value) {
+        rest.push_str(if rest.is_empty() { "" } else { " " });
+        rest.push_str(word);
+    }
+    rest
 }
 
 /// The union of two scopes without repetitions: the values of `first`, then those of `rest`, in their order.

@@ -322,14 +322,14 @@ impl Error {
                     | "invalid_client"
                     | "invalid_request"
                     | "unsupported_response_type" => {
-                        "Check at the provider that this client is a public one (single-page app), and may use this grant type."
+                        "Check at the provider that this client is a public one (single-page app) or has the key of `publicKey()`, and may use this grant type."
                     }
                     _ => "Read `oauth.error_description`, or the provider's log.",
                 }
             }
             Kind::Cancelled => "Ignore it: the newer call decides.",
             Kind::Config { hint, .. } | Kind::RequestBlocked { hint, .. } => hint,
-            Kind::Environment(_) => "Look for a script that replaces `crypto`.",
+            Kind::Environment(_) => "Look for a script that replaces `crypto` or talks to the worker.",
             Kind::DiscoveryFailed { .. } => {
                 "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."
             }

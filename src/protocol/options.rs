@@ -5,11 +5,12 @@
 
 use serde::Deserialize;
 
-use super::config::{Config, Tokens, Userinfo};
+use super::config::{AuthMethod, Config, Tokens, Userinfo};
 use super::error::{Error, Result};
 use super::foreign::Secrets;
 use super::json::{Mismatch, Value};
 use super::metadata::ServerMetadata;
+use super::replaced::replaced;
 use super::resource::{ApiEntry, ApiList};
 use super::url::{Loopback, Url};
 
@@ -36,7 +37,7 @@ pub struct PageOptions {
 }
 
 /// The names of the options, as the app spells them. URLs are absolute: the page, which knows its own URL, has resolved them.
-const OPTIONS: [&str; 11] = [
+const OPTIONS: [&str; 12] = [
     "account",
     "allowLoopbackHttp",
     "api",
@@ -46,6 +47,7 @@ const OPTIONS: [&str; 11] = [
     "openid",
     "server",
     "timeout",
+    "tokenEndpointAuthMethod",
     "tokens",
     "userinfo",
 ];
@@ -108,6 +110,7 @@ struct Members<'a> {
     issuer: Option<&'a str>,
     openid: Option<bool>,
     timeout: Option<u32>,
+    token_endpoint_auth_method: Option<AuthMethod>,
     tokens: Option<Tokens>,
     userinfo: Option<Userinfo>,
 }
@@ -124,6 +127,10 @@ pub(crate) fn mistyped(option: &str) -> Error {
             "Write an array, such as `['https://api.example.com/v1/']`.",
         ),
         "timeout" => ("not a positive number of milliseconds", "Write a whole number, such as `10000`."),
+        "tokenEndpointAuthMethod" => (
+            "neither `none` nor `private_key_jwt`",
+            "A page cannot keep a secret. Leave it out for a public client, or register the key that `publicKey()` returns.",
+        ),
         "tokens" => ("neither `worker` nor `page`", "Leave it out, or write `'page'`."),
         "userinfo" => ("neither `json` nor `signed`", "Leave it out, or write `'signed'`."),
         _ => ("not a string", "Write it in quotes, such as `'my-app'`."),
@@ -250,6 +257,7 @@ impl OptionsBuilder {
             issuer: self.issuer.as_deref(),
             openid: self.openid,
             timeout: self.timeout,
+            token_endpoint_auth_method: None,
             tokens: None,
             userinfo: self.userinfo,
         };
@@ -293,6 +301,7 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
         openid,
         userinfo: options.userinfo.unwrap_or(Userinfo::Json),
         tokens: options.tokens.unwrap_or(Tokens::Worker),
+        auth_method: options.token_endpoint_auth_method.unwrap_or(AuthMethod::None),
         account: options.account.unwrap_or_default().into(),
         loopback,
         issuer: issuer.into(),
@@ -307,12 +316,8 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
 
 #[cold]
 fn unknown(option: &str) -> Error {
-    let last = option.get(option.len().saturating_sub(6)..).unwrap_or_default();
-    let (problem, hint) = if last.eq_ignore_ascii_case("secret") {
-        (
-            "a page cannot keep a secret",
-            "Remove it. Check at the provider that this client is a public one (single-page app).",
-        )
+    let (problem, hint) = if let Some(replaced) = replaced(option) {
+        replaced
     } else if option == "guard" {
         (
             "not an option of this worker.js",

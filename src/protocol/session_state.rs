@@ -111,6 +111,8 @@ struct Live {
     scope: String,
     access_token: Secret,
     refresh_token: Option<Secret>,
+    /// The form of the token request that renews tokens without a user; empty if there is a user.
+    form: String,
     /// Tokens that were replaced, some of which the server may still accept.
     former: Secrets,
     received: Now,
@@ -147,6 +149,10 @@ impl Live {
         !self.due && self.left(now) > MARGIN.min(self.lifetime.unwrap_or(0) / 4)
     }
 
+    fn can_renew(&self) -> bool {
+        self.refresh_token.is_some() || !self.form.is_empty()
+    }
+
     fn receive(&mut self, tokens: TokenResponse, now: Now) {
         self.former.add_to(MAX_FORMER, &self.access_token);
         self.access_token = tokens.access_token;
@@ -154,13 +160,13 @@ impl Live {
         self.refused = false;
         self.due = false;
         self.failure = None;
-        if tokens.refresh_token.is_some() {
+        if tokens.refresh_token.is_some() && self.form.is_empty() {
             self.drop_refresh_token();
             self.refresh_token = tokens.refresh_token;
         }
-        // Without a refresh token, a lifetime of 0 seconds counts as unspecified: a few servers write 0 for a token that does
+        // Without a means of renewal, a lifetime of 0 seconds counts as unspecified: a few servers write 0 for a token that does
         // not expire. An API's refusal shows when such a token is no longer valid.
-        let said = tokens.expires_in.filter(|seconds| *seconds > 0 || self.refresh_token.is_some());
+        let said = tokens.expires_in.filter(|seconds| *seconds > 0 || self.can_renew());
         self.lifetime = said.map(|seconds| seconds.saturating_mul(1000));
         if let Some(scope) = tokens.scope {
             self.scope = scope;
@@ -200,7 +206,9 @@ impl SessionState {
             Ok(Some(token)) => Identity::from_sign_in(token, transaction, config, now)
                 .and_then(|identity| identity.cleared(&secrets))
                 .map(Some),
-            Ok(None) if config.openid => Err(Kind::IdTokenInvalid { reason: "missing" }.into()),
+            Ok(None) if config.openid && transaction.has_user() => {
+                Err(Kind::IdTokenInvalid { reason: "missing" }.into())
+            }
             Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
@@ -226,10 +234,11 @@ impl SessionState {
         let mut live = Box::new(Live {
             issuer: config.issuer.clone(),
             identity,
-            id_token: tokens.id_token.clone(),
+            id_token: tokens.id_token.clone().filter(|_| transaction.has_user()),
             scope: transaction.scope.clone(),
             access_token: Secret::new(""),
             refresh_token: None,
+            form: transaction.form.clone(),
             former: Secrets::default(),
             received: now,
             lifetime: None,
@@ -267,7 +276,7 @@ impl SessionState {
 
     /// Ends the session if its token is no longer valid and cannot be renewed. Returns whether it did.
     pub fn expire(&mut self, now: Now) -> bool {
-        let is_over = |live: &Live| live.refresh_token.is_none() && live.left(now) <= 0;
+        let is_over = |live: &Live| !live.can_renew() && live.left(now) <= 0;
         let is_over = self.live.as_deref().is_some_and(is_over);
         if is_over {
             // A token that is no longer valid does not have to be revoked.
@@ -314,9 +323,13 @@ impl SessionState {
         {
             return if usable { Action::Use } else { Action::Fail(error.clone()) };
         }
-        if let Some(refresh_token) = &live.refresh_token {
+        if live.can_renew() {
             live.refreshing = true;
-            let request = TokenRequest::for_refresh(refresh_token, config).request(token_endpoint);
+            let request = match &live.refresh_token {
+                Some(refresh_token) => TokenRequest::for_refresh(refresh_token, config),
+                None => TokenRequest::for_machine(&live.form),
+            };
+            let request = request.request(token_endpoint);
             return Action::Refresh(request, Ticket { epoch: self.epoch, user: self.user });
         }
         if self.expire(now) { Action::Expired } else { Action::Use }
@@ -378,7 +391,7 @@ impl SessionState {
             Some(live) if call.epoch == self.epoch => {
                 let renewed = live.renewals != call.renewals;
                 live.refused |= !renewed;
-                let again = renewed || live.refresh_token.is_some() || live.refreshing;
+                let again = renewed || live.can_renew() || live.refreshing;
                 match again {
                     true => Refused::Again,
                     false if self.expire(now) => Refused::Ends,

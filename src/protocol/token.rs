@@ -58,6 +58,27 @@ impl TokenRequest {
         Self { secrets: Secrets::new([device_code]), ..request }
     }
 
+    /// The form of a request without a user (RFC 6749 §4.4.2). It contains no secret, and can be sent again. `params` have registered
+    /// names.
+    pub fn client_credentials(scope: &str, params: &[(String, String)], config: &Config) -> String {
+        let mut body = String::new();
+        for (name, value) in [("grant_type", "client_credentials"), ("client_id", &config.client_id), ("scope", scope)]
+        {
+            if !value.is_empty() {
+                form::append(&mut body, name, value);
+            }
+        }
+        for (name, value) in params {
+            form::append(&mut body, name, value);
+        }
+        body
+    }
+
+    /// Asks for tokens with a form of [`TokenRequest::client_credentials`].
+    pub fn for_machine(form: &str) -> Self {
+        Self { form: Secret::new(form), secrets: Secrets::default() }
+    }
+
     fn new(parameters: &[(&str, &str)]) -> Self {
         let mut body = String::new();
         for (name, value) in parameters {

@@ -91,6 +91,8 @@ pub struct Transaction {
     pub max_age: String,
     /// The start of the sign-in, in milliseconds since 1970.
     pub started: i64,
+    /// The form of the token request, if there is no user: it is sent again when the tokens have expired. Otherwise empty.
+    pub form: String,
 }
 
 impl Transaction {
@@ -134,6 +136,7 @@ impl Transaction {
             redirect_page: if record.shared { RedirectPage::Shared } else { RedirectPage::OfOneProvider },
             acr_values: record.acr_values.into(),
             max_age: record.max_age.into(),
+            form: String::new(),
         }))
     }
 
@@ -155,7 +158,18 @@ impl Transaction {
             acr_values: asked("acr_values").unwrap_or_default(),
             max_age: asked("max_age").unwrap_or_default(),
             started: now.wall,
+            form: String::new(),
         }
+    }
+
+    /// A sign-in without a user, with this form of a token request.
+    pub fn of_machine(config: &Config, scope: &str, form: String, now: Now) -> Self {
+        Self { form, ..Self::of_device(config, scope, &[], now) }
+    }
+
+    /// Whether the tokens belong to a user.
+    pub fn has_user(&self) -> bool {
+        self.form.is_empty()
     }
 
     /// The secrets that the provider knows and must not reveal to a page.

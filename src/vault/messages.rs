@@ -6,6 +6,7 @@
 
 use super::devices;
 use super::guard::{at_guard, handed_over};
+use super::machine;
 use super::wire::{
     self, Abandon, Addressed, Begin, Begun, Complete, Completed, Configure, End, FrontChannel, Pin, Recall, Userinfo,
 };
@@ -18,6 +19,7 @@ use crate::protocol::authorization_request::{AuthorizationRequest, Navigates, Si
 use crate::protocol::config::Tokens;
 use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::json::{Value, to_string};
+use crate::protocol::replaced::replaced;
 use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 use crate::protocol::transaction::{Purpose, RedirectPage};
@@ -52,7 +54,7 @@ const OPTIONS: [(&str, &str); 8] = [
 ];
 
 /// How a user gets to the provider. The page acts on it; `features` and `returnTo` are also options of the page.
-const MODES: [&str; 4] = ["redirect", "popup", "silent", "device"];
+const MODES: [&str; 5] = ["redirect", "popup", "silent", "device", "machine"];
 
 /// Carries out a message. The app's own requests are not messages: [`Client::fetch`] sends them.
 ///
@@ -118,6 +120,8 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         "beginDevice" | "pollDevice" | "abandonDevice" => {
             return devices::perform(vault, worker, port, &client, op, &message).await;
         }
+        "signInMachine" => return machine::sign_in(vault, worker, &client, &message).await,
+        "publicKey" => return machine::public_key::<W>(&client).await,
         "session" => {
             client.completed().await;
             return Ok(client.session().as_ref().map(Session::to_json).unwrap_or_default());
@@ -335,22 +339,21 @@ pub(super) fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, S
     let Some(Value::Object(members)) = options else {
         return Err(Error::config("options", "not an object", "Pass an object to `signIn`."));
     };
-    if options
-        .and_then(|options| options.get("mode"))
-        .is_some_and(|mode| !MODES.iter().any(|known| mode.as_str() == Some(known)))
+    if let Some(mode) = options.and_then(|options| options.get("mode"))
+        && !MODES.iter().any(|known| mode.as_str() == Some(known))
     {
-        return Err(Error::config("mode", "no way to sign in", "Use `redirect`, `popup`, `silent` or `device`."));
+        let (problem, hint) = replaced(mode.as_str().unwrap_or_default())
+            .unwrap_or(("no way to sign in", "Use `redirect`, `popup`, `silent`, `device` or `machine`."));
+        return Err(Error::config("mode", problem, hint));
     }
     let params = options.and_then(|options| options.get("params"));
     let mut read: Vec<(String, String)> = Vec::new();
     let is_of_page = |name: &str| matches!(name, "params" | "mode" | "features" | "returnTo");
     for (name, value) in members.iter().filter(|(name, value)| !is_of_page(name) && *value != Value::Null) {
         let Some((_, registered)) = OPTIONS.iter().find(|(known, _)| known == name) else {
-            return Err(Error::config(
-                name,
-                "not an option of a sign-in",
-                "Check its spelling in index.d.ts, or pass it in `params`.",
-            ));
+            let (problem, hint) = replaced(name)
+                .unwrap_or(("not an option of a sign-in", "Check its spelling in index.d.ts, or pass it in `params`."));
+            return Err(Error::config(name, problem, hint));
         };
         if params.is_some_and(|params| params.get(registered).is_some()) {
             return Err(Error::config(

@@ -14,6 +14,8 @@ export class Issued {
   nonces = new Set();
   /** The parameters of each authorization request. */
   authorizations = [];
+  /** What pages have signed for a client with a key: header and claims of its assertions, also as base64. */
+  signed = [];
   /** The forms of the requests with a device code. */
   polls = [];
   /** The time of the last access token, in milliseconds since 1970. */
@@ -51,6 +53,10 @@ export class Issued {
    */
   note({ endpoint, query, form, answer, location }) {
     if (endpoint === 'authorization') this.authorizations.push({ ...query });
+    if (form.client_assertion) {
+      const signed = form.client_assertion.replace(/\.[^.]*$/, '');
+      this.signed.push(signed, Buffer.from(signed).toString('base64').slice(0, -4));
+    }
     if (form.device_code) this.polls.push({ ...form });
     add(this.states, query.state);
     add(this.nonces, query.nonce);

@@ -63,7 +63,8 @@ export async function startProvider({
 
   const pages = origins.map((origin) => origin + path);
   const redirectPages = origins.map((origin) => origin + redirectPath);
-  const provider = new Provider(issuer, configuration({ pages, redirectPages, origins, settings }));
+  const adapter = memory();
+  const provider = new Provider(issuer, configuration({ adapter, pages, redirectPages, origins, settings }));
   provider.use(async (context, next) => {
     await next();
     if (context.body) context.body = settings.alter(context.path, context.body);
@@ -75,7 +76,7 @@ export async function startProvider({
     issued.note({
       endpoint: ENDPOINTS.at(path),
       query,
-      form: context.oidc.params ?? {},
+      form: { ...context.oidc.body, ...context.oidc.params },
       answer,
       location: context.response.get('location'),
     });
@@ -117,6 +118,17 @@ export async function startProvider({
     /** Makes an endpoint fail until `recover()`. See {@link Outage}. */
     fail: (kind, endpoint) => ENDPOINTS.paths(endpoint).forEach((path) => outage.begin(kind, path)),
     recover: () => outage.end(),
+    /** Registers a client with a key for every kind of sign-in, as its developer does by hand. */
+    registerKey: (clientId, jwk) =>
+      adapter('Client').upsert(clientId, {
+        client_id: clientId,
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks: { keys: [jwk] },
+        grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+        response_types: ['code'],
+        redirect_uris: redirectPages,
+        post_logout_redirect_uris: pages,
+      }),
     /** Delays an endpoint, in milliseconds. */
     delay: (endpoint, time) => ENDPOINTS.paths(endpoint).forEach((path) => delays.set(path, time)),
     /** How many requests an endpoint received, without preflights. */
@@ -128,9 +140,9 @@ export async function startProvider({
   };
 }
 
-function configuration({ pages, redirectPages, origins, settings }) {
+function configuration({ adapter, pages, redirectPages, origins, settings }) {
   return {
-    adapter: memory(),
+    adapter,
     clients: [
       {
         client_id: 'demo',
@@ -194,6 +206,7 @@ function configuration({ pages, redirectPages, origins, settings }) {
     },
     features: {
       claimsParameter: { enabled: true },
+      clientCredentials: { enabled: true },
       jwtUserinfo: { enabled: true },
       deviceFlow: {
         enabled: true,

@@ -69,6 +69,23 @@ impl Curve {
     }
 }
 
+impl Curve {
+    /// ES256 of a text.
+    pub(crate) fn sign_text(&self, text: &str) -> Vec<u8> {
+        self.pair.sign(&self.random, text.as_bytes()).expect("a signature").as_ref().to_vec()
+    }
+
+    /// Whether it has signed this text.
+    pub(crate) fn has_signed(&self, text: &str, signature: &[u8]) -> bool {
+        let algorithm = &signature::ECDSA_P256_SHA256_FIXED;
+        let key = signature::UnparsedPublicKey::new(algorithm, self.pair.public_key().as_ref());
+        key.verify(text.as_bytes(), signature).is_ok()
+    }
+}
+
+/// The key of a client.
+pub(crate) static CLIENT: LazyLock<Curve> = LazyLock::new(Curve::new);
+
 /// `e1` of the provider.
 pub(crate) static E1: LazyLock<Curve> = LazyLock::new(Curve::new);
 

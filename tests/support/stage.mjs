@@ -305,10 +305,14 @@ export class Stage {
       this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header|crypto)\)|globals)$/ : /^$/;
     // The ID Token of a session that has ended goes to the provider in the address of its sign-out page, and nowhere
     // else.
-    // What the guard is told of a sign-in, as base64url, contains a time, and so does each token.
+    // What the guard is told of a sign-in, as base64url, contains a time, and so does each token. What a page signs for a client
+    // with a key contains the issuer and the client id, and so does an ID Token.
     const reach = (await reachOf(this.browser, this.site)).map(([place, text]) => [
       place,
-      text.replace(/id_token_hint=[\w.-]+/g, '').replace(/(guard\/go\?|vk\.random\.)[\w-]+/g, ''),
+      issued.signed
+        .reduce((rest, signed) => rest.replaceAll(signed, ''), text)
+        .replace(/id_token_hint=[\w.-]+/g, '')
+        .replace(/(guard\/go\?|vk\.random\.)[\w-]+/g, ''),
     ]);
     const places = reach.filter(([place]) => !memory.test(place));
     const tokens = issued.secrets().filter(([label]) => label !== 'code verifier');

@@ -13,6 +13,7 @@ mod ends;
 mod foreign;
 mod guarded;
 mod hints;
+mod machines;
 mod options;
 mod pages;
 mod property;
@@ -39,6 +40,11 @@ fn wider() -> String {
 /// The same app for another account of its user.
 fn second_account() -> String {
     options(r#""account":"second","#)
+}
+
+/// The same app with a key.
+fn with_key() -> String {
+    options(r#""tokenEndpointAuthMethod":"private_key_jwt","#)
 }
 
 /// Another app at the same provider.

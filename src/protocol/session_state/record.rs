@@ -24,6 +24,8 @@ struct Record<'a> {
     scope: &'a str,
     access_token: &'a str,
     refresh_token: Option<&'a str>,
+    /// Absent if there is a user.
+    form: Option<&'a str>,
     /// In milliseconds since 1970. The next vault has another monotonic clock.
     received: i64,
     /// In milliseconds.
@@ -47,6 +49,7 @@ impl SessionState {
             scope: &live.scope,
             access_token: live.access_token.expose(),
             refresh_token: live.refresh_token.as_ref().map(Secret::expose),
+            form: (!live.form.is_empty()).then_some(&live.form),
             received: live.received.wall,
             lifetime: live.lifetime,
             refused: live.refused,
@@ -74,6 +77,7 @@ impl SessionState {
             scope: record.scope.into(),
             access_token: Secret::new(record.access_token),
             refresh_token: record.refresh_token.map(Secret::new),
+            form: text(record.form),
             former: Secrets::default(),
             received,
             lifetime: record.lifetime,

@@ -1,11 +1,13 @@
 //! The provider: correct, except for one response that a test changes.
 
 use std::fmt::Write as _;
+use valet_key::protocol::base64url;
+use valet_key::protocol::client_assertion::PublicKey;
 use valet_key::protocol::error::Result;
 use valet_key::protocol::form;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 
-use crate::support::signing::honest_keys;
+use crate::support::signing::{CLIENT, honest_keys};
 use crate::support::{T0, id_token, json};
 
 /// The place of the change.
@@ -17,6 +19,7 @@ pub(crate) enum Place {
     Refresh,
     Device,
     Poll,
+    Machine,
     Revocation,
     Keys,
     Userinfo,
@@ -68,6 +71,12 @@ pub(crate) struct Provider {
     pub(crate) token: Members,
     /// Members of the device authorization response, beside its codes.
     pub(crate) device: Members,
+    /// Members of the token response to a client without a user.
+    pub(crate) machine: Members,
+    /// The `jti` of each assertion.
+    names: Vec<String>,
+    /// Whether every client needs a key.
+    pub(crate) needs_key: bool,
     /// Whether the user has consented on another device. It counts for one device code.
     pub(crate) consented: bool,
     /// Members of the token response to a refresh token; `refresh_token` and `access_token` are new each time unless
@@ -157,6 +166,9 @@ impl Provider {
                 ("expires_in", "600"),
                 ("interval", "5"),
             ]),
+            machine: members(&[("token_type", r#""Bearer""#), ("expires_in", "600"), ("-refresh_token", "")]),
+            needs_key: false,
+            names: Vec::new(),
             consented: false,
             refresh: members(&[("token_type", r#""Bearer""#), ("expires_in", "600")]),
             claims: Members::new(),
@@ -186,6 +198,7 @@ impl Provider {
         self.metadata.clone_from(&other.metadata);
         self.token.clone_from(&other.token);
         self.device.clone_from(&other.device);
+        self.machine.clone_from(&other.machine);
         self.refresh.clone_from(&other.refresh);
         self.claims.clone_from(&other.claims);
         self.refreshed_claims.clone_from(&other.refreshed_claims);
@@ -205,8 +218,13 @@ impl Provider {
 
     /// The form of the last request at a place.
     pub(crate) fn last_form(&self, place: Place) -> Vec<(String, String)> {
-        let seen = self.requests.iter().rev().find(|seen| seen.place == Some(place)).expect("a request");
-        form::parse(&seen.body).expect("a form")
+        self.forms(place).pop().expect("a request")
+    }
+
+    /// The forms of all requests at a place, in order.
+    pub(crate) fn forms(&self, place: Place) -> Vec<Vec<(String, String)>> {
+        let seen = self.requests.iter().filter(|seen| seen.place == Some(place));
+        seen.map(|seen| form::parse(&seen.body).expect("a form")).collect()
     }
 
     /// The user comes with an authorization request and consents. Returns the query of the authorization response.
@@ -247,6 +265,7 @@ impl Provider {
             _ if path.starts_with("/.well-known/") || path.contains("/.well-known/") => Some(Place::Metadata),
             "/token" if body.contains("grant_type=refresh_token") => Some(Place::Refresh),
             "/token" if body.contains("device_code") => Some(Place::Poll),
+            "/token" if body.contains("client_credentials") => Some(Place::Machine),
             "/token" => Some(Place::Token),
             "/device" => Some(Place::Device),
             "/revoke" => Some(Place::Revocation),
@@ -281,19 +300,24 @@ impl Provider {
             let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
             return answer.map(|answer| HttpResponse { url: request.url.clone(), ..answer });
         }
-        let answer = match place {
-            Some(Place::Metadata) if request.url == format!("{origin}{}", self.well_known) => {
-                json(200, &object(&self.metadata))
-            }
-            Some(Place::Token) => self.redeem(&body),
-            Some(Place::Refresh) => self.renew(&body),
-            Some(Place::Device) => self.show_code(&body),
-            Some(Place::Poll) => self.redeem_device(&body),
-            Some(Place::Revocation) => json(200, ""),
-            Some(Place::Keys) => json(200, &honest_keys()),
-            Some(Place::Userinfo) => self.describe(authorization),
-            _ => json(404, ""),
-        };
+        let answer =
+            match place {
+                Some(Place::Metadata) if request.url == format!("{origin}{}", self.well_known) => {
+                    json(200, &object(&self.metadata))
+                }
+                Some(
+                    Place::Token | Place::Refresh | Place::Poll | Place::Machine | Place::Device | Place::Revocation,
+                ) if !self.authenticates(place, &body) => json(401, r#"{"error":"invalid_client"}"#),
+                Some(Place::Machine) => self.serve_machine(),
+                Some(Place::Token) => self.redeem(&body),
+                Some(Place::Refresh) => self.renew(&body),
+                Some(Place::Device) => self.show_code(&body),
+                Some(Place::Poll) => self.redeem_device(&body),
+                Some(Place::Revocation) => json(200, ""),
+                Some(Place::Keys) => json(200, &honest_keys()),
+                Some(Place::Userinfo) => self.describe(authorization),
+                _ => json(404, ""),
+            };
         Ok(HttpResponse { url: request.url.clone(), ..answer })
     }
 
@@ -318,6 +342,42 @@ impl Provider {
         }
         merge(&mut answer, &self.token);
         json(200, &object(&answer))
+    }
+
+    /// RFC 6749 §4.4.3.
+    fn serve_machine(&mut self) -> HttpResponse {
+        let mut answer = self.issue("machine".into(), "nobody");
+        merge(&mut answer, &self.machine);
+        json(200, &object(&answer))
+    }
+
+    /// Whether the request is of a client that needs no key, or has an assertion of this client (RFC 7523 §3).
+    fn authenticates(&mut self, place: Option<Place>, body: &str) -> bool {
+        let form = form::parse(body).expect("a form");
+        let get = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let Some(assertion) = get("client_assertion") else { return !self.needs_key && place != Some(Place::Machine) };
+        let (signed, signature) = assertion.rsplit_once('.').expect("three parts");
+        let parts: Vec<String> = signed
+            .split('.')
+            .map(|part| String::from_utf8(base64url::decode(part).expect("base64url")).expect("UTF-8"))
+            .collect();
+        let signature = base64url::decode(signature).expect("base64url");
+        let jti = super::text::member(&parts[1], "jti").expect("a name");
+        let is_new = !self.names.contains(&jti);
+        self.names.push(jti);
+        self.secrets.push(assertion.to_owned());
+        let claim = |name: &str| super::text::member(&parts[1], name).unwrap_or_default();
+        let client_id = get("client_id").expect("RFC 6749 §3.2.1");
+        let exp: i64 =
+            parts[1].split_once("\"exp\":").expect("an end").1.trim_end_matches('}').parse().expect("seconds");
+        let kid = PublicKey::from_jwk(&CLIENT.jwk("")).expect("a key").thumbprint();
+        is_new
+            && get("client_assertion_type") == Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+            && parts[0] == format!(r#"{{"alg":"ES256","typ":"JWT","kid":"{kid}"}}"#)
+            && ["iss", "sub"].map(claim) == [client_id, client_id]
+            && claim("aud") == self.issuer
+            && (1..=600).contains(&(exp - T0 - self.now))
+            && CLIENT.has_signed(signed, &signature)
     }
 
     /// RFC 8628 §3.2.

@@ -10,7 +10,8 @@ use std::task::{Context, Poll, Waker};
 
 use valet_key::client::host::Host;
 use valet_key::client::{ApiRequest, AuthorizedRequest, Client};
-use valet_key::protocol::error::{Kind, Result};
+use valet_key::protocol::client_assertion::PublicKey;
+use valet_key::protocol::error::{Error, Kind, Result};
 use valet_key::protocol::form;
 use valet_key::protocol::http::HttpRequest;
 use valet_key::protocol::jwt::{Signature, Verification};
@@ -52,6 +53,10 @@ pub(crate) struct World {
     pub(crate) made: Vec<Sender>,
     /// The random values for states, nonces and verifiers, in the same encoding.
     pub(crate) drawn: Vec<(Sender, String)>,
+    /// Whether the browser has the key of the client.
+    pub(crate) has_key: bool,
+    /// The names of the keys that were used.
+    pub(crate) keys: Vec<String>,
     pub(crate) seconds: i64,
     pub(super) vaults: Vec<Weak<RefCell<Vault<Here>>>>,
 }
@@ -140,6 +145,17 @@ impl Host for Here {
         let vault = self.world().vaults.get(self.from.worker).and_then(Weak::upgrade);
         let text = vault.map(|vault| vault.borrow().deposit()).unwrap_or_default();
         self.world().deposits.push(text);
+    }
+
+    async fn sign(&self, name: &str, data: &str, creates: bool) -> Result<(PublicKey, Vec<u8>)> {
+        let mut world = self.world();
+        world.has_key |= creates;
+        world.keys.push(name.into());
+        if !world.has_key {
+            return Err(Error::config("tokenEndpointAuthMethod", "no key", "Make one."));
+        }
+        let key = PublicKey::from_jwk(&signing::CLIENT.jwk("")).expect("a key");
+        Ok((key, if data.is_empty() { Vec::new() } else { signing::CLIENT.sign_text(data) }))
     }
 
     fn entropy(&self) -> Result<[u8; 32]> {
@@ -237,6 +253,8 @@ impl Here {
             asked_ahead: Vec::new(),
             statuses: VecDeque::new(),
             made: Vec::new(),
+            has_key: false,
+            keys: Vec::new(),
             seconds: 0,
             drawn: Vec::new(),
             vaults: Vec::new(),

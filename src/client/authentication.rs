@@ -1,0 +1,55 @@
+//! The client proves its identity to the authorization server, if it is registered with a key.
+
+use core::pin::Pin;
+
+use super::Client;
+use super::host::Host;
+use crate::protocol::client_assertion::{PublicKey, attach, signing_input};
+use crate::protocol::config::AuthMethod;
+use crate::protocol::error::Result;
+use crate::protocol::foreign::Secrets;
+use crate::protocol::http::{HttpRequest, HttpResponse};
+
+impl<H: Host> Client<H> {
+    /// The public half of the key with which this client authenticates, to be registered at the provider. The host makes the key
+    /// if it has none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Host::sign`].
+    pub async fn public_key(&self) -> Result<PublicKey> {
+        Ok(self.core.host.sign(&self.key_name(), "", true).await?.0)
+    }
+
+    /// Sends a request that needs client authentication (RFC 6749 §2.3), and waits for the response. A request of a public client
+    /// leaves when the future is first polled.
+    pub(super) fn exchange<'a>(
+        &'a self,
+        request: HttpRequest,
+        part_of: &'a Secrets,
+    ) -> Pin<Box<dyn Future<Output = Result<HttpResponse>> + 'a>> {
+        // Boxed, so that the shipped module has this code once.
+        Box::pin(async move {
+            let request = match self.core.config.auth_method {
+                AuthMethod::None => request,
+                AuthMethod::PrivateKeyJwt => self.authenticated(request).await?,
+            };
+            self.send(request).response(part_of).await
+        })
+    }
+
+    /// The accounts of a client share its key, as they share its registration.
+    fn key_name(&self) -> String {
+        let config = &self.core.config;
+        [config.provider(), " ", &config.client_id].concat()
+    }
+
+    async fn authenticated(&self, request: HttpRequest) -> Result<HttpRequest> {
+        let host = &self.core.host;
+        let name = self.key_name();
+        let (key, _) = host.sign(&name, "", false).await?;
+        let input = signing_input(&self.core.config, &key, host.entropy()?, host.now());
+        let (_, signature) = host.sign(&name, &input, false).await?;
+        Ok(attach(request, &input, &signature))
+    }
+}

@@ -1,0 +1,44 @@
+//! A sign-in without a user: the client itself gets the tokens (RFC 6749 §4.4).
+
+use super::Client;
+use super::host::Host;
+use super::sign_in::Completing;
+use crate::protocol::authorization_request::check_params;
+use crate::protocol::config::{AuthMethod, scope, scope_without};
+use crate::protocol::error::{Error, Result};
+use crate::protocol::foreign::Secrets;
+use crate::protocol::token::{TokenRequest, TokenResponse};
+use crate::protocol::transaction::Transaction;
+
+impl<H: Host> Client<H> {
+    /// Signs the client in as itself. `params` are further parameters with their registered names. The scope value `openid` is left
+    /// out, since it asks for a user. The session is renewed in the same way.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Config`] for a client without a key, and for an invalid `scope` or a parameter that only the client may set; those of
+    /// discovery, of the key, and of a token response.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
+    pub async fn sign_in_as_machine(&self, asked: &str, params: &[(String, String)]) -> Result<()> {
+        let config = &self.core.config;
+        if config.auth_method != AuthMethod::PrivateKeyJwt {
+            return Err(Error::config(
+                "mode",
+                "`machine` needs a client with a key",
+                "Register the key that `publicKey()` returns, and set `tokenEndpointAuthMethod: 'private_key_jwt'`.",
+            ));
+        }
+        check_params(params)?;
+        let scope = scope_without("openid", &scope(asked, false)?);
+        let _completing = Completing::begin(&self.core);
+        let call = self.core.session.borrow().call();
+        let metadata = self.metadata().await?;
+        let form = TokenRequest::client_credentials(&scope, params, config);
+        let request = TokenRequest::for_machine(&form).request(&metadata.token_endpoint);
+        let response = self.exchange(request, &Secrets::default()).await?;
+        let tokens = TokenResponse::from_response(&response)?;
+        let transaction = Transaction::of_machine(config, &scope, form, self.core.host.now());
+        self.start_session(tokens, None, &metadata, &transaction, call).await
+    }
+}
