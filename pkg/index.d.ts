@@ -359,6 +359,12 @@ export interface Client {
   signOut(options?: { everywhere?: boolean }): Promise<void>;
 
   /**
+   * Gives up the session and keeps the provider's own: forgets the session in all tabs and revokes its tokens (RFC 7009). The page stays,
+   * and a later sign-in may need no password. The same as `signOut({ everywhere: false })`.
+   */
+  revoke(): Promise<void>;
+
+  /**
    * Ends the sessions that `iss` and `sid` in the query of the current page name. It is for the page that the provider loads in
    * a hidden frame when the user signs out elsewhere (Front-Channel Logout), registered as `frontchannel_logout_uri`. The
    * promise resolves with whether there was such a session. Browsers that partition the storage of frames show no session to

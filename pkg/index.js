@@ -186,6 +186,10 @@ class Client extends EventTarget {
     return signOut(this.#storage, this.#waits, failure, ended, () => this.#session === session && had > 0);
   }
 
+  revoke() {
+    return this.signOut({ everywhere: false });
+  }
+
   async frontChannelLogout() {
     const ended = await this.#call('frontChannel', { query: page().search.slice(1) });
     if (ended) this.#storage.mark(false);

@@ -1,5 +1,6 @@
 /** Sign-out in the app and at the provider, and revocation of the tokens. */
 import assert from 'node:assert/strict';
+import { OPEN } from '../support/open_app.mjs';
 import { story } from '../support/stage.mjs';
 
 /** The API's response to a token, requested without any client. */
@@ -84,4 +85,42 @@ story('a call after signing out is not sent', {}, async (stage) => {
   await page.click('button', 'Me');
   await page.find('heading', 'login_required');
   assert.equal(api.requests.length, before);
+});
+
+story(
+  'OUT-39 P0: revoking the tokens keeps the session at the provider',
+  { ...OPEN, everyEngine: true },
+  async (stage) => {
+    const { page, provider } = stage;
+    await stage.signIn();
+    const { accessToken, refreshToken } = provider.issued;
+    const reasons = await page.run(`async () => {
+    const reasons = [];
+    client.addEventListener('change', ({ reason, session }) => reasons.push([reason, session]));
+    await client.revoke();
+    return reasons;
+  }`);
+    assert.deepEqual(reasons, [['signed_out', null]]);
+    assert.equal(await statusAtApi(stage, accessToken), 401);
+    assert.equal((await refreshWith(stage, refreshToken)).error, 'invalid_grant');
+    const before = provider.count('authorization');
+    await page.reload();
+    await page.see('Signed out');
+    assert.equal(provider.count('authorization'), before, 'no silent sign-in');
+    await page.click('button', 'Sign in');
+    await stage.consent(); // no password: the grant has gone with its tokens, the login has not
+    await page.see('Signed in as alice');
+  },
+);
+
+story('OUT-40 P1: an app can ask whether the session at the provider has ended', OPEN, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  const check = `async () => client.signIn({ mode: 'silent' }).then(({ sub }) => sub, ({ code }) => code)`;
+  assert.equal(await page.run(check), 'alice');
+  await stage.forgetAtProvider();
+  assert.equal(await page.run(check), 'login_required');
+  assert.equal(await page.run('async () => client.session.sub'), 'alice', 'the app decides');
+  await page.run('async () => client.revoke()');
+  assert.equal(await page.run('async () => client.session'), null);
 });

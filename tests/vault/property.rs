@@ -48,6 +48,7 @@ struct Choice {
     server: Option<&'static str>,
     hints: bool,
     in_page: bool,
+    has_key: bool,
 }
 
 /// The first three are those of honest pages.
@@ -68,6 +69,7 @@ fn choices() -> Vec<Choice> {
         // By default, the ID Token is sent to the provider's sign-out page.
         hints: true,
         in_page: false,
+        has_key: false,
     };
     let evil_api: &[&str] = &["https://evil.test/", "https://api.test/v1/"];
     let mixed = format!(
@@ -105,6 +107,10 @@ fn choices() -> Vec<Choice> {
         Choice { server: Some(EVIL), ..choice("plain, evil endpoint", plain, "", &[]) },
         choice("evil", named(EVIL, "", V1), EVIL, V1),
         choice("wrong", named(ONE, r#""clientSecret":"x","#, V1), ONE, &[]),
+        Choice {
+            has_key: true,
+            ..choice("one, key", named(ONE, r#""tokenEndpointAuthMethod":"private_key_jwt","#, V1), ONE, V1)
+        },
     ]
 }
 
@@ -135,17 +141,18 @@ impl Choice {
 /// Metadata of an issuer with endpoints at a host.
 fn metadata(issuer: &str, host: &str) -> String {
     format!(
-        r#"{{"issuer":"{issuer}","authorization_endpoint":"{host}/authorize","token_endpoint":"{host}/token","jwks_uri":"{host}/jwks","userinfo_endpoint":"{host}/userinfo","revocation_endpoint":"{host}/revoke","end_session_endpoint":"{host}/logout","authorization_response_iss_parameter_supported":true}}"#
+        r#"{{"issuer":"{issuer}","authorization_endpoint":"{host}/authorize","token_endpoint":"{host}/token","jwks_uri":"{host}/jwks","userinfo_endpoint":"{host}/userinfo","revocation_endpoint":"{host}/revoke","device_authorization_endpoint":"{host}/device","end_session_endpoint":"{host}/logout","authorization_response_iss_parameter_supported":true}}"#
     )
 }
 
-const ENDPOINTS: [&str; 6] = [
+const ENDPOINTS: [&str; 7] = [
     "authorization_endpoint",
     "token_endpoint",
     "jwks_uri",
     "userinfo_endpoint",
     "revocation_endpoint",
     "end_session_endpoint",
+    "device_authorization_endpoint",
 ];
 
 const URLS: [&str; 8] = [
@@ -180,6 +187,16 @@ enum Step {
     Say {
         port: usize,
         op: &'static str,
+    },
+    /// A client with a key signs in without a user, at the port that no honest page has.
+    Machine {
+        worker: usize,
+    },
+    /// A page begins a sign-in on another device, or asks for the last one; the user may have finished.
+    Device {
+        port: usize,
+        begins: bool,
+        finished: bool,
     },
     Configure {
         port: usize,
@@ -314,6 +331,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just("session"),
         1 => Just("prepare"),
         1 => Just("accessToken"),
+        1 => Just("publicKey"),
         1 => Just("leave"),
     ];
     let step = prop_oneof![
@@ -323,6 +341,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => (port(), prop_oneof![2 => Just(Reply::Honest), 1 => reply.clone()])
             .prop_map(|(port, how)| Step::Use { port, how }),
         6 => (port(), op).prop_map(|(port, op)| Step::Say { port, op }),
+        2 => (0..2_usize).prop_map(|worker| Step::Machine { worker }),
+        4 => (port(), any::<bool>(), any::<bool>())
+            .prop_map(|(port, begins, finished)| Step::Device { port, begins, finished }),
         3 => (0..10_usize, any::<usize>()).prop_map(|(port, choice)| Step::Configure { port, choice }),
         4 => (port(), mode(), 0..8_usize).prop_map(|(port, mode, variant)| Step::Begin { port, mode, variant }),
         4 => (any::<usize>(), back).prop_map(|(begun, how)| Step::Authorize { begun, how }),
@@ -363,6 +384,9 @@ enum Kind {
     /// A code of [`ONE`] that arrived in another provider's sign-in.
     StrayCode,
     Verifier,
+    DeviceCode,
+    /// What a client with a key has signed.
+    Assertion,
 }
 
 /// A sign-in, with the client that began it.
@@ -396,6 +420,8 @@ struct Reached {
     session: bool,
     renewal: bool,
     userinfo: bool,
+    device: bool,
+    machine: bool,
 }
 
 struct Run {
@@ -409,6 +435,8 @@ struct Run {
     endpoints: BTreeMap<Sender, BTreeSet<(&'static str, String)>>,
     hidden: Vec<Hidden>,
     sign_ins: Vec<SignIn>,
+    /// The last sign-in on another device: its number, and the port that began it.
+    device: (u32, usize),
     addresses: Vec<Address>,
     tasks: Vec<Task>,
     /// Calls of `fetch`, with the choice of the port and the worker.
@@ -438,6 +466,7 @@ impl Run {
                 Provider::perfect(MOVED).numbered(40_000_000),
             ];
             change(&mut world.provider.refreshed_claims, &[("renewed", "true")]);
+            world.has_key = true;
         }
         let second = SharedWorker::beside(&first);
         let mut run = Self {
@@ -448,6 +477,7 @@ impl Run {
             endpoints: BTreeMap::new(),
             hidden: Vec::new(),
             sign_ins: Vec::new(),
+            device: (0, 0),
             addresses: Vec::new(),
             tasks: Vec::new(),
             calls: BTreeMap::new(),
@@ -486,7 +516,8 @@ impl Run {
             }
             self.clients.insert(*new, choice);
             let host = self.choices[choice].server;
-            let endpoints = ENDPOINTS.into_iter().zip(["authorize", "token", "jwks", "userinfo", "revoke", "logout"]);
+            let endpoints =
+                ENDPOINTS.into_iter().zip(["authorize", "token", "jwks", "userinfo", "revoke", "logout", "device"]);
             let endpoints = endpoints.filter_map(|(name, path)| Some((name, format!("{}/{path}", host?))));
             let mut endpoints: BTreeSet<_> = endpoints.collect();
             if self.choices[choice].issuer.is_empty() {
@@ -577,6 +608,28 @@ impl Run {
                         self.configure(port, port % 5)?;
                     }
                 }
+            }
+            Step::Machine { worker } => {
+                let port = worker * 5 + 4;
+                if self.ports[port].is_none() {
+                    self.configure(port, self.choices.len() - 1)?;
+                }
+                self.start(port, "signInMachine", Mode::Window, r#""scope":"read","options":{}"#);
+            }
+            Step::Device { port, begins, finished } => {
+                let port = if finished && !begins { self.device.1 } else { self.port(port) };
+                if begins {
+                    self.start(port, "beginDevice", Mode::Window, r#""scope":"read","options":{}"#);
+                } else {
+                    let mut world = self.here().world();
+                    world.provider.consented = finished;
+                    world.others.iter_mut().for_each(|provider| provider.consented = finished);
+                    drop(world);
+                    self.here().wait(5);
+                    let members = format!(r#""number":{}"#, self.device.0);
+                    self.start(port, "pollDevice", Mode::Window, &members);
+                }
+                self.settle()?;
             }
             Step::Configure { port, choice } => {
                 let choice = choice % self.choices.len();
@@ -858,6 +911,9 @@ impl Run {
                 }
             }
         }
+        if let Some(text) = member(body, "device_code") {
+            self.hidden.push(Hidden { text, kind: Kind::DeviceCode, owner: *from, in_window: true });
+        }
         let choice = self.choice_of(*from);
         if choice.well_known().contains(&request.url)
             && response.is_ok()
@@ -896,6 +952,23 @@ impl Run {
         let Ok(text) = outcome else { return Ok(()) };
         match task.op {
             "begin" => self.begun(task, &text),
+            "beginDevice" => {
+                let number = text.split_once(r#""number":"#).and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
+                self.device = (number.expect("a number"), task.port);
+                Ok(())
+            }
+            "pollDevice" => {
+                self.reached.device |= text.is_empty();
+                Ok(())
+            }
+            "signInMachine" => {
+                self.reached.machine = true;
+                Ok(())
+            }
+            "publicKey" => {
+                let is_public = member(&text, "x").is_some() && member(&text, "d").is_none();
+                if is_public { Ok(()) } else { Err(broken("a page got more than a public key", &text)) }
+            }
             "userinfo" => {
                 self.reached.userinfo = true;
                 Ok(())
@@ -1006,7 +1079,7 @@ impl Run {
         if fits { Ok(()) } else { Err(broken("a change does not say what it is", text)) }
     }
 
-    fn look_at_request(&self, Sending { from, request, .. }: &Sending) -> Verdict {
+    fn look_at_request(&mut self, Sending { from, request, .. }: &Sending) -> Verdict {
         let (choice, endpoints) = (self.choice_of(*from), &self.endpoints[from]);
         let form = form_of(request);
         let authorization = request.authorization.as_ref().map_or("", |shown| shown.expose());
@@ -1014,7 +1087,8 @@ impl Run {
         let is_at = |name| endpoints.contains(&(name, request.url.clone()));
         let purpose = match &request.method {
             Method::Post(_) if form.contains("grant_type=authorization_code") => "token_endpoint",
-            Method::Post(_) if form.contains("grant_type=refresh_token") => "token_endpoint",
+            Method::Post(_) if form.contains("grant_type=") => "token_endpoint",
+            Method::Post(_) if !form.contains("token=") => "device_authorization_endpoint",
             Method::Post(_) => "revocation_endpoint",
             Method::Get if !authorization.is_empty() => "userinfo_endpoint",
             Method::Get if choice.well_known().contains(&request.url) => "metadata",
@@ -1023,7 +1097,11 @@ impl Run {
         if purpose != "metadata" && !is_at(purpose) {
             return Err(broken("a request goes to an address that neither options nor issuer name", &shown));
         }
+        if form.contains("client_assertion=") != (choice.has_key && matches!(request.method, Method::Post(_))) {
+            return Err(broken("a client signs exactly if it has a key", &shown));
+        }
         let redeems = form.contains("grant_type=authorization_code");
+        let polls = form.contains("device_code=");
         let renews = form.contains("grant_type=refresh_token");
         let revokes = purpose == "revocation_endpoint";
         let forms = forms(&format!("{} {form} {authorization}", request.url));
@@ -1036,12 +1114,18 @@ impl Run {
                 Kind::AccessToken => own && (purpose == "userinfo_endpoint" || revokes),
                 Kind::RefreshToken => own && (renews || revokes),
                 Kind::IdToken => false,
+                Kind::DeviceCode => own && polls,
+                // Each is sent once.
+                Kind::Assertion => false,
                 Kind::StrayCode => redeems && !hidden.in_window && choice.issuer == ONE,
                 Kind::Code | Kind::Verifier => redeems && (own || (!hidden.in_window && same_issuer)),
             };
             if !allowed {
                 return Err(broken(&format!("{:?} of {} in another request", hidden.kind, of.client), &shown));
             }
+        }
+        if let Some((_, assertion)) = form.split_once("client_assertion=") {
+            self.hidden.push(Hidden { text: assertion.into(), kind: Kind::Assertion, owner: *from, in_window: true });
         }
         Ok(())
     }
@@ -1076,7 +1160,7 @@ fn form_of(request: &HttpRequest) -> String {
 /// The secrets that a request sends to the server.
 fn known_to(request: &HttpRequest) -> Vec<String> {
     let form = form::parse(&form_of(request)).expect("a form");
-    let secret = ["code", "code_verifier", "refresh_token", "token"];
+    let secret = ["code", "code_verifier", "refresh_token", "token", "device_code", "client_assertion"];
     let mut known: Vec<String> =
         form.into_iter().filter(|(name, _)| secret.contains(&name.as_str())).map(|(_, value)| value).collect();
     known.extend(request.authorization.iter().map(|shown| shown.expose().replace("Bearer ", "")));
@@ -1089,30 +1173,34 @@ fn whatever_a_page_says_tokens_codes_and_verifiers_go_where_options_and_issuer_s
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() };
     // The same sequences each time.
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
-    let [sessions, renewals, descriptions, all] = [const { AtomicUsize::new(0) }; 4];
+    let [sessions, renewals, descriptions, all, devices, machines] = [const { AtomicUsize::new(0) }; 6];
     let outcome = runner.run(&steps(), |steps| {
         let mut run = Run::new();
         for step in &steps {
             run.play(step)?;
         }
-        let Reached { session, renewal, userinfo } = run.reached;
+        let Reached { session, renewal, userinfo, device, machine } = run.reached;
         for (count, reached) in [
             (&sessions, session),
             (&renewals, renewal),
             (&descriptions, userinfo),
             (&all, session && renewal && userinfo),
+            (&devices, device),
+            (&machines, machine),
         ] {
             count.fetch_add(usize::from(reached), Ordering::Relaxed);
         }
         Ok(())
     });
-    let counts = [sessions, renewals, descriptions, all].map(AtomicUsize::into_inner);
+    let counts = [sessions, renewals, descriptions, all, devices, machines].map(AtomicUsize::into_inner);
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(reason, steps)) => panic!("{reason}\nafter {steps:#?}"),
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
-    println!("of {cases}: sessions, renewals, UserInfo, all three {counts:?}");
-    let [.., all] = counts;
-    assert!(all * 4 >= usize::try_from(cases).expect("a number"), "too few reach everything: {counts:?} of {cases}");
+    println!("of {cases}: sessions, renewals, UserInfo, all three, devices, machines {counts:?}");
+    let [.., all, devices, machines] = counts;
+    let cases = usize::try_from(cases).expect("a number");
+    assert!(all * 4 >= cases, "too few reach everything: {counts:?} of {cases}");
+    assert!(devices * 20 >= cases && machines * 20 >= cases, "too few reach the other modes: {counts:?} of {cases}");
 }
