@@ -316,14 +316,14 @@ export interface Client {
   /**
    * Signs the client in as itself, without a user (client credentials, RFC 6749 §4.4). This needs `tokenEndpointAuthMethod:
    * 'private_key_jwt'`. The session has an empty `sub`, and is renewed in the same way. Of the other options, only `params` and
-   * `signal` have an effect; `signal` prevents the request if it is already aborted.
+   * `signal` have an effect, and those about a user are refused; `signal` prevents the request if it is already aborted.
    */
   signIn(options: SignInOptions & { mode: 'machine'; signal?: AbortSignal }): Promise<Session>;
 
   /**
    * The public key of a client with `tokenEndpointAuthMethod: 'private_key_jwt'`, to be registered at the provider. The first call makes
    * the key. The private key stays in this browser (IndexedDB): no script can copy it, and every script of the origin can use it while a
-   * page is open.
+   * page is open. Call it on a page on which no script was injected: see `docs/machines.md`.
    */
   publicKey(): Promise<PublicKey>;
 

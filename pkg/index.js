@@ -125,7 +125,8 @@ class Client extends EventTarget {
       return signInBy[mode](
         parameters,
         this.#options.scope,
-        (/** @type {string} */ op, /** @type {object} */ args) => this.#call(op, args),
+        (/** @type {string} */ op, /** @type {object} */ args) =>
+          this.#call(op + (mode === 'device' ? 'Device' : 'Machine'), args),
         async (isSignedIn) => {
           this.#completing = false;
           return isSignedIn ? this.#sessionAfterSignIn(2) : null;
@@ -183,7 +184,9 @@ class Client extends EventTarget {
     const ended = this.#call('end', { returnTo });
     quietly(ended);
     const { signOut } = await loadTrips();
-    return signOut(this.#storage, this.#waits, failure, ended, () => this.#session === session && had > 0);
+    return signOut(this.#storage, this.#waits, failure, ended, () =>
+      this.#session === session && had > 0 ? had : undefined,
+    );
   }
 
   revoke() {
@@ -192,7 +195,7 @@ class Client extends EventTarget {
 
   async frontChannelLogout() {
     const ended = await this.#call('frontChannel', { query: page().search.slice(1) });
-    if (ended) this.#storage.mark(false);
+    if (ended) this.#storage.mark(null);
     return ended;
   }
 
@@ -270,7 +273,7 @@ class Client extends EventTarget {
     const session = await this.#requestSession();
     const { restore, issuer = guard, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
     if (session) {
-      if (!(this.#storage.had() >= 0)) this.#storage.mark(true); // the vault may not have heard of a sign-out yet
+      if (!(this.#storage.had() >= 0)) this.#storage.mark(session); // the vault may not have heard of a sign-out yet
     } else if (restore === 'silent' && openid && !inWindow && this.#storage.had() === 1) return this.#restore();
     else quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
     return session;
@@ -283,7 +286,7 @@ class Client extends EventTarget {
   async #restore() {
     const { restore } = await loadTrips();
     // The user did not ask for this redirect, and it may end at a form. So the mark is removed first: it happens only once.
-    const navigate = (/** @type {string} */ url) => (this.#storage.mark(false), location.replace(url));
+    const navigate = (/** @type {string} */ url) => (this.#storage.mark(null), location.replace(url));
     return pinned(
       (this.#restoring = restore(this.#provider, this.#options.guard, this.#storage, {
         frame: () => this.#signInInWindow({}, undefined, true),
@@ -386,7 +389,7 @@ class Client extends EventTarget {
   /** @param {1 | 2} [how] see `storage.js` */
   async #sessionAfterSignIn(how) {
     const session = await this.#requestSession();
-    this.#storage.mark(session !== null, how);
+    this.#storage.mark(session, how);
     return session;
   }
 
@@ -437,7 +440,7 @@ class Client extends EventTarget {
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
     const { call, opened } = openConnection(where, { ...options, api }, async (message) => {
       let { event, session, reason } = message;
-      if (event === 'sign') return (await loadTrips()).sign(message, call);
+      if (event === 'sign') return quietly(sign(message, (response) => call('signed', response)));
       if (event !== 'change') this.#opening = undefined;
       try {
         // The keeper may have given the session to the next vault.
@@ -445,7 +448,8 @@ class Client extends EventTarget {
       } catch {}
       // Before the app knows that a sign-in of this page has succeeded: it may reload the page at that moment. The mark stays as
       // it is after other events, which may arrive here after the user has signed out in another tab.
-      if (session ? this.#completing : this.#storage.had() === 0) this.#storage.mark(Boolean(session));
+      if (session ? this.#completing : this.#storage.had() === 0)
+        this.#storage.mark(/** @type {Session | null} */ (session));
       this.#setSession(/** @type {Session | null} */ (session));
       this.#tell('change', { session: this.#session, reason });
     });
@@ -484,6 +488,9 @@ let calls;
 const loadCalls = async () => (calls ??= await loaded(import(/* webpackMode: "eager" */ './call.js')));
 const loadGuard = () => loaded(import(/* webpackMode: "eager" */ './guard.js'));
 const loadTrips = () => loaded(import(/* webpackMode: "eager" */ './trips.js'));
+
+/** @param {object} request @param {(response: object) => Promise<unknown>} answer */
+const sign = async (request, answer) => (await loadTrips()).sign(request, answer);
 
 /**
  * Waits for a file of this package that is loaded later. The server may have removed the file by then.

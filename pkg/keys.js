@@ -12,23 +12,17 @@ const STORE = 'keys';
 
 /**
  * @typedef {object} Request
- * @property {number} of its number, for the response
+ * @property {string} of its name, for the response
  * @property {string} name of the key
  * @property {string} data to be signed; empty if only the public key is needed
  * @property {boolean} creates whether to make a key if there is none
  */
 
-/**
- * Responds to a request of the vault.
- * @param {Request} request @param {import('./port.js').Call} call
- */
-export async function answer({ of, name, data, creates }, call) {
-  const signed = await respond(name, data, creates).catch(() => ({ lacks: 'storage' }));
-  await call('signed', { of, text: JSON.stringify(signed) });
-}
+/** Responds to a request of the vault. @param {Request} request @returns {Promise<object>} as `src/browser/signer.rs` reads it */
+export const respond = ({ name, data, creates }) => sign(name, data, creates).catch(() => ({ lacks: 'storage' }));
 
 /** @param {string} name @param {string} data @param {boolean} creates */
-async function respond(name, data, creates) {
+async function sign(name, data, creates) {
   const keys = (await inStore(name)) ?? (creates && (await inStore(name, await makeKeys())));
   if (!keys) return { lacks: 'key' };
   const jwk = JSON.stringify(await crypto.subtle.exportKey('jwk', keys.publicKey));
@@ -41,7 +35,8 @@ async function respond(name, data, creates) {
 const makeKeys = () => crypto.subtle.generateKey(ALGORITHM, false, ['sign']);
 
 /**
- * Returns the stored keys of this name. If there are none, stores the new ones and returns them. Two pages that do so at the same
+ * Returns the stored keys of this name. Keys that a script could copy are not used: a script has stored them. If there are none, stores
+ * the new ones and returns them. Two pages that do so at the same
  * time get the same keys, since the transactions of a database run one after the other.
  * @param {string} name @param {CryptoKeyPair} [made] @returns {Promise<CryptoKeyPair | undefined>}
  */
@@ -50,18 +45,23 @@ async function inStore(name, made) {
   try {
     const store = database.transaction(STORE, made ? 'readwrite' : 'readonly').objectStore(STORE);
     const stored = await result(store.get(name));
-    if (stored || !made) return stored;
-    await result(store.add(made, name));
+    const isOurs = stored?.privateKey.extractable === false;
+    if (isOurs || !made) return isOurs ? stored : undefined;
+    await result(store.put(made, name));
     return made;
   } finally {
     database.close();
   }
 }
 
-function opened() {
-  const request = indexedDB.open(DATABASE);
+/** @param {number} [version] @returns {Promise<IDBDatabase>} */
+async function opened(version) {
+  const request = indexedDB.open(DATABASE, version);
   request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-  return result(request);
+  const database = await result(request);
+  if (database.objectStoreNames.contains(STORE)) return database;
+  database.close(); // a script has made an empty one
+  return opened(database.version + 1);
 }
 
 /** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */

@@ -72,9 +72,12 @@ export function storageOf(provider, client) {
     signingOut: (state) => softly(() => sessionStorage.setItem(signOutKey, state)),
     /** Takes out the `state` with which this page left to sign out; `null` if it did not leave. */
     signedOut: () => takeItem(signOutKey),
-    /** @param {boolean} signedIn @param {1 | 2} [how] 2: on another device, and the provider has no session in this browser */
-    mark: (signedIn, how = 1) =>
-      softly(() => (signedIn ? localStorage.setItem(hadSessionKey, `${how}`) : localStorage.removeItem(hadSessionKey))),
+    /**
+     * @param {{ sub: string } | null | undefined} session @param {1 | 2} [how] 2: the provider has no session in this browser, because
+     *   the user signed in on another device, or because there is no user
+     */
+    mark: (session, how = session?.sub ? 1 : 2) =>
+      softly(() => (session ? localStorage.setItem(hadSessionKey, `${how}`) : localStorage.removeItem(hadSessionKey))),
     /** The key of the times at which the app left for the provider without a click of the user. */
     loopKey,
     clicked: () => takeItem(loopKey),

@@ -57,20 +57,21 @@ export function closeWindow() {
  * @param {ReturnType<typeof import('./storage.js').storageOf>} storage
  * @param {Record<number, import('./windows.js').GiveUp>} waits
  * @param {Failure} failure @param {Promise<string>} ended resolves with the address
- * @param {() => boolean} isSignedIn whether there still is the session that there was before
+ * @param {() => 1 | 2 | undefined} earlierMark of the session that there was before, if it is still there
  * @returns {Promise<void>}
  */
-export async function signOut(storage, waits, failure, ended, isSignedIn) {
+export async function signOut(storage, waits, failure, ended, earlierMark) {
   for (const wait in waits) waits[wait](superseded(failure));
   try {
     const url = await ended;
-    if (storage.had() === 0) storage.mark(false); // no sign-in has come since
+    if (storage.had() === 0) storage.mark(null); // no sign-in has come since
     if (!url) return;
     storage.signingOut(new URL(url).searchParams.get('state') ?? '');
     location.assign(url);
   } catch (error) {
     const isRefused = /** @type {import('./errors.js').Plain} */ (error).code === 'config_error';
-    if (isRefused && isSignedIn() && storage.had() === 0) storage.mark(true);
+    const mark = earlierMark();
+    if (isRefused && mark && storage.had() === 0) storage.mark({ sub: '' }, mark);
     throw error;
   }
   return new Promise(() => {}); // the page is leaving
@@ -192,7 +193,7 @@ export async function restore(provider, guard, storage, { frame, redirect, decli
     const { code, oauth } = /** @type {import('./errors.js').Plain} */ (error);
     if (code === 'config_error') return redirect();
     if (code !== 'login_required' && code !== 'timeout') throw error;
-    storage.mark(false);
+    storage.mark(null);
     declined(oauth?.error || code);
     return null;
   }
@@ -272,7 +273,7 @@ function isSameSite(url) {
 async function signInByDevice({ signal, ...options }, scope, call, ended, failure) {
   const begin = async () => {
     signal?.throwIfAborted();
-    return call('beginDevice', { scope, options });
+    return call('begin', { scope, options });
   };
   /** @type {{ number: number, prompt: Prompt }} */
   const { number, prompt } = await begin().catch((error) => {
@@ -282,7 +283,7 @@ async function signInByDevice({ signal, ...options }, scope, call, ended, failur
   const wait = async () => {
     let isSignedIn = false;
     try {
-      await finished((op) => call(`${op}Device`, { number }), signal);
+      await finished((op) => call(op, { number }), signal);
       isSignedIn = true;
     } finally {
       if (!isSignedIn) ended(false);
@@ -323,7 +324,7 @@ async function signInAsMachine({ signal, ...options }, scope, call, ended) {
   let isSignedIn = false;
   try {
     signal?.throwIfAborted();
-    await call('signInMachine', { scope, options });
+    await call('signIn', { scope, options });
     isSignedIn = true;
   } finally {
     if (!isSignedIn) ended(false);
@@ -334,9 +335,15 @@ async function signInAsMachine({ signal, ...options }, scope, call, ended) {
 /** The modes in which no page of the provider comes back to this browser. */
 export const signInBy = { device: signInByDevice, machine: signInAsMachine };
 
-/** Responds to a request of the vault for a signature: see `keys.js`. @param {any} request @param {import('./port.js').Call} call */
-export const sign = async (request, call) =>
-  (await import(/* webpackMode: "eager" */ './keys.js')).answer(request, call);
+/**
+ * Responds to a request of the vault for a signature: see `keys.js`. The server may have removed that file by now.
+ * @param {any} request @param {(response: { of: string, text: string }) => Promise<unknown>} answer
+ */
+export async function sign(request, answer) {
+  const keys = await import(/* webpackMode: "eager" */ './keys.js').catch(() => undefined);
+  const signed = keys ? await keys.respond(request) : { lacks: 'part' };
+  await answer({ of: request.of, text: JSON.stringify(signed) });
+}
 
 /**
  * Waits until the user is signed in. The core says how long to wait, also to a page that asks too early.

@@ -95,10 +95,13 @@ impl Worker for Here {
             let text = JsValue::from(VAULT.with(|vault| vault.borrow().deposit()));
             call(|listeners| listeners.deposit.call1(&JsValue::NULL, &text));
         })
-        .with_signer(Box::new(move |name, data, creates| {
-            let ports: Array =
-                VAULT.with(|vault| vault.borrow().ports_of(client)).into_iter().map(JsValue::from).collect();
-            let arguments = Array::of4(&ports, &name.into(), &data.into(), &creates.into());
+        .with_signer(Box::new(move |name, data, page| {
+            let ports: Array = page
+                .map_or_else(|| VAULT.with(|vault| vault.borrow().ports_of(client)), |page| vec![page])
+                .into_iter()
+                .map(JsValue::from)
+                .collect();
+            let arguments = Array::of4(&ports, &name.into(), &data.into(), &page.is_some().into());
             LISTENERS.with(|listeners| {
                 let listeners = listeners.get().ok_or(JsValue::UNDEFINED)?;
                 listeners.sign.apply(&JsValue::NULL, &arguments)?.dyn_into()

@@ -269,10 +269,10 @@ impl<H: Host> Vault<H> {
     }
 }
 
-/// Whether a client may be signed in as this user: it is signed in, and it is not known to have a different user.
+/// Whether a client may be signed in as this user: a user is signed in, and is not known to be a different one.
 fn is_user<H: Host>(client: &Client<H>, sub: Option<&str>) -> bool {
     let subject = client.subject();
-    client.is_signed_in() && (subject.is_none() || sub.is_none() || subject.as_deref() == sub)
+    client.has_user() && (subject.is_none() || sub.is_none() || subject.as_deref() == sub)
 }
 
 /// The effect of the end of a session on pending sign-ins of the same provider and client ID.

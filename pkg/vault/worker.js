@@ -140,8 +140,8 @@ function connect(port, wasmUrl, inPage) {
       signInMachine: forwarded('signInMachine', { scope: 'string', options: 'object' }),
       publicKey: forwarded('publicKey'),
       signed: {
-        takes: { of: 'number', text: 'string' },
-        run: async ({ of, text }) => ({ value: owed.get(of)?.(text) }),
+        takes: { of: 'string', text: 'string' },
+        run: async ({ of, text }) => ({ value: owed.get(of)?.(number, text) }),
       },
       frontChannel: forwarded('frontChannel', { query: 'string' }),
       fetch: {
@@ -308,9 +308,8 @@ function changed(port, text) {
   watchExpiry(port, change.session);
 }
 
-/** Receive the signatures that pages have not sent yet, by number. @type {Map<number, (text: string) => void>} */
+/** Receive the signatures that pages have not sent yet, by a random name. @type {Map<string, (port: number, text: string) => void>} */
 const owed = new Map();
-let lastOwed = 0;
 
 /** Milliseconds within which a page has to respond. */
 const PATIENCE = 10_000;
@@ -321,13 +320,13 @@ const PATIENCE = 10_000;
  * @returns {Promise<string>}
  */
 function sign(of, name, data, creates) {
-  const number = ++lastOwed;
+  const request = crypto.randomUUID();
   const response = new Promise((resolve) => {
-    owed.set(number, resolve);
+    owed.set(request, (port, text) => void (of.includes(port) && resolve(text)));
     setTimeout(() => resolve('{}'), PATIENCE);
-    for (const port of of) ports.get(port)?.postMessage({ event: 'sign', of: number, name, data, creates });
+    for (const port of of) ports.get(port)?.postMessage({ event: 'sign', of: request, name, data, creates });
   });
-  return response.finally(() => owed.delete(number));
+  return response.finally(() => owed.delete(request));
 }
 
 /**

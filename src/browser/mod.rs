@@ -79,8 +79,8 @@ impl Host for Browser {
         }
     }
 
-    async fn sign(&self, name: &str, data: &str, creates: bool) -> Result<(PublicKey, Vec<u8>)> {
-        signer::sign(self.signer.as_ref(), name, data, creates).await
+    async fn sign(&self, name: &str, data: &str, page: Option<u32>) -> Result<(PublicKey, Vec<u8>)> {
+        signer::sign(self.signer.as_ref(), name, data, page).await
     }
 
     fn entropy(&self) -> Result<[u8; 32]> {

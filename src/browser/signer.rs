@@ -12,9 +12,9 @@ use crate::protocol::client_assertion::{PublicKey, SIGNATURE};
 use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::json::Value;
 
-/// Asks the pages for the public key of this name, and for a signature of the data unless it is empty. The last argument says
-/// whether to make a key if there is none. The promise resolves to a JSON text.
-pub(crate) type Signer = Box<dyn Fn(&str, &str, bool) -> Result<Promise, JsValue>>;
+/// Asks pages for the public key of this name, and for a signature of the data unless it is empty: one page, which makes the key if
+/// there is none, or all pages of the client. The promise resolves to a JSON text.
+pub(crate) type Signer = Box<dyn Fn(&str, &str, Option<u32>) -> Result<Promise, JsValue>>;
 
 /// The response of a page. A script of the page can send anything.
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ struct Signed<'a> {
     jwk: Option<&'a str>,
     /// As base64url.
     signature: Option<&'a str>,
-    /// What is missing: `key` or `storage`. Absent if no page has responded.
+    /// What is missing: `key`, `storage` or `part`, a file of the package. Absent if no page has responded.
     lacks: Option<&'a str>,
 }
 
@@ -30,8 +30,8 @@ struct Signed<'a> {
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<(PublicKey, Vec<u8>)>>>>;
 
 /// Asks the pages, as [`Host::sign`](crate::client::host::Host::sign) specifies.
-pub(super) fn sign(signer: Option<&Signer>, name: &str, data: &str, creates: bool) -> Answer {
-    let asked = signer.map(|signer| signer(name, data, creates));
+pub(super) fn sign(signer: Option<&Signer>, name: &str, data: &str, page: Option<u32>) -> Answer {
+    let asked = signer.map(|signer| signer(name, data, page));
     let is_signed = !data.is_empty();
     Box::pin(async move {
         let Some(asked) = asked else {
@@ -46,7 +46,9 @@ pub(super) fn sign(signer: Option<&Signer>, name: &str, data: &str, creates: boo
         let key = jwk.and_then(PublicKey::from_jwk);
         let signature = base64url::decode(signature.unwrap_or_default()).unwrap_or_default();
         let length = if is_signed { SIGNATURE } else { 0 };
-        key.map(|key| (key, signature)).filter(|(_, signature)| signature.len() == length).ok_or_else(|| missing(lacks))
+        key.map(|key| (key, signature))
+            .filter(|(_, signature)| signature.len() == length)
+            .ok_or_else(|| if jwk.is_some() { unreadable() } else { missing(lacks) })
     })
 }
 
@@ -63,6 +65,7 @@ fn missing(lacks: Option<&str>) -> Error {
             "the browser keeps no key for this page",
             "Allow site data (IndexedDB) for this page, and serve it over https.",
         ),
+        Some("part") => Kind::Network { url: "keys.js, a file of this package".into() }.into(),
         _ => Kind::Timeout { url: "the page, which makes the signature,".into() }.into(),
     }
 }

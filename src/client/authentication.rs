@@ -6,19 +6,28 @@ use super::Client;
 use super::host::Host;
 use crate::protocol::client_assertion::{PublicKey, attach, signing_input};
 use crate::protocol::config::AuthMethod;
-use crate::protocol::error::Result;
+use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 
 impl<H: Host> Client<H> {
-    /// The public half of the key with which this client authenticates, to be registered at the provider. The host makes the key
-    /// if it has none.
+    /// The public half of the key with which this client authenticates, to be registered at the provider. Only this page is asked for
+    /// it, and makes the key if there is none: another one may run an injected script, whose key would be registered.
     ///
     /// # Errors
     ///
-    /// Those of [`Host::sign`].
-    pub async fn public_key(&self) -> Result<PublicKey> {
-        Ok(self.core.host.sign(&self.key_name(), "", true).await?.0)
+    /// [`Kind::Config`] for a client without a key, and those of [`Host::sign`].
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
+    pub async fn public_key(&self, page: u32) -> Result<PublicKey> {
+        if self.core.config.auth_method != AuthMethod::PrivateKeyJwt {
+            return Err(Error::config(
+                "tokenEndpointAuthMethod",
+                "this client has no key",
+                "Set it to `'private_key_jwt'` in `createClient`.",
+            ));
+        }
+        Ok(self.core.host.sign(&self.key_name(), "", Some(page)).await?.0)
     }
 
     /// Sends a request that needs client authentication (RFC 6749 §2.3), and waits for the response. A request of a public client
@@ -47,9 +56,9 @@ impl<H: Host> Client<H> {
     async fn authenticated(&self, request: HttpRequest) -> Result<HttpRequest> {
         let host = &self.core.host;
         let name = self.key_name();
-        let (key, _) = host.sign(&name, "", false).await?;
+        let (key, _) = host.sign(&name, "", None).await?;
         let input = signing_input(&self.core.config, &key, host.entropy()?, host.now());
-        let (_, signature) = host.sign(&name, &input, false).await?;
+        let (_, signature) = host.sign(&name, &input, None).await?;
         Ok(attach(request, &input, &signature))
     }
 }

@@ -25,14 +25,14 @@ pub trait Host {
     fn verify(&self, question: Verification<'_>) -> impl Future<Output = (Signature, Vec<u8>)>;
 
     /// Signs with the private half of the key of this name, with which a client authenticates: ES256 (RFC 7518 §3.4). The private half
-    /// does not leave the environment. Returns the public half as well, and an empty signature of empty data. `creates` says whether
-    /// to make the key if there is none. In an environment without this function, no client can have a key.
+    /// does not leave the environment. Returns the public half as well, and an empty signature of empty data. `page`
+    /// is the only page to ask, which makes the key if there is none; without it, every page of the client may sign. In an environment without this function, no client can have a key.
     ///
     /// # Errors
     ///
     /// [`Kind::Config`] if there is no key, and [`Kind::Timeout`] if nothing in the environment responds.
-    fn sign(&self, name: &str, data: &str, creates: bool) -> impl Future<Output = Result<(PublicKey, Vec<u8>)>> {
-        let _ = (name, data, creates);
+    fn sign(&self, name: &str, data: &str, page: Option<u32>) -> impl Future<Output = Result<(PublicKey, Vec<u8>)>> {
+        let _ = (name, data, page);
         ready(Err(Kind::Unsupported { feature: "a client with a key, outside the npm package" }.into()))
     }
 

@@ -155,6 +155,11 @@ impl<H: Host> Client<H> {
         self.core.session.borrow().access_token().is_some()
     }
 
+    /// Whether a user is signed in, and not the client itself.
+    pub fn has_user(&self) -> bool {
+        self.core.session.borrow().has_user()
+    }
+
     /// The user's `sub`; absent without an ID Token.
     pub fn subject(&self) -> Option<String> {
         self.core.session.borrow().subject().map(Into::into)

@@ -60,8 +60,8 @@ impl<H: Host> Client<H> {
                     let response = self.exchange(request, &Secrets::default()).await;
                     let tokens = response.and_then(|response| TokenResponse::from_response(&response));
                     let proof = match &tokens {
-                        Ok(tokens) => self.prove(tokens, &metadata, None).await,
-                        Err(_) => Ok(None),
+                        Ok(tokens) if self.has_user() => self.prove(tokens, &metadata, None).await,
+                        _ => Ok(None),
                     };
                     let (result, leftover) =
                         self.core.session.borrow_mut().refreshed(ticket, tokens, proof, config, host.now());

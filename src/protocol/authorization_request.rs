@@ -150,8 +150,9 @@ impl<'a> SignIn<'a> {
 /// [`Kind::Config`] names a parameter that only the client may set, or a `max_age` that is not a number of seconds.
 pub(crate) fn check_params(params: &[(String, String)]) -> Result<()> {
     for (name, value) in params {
-        if RESERVED.contains(&name.as_str()) {
-            let (problem, hint) = replaced(name).unwrap_or(("only the client may set it", "Remove it from `params`."));
+        let refused = replaced(name);
+        if refused.is_some() || RESERVED.contains(&name.as_str()) {
+            let (problem, hint) = refused.unwrap_or(("only the client may set it", "Remove it from `params`."));
             return Err(Error::config(name, problem, hint));
         }
         if name == "max_age" && json::integer(value).is_none_or(|seconds| seconds < 0) {

@@ -149,8 +149,12 @@ impl Live {
         !self.due && self.left(now) > MARGIN.min(self.lifetime.unwrap_or(0) / 4)
     }
 
+    fn has_user(&self) -> bool {
+        self.form.is_empty()
+    }
+
     fn can_renew(&self) -> bool {
-        self.refresh_token.is_some() || !self.form.is_empty()
+        self.refresh_token.is_some() || !self.has_user()
     }
 
     fn receive(&mut self, tokens: TokenResponse, now: Now) {
@@ -160,7 +164,7 @@ impl Live {
         self.refused = false;
         self.due = false;
         self.failure = None;
-        if tokens.refresh_token.is_some() && self.form.is_empty() {
+        if tokens.refresh_token.is_some() && self.has_user() {
             self.drop_refresh_token();
             self.refresh_token = tokens.refresh_token;
         }
@@ -218,7 +222,11 @@ impl SessionState {
         };
         let sub = |identity: &Option<Identity>| identity.as_ref().map(|identity| identity.sub.clone());
         let change = match &self.live {
-            Some(earlier) if sub(&earlier.identity) != sub(&identity) => Change::UserChanged,
+            Some(earlier)
+                if sub(&earlier.identity) != sub(&identity) || earlier.has_user() != transaction.has_user() =>
+            {
+                Change::UserChanged
+            }
             _ => Change::SignedIn,
         };
         let mut leftover = self.forget();
@@ -366,7 +374,10 @@ impl SessionState {
             Ok(()) => (Ok(Change::Renewed), Vec::new()),
             Err(error) => {
                 let ends = match error.kind() {
-                    Kind::TokenRefused(said) => said.error.as_str() == "invalid_grant",
+                    // Without a user, the next sign-in may succeed, for example with another key.
+                    Kind::TokenRefused(said) => {
+                        said.error.as_str() == "invalid_grant" || (!live.has_user() && live.left(now) <= 0)
+                    }
                     error => matches!(error, Kind::IdTokenInvalid { .. }),
                 };
                 if ends {
@@ -427,6 +438,11 @@ impl SessionState {
     /// The access token, for the line that attaches it.
     pub fn access_token(&self) -> Option<&Secret> {
         self.live.as_ref().map(|live| &live.access_token)
+    }
+
+    /// Whether a user is signed in, known or not.
+    pub fn has_user(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.has_user())
     }
 
     /// The user's `sub`; absent without an ID Token.

@@ -36,11 +36,11 @@ pub(super) async fn perform<W: Worker>(
         return Ok(String::new());
     }
     let before = client.subject();
-    let was_signed_in = client.is_signed_in();
+    let had_user = client.has_user();
     match client.poll_device(number).await? {
         Polled::Wait(milliseconds) => Ok(to_string(&milliseconds)),
         Polled::SignedIn => {
-            signed_in(vault, worker, client, was_signed_in, before.as_deref());
+            signed_in(vault, worker, client, had_user, before.as_deref());
             Ok(String::new())
         }
     }

@@ -42,7 +42,7 @@ pub trait Worker {
 }
 
 /// Sign-in options that have a name in this library, with the registered name of their parameter.
-const OPTIONS: [(&str, &str); 8] = [
+pub(super) const OPTIONS: [(&str, &str); 8] = [
     ("acrValues", "acr_values"),
     ("claims", "claims"),
     ("claimsLocales", "claims_locales"),
@@ -121,7 +121,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             return devices::perform(vault, worker, port, &client, op, &message).await;
         }
         "signInMachine" => return machine::sign_in(vault, worker, &client, &message).await,
-        "publicKey" => return machine::public_key::<W>(&client).await,
+        "publicKey" => return machine::public_key::<W>(&client, port).await,
         "session" => {
             client.completed().await;
             return Ok(client.session().as_ref().map(Session::to_json).unwrap_or_default());
@@ -144,9 +144,11 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         "end" => {
             let End { return_to } = wire::read(&message)?;
             client.check_return(return_to)?;
-            let subject = client.subject();
+            let (subject, has_no_user) = (client.subject(), client.is_signed_in() && !client.has_user());
             let session = client.forget();
-            ended(vault, worker, &client, subject.as_deref(), SignIns::End);
+            if !has_no_user {
+                ended(vault, worker, &client, subject.as_deref(), SignIns::End);
+            }
             return Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default());
         }
         // Returns whether it ended a session.
@@ -208,7 +210,7 @@ async fn complete<W: Worker>(
 ) -> Outcome {
     let Complete { address, state, record, pending, shared, handover } = wire::read(message)?;
     let before = client.subject();
-    let was_signed_in = client.is_signed_in();
+    let had_user = client.has_user();
     let handed_over = handed_over(&mut vault.borrow_mut(), client, state, handover, worker.now());
     let (address, kept, redeemed, page) = if let Some((address, kept, redeemed)) = handed_over {
         (Cow::Owned(address), kept, redeemed, RedirectPage::OfOneProvider)
@@ -226,7 +228,7 @@ async fn complete<W: Worker>(
     let path = transaction.as_ref().map(|transaction| transaction.return_to.clone());
     let others = if pending == Some(true) { OtherSignIns::Pending } else { OtherSignIns::None };
     let completion = client.complete_with(&address, transaction, others, page, redeemed).await;
-    if was_signed_in && !client.is_signed_in() && is_of_another(&completion) {
+    if had_user && !client.is_signed_in() && is_of_another(&completion) {
         ended(vault, worker, client, before.as_deref(), SignIns::GoOn);
     }
     let completion = completion.map_err(|error| Failed { error, return_to: path })?;
@@ -237,7 +239,7 @@ async fn complete<W: Worker>(
         }
         Completion::Declined(path, said) => Completed { return_to: Some(path), declined: Some(said.error.as_str()) },
         Completion::ReturnTo(path) => {
-            signed_in(vault, worker, client, was_signed_in, before.as_deref());
+            signed_in(vault, worker, client, had_user, before.as_deref());
             Completed { return_to: Some(path), declined: None }
         }
     }))
@@ -264,11 +266,11 @@ pub(super) fn signed_in<W: Worker>(
     vault: &RefCell<Vault<W::Host>>,
     worker: &W,
     client: &Client<W::Host>,
-    was_signed_in: bool,
+    had_user: bool,
     before: Option<&str>,
 ) {
     let after = client.subject();
-    if was_signed_in && before != after.as_deref() {
+    if had_user && client.has_user() && before != after.as_deref() {
         ended(vault, worker, client, before, SignIns::GoOn);
     }
     if let Some(sub) = &after {
@@ -304,9 +306,11 @@ fn front_channel<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, query: 
 
 /// Ends the session of a client and the other sessions of its user, without waiting for the provider.
 fn sign_out_unheard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, client: &Client<W::Host>) {
-    let subject = client.subject();
+    let (subject, has_no_user) = (client.subject(), client.is_signed_in() && !client.has_user());
     client.end_unheard();
-    ended(vault, worker, client, subject.as_deref(), SignIns::End);
+    if !has_no_user {
+        ended(vault, worker, client, subject.as_deref(), SignIns::End);
+    }
 }
 
 /// Applies the news of another vault to this one. Returns whether the news ends the sign-ins of a client.

@@ -287,7 +287,7 @@ story(
 const between = (file) => `
   import * as genuine from '${file}?genuine';
   const passed = (name) => (...args) => (thief.note('${file}, ' + name, args), genuine[name](...args));
-  export const [signIn, handOver, restore, openFrame, watch, countRedirect] = ['signIn', 'handOver', 'restore', 'openFrame', 'watch', 'countRedirect'].map(passed);
+  export const [signIn, handOver, restore, openFrame, watch, countRedirect, sign] = ['signIn', 'handOver', 'restore', 'openFrame', 'watch', 'countRedirect', 'sign'].map(passed);
 `;
 
 story(

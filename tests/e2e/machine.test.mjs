@@ -130,31 +130,66 @@ story('MACH-24 P0: a browser without the key, and a provider without it, say wha
   assert.match(await page.run(SIGN_IN), /^config_error option `mode`: `machine` needs a client with a key/);
 });
 
-story('MACH-25 P0: forged signatures of a script get no token', OPEN, async (stage) => {
+story('MACH-25 P0: forged keys and signatures of a script get no token and are not registered', OPEN, async (stage) => {
   const { page, provider } = stage;
-  await registered(stage);
-  const outcome = await page.run(`async () => {
-    // A port of the script's own, as every script of the page can have one.
+  const { kid } = await registered(stage);
+  const outcomes = await page.run(`async () => {
+    // A port of the script's own, as every script of the page can have one, for the same client.
     const { port1, port2 } = new MessageChannel();
     const worker = new SharedWorker('/pkg/wasm/worker.js', { type: 'module', name: 'valet-key 0.1.0 true', extendedLifetime: true });
     worker.port.postMessage({ port: port2, wasmUrl: '/pkg/wasm/valet_key.wasm' }, [port2]);
-    const jwk = JSON.stringify({ kty: 'EC', crv: 'P-256', x: 'A'.repeat(43), y: 'A'.repeat(43) });
-    const texts = ['', '{', '[]', JSON.stringify({ jwk, signature: 'A'.repeat(86) }), JSON.stringify({ lacks: 'key' })];
-    let id = 0;
-    const forge = setInterval(() => {
-      for (let of = 1; of < 40; of += 1) for (const text of texts) port1.postMessage({ op: 'signed', id: ++id, of, text });
-    }, 1);
-    const ended = await outcome(machine.signIn({ mode: 'machine' }));
-    clearInterval(forge);
-    await new Promise((resolve) => {
-      port1.onmessage = ({ data }) => data.id === id && resolve();
-      port1.postMessage({ op: 'ping', id: ++id });
+    const forged = JSON.stringify({
+      jwk: JSON.stringify({ kty: 'EC', crv: 'P-256', x: 'A'.repeat(43), y: 'A'.repeat(43) }),
+      signature: 'A'.repeat(86),
     });
-    return [ended, await outcome(machine.signIn({ mode: 'machine' }))];
+    let id = 1;
+    let asked = 0;
+    let forges = true;
+    const configured = new Promise((resolve) => {
+      port1.onmessage = ({ data }) => {
+        if (data.id === 1) resolve(data.error);
+        if (data.event === 'sign') asked += 1;
+        if (data.event === 'sign' && forges) port1.postMessage({ op: 'signed', id: ++id, of: data.of, text: forged });
+      };
+    });
+    const { issuer, api, allowLoopbackHttp } = config;
+    const options = { issuer, api: api.map((url) => ({ url })), allowLoopbackHttp, clientId: 'keyed', tokenEndpointAuthMethod: 'private_key_jwt', account: '' };
+    port1.postMessage({ op: 'configure', id: 1, options });
+    const error = await configured;
+    const keys = [];
+    for (let round = 0; round < 5; round += 1) keys.push((await machine.publicKey()).kid);
+    const askedForKeys = asked;
+    const attacked = await outcome(machine.signIn({ mode: 'machine' }));
+    forges = false;
+    return { error: error ?? null, keys, askedForKeys, asked, attacked, then: await outcome(machine.signIn({ mode: 'machine' })) };
   }`);
-  assert.match(outcome[0], /^(token_error|config_error|profile photos)/);
-  assert.equal(outcome[1], SCOPE, 'the next attempt succeeds');
+  assert.deepEqual([outcomes.error, new Set(outcomes.keys).size, outcomes.keys[0]], [null, 1, kid]);
+  assert.equal(outcomes.askedForKeys, 0, 'only the page that calls is asked for the key');
+  assert.ok(outcomes.asked > 0, 'the script was asked for a signature');
+  assert.match(outcomes.attacked, /^(config_error|token_error|profile photos)/);
+  assert.equal(outcomes.then, SCOPE, 'the next attempt succeeds');
   assert.ok(provider.issued.accessTokens.size <= 2);
+});
+
+story('MACH-22 P0: a key of a script, and a database that it made first, are not used', OPEN, async (stage) => {
+  const { page } = stage;
+  await stage.visit();
+  const kids = await page.run(`async () => {
+    const open = () => new Promise((resolve, reject) => Object.assign(indexedDB.open('valet-key'), { onsuccess: ({ target }) => resolve(target.result), onerror: reject }));
+    (await open()).close();
+    const client = make({ clientId: 'keyed', tokenEndpointAuthMethod: 'private_key_jwt' });
+    const { kid: first } = await client.publicKey();
+    const planted = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign']);
+    const database = await open();
+    const store = database.transaction('keys', 'readwrite').objectStore('keys');
+    const names = await new Promise((resolve) => (store.getAllKeys().onsuccess = ({ target }) => resolve(target.result)));
+    await new Promise((resolve) => (store.put(planted, names[0]).onsuccess = resolve));
+    database.close();
+    const { kid: second, x } = await client.publicKey();
+    return [first, second, x === (await crypto.subtle.exportKey('jwk', planted.publicKey)).x];
+  }`);
+  assert.equal(kids[2], false, 'the key of the script is replaced');
+  assert.notEqual(kids[0], kids[1]);
 });
 
 const KEYED = { clientId: 'keyed', tokenEndpointAuthMethod: 'private_key_jwt' };

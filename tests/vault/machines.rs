@@ -9,6 +9,7 @@ use crate::hostile::text::member;
 use crate::hostile::worker::{Port, SharedWorker};
 use crate::support::json;
 use crate::support::options;
+use crate::support::signing::CLIENT;
 use crate::{app, named, with_key, worker};
 
 const CALL: &str = r#""url":"https://api.test/v1/x""#;
@@ -77,11 +78,14 @@ fn mach_02_the_session_is_renewed_in_the_same_way() {
 fn mach_03_a_refresh_token_for_a_machine_is_not_used() {
     let worker = with_registered_key();
     change(&mut worker.here.world().provider.machine, &[("refresh_token", r#""refresh-token-of-a-machine""#)]);
-    change(&mut worker.here.world().provider.machine, &[("id_token", r#""not.a.token""#)]);
+    let id_token = CLIENT.sign(r#"{"alg":"ES256","kid":"e1"}"#, r#"{"iss":"https://as.test","sub":"mallory"}"#);
+    change(&mut worker.here.world().provider.machine, &[("id_token", &format!("\"{id_token}\""))]);
     let port = worker.page(1, &with_key());
     sign_in(port).expect("a session: an ID Token without a user says nothing");
     worker.here.wait(600);
     port.say("fetch", CALL).expect("the API");
+    assert_eq!(worker.here.asked(Place::Keys), 0);
+    assert_eq!(port.user().as_deref(), Some(""));
     assert_eq!(worker.here.asked(Place::Refresh), 0, "RFC 6749 §4.4.3");
     assert_eq!(worker.here.asked(Place::Machine), 2);
 }
@@ -89,9 +93,12 @@ fn mach_03_a_refresh_token_for_a_machine_is_not_used() {
 #[test]
 fn mach_04_a_client_without_a_key_is_refused_before_any_request() {
     let worker = worker();
-    let outcome = sign_in(worker.page(1, &app()));
+    let port = worker.page(1, &app());
+    let outcome = sign_in(port);
     assert_eq!(named(&outcome), Some("mode"));
     assert!(outcome.expect_err("an error").error.hint().contains("private_key_jwt"));
+    assert_eq!(named(&port.say("publicKey", "")), Some("tokenEndpointAuthMethod"));
+    assert!(worker.here.world().keys.is_empty(), "no page is asked for a key");
     assert!(worker.here.world().sent.is_empty());
 }
 
@@ -201,11 +208,74 @@ fn mach_11_the_session_outlives_its_vault() {
 fn mach_12_parameters_that_decide_who_signs_in_are_refused() {
     let worker = with_registered_key();
     let port = worker.page(1, &with_key());
-    for name in ["grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "scope"] {
+    for name in [
+        "grant_type",
+        "client_id",
+        "client_secret",
+        "client_assertion",
+        "client_assertion_type",
+        "scope",
+        "username",
+        "password",
+    ] {
         let outcome = sign_in_with(port, "read", &format!(r#"{{"params":{{"{name}":"x"}}}}"#));
         assert_eq!(named(&outcome), Some(name));
     }
+    for option in ["loginHint", "prompt", "maxAge"] {
+        let outcome = sign_in_with(port, "read", &format!(r#"{{"{option}":"1"}}"#));
+        assert_eq!(named(&outcome), Some(option), "there is no user");
+    }
     assert_eq!(worker.here.asked(Place::Machine), 0);
+}
+
+#[test]
+fn mach_14_machines_and_users_of_a_client_id_do_not_end_each_other() {
+    let second = options(r#""account":"second","tokenEndpointAuthMethod":"private_key_jwt","#);
+    let worker = with_registered_key();
+    let (machine, user) = (worker.page(1, &with_key()), worker.page(2, &second));
+    user.sign_in();
+    sign_in(machine).expect("a session");
+    assert_eq!(user.user().as_deref(), Some("alice"));
+    worker.take_told();
+    machine.say("end", "").expect("a sign-out");
+    assert_eq!(user.user().as_deref(), Some("alice"), "a machine is not a user whose name is unknown");
+    assert!(worker.take_told().is_empty(), "nor in other vaults");
+    sign_in(machine).expect("a session");
+    user.say("end", "").expect("a sign-out");
+    assert_eq!(machine.user().as_deref(), Some(""));
+    user.sign_in();
+    machine.sign_in_as("bob");
+    assert_eq!(user.user().as_deref(), Some("alice"), "bob takes the place of a machine, not of alice");
+}
+
+#[test]
+fn mach_15_a_machine_in_the_place_of_a_user_is_another_user() {
+    let plain = options(r#""openid":false,"tokenEndpointAuthMethod":"private_key_jwt","#);
+    let worker = with_registered_key();
+    let port = worker.page(1, &plain);
+    port.sign_in();
+    let refresh_token = "refresh-token-number-00000002";
+    sign_in(port).expect("a session");
+    assert_eq!(worker.here.take_change(), Some(Change::UserChanged));
+    let forms = worker.here.world().provider.forms(Place::Revocation);
+    assert!(forms.iter().any(|form| form[0].1 == refresh_token), "the user's tokens are revoked: {forms:?}");
+    port.sign_in();
+    assert_eq!(worker.here.take_change(), Some(Change::UserChanged));
+}
+
+#[test]
+fn mach_16_a_machine_whose_renewal_is_refused_is_signed_out_when_its_token_is_over() {
+    let worker = with_registered_key();
+    let port = worker.page(1, &with_key());
+    sign_in(port).expect("a session");
+    let refusal = json(401, r#"{"error":"invalid_client"}"#);
+    worker.here.world().provider.instead = vec![(Place::Machine, vec![Ok(refusal)])];
+    worker.here.wait(595);
+    port.say("fetch", CALL).expect("the token is still valid");
+    worker.here.wait(300);
+    port.say("fetch", CALL).expect_err("no token");
+    assert_eq!(port.user(), None, "the app signs in again, and gets the reason");
+    assert_eq!(worker.here.take_change(), Some(Change::Ended));
 }
 
 #[test]

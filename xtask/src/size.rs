@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// The page's script before sign-in: the entry `valet-key`, minified and compressed with brotli.
-const PAGE_BUDGET: usize = 5024;
+const PAGE_BUDGET: usize = 5067;
 
 /// That script, the worker and the module, compressed with brotli.
-const TOTAL_BUDGET: usize = 86 * 1024;
+const TOTAL_BUDGET: usize = 87 * 1024;
 
 /// The same with the module and the worker for the folder of a guard.
 const GUARDED_BUDGET: usize = 96 * 1024;

@@ -147,9 +147,9 @@ impl Host for Here {
         self.world().deposits.push(text);
     }
 
-    async fn sign(&self, name: &str, data: &str, creates: bool) -> Result<(PublicKey, Vec<u8>)> {
+    async fn sign(&self, name: &str, data: &str, page: Option<u32>) -> Result<(PublicKey, Vec<u8>)> {
         let mut world = self.world();
-        world.has_key |= creates;
+        world.has_key |= page.is_some();
         world.keys.push(name.into());
         if !world.has_key {
             return Err(Error::config("tokenEndpointAuthMethod", "no key", "Make one."));
