@@ -156,7 +156,10 @@ export interface ServerMetadata {
 
 /** A session: who is signed in, and with which scope. The object is frozen and never contains a token. */
 export interface Session {
-  /** The user's identifier, unique at this issuer. Empty for plain OAuth 2, which does not identify the user. */
+  /**
+   * The user's identifier, unique at this issuer. Empty for plain OAuth 2, which does not identify the user, and if there is no user
+   * (`mode: 'machine'`).
+   */
   readonly sub: string;
   /** The claims of the ID Token, which describe the user. Empty for plain OAuth 2. */
   readonly claims: Readonly<Record<string, unknown>>;

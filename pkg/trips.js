@@ -318,9 +318,9 @@ async function signInByDevice({ signal, ...options }, scope, call, ended, failur
  * @template T
  * @param {{ signal?: AbortSignal }} options of the sign-in @param {string} scope
  * @param {(op: string, args?: object) => Promise<any>} call an operation of the vault
- * @param {(isSignedIn: boolean) => Promise<T | null>} ended returns the session
+ * @param {(isSignedIn: boolean) => Promise<T | null>} ended returns the session @param {Failure} failure @returns {Promise<T>}
  */
-async function signInAsMachine({ signal, ...options }, scope, call, ended) {
+async function signInAsMachine({ signal, ...options }, scope, call, ended, failure) {
   let isSignedIn = false;
   try {
     signal?.throwIfAborted();
@@ -329,7 +329,9 @@ async function signInAsMachine({ signal, ...options }, scope, call, ended) {
   } finally {
     if (!isSignedIn) ended(false);
   }
-  return ended(true);
+  const session = await ended(true);
+  if (!session) throw superseded(failure);
+  return session;
 }
 
 /** The modes in which no page of the provider comes back to this browser. */

@@ -19,6 +19,10 @@ use super::time::Now;
 /// Seconds from the making of an assertion to its end. The server's clock may be a few minutes ahead.
 const LIFE: i64 = 5 * 60;
 
+/// Seconds by which `iat` lies in the past: the server's clock may be behind. Not more, because Keycloak accepts an assertion for a
+/// minute after `iat` by default, and without `iat` it accepts none that lives longer.
+const AGE: i64 = 30;
+
 /// The length of a coordinate of P-256 in bytes (RFC 7518 §6.2.1.2).
 const COORDINATE: usize = 32;
 
@@ -62,13 +66,14 @@ struct Header<'a> {
     kid: &'a str,
 }
 
-/// RFC 7523 §3. `iat` and `nbf` are optional and left out: a server whose clock is behind would refuse them.
+/// RFC 7523 §3. `nbf` is optional and left out.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
     sub: &'a str,
     aud: &'a str,
     jti: &'a str,
+    iat: i64,
     exp: i64,
 }
 
@@ -100,13 +105,15 @@ impl PublicKey {
 pub fn signing_input(config: &Config, key: &PublicKey, jti: [u8; 32], now: Now) -> String {
     let client_id = config.client_id.as_str();
     let endpoint = config.server.as_ref().map_or("", |server| server.token_endpoint.as_str());
+    let seconds = now.wall.div_euclid(1000);
     let header = to_string(&Header { alg: "ES256", typ: "JWT", kid: &key.thumbprint() });
     let claims = to_string(&Claims {
         iss: client_id,
         sub: client_id,
         aud: if config.issuer.is_empty() { endpoint } else { &config.issuer },
         jti: random_text(jti).expose(),
-        exp: now.wall.div_euclid(1000).saturating_add(LIFE),
+        iat: seconds.saturating_sub(AGE),
+        exp: seconds.saturating_add(LIFE),
     });
     [base64url::encode(header.as_bytes()), ".".into(), base64url::encode(claims.as_bytes())].concat()
 }

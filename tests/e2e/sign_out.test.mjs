@@ -116,7 +116,7 @@ story(
 story('OUT-40 P1: an app can ask whether the session at the provider has ended', OPEN, async (stage) => {
   const { page } = stage;
   await stage.signIn();
-  const check = `async () => client.signIn({ mode: 'silent' }).then(({ sub }) => sub, ({ code }) => code)`;
+  const check = `async () => client.signIn({ mode: 'silent' }).then(({ sub }) => sub, ({ oauth }) => oauth.error)`;
   assert.equal(await page.run(check), 'alice');
   await stage.forgetAtProvider();
   assert.equal(await page.run(check), 'login_required');

@@ -377,6 +377,7 @@ impl Provider {
             && ["iss", "sub"].map(claim) == [client_id, client_id]
             && claim("aud") == self.issuer
             && (1..=600).contains(&(exp - T0 - self.now))
+            && parts[1].contains(&format!("\"iat\":{},", T0 + self.now - 30))
             && CLIENT.has_signed(signed, &signature)
     }
 
