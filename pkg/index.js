@@ -489,7 +489,7 @@ const loadCalls = async () => (calls ??= await loaded(import(/* webpackMode: "ea
 const loadGuard = () => loaded(import(/* webpackMode: "eager" */ './guard.js'));
 const loadTrips = () => loaded(import(/* webpackMode: "eager" */ './trips.js'));
 
-/** @param {object} request @param {(response: object) => Promise<unknown>} answer */
+/** Responds to a request of the vault for a signature. @param {object} request @param {(response: object) => Promise<unknown>} answer */
 const sign = async (request, answer) => (await loadTrips()).sign(request, answer);
 
 /**

@@ -36,8 +36,8 @@ const makeKeys = () => crypto.subtle.generateKey(ALGORITHM, false, ['sign']);
 
 /**
  * Returns the stored keys of this name. Keys that a script could copy are not used: a script has stored them. If there are none, stores
- * the new ones and returns them. Two pages that do so at the same
- * time get the same keys, since the transactions of a database run one after the other.
+ * the new ones and returns them. Two pages that do so at the same time get the same keys, since the transactions of a database run one
+ * after the other.
  * @param {string} name @param {CryptoKeyPair} [made] @returns {Promise<CryptoKeyPair | undefined>}
  */
 async function inStore(name, made) {

@@ -280,19 +280,7 @@ async function signInByDevice({ signal, ...options }, scope, call, ended, failur
     ended(false);
     throw error;
   });
-  const wait = async () => {
-    let isSignedIn = false;
-    try {
-      await finished((op) => call(op, { number }), signal);
-      isSignedIn = true;
-    } finally {
-      if (!isSignedIn) ended(false);
-    }
-    const session = await ended(true);
-    if (!session) throw superseded(failure);
-    return session;
-  };
-  const session = wait();
+  const session = sessionAfter(() => finished((op) => call(op, { number }), signal), ended, failure);
   session.catch(() => {}); // the app may look at it later
   const qrCode = async () => {
     const svg = await import('./wasm/qr.js').then(
@@ -321,10 +309,23 @@ async function signInByDevice({ signal, ...options }, scope, call, ended, failur
  * @param {(isSignedIn: boolean) => Promise<T | null>} ended returns the session @param {Failure} failure @returns {Promise<T>}
  */
 async function signInAsMachine({ signal, ...options }, scope, call, ended, failure) {
-  let isSignedIn = false;
-  try {
+  const signIn = async () => {
     signal?.throwIfAborted();
     await call('signIn', { scope, options });
+  };
+  return sessionAfter(signIn, ended, failure);
+}
+
+/**
+ * The session after a sign-in that needs no page of the provider here.
+ * @template T
+ * @param {() => Promise<unknown>} signIn @param {(isSignedIn: boolean) => Promise<T | null>} ended returns the session
+ * @param {Failure} failure @returns {Promise<T>}
+ */
+async function sessionAfter(signIn, ended, failure) {
+  let isSignedIn = false;
+  try {
+    await signIn();
     isSignedIn = true;
   } finally {
     if (!isSignedIn) ended(false);

@@ -1,12 +1,12 @@
 //! The environment that a client runs in.
 
 use crate::protocol::client_assertion::PublicKey;
-use crate::protocol::error::{Kind, Result};
+use crate::protocol::error::Result;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwt::{Signature, Verification};
 use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
-use core::future::{Future, ready};
+use core::future::Future;
 
 /// An environment that sends requests, verifies signatures, and provides clocks and entropy.
 pub trait Host {
@@ -19,22 +19,27 @@ pub trait Host {
     /// [`MAX_RESPONSE`](crate::protocol::http::MAX_RESPONSE) bytes of the body.
     ///
     /// Fails with [`Kind::Network`] or [`Kind::Timeout`] if there is no response.
+    ///
+    /// [`Kind::Network`]: crate::protocol::error::Kind::Network
+    /// [`Kind::Timeout`]: crate::protocol::error::Kind::Timeout
     fn send(&self, request: HttpRequest, timeout: u32) -> Self::Answer;
 
     /// Verifies a signature, and hashes [`Verification::access_token`].
     fn verify(&self, question: Verification<'_>) -> impl Future<Output = (Signature, Vec<u8>)>;
 
     /// Signs with the private half of the key of this name, with which a client authenticates: ES256 (RFC 7518 §3.4). The private half
-    /// does not leave the environment. Returns the public half as well, and an empty signature of empty data. `page`
-    /// is the only page to ask, which makes the key if there is none; without it, every page of the client may sign. In an environment without this function, no client can have a key.
+    /// does not leave the environment. Returns the public half as well, and an empty signature of empty data. `page` is the only page to
+    /// ask, which makes the key if there is none; without it, every page of the client may sign.
     ///
     /// # Errors
     ///
-    /// [`Kind::Config`] if there is no key, and [`Kind::Timeout`] if nothing in the environment responds.
-    fn sign(&self, name: &str, data: &str, page: Option<u32>) -> impl Future<Output = Result<(PublicKey, Vec<u8>)>> {
-        let _ = (name, data, page);
-        ready(Err(Kind::Unsupported { feature: "a client with a key, outside the npm package" }.into()))
-    }
+    /// [`Kind::Config`] if there is no key, [`Kind::Timeout`] if nothing in the environment responds, and [`Kind::Unsupported`] in an
+    /// environment that keeps no keys.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
+    /// [`Kind::Timeout`]: crate::protocol::error::Kind::Timeout
+    /// [`Kind::Unsupported`]: crate::protocol::error::Kind::Unsupported
+    fn sign(&self, name: &str, data: &str, page: Option<u32>) -> impl Future<Output = Result<(PublicKey, Vec<u8>)>>;
 
     /// Reads both clocks.
     fn now(&self) -> Now;
@@ -55,5 +60,7 @@ pub trait Host {
     /// # Errors
     ///
     /// [`Kind::Environment`] if the environment has no source of randomness.
+    ///
+    /// [`Kind::Environment`]: crate::protocol::error::Kind::Environment
     fn entropy(&self) -> Result<[u8; 32]>;
 }

@@ -160,6 +160,11 @@ impl<H: Host> Client<H> {
         self.core.session.borrow().has_user()
     }
 
+    /// Whether the client itself is signed in, without a user.
+    pub fn is_machine(&self) -> bool {
+        self.is_signed_in() && !self.has_user()
+    }
+
     /// The user's `sub`; absent without an ID Token.
     pub fn subject(&self) -> Option<String> {
         self.core.session.borrow().subject().map(Into::into)

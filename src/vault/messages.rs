@@ -144,9 +144,9 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         "end" => {
             let End { return_to } = wire::read(&message)?;
             client.check_return(return_to)?;
-            let (subject, has_no_user) = (client.subject(), client.is_signed_in() && !client.has_user());
+            let (subject, is_machine) = (client.subject(), client.is_machine());
             let session = client.forget();
-            if !has_no_user {
+            if !is_machine {
                 ended(vault, worker, &client, subject.as_deref(), SignIns::End);
             }
             return Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default());
@@ -306,9 +306,9 @@ fn front_channel<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, query: 
 
 /// Ends the session of a client and the other sessions of its user, without waiting for the provider.
 fn sign_out_unheard<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, client: &Client<W::Host>) {
-    let (subject, has_no_user) = (client.subject(), client.is_signed_in() && !client.has_user());
+    let (subject, is_machine) = (client.subject(), client.is_machine());
     client.end_unheard();
-    if !has_no_user {
+    if !is_machine {
         ended(vault, worker, client, subject.as_deref(), SignIns::End);
     }
 }

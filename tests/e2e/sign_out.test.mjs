@@ -9,6 +9,13 @@ async function statusAtApi(stage, token) {
   return response.status;
 }
 
+async function reloadRestoresNothing({ page, provider }) {
+  const before = provider.count('authorization');
+  await page.reload();
+  await page.see('Signed out');
+  assert.equal(provider.count('authorization'), before, 'no silent sign-in');
+}
+
 async function refreshWith(stage, token) {
   const response = await fetch(`${stage.provider.issuer}/token`, {
     method: 'POST',
@@ -38,10 +45,7 @@ story(
     assert.equal(await statusAtApi(stage, accessToken), 401);
     assert.equal((await refreshWith(stage, refreshToken)).error, 'invalid_grant');
 
-    const before = provider.count('authorization');
-    await page.reload();
-    await page.see('Signed out');
-    assert.equal(provider.count('authorization'), before, 'no silent sign-in');
+    await reloadRestoresNothing(stage);
 
     await page.click('button', 'Sign in');
     await page.find('heading', 'Sign in');
@@ -103,10 +107,7 @@ story(
     assert.deepEqual(reasons, [['signed_out', null]]);
     assert.equal(await statusAtApi(stage, accessToken), 401);
     assert.equal((await refreshWith(stage, refreshToken)).error, 'invalid_grant');
-    const before = provider.count('authorization');
-    await page.reload();
-    await page.see('Signed out');
-    assert.equal(provider.count('authorization'), before, 'no silent sign-in');
+    await reloadRestoresNothing(stage);
     await page.click('button', 'Sign in');
     await stage.consent(); // no password: the grant has gone with its tokens, the login has not
     await page.see('Signed in as alice');
