@@ -4,8 +4,7 @@
  * It introspects each token at the provider and refuses as RFC 6750 §3 says, with a challenge that pages can read. It
  * echoes no part of a request: an API that sends headers back would reveal the token to the page.
  */
-import { createServer } from 'node:http';
-import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';
+import { bodyOf, close, listen, pathOf, portNear, record, serverOf } from './loopback.mjs';
 import { photos } from './photos.mjs';
 
 /** The resources, and the scope that each needs. */
@@ -34,7 +33,7 @@ export async function startApi({ port = 0, provider, origins }) {
   let ticks = 0;
   const redirects = new Map();
 
-  const server = createServer(async (request, response) => {
+  const server = serverOf(async (request, response) => {
     record(requests, request, response);
     if (origins.includes(request.headers.origin)) allow(request.headers.origin, response);
     if (request.method === 'OPTIONS') return response.writeHead(204).end();

@@ -21,7 +21,7 @@ import { createServer } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { certificate } from './certificate.mjs';
-import { close, listen, portNear } from './loopback.mjs';
+import { close, listen, portNear, unlessClosed } from './loopback.mjs';
 
 /** Each byte depends on its position, so the hash shows missing and repeated bytes. */
 const OCTETS = Buffer.from(Uint8Array.from({ length: 1 << 18 }, (_, at) => (at % 65536) % 251));
@@ -54,7 +54,7 @@ export async function startEcho({ scheme = 'http' } = {}) {
   };
   const sessions = new Set();
 
-  const answer = async (request, response) => {
+  const answer = unlessClosed(async (request, response) => {
     const [path] = request.url.split('?');
     allow(request, response);
     if (request.method === 'OPTIONS' && request.headers['access-control-request-method']) {
@@ -93,7 +93,7 @@ export async function startEcho({ scheme = 'http' } = {}) {
     if (route !== 'echo') said.headers.authorization = said.headers.authorization?.split(' ')[0];
     response.writeHead(200, { 'content-type': 'application/json', 'x-answer': 'readable', 'x-hidden': 'not readable' });
     response.end(request.method === 'HEAD' ? undefined : JSON.stringify(said));
-  };
+  });
   const server =
     scheme === 'https'
       ? createSecureServer({ ...certificate('localhost'), allowHTTP1: true }, answer)

@@ -5,9 +5,8 @@
  * responses for a case; the provider records each request completely.
  */
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { createServer } from 'node:http';
 import { Issued } from './issued.mjs';
-import { bodyOf, close, listen, portNear } from './loopback.mjs';
+import { bodyOf, close, listen, portNear, serverOf } from './loopback.mjs';
 
 /**
  * The change. Members that are `undefined` are left out; a string is sent unchanged.
@@ -178,7 +177,7 @@ export async function startHostile({ host = 'localhost', origins }) {
     '/api/me': (response, { headers }) => api(response, headers, () => ({ ok: true })),
   };
 
-  const server = createServer(async (request, response) => {
+  const server = serverOf(async (request, response) => {
     const { method, headers } = request;
     const { pathname, searchParams: query } = new URL(request.url, issuer);
     const path = pathname.replace(/^\/api\/\d+\//, '/api/'); // each client has its own API

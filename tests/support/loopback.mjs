@@ -47,6 +47,25 @@ export function listen(server, port) {
   });
 }
 
+/**
+ * A server with handlers that may wait. At the end of a story, browsers and servers close connections in the middle of
+ * requests; a handler may then fail to read the body or to ask another server, and no client waits for the response.
+ * Any other failure of a handler is a fault of the tests, and stays an unhandled rejection.
+ *
+ * @param {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => unknown} answer
+ */
+export const serverOf = (answer) => createServer(unlessClosed(answer));
+
+/** A handler that ends without an error if the connection is closed before the response. */
+export const unlessClosed = (answer) => async (request, response) => {
+  try {
+    await answer(request, response);
+  } catch (error) {
+    if (!request.readableAborted && !response.destroyed) throw error;
+    response.destroy();
+  }
+};
+
 /** Closes a server together with the connections that a browser keeps open. */
 export function close(server) {
   return new Promise((done) => {

@@ -3,13 +3,12 @@
  * own login and consent pages.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createServer } from 'node:http';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Provider } from 'oidc-provider';
 import { Endpoints } from './endpoints.mjs';
 import { Interaction } from './interaction.mjs';
 import { Issued } from './issued.mjs';
-import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';
+import { bodyOf, close, listen, pathOf, portNear, record, serverOf } from './loopback.mjs';
 import { memory } from './memory.mjs';
 import { Outage } from './outage.mjs';
 import { devicePage, errorPage, logoutPage, signedOutPage } from './provider_pages.mjs';
@@ -84,7 +83,7 @@ export async function startProvider({
   provider.on('server_error', (context, error) => console.error(error));
   const answer = provider.callback();
 
-  const server = createServer(async (request, response) => {
+  const server = serverOf(async (request, response) => {
     const path = pathOf(request);
     record(requests, request, response);
     if (settings.inFrame !== undefined && path === '/auth') {

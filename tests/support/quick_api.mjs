@@ -1,7 +1,6 @@
 /** An API that responds at once without asking the provider, for tests that count or time calls. */
-import { createServer } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { close, listen, pathOf, portNear, record } from './loopback.mjs';
+import { close, listen, pathOf, portNear, record, serverOf } from './loopback.mjs';
 
 const ANSWER = '{"user":"alice"}';
 const PIECE = Buffer.alloc(65_536, 'x');
@@ -15,7 +14,7 @@ const PIECE = Buffer.alloc(65_536, 'x');
 export async function startQuickApi({ origins, accepts = () => true }) {
   const port = await portNear();
   const requests = [];
-  const server = createServer(async (request, response) => {
+  const server = serverOf(async (request, response) => {
     record(requests, request, response);
     if (origins.includes(request.headers.origin)) {
       response.setHeader('access-control-allow-origin', request.headers.origin);

@@ -6,10 +6,9 @@
  * whose file has its own policy.
  */
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import sirv from 'sirv';
-import { bodyOf, close, listen, pathOf, portNear, record } from './loopback.mjs';
+import { bodyOf, close, listen, pathOf, portNear, record, serverOf } from './loopback.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SPY = fileURLToPath(new URL('spy.js', import.meta.url));
@@ -84,7 +83,7 @@ export async function startSite({
     onNoMatch: (request, response) => response.writeHead(404).end(),
   });
 
-  const server = createServer(async (request, response) => {
+  const server = serverOf(async (request, response) => {
     const { settings } = site;
     // A second folder with the same files and other options.
     const isSecond = request.url.startsWith('/second/');

@@ -1,12 +1,11 @@
 /** A foreign server, which accepts and keeps every request. */
-import { createServer } from 'node:http';
-import { bodyOf, close, listen, portNear } from './loopback.mjs';
+import { bodyOf, close, listen, portNear, serverOf } from './loopback.mjs';
 
 export async function startStranger() {
   const port = await portNear();
   /** Address, headers and body of each request, as one string each. */
   const taken = [];
-  const server = createServer(async (request, response) => {
+  const server = serverOf(async (request, response) => {
     const { method, url, rawHeaders } = request;
     taken.push(`${method} ${url}\n${rawHeaders.join('\n')}\n${await bodyOf(request)}`);
     response.writeHead(200, {
