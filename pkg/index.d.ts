@@ -34,8 +34,16 @@ export interface Options {
    * `server.issuer` must be equal to it. Without `issuer`, the client uses plain OAuth 2: no `openid` scope, no ID Token.
    */
   server?: ServerMetadata;
-  /** The client identifier that the provider gave this app. Not a secret. */
-  clientId: string;
+  /**
+   * The client identifier that the provider gave this app. Not a secret. Without it, the first sign-in registers the app at the provider
+   * (RFC 7591) if the provider offers that, and the browser remembers the ID: see `docs/registration.md`.
+   */
+  clientId?: string;
+  /**
+   * What the provider should know of an app without a `clientId`: client metadata in their registered spelling (RFC 7591 §2). Default:
+   * `client_name` is the host of the page, and `scope` is that of the first sign-in.
+   */
+  registration?: ClientMetadata;
   /**
    * A label that the app chooses for one of several accounts at the provider. Clients with different labels have separate
    * sessions. Two clients of one page with the same provider and `clientId` need different labels. A sign-out ends the
@@ -129,6 +137,20 @@ export interface Options {
 /** The options of a client with a guard: `options.json` has those that are left out. */
 export type GuardedOptions = Partial<Options> & { guard: string };
 
+/** Client metadata of RFC 7591 §2. The client itself sets redirect pages, grant types and the rest. */
+export interface ClientMetadata {
+  /** The name that the provider shows to the user. */
+  client_name?: string;
+  client_uri?: string;
+  logo_uri?: string;
+  policy_uri?: string;
+  tos_uri?: string;
+  contacts?: string[];
+  scope?: string;
+  post_logout_redirect_uris?: string[];
+  [member: string]: unknown;
+}
+
 /** An API with further settings. */
 export interface ApiEntry {
   url: string;
@@ -149,6 +171,7 @@ export interface ServerMetadata {
   userinfo_endpoint?: string;
   revocation_endpoint?: string;
   device_authorization_endpoint?: string;
+  registration_endpoint?: string;
   end_session_endpoint?: string;
   authorization_response_iss_parameter_supported?: boolean;
   [member: string]: unknown;
@@ -368,6 +391,12 @@ export interface Client {
   revoke(): Promise<void>;
 
   /**
+   * Forgets the client ID that a registration gave, and the session as `revoke()` does. The next sign-in registers the app anew. For a
+   * provider that has lost its clients: it shows its own page, and sends nobody back.
+   */
+  forget(): Promise<void>;
+
+  /**
    * Ends the sessions that `iss` and `sid` in the query of the current page name. It is for the page that the provider loads in
    * a hidden frame when the user signs out elsewhere (Front-Channel Logout), registered as `frontchannel_logout_uri`. The
    * promise resolves with whether there was such a session. Browsers that partition the storage of frames show no session to
@@ -465,6 +494,8 @@ export type ErrorCode =
    * or the browser rejects its arguments.
    */
   | 'request_blocked'
+  /** The provider refused to register an app without a `clientId`; `oauth` says why (RFC 7591 §3.2.2). */
+  | 'registration_error'
   /** The response has the wrong shape. */
   | 'response_invalid'
   /** The server responded with status 429 or 5xx. */

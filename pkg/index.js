@@ -64,6 +64,11 @@ class Client extends EventTarget {
    * @type {number | undefined}
    */
   #had;
+  /**
+   * The client ID with which the vault was opened; `undefined` if the app is not registered yet.
+   * @type {string | undefined}
+   */
+  #clientId;
   /** The error with which `start()` failed. @type {unknown} */
   #failure;
   /** Whether this page is completing a sign-in, or waits for one on another device. */
@@ -95,7 +100,8 @@ class Client extends EventTarget {
     const entries = mapped(api ?? [], (entry) => withoutPrototype(typeof entry === 'string' ? { url: entry } : entry));
     this.#options = withoutPrototype({ ...options, account, restore, scope, api: entries, server: server && metadata });
     this.#provider = `${guard ?? issuer ?? metadata.issuer ?? metadata.authorization_endpoint}`;
-    this.#storage = storageOf(this.#provider, guard ? '' : account ? `${clientId} ${account}` : clientId);
+    const client = clientId ?? redirectUri ?? '';
+    this.#storage = storageOf(this.#provider, guard ? '' : account ? `${client} ${account}` : client);
     redirectUris[`${this.#provider} ${redirectUri}`] = redirectUri;
   }
 
@@ -120,6 +126,7 @@ class Client extends EventTarget {
       });
     }
     if (mode === 'device' || mode === 'machine') {
+      await this.#register();
       const { signInBy } = await loadTrips();
       this.#completing = true;
       return signInBy[mode](
@@ -199,6 +206,12 @@ class Client extends EventTarget {
     return ended;
   }
 
+  async forget() {
+    await this.revoke();
+    (await loadTrips()).forget(this.#storage.clientKey(this.#redirectUri()));
+    this.#reopen();
+  }
+
   publicKey() {
     return this.#call('publicKey');
   }
@@ -274,7 +287,8 @@ class Client extends EventTarget {
     const { restore, issuer = guard, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
     if (session) {
       if (!(this.#storage.had() >= 0)) this.#storage.mark(session); // the vault may not have heard of a sign-out yet
-    } else if (restore === 'silent' && openid && !inWindow && this.#storage.had() === 1) return this.#restore();
+    } else if (restore === 'silent' && openid && (guard || this.#clientId) && !inWindow && this.#storage.had() === 1)
+      return this.#restore();
     else quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
     return session;
   }
@@ -349,7 +363,8 @@ class Client extends EventTarget {
    * Begins a sign-in in the core, which decides where the browser goes.
    * @param {object} options @param {string} returnTo @param {boolean} inWindow
    */
-  #request(options, returnTo, inWindow, restores = false) {
+  async #request(options, returnTo, inWindow, restores = false) {
+    await this.#register();
     return this.#call('begin', {
       ...this.#redirectPage(),
       scope: this.#options.scope,
@@ -358,6 +373,28 @@ class Client extends EventTarget {
       inWindow,
       restores,
     });
+  }
+
+  /** Registers the app at the provider, if it has no client ID. Another ID than before needs another client in the vault. */
+  async #register() {
+    const { clientId, guard, scope, registration } = this.#options;
+    if (guard || clientId !== undefined) return;
+    const { register } = await loadTrips();
+    const call = (/** @type {string} */ op, /** @type {object} */ args) => this.#call(op, args);
+    await pinned(register(this.#storage, this.#redirectUri(), { scope, registration }, call, failure));
+    if (this.#clientId !== this.#knownId()) this.#reopen();
+  }
+
+  /** The client ID, given or remembered; with a guard, only a given one. @returns {string | undefined} */
+  #knownId() {
+    const { clientId, guard } = this.#options;
+    return clientId ?? (guard ? undefined : this.#storage.clientId(this.#redirectUri()));
+  }
+
+  /** The next call opens the vault anew. The port that leaves answers nothing. */
+  #reopen() {
+    quietly(this.#call('leave'));
+    this.#opening = undefined;
   }
 
   /** @param {{ address: string, state: string, record?: string, pending: boolean }} response */
@@ -376,9 +413,13 @@ class Client extends EventTarget {
     }
   }
 
+  #redirectUri() {
+    return absolute(this.#options.redirectUri);
+  }
+
   /** The redirect page. `shared`: as far as this page can know, responses of another provider come to it, too. */
   #redirectPage() {
-    const redirectUri = absolute(this.#options.redirectUri);
+    const redirectUri = this.#redirectUri();
     let shared = this.#storage.awaits(redirectUri, false);
     for (const key in redirectUris) {
       shared ||= !key.startsWith(`${this.#provider} `) && absolute(redirectUris[key]) === redirectUri;
@@ -426,7 +467,9 @@ class Client extends EventTarget {
       await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
     // The named options concern the page or a sign-in. The rest define the client in the vault. The rest has a prototype, which a
     // script can change, so what chooses the vault is read from `#options`, which has none.
-    const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, ...options } = this.#options;
+    const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, registration, ...options } =
+      this.#options;
+    this.#clientId = this.#knownId();
     const where = {
       workerUrl,
       wasmUrl,
@@ -438,7 +481,7 @@ class Client extends EventTarget {
       await pinned((await loadGuard()).guarded(this.#options, options, where, configError, scriptUrl));
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
-    const { call, opened } = openConnection(where, { ...options, api }, async (message) => {
+    const { call, opened } = openConnection(where, { ...options, clientId: this.#clientId, api }, async (message) => {
       let { event, session, reason } = message;
       if (event === 'sign') return quietly(sign(message, (response) => call('signed', response)));
       if (event !== 'change') this.#opening = undefined;

@@ -20,11 +20,14 @@ export function storageOf(provider, client) {
   const hadSessionKey = `valet-key:had:${name}`;
   const loopKey = `valet-key:left:${name}`;
   const signOutKey = `valet-key:out:${name}`;
+  const awayKey = `valet-key:away:${name}`;
+  const clientKey = (/** @type {string} */ redirectUri) => `valet-key:client:${provider} ${redirectUri}`;
   return {
     /** @param {string} state @param {string} record */
     keep(state, record) {
       try {
         sessionStorage.setItem(prefix + state, record);
+        sessionStorage.setItem(awayKey, state);
       } catch (cause) {
         throw configError('no session storage', 'Allow or clear site data.', cause);
       }
@@ -37,6 +40,7 @@ export function storageOf(provider, client) {
      */
     take(state) {
       const record = takeItem(prefix + state) ?? undefined;
+      if (record) takeItem(awayKey);
       for (const key of recordKeys()) {
         const age = Date.now() - recordAt(key).started;
         if (!(age >= 0 && age <= LIFE)) takeItem(key);
@@ -68,6 +72,13 @@ export function storageOf(provider, client) {
       softly(() =>
         popup ? popup.sessionStorage.setItem(POPUP + redirectUri, state) : sessionStorage.getItem(POPUP + redirectUri),
       ),
+    /** The key of what a registration at this redirect page gave. @param {string} redirectUri */
+    clientKey,
+    /** The client ID that it gave. @param {string} redirectUri @returns {string | undefined} */
+    clientId: (redirectUri) =>
+      softly(() => JSON.parse(localStorage.getItem(clientKey(redirectUri)) ?? '').client_id) ?? undefined,
+    /** The key of the `state` of the last sign-in by redirect, until its response has come to this tab. */
+    awayKey,
     /** Stores that the page leaves to sign out at the provider. @param {string} state comes back with the user */
     signingOut: (state) => softly(() => sessionStorage.setItem(signOutKey, state)),
     /** Takes out the `state` with which this page left to sign out; `null` if it did not leave. */

@@ -335,6 +335,34 @@ async function sessionAfter(signIn, ended, failure) {
   return session;
 }
 
+/**
+ * Registers an app without a client ID at the provider, unless the browser remembers its ID.
+ * @param {ReturnType<typeof import('./storage.js').storageOf>} storage @param {string} redirectUri
+ * @param {{ scope: string, registration?: object }} client @param {(op: string, args: object) => Promise<string>} call
+ * @param {Failure} failure
+ */
+export async function register({ clientKey, awayKey }, redirectUri, { scope, registration }, call, failure) {
+  const key = clientKey(redirectUri);
+  try {
+    const known = localStorage.getItem(key) ?? undefined;
+    const unreturned = sessionStorage.getItem(awayKey) !== null;
+    const text = await call('register', { redirectUri, scope, registration, known, unreturned });
+    localStorage.setItem(key, text);
+    sessionStorage.removeItem(awayKey);
+  } catch (cause) {
+    if (!(cause instanceof DOMException)) throw cause;
+    const hint = 'Allow or clear site data, or set `clientId`.';
+    throw failure('config_error', 'app', 'no local storage for the client ID', hint, false, cause);
+  }
+}
+
+/** @param {string} key of what a registration gave */
+export function forget(key) {
+  try {
+    localStorage.removeItem(key);
+  } catch {} // disabled, so that there is nothing to forget
+}
+
 /** The modes in which no page of the provider comes back to this browser. */
 export const signInBy = { device: signInByDevice, machine: signInAsMachine };
 

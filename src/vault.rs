@@ -19,6 +19,7 @@ mod devices;
 pub mod guard;
 mod machine;
 pub mod messages;
+mod registration;
 mod wire;
 
 use crate::client::Client;
@@ -251,11 +252,13 @@ impl<H: Host> Vault<H> {
     }
 
     /// Takes out a transaction whose response is no longer expected. With a guard, which has a transaction of its own, the state
-    /// counts as used.
-    pub fn give_up(&mut self, port: u32, state: &str, now: Now) {
-        if self.abandon(port, state).is_some() && HAS_GUARD && self.pinned.is_some() {
+    /// counts as used. Returns whether there was such a transaction.
+    pub fn give_up(&mut self, port: u32, state: &str, now: Now) -> bool {
+        let was_pending = self.abandon(port, state).is_some();
+        if was_pending && HAS_GUARD && self.pinned.is_some() {
             self.spend(state, now);
         }
+        was_pending
     }
 
     /// Removes the transactions that this news ends. Their states count as used, even if records of them exist elsewhere.

@@ -128,7 +128,7 @@ fn out_09_12_the_refresh_token_is_revoked_first() {
         .iter()
         .map(|request| match &request.method {
             Method::Post(form) => form.expose().to_owned(),
-            Method::Get => panic!("RFC 7009 §2.1: POST"),
+            Method::Get | Method::PostJson(_) => panic!("RFC 7009 §2.1: POST"),
         })
         .collect();
     assert_eq!(

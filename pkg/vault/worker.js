@@ -139,6 +139,17 @@ function connect(port, wasmUrl, inPage) {
       end: forwarded('end', { returnTo: 'string?' }, (url) => url),
       signInMachine: forwarded('signInMachine', { scope: 'string', options: 'object' }),
       publicKey: forwarded('publicKey'),
+      register: forwarded(
+        'register',
+        {
+          redirectUri: 'string',
+          scope: 'string',
+          registration: 'object?',
+          known: 'string?',
+          unreturned: 'boolean',
+        },
+        (text) => text,
+      ),
       signed: {
         takes: { of: 'string', text: 'string' },
         run: async ({ of, text }) => ({ value: owed.get(of)?.(number, text) }),

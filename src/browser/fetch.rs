@@ -69,16 +69,21 @@ fn prepare(request: HttpRequest, timeout: u32) -> Result<Request> {
     init.set_redirect(RequestRedirect::Manual);
     init.set_referrer_policy(ReferrerPolicy::NoReferrer);
     init.set_signal(Some(&AbortSignal::timeout_with_u32(timeout)));
-    if let Method::Post(form) = &method {
+    if let Method::Post(body) | Method::PostJson(body) = &method {
         init.set_method("POST");
-        init.set_body(&form.expose().into());
+        init.set_body(&body.expose().into());
     }
     let refused = |_| Error::unexpected("a request that the browser refuses");
     let request = Request::new_with_str_and_init(&url, &init).map_err(refused)?;
     let headers = request.headers();
     headers.set("Accept", "application/json").map_err(refused)?;
-    if matches!(method, Method::Post(_)) {
-        headers.set("Content-Type", "application/x-www-form-urlencoded").map_err(refused)?;
+    let content_type = match method {
+        Method::Get => None,
+        Method::Post(_) => Some("application/x-www-form-urlencoded"),
+        Method::PostJson(_) => Some("application/json"),
+    };
+    if let Some(content_type) = content_type {
+        headers.set("Content-Type", content_type).map_err(refused)?;
     }
     if let Some(authorization) = &authorization {
         headers.set("Authorization", authorization.expose()).map_err(refused)?;

@@ -43,7 +43,11 @@ impl<H: Host> Client<H> {
                 AuthMethod::None => request,
                 AuthMethod::PrivateKeyJwt => self.authenticated(request).await?,
             };
-            self.send(request).response(part_of).await
+            let response = self.send(request).response(part_of).await?;
+            if response.refuses_client() {
+                self.doubt();
+            }
+            Ok(response)
         })
     }
 

@@ -49,6 +49,7 @@ impl<H: Host> Client<H> {
     /// Those of discovery, of [`device::check`], of [`device::request`] and of [`Pending::from_response`].
     pub async fn begin_device(&self, caller: u32, scope: &str, params: &[(String, String)]) -> Result<(u32, Prompt)> {
         let (host, config) = (&self.core.host, &self.core.config);
+        config.check_id()?;
         let scope = device::check(config, scope, params)?;
         let metadata = self.metadata().await?;
         let request = device::request(&metadata, config, &scope, params)?;

@@ -29,6 +29,7 @@ impl<H: Host> Client<H> {
                 "Register the key that `publicKey()` returns, and set `tokenEndpointAuthMethod: 'private_key_jwt'`.",
             ));
         }
+        config.check_id()?;
         check_params(params)?;
         let scope = scope_without("openid", &scope(asked, false)?);
         let _completing = Completing::begin(&self.core);

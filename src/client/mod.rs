@@ -6,6 +6,7 @@
 //! ```text
 //! sign_in   from the authorization request to the session            device   the same on another device
 //! machine   the session of a client without a user         authentication   of a client with a key
+//! registration   of an app without a client ID
 //! call      requests with the token     renewal   of the token     userinfo   the provider's claims about the user
 //! end       sign-out, revocation, and the provider's own session
 //! lookup    metadata         proof   signatures         bell   callers that wait for another caller
@@ -22,6 +23,7 @@ pub mod host;
 mod lookup;
 mod machine;
 mod proof;
+mod registration;
 mod renewal;
 mod sign_in;
 mod userinfo;
@@ -44,6 +46,7 @@ use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwks::Keys;
 use crate::protocol::options::{Options, PageOptions};
+use crate::protocol::registration::Registered;
 use crate::protocol::session::{Change, Session};
 use crate::protocol::session_state::SessionState;
 
@@ -72,6 +75,12 @@ struct Core<H> {
     ended: Bell,
     /// The number of sign-ins that are being completed.
     completing: Cell<usize>,
+    /// The latest registration, with its redirect page.
+    registered: RefCell<Option<(String, Registered)>>,
+    /// Whether a registration is under way.
+    registering: Cell<bool>,
+    /// Whether something suggests that the provider has forgotten this client.
+    doubted: Cell<bool>,
 }
 
 impl<H> Clone for Client<H> {
@@ -117,6 +126,9 @@ impl<H: Host> Client<H> {
             beginning: Cell::new(false),
             ended: Bell::default(),
             completing: Cell::new(0),
+            registered: RefCell::default(),
+            registering: Cell::new(false),
+            doubted: Cell::new(false),
         };
         Self { core: Rc::new(core), page: Rc::new(page) }
     }

@@ -83,6 +83,7 @@ impl<H: Host> Client<H> {
     pub async fn begin_from(&self, sign_in: SignIn<'_>, cache: Cache) -> Result<AuthorizationRequest> {
         let (host, config) = (&self.core.host, &self.core.config);
         let origin = host.origin();
+        config.check_id()?;
         sign_in.check(config, &origin)?;
         let was_known = self.core.lookup.borrow().found.is_some();
         let metadata = self.metadata_from(cache, &Secrets::default()).await?;
@@ -197,6 +198,7 @@ impl<H: Host> Client<H> {
         };
         let (host, config) = (&self.core.host, &self.core.config);
         let bound = response.bind(transaction, config, address, redirect_page, host.now())?;
+        self.core.doubted.set(false); // the provider knows the client
         let _completing = Completing::begin(&self.core);
         let secrets = bound.secrets();
         // The metadata was revalidated before the page left, so a cached copy saves a request on the way back.

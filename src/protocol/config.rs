@@ -18,7 +18,7 @@ pub struct Config {
     pub issuer: String,
     /// The metadata from the app's options.
     pub server: Option<ServerMetadata>,
-    /// RFC 6749 §2.2.
+    /// RFC 6749 §2.2; empty if the app is not registered yet.
     pub client_id: String,
     /// Whether to use OpenID Connect, with an ID Token, or plain OAuth 2.
     pub openid: bool,
@@ -70,6 +70,19 @@ impl Config {
     /// The part that metadata are checked against.
     pub fn expected(&self) -> Expected<'_> {
         Expected { issuer: &self.issuer, openid: self.openid, loopback: self.loopback }
+    }
+
+    /// Checks that the app is registered, which everything but its registration needs.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Config`](super::error::Kind::Config)
+    pub fn check_id(&self) -> Result<()> {
+        if self.client_id.is_empty() {
+            let hint = "Copy the client ID from the app's registration at the provider.";
+            return Err(Error::config("clientId", "missing", hint));
+        }
+        Ok(())
     }
 
     /// The identifier of the provider: its issuer, or its authorization endpoint if it has no issuer.

@@ -107,6 +107,8 @@ pub enum Kind {
     NotJson { url: String, content_type: ForeignText },
     /// The response arrived at another page than the one that the authorization request named (RFC 9700 §4.4.2.2).
     OtherPage { redirect_uri: String },
+    /// The server refused to register the app (RFC 7591 §3.2.2).
+    RegistrationRefused(OAuthError),
     /// The request may not carry the token.
     RequestBlocked { reason: &'static str, hint: &'static str },
     /// The response has the wrong form; `part` names the member, the parameter, or the status.
@@ -127,6 +129,8 @@ pub enum Kind {
     Unbound(OAuthError),
     /// A state that this library considered impossible.
     Unexpected(&'static str),
+    /// The app has no client ID, and the provider registers none by itself.
+    Unregistered { redirect_uri: String },
     /// The server needs a feature that this client does not support.
     Unsupported { feature: &'static str },
     /// An endpoint is not an acceptable URL.
@@ -141,6 +145,10 @@ pub enum Kind {
 pub(super) const ID_TOKEN_ALONE: &str = "`access_token` beside its `id_token`";
 
 const UNSPECIFIED: &str = "Look at the response in the network panel: it violates the specification.";
+
+/// What a developer enters in the form of a provider.
+const BY_HAND: &str = "Register a public client (single-page app) at the provider: no client secret; grant types authorization code and \
+     refresh token; PKCE with S256; `redirectUri` as redirect URI and as post-logout redirect URI; its origin for CORS. Then set `clientId`.";
 
 const MISCONFIGURED: &str = "Check the settings of this client at the provider, and any proxy in between.";
 
@@ -174,7 +182,7 @@ impl Error {
         match self.kind() {
             Kind::AuthorizationRefused(_) | Kind::Unbound(_) => "authorization_error",
             Kind::Cancelled => "cancelled",
-            Kind::Config { .. } | Kind::Environment(_) => "config_error",
+            Kind::Config { .. } | Kind::Environment(_) | Kind::Unregistered { .. } => "config_error",
             Kind::DiscoveryFailed { .. } => "discovery_failed",
             Kind::DuplicateParameter { .. } => "duplicate_parameter",
             Kind::IdTokenInvalid { .. } => "id_token_invalid",
@@ -184,6 +192,7 @@ impl Error {
             Kind::MetadataInvalid { .. } => "metadata_invalid",
             Kind::Network { .. } => "network_error",
             Kind::NotJson { .. } => "not_json",
+            Kind::RegistrationRefused(_) => "registration_error",
             Kind::RequestBlocked { .. } => "request_blocked",
             Kind::ResponseInvalid { .. } => "response_invalid",
             Kind::ServerUnavailable { .. } => "server_unavailable",
@@ -203,7 +212,7 @@ impl Error {
     /// Whose turn it is.
     pub fn fault(&self) -> Fault {
         match self.kind() {
-            Kind::Config { .. } | Kind::RequestBlocked { .. } => Fault::App,
+            Kind::Config { .. } | Kind::RequestBlocked { .. } | Kind::Unregistered { .. } => Fault::App,
             Kind::AuthorizationRefused(said) | Kind::TokenRefused(said) | Kind::Unbound(said)
                 if matches!(said.error.as_str(), "access_denied" | "expired_token") =>
             {
@@ -236,6 +245,7 @@ impl Error {
         match self.kind() {
             Kind::AuthorizationRefused(said)
             | Kind::InteractionRequired(said)
+            | Kind::RegistrationRefused(said)
             | Kind::TokenRefused(said)
             | Kind::Unbound(said) => Some(said),
             _ => None,
@@ -283,6 +293,7 @@ impl Error {
             Kind::OtherPage { redirect_uri } => {
                 ["the response arrived at another page than `redirectUri`, which is ", redirect_uri, "", ""]
             }
+            Kind::RegistrationRefused(said) => ["the server refused to register this app", left_out(said), "", ""],
             Kind::RequestBlocked { reason, .. } => ["the call was not sent: ", reason, "", ""],
             Kind::ResponseInvalid { part } => ["the response's ", part, " is missing or malformed", ""],
             Kind::ServerUnavailable { url, .. } => [url, " cannot respond at the moment", "", ""],
@@ -300,6 +311,12 @@ impl Error {
                 "",
             ],
             Kind::Unexpected(what) => ["unexpected: ", what, "", ""],
+            Kind::Unregistered { redirect_uri } => [
+                "option `clientId`: missing, and the provider registers no app by itself; the page to register there is ",
+                redirect_uri,
+                "",
+                "",
+            ],
             Kind::Unsupported { feature } => ["not supported by this client: ", feature, "", ""],
             Kind::UrlRejected { member } => ["`", member, "` is not an acceptable https URL", ""],
             Kind::UserChanged => ["another user is signed in at the provider; the session is over", "", "", ""],
@@ -376,6 +393,13 @@ impl Error {
                 _ => UNSPECIFIED,
             },
             Kind::TooLarge { .. } => UNSPECIFIED,
+            Kind::RegistrationRefused(said) if said.error.as_str() == "invalid_redirect_uri" => {
+                "Set `redirectUri` to a page that the provider accepts. For a page on this device, try `registration: { application_type: 'native' }`."
+            }
+            Kind::RegistrationRefused(said) if said.error.as_str() == "invalid_client_metadata" => {
+                "Read `oauth.error_description`, and change `registration` in `createClient`."
+            }
+            Kind::RegistrationRefused(_) | Kind::Unregistered { .. } => BY_HAND,
             Kind::ServerUnavailable { .. } | Kind::Timeout { .. } => "Try again later. The session is kept.",
             Kind::Unexpected(_) => "Please report it.",
         }

@@ -26,6 +26,8 @@ pub enum Method {
     Get,
     /// `POST` of a form (RFC 6749 appendix B), which contains credentials.
     Post(Secret),
+    /// `POST` of a JSON object (RFC 7591 §3.1).
+    PostJson(Secret),
 }
 
 /// How a request uses the browser's HTTP cache (Fetch §2.2.5, "cache mode"). A page's scripts cannot write to that cache.
@@ -124,6 +126,13 @@ impl HttpResponse {
             return Err(self.not_json());
         }
         core::str::from_utf8(&self.body).map_err(|_| Kind::ResponseInvalid { part: "encoding".into() }.into())
+    }
+
+    /// Whether the server says that it does not know the client, or does not accept its authentication (RFC 6749 §5.2).
+    pub fn refuses_client(&self) -> bool {
+        let is_refusal = matches!(self.status, 400 | 401);
+        let value = self.text().ok().filter(|_| is_refusal).and_then(|text| Value::parse(text).ok());
+        value.is_some_and(|value| value.get("error").and_then(Value::as_str) == Some("invalid_client"))
     }
 
     /// Parses the text as one JSON object.

@@ -28,6 +28,8 @@ pub struct ServerMetadata {
     pub revocation_endpoint: Option<String>,
     /// RFC 8628 §4. Kept as sent, like `revocation_endpoint`.
     pub device_authorization_endpoint: Option<String>,
+    /// RFC 7591 §3. Kept as sent, like `revocation_endpoint`.
+    pub registration_endpoint: Option<String>,
     /// RP-Initiated Logout §2.1. Kept as sent, like `revocation_endpoint`.
     pub end_session_endpoint: Option<String>,
     /// RFC 9207 §3.
@@ -88,6 +90,7 @@ impl ServerMetadata {
             algorithms,
             revocation_endpoint: members.revocation_endpoint.filter(is_there).map(Into::into),
             device_authorization_endpoint: members.device_authorization_endpoint.filter(is_there).map(Into::into),
+            registration_endpoint: members.registration_endpoint.filter(is_there).map(Into::into),
             end_session_endpoint: members.end_session_endpoint.filter(is_there).map(Into::into),
             authorization_response_iss_parameter_supported: members.authorization_response_iss_parameter_supported
                 == Some(true),
@@ -107,6 +110,7 @@ struct Members<'a> {
     userinfo_endpoint: Option<&'a str>,
     revocation_endpoint: Option<&'a str>,
     device_authorization_endpoint: Option<&'a str>,
+    registration_endpoint: Option<&'a str>,
     end_session_endpoint: Option<&'a str>,
     response_types_supported: Option<Vec<IfText<'a>>>,
     code_challenge_methods_supported: Option<Vec<IfText<'a>>>,

@@ -9,6 +9,7 @@ use super::config::{AuthMethod, Config, Tokens, Userinfo};
 use super::error::{Error, Result};
 use super::foreign::Secrets;
 use super::json::{Mismatch, Value};
+use super::list::cut;
 use super::metadata::ServerMetadata;
 use super::replaced::replaced;
 use super::resource::{ApiEntry, ApiList};
@@ -55,7 +56,12 @@ const OPTIONS: [&str; 12] = [
 impl Options {
     /// Begins options for the client that is registered at the provider under this ID (RFC 6749 §2.2).
     pub fn builder(client_id: &str) -> OptionsBuilder {
-        OptionsBuilder { client_id: client_id.into(), ..OptionsBuilder::default() }
+        OptionsBuilder { client_id: Some(client_id.into()), ..OptionsBuilder::default() }
+    }
+
+    /// Begins options for an app that is not registered. Its client can only [register](crate::Client::register) it.
+    pub fn unregistered() -> OptionsBuilder {
+        OptionsBuilder::default()
     }
 
     /// Parses the options: one JSON object.
@@ -151,7 +157,7 @@ pub(crate) fn mistyped(option: &str) -> Error {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct OptionsBuilder {
-    client_id: String,
+    client_id: Option<String>,
     issuer: Option<String>,
     server: Option<String>,
     api: Vec<(String, bool)>,
@@ -252,7 +258,7 @@ impl OptionsBuilder {
             account: self.account.as_deref(),
             allow_loopback_http: self.allow_loopback_http,
             api: Some(self.api.iter().map(|(url, is_warm)| ApiEntry { url, is_warm: *is_warm }).collect()),
-            client_id: Some(&self.client_id),
+            client_id: self.client_id.as_deref(),
             id_token_hint: self.id_token_hint,
             issuer: self.issuer.as_deref(),
             openid: self.openid,
@@ -286,14 +292,15 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
     if openid && issuer.is_empty() {
         return Err(Error::config("issuer", "needed for OpenID Connect", "Set it, or set `openid: false`."));
     }
-    let client_id = options.client_id.unwrap_or_default();
-    if client_id.is_empty() {
+    if options.client_id == Some("") {
         return Err(Error::config(
             "clientId",
-            "missing",
-            "Copy the client ID from the app's registration at the provider.",
+            "empty",
+            "Copy the client ID from the app's registration at the provider, or leave the option out to be registered.",
         ));
     }
+    let client_id = options.client_id.unwrap_or_default();
+    check_client_id(client_id, loopback)?;
     let mut config = Config {
         api: ApiList::of(options.api.iter().flatten(), loopback)?,
         server: None,
@@ -327,6 +334,25 @@ fn unknown(option: &str) -> Error {
         ("not an option", "Check its spelling in index.d.ts, or pass it to `signIn`.")
     };
     Error::config(option, problem, hint)
+}
+
+/// Checks a client ID that is the URL of the client's metadata document (Client ID Metadata Document draft §3). Any other text is an ID
+/// that the provider gave.
+fn check_client_id(client_id: &str, loopback: Loopback) -> Result<()> {
+    if !["http://", "https://"].iter().any(|scheme| client_id.starts_with(scheme)) {
+        return Ok(());
+    }
+    let url = Url::parse(client_id, loopback);
+    // The parser adds a missing path.
+    let is_document = |url: &Url| url.as_str() == client_id && url.is_canonical() && cut(url.rest(), b'#').1.is_none();
+    if url.as_ref().is_some_and(is_document) {
+        return Ok(());
+    }
+    Err(Error::config(
+        "clientId",
+        "a URL that names no client metadata document",
+        "Write `https://`, a host and a path, without user, fragment and dot segments, exactly as the document's `client_id`.",
+    ))
 }
 
 /// Checks an issuer. RFC 8414 §2: an `https` URL without query and fragment.

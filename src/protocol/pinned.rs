@@ -48,6 +48,7 @@ impl Pinned {
         }
         let text = to_string(&Value::Object(members));
         let options = Options::parse(&text).map_err(in_file)?;
+        options.client.check_id().map_err(in_file)?;
         if options.client.tokens == Tokens::Page {
             return Err(Error::config(
                 "options.json: tokens",

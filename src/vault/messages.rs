@@ -7,6 +7,7 @@
 use super::devices;
 use super::guard::{at_guard, handed_over};
 use super::machine;
+use super::registration;
 use super::wire::{
     self, Abandon, Addressed, Begin, Begun, Complete, Completed, Configure, End, FrontChannel, Pin, Recall, Userinfo,
 };
@@ -114,13 +115,16 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         "begin" => return begin(vault, worker, &client, &message).await,
         "abandon" => {
             let Abandon { state } = wire::read(&message)?;
-            vault.borrow_mut().give_up(port, state, worker.now());
+            if vault.borrow_mut().give_up(port, state, worker.now()) {
+                client.doubt();
+            }
         }
         "complete" => return complete(vault, worker, port, &client, &message).await,
         "beginDevice" | "pollDevice" | "abandonDevice" => {
             return devices::perform(vault, worker, port, &client, op, &message).await;
         }
         "signInMachine" => return machine::sign_in(vault, worker, &client, &message).await,
+        "register" if vault.borrow().pinned.is_none() => return registration::register(&client, &message).await,
         "publicKey" => return machine::public_key::<W>(&client, port).await,
         "session" => {
             client.completed().await;

@@ -136,6 +136,17 @@ pub(super) struct Started {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Register<'a> {
+    pub(super) redirect_uri: &'a str,
+    pub(super) scope: &'a str,
+    /// [`crate::protocol::registration::Registered::to_text`]
+    pub(super) known: Option<&'a str>,
+    /// Whether a sign-in of the page has not come back.
+    pub(super) unreturned: bool,
+}
+
+#[derive(Deserialize)]
 pub(super) struct Abandon<'a> {
     pub(super) state: &'a str,
 }

@@ -93,6 +93,12 @@ export async function startProvider({
       });
       return response.end(`<!doctype html><title>Sign in</title>${settings.inFrame ?? ''}`);
     }
+    // The provider lets pages read all responses but those of its registration.
+    if (path === '/reg' && origins.includes(request.headers.origin)) {
+      response.setHeader('access-control-allow-origin', request.headers.origin);
+      response.setHeader('access-control-allow-headers', 'content-type');
+      if (request.method === 'OPTIONS') return response.writeHead(204).end();
+    }
     if (outage.answers(request, response, path)) return;
     if (request.method !== 'OPTIONS') await sleep(delays.get(path) ?? 0);
     if (!path.startsWith('/interaction/')) return answer(request, response);
@@ -117,6 +123,10 @@ export async function startProvider({
     /** Makes an endpoint fail until `recover()`. See {@link Outage}. */
     fail: (kind, endpoint) => ENDPOINTS.paths(endpoint).forEach((path) => outage.begin(kind, path)),
     recover: () => outage.end(),
+    /** A client's metadata, as registered; `undefined` without one. */
+    client: (clientId) => adapter('Client').find(clientId),
+    /** Loses a client, as a provider does that keeps its clients in memory. */
+    loseClient: (clientId) => adapter('Client').destroy(clientId),
     /** Registers a client with a key for every kind of sign-in, as its developer does by hand. */
     registerKey: (clientId, jwk) =>
       adapter('Client').upsert(clientId, {
@@ -140,6 +150,7 @@ export async function startProvider({
 }
 
 function configuration({ adapter, pages, redirectPages, origins, settings }) {
+  let registered = 0;
   return {
     adapter,
     clients: [
@@ -207,6 +218,8 @@ function configuration({ adapter, pages, redirectPages, origins, settings }) {
       claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
       jwtUserinfo: { enabled: true },
+      // The IDs are short: the API tells the client ID, which no piece of an ID Token that is searched for may equal.
+      registration: { enabled: true, idFactory: () => `r${(registered += 1)}` },
       deviceFlow: {
         enabled: true,
         userCodeInputSource: async (context, form, out, error) => {

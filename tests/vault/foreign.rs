@@ -110,7 +110,7 @@ impl Scene {
     fn answer(&mut self, world: &mut World, request: &HttpRequest) -> Answer {
         let path = request.url.strip_prefix("https://as.test").unwrap_or_default();
         let form = match &request.method {
-            Method::Post(form) => form.expose().to_owned(),
+            Method::Post(form) | Method::PostJson(form) => form.expose().to_owned(),
             Method::Get => String::new(),
         };
         let is_renewal = form.contains("grant_type=refresh_token");

@@ -18,6 +18,7 @@ mod options;
 mod pages;
 mod property;
 mod records;
+mod registration;
 mod silent;
 mod states;
 

@@ -141,11 +141,11 @@ impl Choice {
 /// Metadata of an issuer with endpoints at a host.
 fn metadata(issuer: &str, host: &str) -> String {
     format!(
-        r#"{{"issuer":"{issuer}","authorization_endpoint":"{host}/authorize","token_endpoint":"{host}/token","jwks_uri":"{host}/jwks","userinfo_endpoint":"{host}/userinfo","revocation_endpoint":"{host}/revoke","device_authorization_endpoint":"{host}/device","end_session_endpoint":"{host}/logout","authorization_response_iss_parameter_supported":true}}"#
+        r#"{{"issuer":"{issuer}","authorization_endpoint":"{host}/authorize","token_endpoint":"{host}/token","jwks_uri":"{host}/jwks","userinfo_endpoint":"{host}/userinfo","revocation_endpoint":"{host}/revoke","device_authorization_endpoint":"{host}/device","registration_endpoint":"{host}/register","end_session_endpoint":"{host}/logout","authorization_response_iss_parameter_supported":true}}"#
     )
 }
 
-const ENDPOINTS: [&str; 7] = [
+const ENDPOINTS: [&str; 8] = [
     "authorization_endpoint",
     "token_endpoint",
     "jwks_uri",
@@ -153,7 +153,11 @@ const ENDPOINTS: [&str; 7] = [
     "revocation_endpoint",
     "end_session_endpoint",
     "device_authorization_endpoint",
+    "registration_endpoint",
 ];
+
+/// The members of a message that registers the app.
+const REGISTER: &str = r#""redirectUri":"https://app.test/cb","scope":"","unreturned":true"#;
 
 const URLS: [&str; 8] = [
     "https://api.test/v1/x",
@@ -332,6 +336,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just("prepare"),
         1 => Just("accessToken"),
         1 => Just("publicKey"),
+        1 => Just("register"),
         1 => Just("leave"),
     ];
     let step = prop_oneof![
@@ -507,8 +512,16 @@ impl Run {
             }
             self.clients.insert(*new, choice);
             let host = self.choices[choice].server;
-            let endpoints =
-                ENDPOINTS.into_iter().zip(["authorize", "token", "jwks", "userinfo", "revoke", "logout", "device"]);
+            let endpoints = ENDPOINTS.into_iter().zip([
+                "authorize",
+                "token",
+                "jwks",
+                "userinfo",
+                "revoke",
+                "logout",
+                "device",
+                "register",
+            ]);
             let endpoints = endpoints.filter_map(|(name, path)| Some((name, format!("{}/{path}", host?))));
             let mut endpoints: BTreeSet<_> = endpoints.collect();
             if self.choices[choice].issuer.is_empty() {
@@ -590,7 +603,7 @@ impl Run {
             }
             Step::Say { port, op } => {
                 let port = self.port(port);
-                self.start(port, op, Mode::Window, "");
+                self.start(port, op, Mode::Window, if op == "register" { REGISTER } else { "" });
                 if op == "leave" {
                     self.go_on()?;
                     self.ports[port] = None;
@@ -1086,6 +1099,7 @@ impl Run {
             Method::Post(_) if form.contains("grant_type=") => "token_endpoint",
             Method::Post(_) if !form.contains("token=") => "device_authorization_endpoint",
             Method::Post(_) => "revocation_endpoint",
+            Method::PostJson(_) => "registration_endpoint",
             Method::Get if !authorization.is_empty() => "userinfo_endpoint",
             Method::Get if choice.well_known().contains(&request.url) => "metadata",
             Method::Get => "jwks_uri",
@@ -1147,7 +1161,7 @@ fn pick_numbered<T>(from: &[T], number: usize) -> Option<(usize, &T)> {
 
 fn form_of(request: &HttpRequest) -> String {
     match &request.method {
-        Method::Post(form) => form.expose().to_owned(),
+        Method::Post(form) | Method::PostJson(form) => form.expose().to_owned(),
         Method::Get => String::new(),
     }
 }

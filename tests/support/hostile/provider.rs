@@ -20,6 +20,7 @@ pub(crate) enum Place {
     Device,
     Poll,
     Machine,
+    Registration,
     Revocation,
     Keys,
     Userinfo,
@@ -73,6 +74,8 @@ pub(crate) struct Provider {
     pub(crate) device: Members,
     /// Members of the token response to a client without a user.
     pub(crate) machine: Members,
+    /// Members of the registration response that differ from the request.
+    pub(crate) registration: Members,
     /// The `jti` of each assertion.
     names: Vec<String>,
     /// Whether every client needs a key.
@@ -151,6 +154,7 @@ impl Provider {
                 ("userinfo_endpoint", &at("/userinfo")),
                 ("revocation_endpoint", &at("/revoke")),
                 ("device_authorization_endpoint", &at("/device")),
+                ("registration_endpoint", &at("/register")),
                 ("end_session_endpoint", &at("/logout")),
                 ("authorization_response_iss_parameter_supported", "true"),
                 ("response_types_supported", r#"["code"]"#),
@@ -167,6 +171,7 @@ impl Provider {
                 ("interval", "5"),
             ]),
             machine: members(&[("token_type", r#""Bearer""#), ("expires_in", "600"), ("-refresh_token", "")]),
+            registration: Members::new(),
             needs_key: false,
             names: Vec::new(),
             consented: false,
@@ -199,6 +204,7 @@ impl Provider {
         self.token.clone_from(&other.token);
         self.device.clone_from(&other.device);
         self.machine.clone_from(&other.machine);
+        self.registration.clone_from(&other.registration);
         self.refresh.clone_from(&other.refresh);
         self.claims.clone_from(&other.claims);
         self.refreshed_claims.clone_from(&other.refreshed_claims);
@@ -268,6 +274,7 @@ impl Provider {
             "/token" if body.contains("client_credentials") => Some(Place::Machine),
             "/token" => Some(Place::Token),
             "/device" => Some(Place::Device),
+            "/register" => Some(Place::Registration),
             "/revoke" => Some(Place::Revocation),
             "/jwks" => Some(Place::Keys),
             "/userinfo" => Some(Place::Userinfo),
@@ -284,7 +291,7 @@ impl Provider {
     pub(crate) fn answer(&mut self, request: &HttpRequest) -> Answer {
         let body = match &request.method {
             Method::Get => String::new(),
-            Method::Post(form) => form.expose().to_owned(),
+            Method::Post(body) | Method::PostJson(body) => body.expose().to_owned(),
         };
         let origin = origin(&self.issuer).to_owned();
         let metadata = request.url.strip_prefix(&origin).is_some_and(|path| path.contains(".well-known/"));
@@ -309,6 +316,7 @@ impl Provider {
                     Place::Token | Place::Refresh | Place::Poll | Place::Machine | Place::Device | Place::Revocation,
                 ) if !self.authenticates(place, &body) => json(401, r#"{"error":"invalid_client"}"#),
                 Some(Place::Machine) => self.serve_machine(),
+                Some(Place::Registration) => self.register(&body),
                 Some(Place::Token) => self.redeem(&body),
                 Some(Place::Refresh) => self.renew(&body),
                 Some(Place::Device) => self.show_code(&body),
@@ -319,6 +327,17 @@ impl Provider {
                 _ => json(404, ""),
             };
         Ok(HttpResponse { url: request.url.clone(), ..answer })
+    }
+
+    /// RFC 7591 §3.2.1: the metadata of the request, and a new ID.
+    fn register(&mut self, body: &str) -> HttpResponse {
+        self.count += 1;
+        let asked: serde_json::Map<String, serde_json::Value> = serde_json::from_str(body).expect("an object");
+        let mut members: Members = asked.into_iter().map(|(name, value)| (name, value.to_string())).collect();
+        members.push(("client_id".into(), quoted(&format!("registered-{}", self.count))));
+        let changes: Vec<_> = self.registration.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        change(&mut members, &changes);
+        json(201, &object(&members))
     }
 
     /// RFC 6749 §4.1.3 and RFC 7636 §4.6, strictly.

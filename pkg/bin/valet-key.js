@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+/**
+ * `valet-key document`: makes and checks a client ID metadata document, with which an app is a client of every provider that supports
+ * such documents, without a registration (OAuth Client ID Metadata Document, draft 00).
+ */
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+
+const USAGE = `usage: valet-key document URL --name NAME [--redirect-uri PAGE …] > FILE
+       valet-key document URL --check FILE
+
+Makes the document of an app whose \`clientId\` is URL, where the document will be served, or checks one.
+PAGE is a redirect page of the app; by default, the folder of URL.`;
+
+/** A mistake of the user, which ends the command. */
+class Mistake extends Error {}
+
+/** @param {unknown} condition @param {string} what is wrong, and how to mend it @returns {asserts condition} */
+function expect(condition, what) {
+  if (!condition) throw new Mistake(what);
+}
+
+/** @param {unknown} text @returns {URL | undefined} */
+function parsed(text) {
+  try {
+    return typeof text === 'string' ? new URL(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The URL of a document (§3), spelled as every provider spells it. @param {string} text */
+function documentUrl(text) {
+  const url = parsed(text);
+  expect(url, `${text} is not a URL. Write https://, the host and the path of the document.`);
+  expect(url.protocol === 'https:', `${text} does not begin with https://.`);
+  expect(!url.username && !url.password, `${text} has a user or a password. Remove it.`);
+  expect(!text.includes('#'), `${text} has a fragment. Remove \`#\` and what follows.`);
+  expect(url.href === text, `${text} is not in its normal form. Write ${url.href}`);
+  return url;
+}
+
+/** @param {unknown} page @param {URL} url of the document */
+function checkRedirectUri(page, url) {
+  const target = parsed(page);
+  expect(target, `\`redirect_uris\`: ${page} is not a URL.`);
+  const isOnDevice = target.protocol === 'http:' && /^(localhost|127[.]\d+[.]\d+[.]\d+|\[::1\])$/.test(target.hostname);
+  expect(target.protocol === 'https:' || isOnDevice, `\`redirect_uris\`: ${page} is neither https nor on this device.`);
+  expect(!target.hash, `\`redirect_uris\`: ${page} has a fragment. Remove it.`);
+  expect(isOnDevice || target.origin === url.origin, `\`redirect_uris\`: ${page} is not of the origin of ${url}.`);
+}
+
+/** @param {any} members of a document @param {URL} url where it is served */
+function check(members, url) {
+  expect(members && typeof members === 'object' && !Array.isArray(members), 'The document is not a JSON object.');
+  expect(members.client_id === url.href, `\`client_id\` is ${members.client_id}. It must be ${url}`);
+  const secret = Object.keys(members).find((name) => name.startsWith('client_secret'));
+  expect(!secret, `\`${secret}\`: the document is public. Remove it.`);
+  const method = members.token_endpoint_auth_method;
+  expect(method === 'none', `\`token_endpoint_auth_method\` is ${method}. It must be none, since a page keeps no secret.`);
+  const pages = members.redirect_uris;
+  expect(Array.isArray(pages) && pages.length > 0, '`redirect_uris` is missing. List the redirect pages of the app.');
+  for (const page of pages) checkRedirectUri(page, url);
+  const lists = (/** @type {string} */ name, /** @type {string} */ item) => (members[name] ?? [item]).includes(item);
+  expect(lists('grant_types', 'authorization_code'), '`grant_types` does not list authorization_code.');
+  expect(lists('response_types', 'code'), '`response_types` does not list code.');
+}
+
+/** @param {string[]} parameters */
+async function run([command, ...parameters]) {
+  expect(command === 'document', USAGE);
+  const { values, positionals } = parseArgs({
+    args: parameters,
+    allowPositionals: true,
+    options: {
+      name: { type: 'string' },
+      'redirect-uri': { type: 'string', multiple: true },
+      check: { type: 'string' },
+    },
+  });
+  expect(positionals.length === 1, USAGE);
+  const url = documentUrl(positionals[0]);
+  if (values.check !== undefined) {
+    const text = await readFile(values.check, 'utf8');
+    let members;
+    try {
+      members = JSON.parse(text);
+    } catch ({ message }) {
+      throw new Mistake(`${values.check} is not JSON: ${message}`);
+    }
+    check(members, url);
+    return `${values.check}: a client ID metadata document of ${url}`;
+  }
+  expect(values.name, `--name is missing: the provider shows it to the user.\n\n${USAGE}`);
+  const members = {
+    client_id: url.href,
+    client_name: values.name,
+    client_uri: `${url.origin}/`,
+    redirect_uris: values['redirect-uri'] ?? [new URL('.', url).href],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    token_endpoint_auth_method: 'none',
+    application_type: 'web',
+  };
+  check(members, url);
+  return JSON.stringify(members, null, 2);
+}
+
+try {
+  console.log(await run(process.argv.slice(2)));
+} catch (error) {
+  const isExpected = error instanceof Mistake || /^(ENOENT|EACCES|EISDIR|ERR_PARSE_ARGS)/.test(error?.code);
+  console.error(isExpected ? error.message : error);
+  process.exitCode = 1;
+}
