@@ -55,7 +55,7 @@ const workers = withoutPrototype();
 /**
  * Connects one client to its vault and sends the options.
  * @param {VaultOptions} vaultOptions @param {object} options of the client @param {(event: import('./port.js').Event) => void} onEvent
- * @returns {{ call: import('./port.js').Call, opened: Promise<'shared' | 'dedicated' | 'page'> }} `call` can be used
+ * @returns {{ call: import('./port.js').Call, close: (error: Error) => Promise<void>, opened: Promise<'shared' | 'dedicated' | 'page'> }} `call` can be used
  *   immediately. It is not the value of a promise, where a script could intercept it.
  */
 export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, options, onEvent) {
@@ -75,8 +75,8 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
   };
   /** @param {import('./port.js').Event} event */
   const receive = (event) => {
+    if (isLost) return;
     if (event.event !== 'change' && event.event !== 'sign') {
-      if (isLost) return;
       isLost = true;
       // The core's instance has ended in a trap, or its worker is gone.
       lose(
@@ -88,6 +88,15 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
     onEvent(event);
   };
   const { call, fail, isWaiting } = callingEnd(port1Of(channel), receive, (plain) => new ValetKeyError(plain));
+  /** Ends this connection, but not the worker, which serves others. @param {Error} error of the pending calls */
+  const close = async (error) => {
+    isLost = true;
+    const left = call('leave');
+    fail(error);
+    try {
+      await left;
+    } catch {} // nothing is received any more
+  };
   const open = async () => {
     let isStarting = true;
     /** @param {unknown} [cause] */
@@ -148,7 +157,7 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
       isStarting = false;
     }
   };
-  return { call, opened: open() };
+  return { call, close, opened: open() };
 }
 
 /**

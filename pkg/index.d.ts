@@ -41,7 +41,7 @@ export interface Options {
   clientId?: string;
   /**
    * What the provider should know of an app without a `clientId`: client metadata in their registered spelling (RFC 7591 §2). Default:
-   * `client_name` is the host of the page, and `scope` is that of the first sign-in.
+   * `client_name` is the host of the page, and `scope` is the option of that name.
    */
   registration?: ClientMetadata;
   /**
@@ -137,10 +137,14 @@ export interface Options {
 /** The options of a client with a guard: `options.json` has those that are left out. */
 export type GuardedOptions = Partial<Options> & { guard: string };
 
-/** Client metadata of RFC 7591 §2. The client itself sets redirect pages, grant types and the rest. */
+/**
+ * Client metadata in their registered spelling (RFC 7591 §2, OpenID Connect Dynamic Client Registration §2). The client itself sets
+ * `redirect_uris`, `grant_types`, `response_types` and `token_endpoint_auth_method`.
+ */
 export interface ClientMetadata {
   /** The name that the provider shows to the user. */
   client_name?: string;
+  application_type?: 'web' | 'native';
   client_uri?: string;
   logo_uri?: string;
   policy_uri?: string;
@@ -391,8 +395,9 @@ export interface Client {
   revoke(): Promise<void>;
 
   /**
-   * Forgets the client ID that a registration gave, and the session as `revoke()` does. The next sign-in registers the app anew. For a
-   * provider that has lost its clients: it shows its own page, and sends nobody back.
+   * Gives up the session, as `revoke()` does, and forgets the client ID of a registration, so that the next sign-in registers the app
+   * anew. Call it if the provider no longer knows the client, and shows an error page instead of sending the user back. With the option
+   * `clientId`, it only gives up the session.
    */
   forget(): Promise<void>;
 
@@ -494,7 +499,7 @@ export type ErrorCode =
    * or the browser rejects its arguments.
    */
   | 'request_blocked'
-  /** The provider refused to register an app without a `clientId`; `oauth` says why (RFC 7591 §3.2.2). */
+  /** The provider refused to register the app, which has no `clientId`; `oauth` says why (RFC 7591 §3.2.2). */
   | 'registration_error'
   /** The response has the wrong shape. */
   | 'response_invalid'

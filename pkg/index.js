@@ -51,6 +51,8 @@ class Client extends EventTarget {
    * @type {import('./port.js').Call | undefined}
    */
   #vault;
+  /** Ends the connection to it. @type {((error: Error) => Promise<void>) | undefined} */
+  #close;
   /** @type {Promise<void> | undefined} */
   #opening;
   /** @type {Promise<Session | null> | undefined} */
@@ -126,7 +128,7 @@ class Client extends EventTarget {
       });
     }
     if (mode === 'device' || mode === 'machine') {
-      await this.#register();
+      if (mode === 'device') await this.#register();
       const { signInBy } = await loadTrips();
       this.#completing = true;
       return signInBy[mode](
@@ -207,7 +209,8 @@ class Client extends EventTarget {
   }
 
   async forget() {
-    await this.revoke();
+    await quietly(this.revoke());
+    if (this.#isGiven()) return;
     (await loadTrips()).forget(this.#storage.clientKey(this.#redirectUri()));
     this.#reopen();
   }
@@ -364,7 +367,7 @@ class Client extends EventTarget {
    * @param {object} options @param {string} returnTo @param {boolean} inWindow
    */
   async #request(options, returnTo, inWindow, restores = false) {
-    await this.#register();
+    if (!restores) await this.#register();
     return this.#call('begin', {
       ...this.#redirectPage(),
       scope: this.#options.scope,
@@ -377,24 +380,33 @@ class Client extends EventTarget {
 
   /** Registers the app at the provider, if it has no client ID. Another ID than before needs another client in the vault. */
   async #register() {
-    const { clientId, guard, scope, registration } = this.#options;
-    if (guard || clientId !== undefined) return;
+    if (this.#isGiven()) return;
+    const { scope, registration } = this.#options;
     const { register } = await loadTrips();
-    const call = (/** @type {string} */ op, /** @type {object} */ args) => this.#call(op, args);
+    const call = (/** @type {object} */ args) => this.#call('register', args);
     await pinned(register(this.#storage, this.#redirectUri(), { scope, registration }, call, failure));
-    if (this.#clientId !== this.#knownId()) this.#reopen();
+    if (this.#clientId === this.#knownId()) return;
+    if (this.#clientId) await quietly(this.#call('end', {})); // no page reaches a session of the earlier ID any more
+    this.#reopen();
+  }
+
+  /** Whether the options give the client ID, those of the guard included. */
+  #isGiven() {
+    return (this.#options.guard ?? this.#options.clientId ?? undefined) !== undefined;
   }
 
   /** The client ID, given or remembered; with a guard, only a given one. @returns {string | undefined} */
   #knownId() {
-    const { clientId, guard } = this.#options;
-    return clientId ?? (guard ? undefined : this.#storage.clientId(this.#redirectUri()));
+    return this.#isGiven() ? this.#options.clientId : this.#storage.clientId(this.#redirectUri());
   }
 
-  /** The next call opens the vault anew. The port that leaves answers nothing. */
+  /** Ends the connection to the vault. The next call opens another one. */
   #reopen() {
-    quietly(this.#call('leave'));
-    this.#opening = undefined;
+    const error = failure('cancelled', 'user', 'superseded by a new client ID', 'Ignore it: the newer call decides.');
+    for (const wait in this.#waits) this.#waits[wait](error);
+    const close = this.#close;
+    this.#opening = this.#close = undefined;
+    close?.(error);
   }
 
   /** @param {{ address: string, state: string, record?: string, pending: boolean }} response */
@@ -481,22 +493,27 @@ class Client extends EventTarget {
       await pinned((await loadGuard()).guarded(this.#options, options, where, configError, scriptUrl));
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
-    const { call, opened } = openConnection(where, { ...options, clientId: this.#clientId, api }, async (message) => {
-      let { event, session, reason } = message;
-      if (event === 'sign') return quietly(sign(message, (response) => call('signed', response)));
-      if (event !== 'change') this.#opening = undefined;
-      try {
-        // The keeper may have given the session to the next vault.
-        if (event === 'gone') session = await this.#call('session');
-      } catch {}
-      // Before the app knows that a sign-in of this page has succeeded: it may reload the page at that moment. The mark stays as
-      // it is after other events, which may arrive here after the user has signed out in another tab.
-      if (session ? this.#completing : this.#storage.had() === 0)
-        this.#storage.mark(/** @type {Session | null} */ (session));
-      this.#setSession(/** @type {Session | null} */ (session));
-      this.#tell('change', { session: this.#session, reason });
-    });
+    const { call, close, opened } = openConnection(
+      where,
+      { ...options, clientId: this.#clientId, api },
+      async (message) => {
+        let { event, session, reason } = message;
+        if (event === 'sign') return quietly(sign(message, (response) => call('signed', response)));
+        if (event !== 'change') this.#opening = undefined;
+        try {
+          // The keeper may have given the session to the next vault.
+          if (event === 'gone') session = await this.#call('session');
+        } catch {}
+        // Before the app knows that a sign-in of this page has succeeded: it may reload the page at that moment. The mark stays as
+        // it is after other events, which may arrive here after the user has signed out in another tab.
+        if (session ? this.#completing : this.#storage.had() === 0)
+          this.#storage.mark(/** @type {Session | null} */ (session));
+        this.#setSession(/** @type {Session | null} */ (session));
+        this.#tell('change', { session: this.#session, reason });
+      },
+    );
     this.#vault = call;
+    this.#close = close;
     const home = await pinned(opened);
     this.#had = 1;
     this.#tell('trace', { step: 'vault', home });

@@ -5,6 +5,7 @@
  */
 
 import { configError } from './errors.js';
+import { listen } from './platform.js';
 
 /** The time that a user has to sign in, in milliseconds. The core has the same limit. */
 const LIFE = 60 * 60 * 1000;
@@ -27,7 +28,7 @@ export function storageOf(provider, client) {
     keep(state, record) {
       try {
         sessionStorage.setItem(prefix + state, record);
-        sessionStorage.setItem(awayKey, state);
+        listen(window, 'pagehide', () => softly(() => sessionStorage.setItem(awayKey, state)));
       } catch (cause) {
         throw configError('no session storage', 'Allow or clear site data.', cause);
       }
@@ -40,7 +41,7 @@ export function storageOf(provider, client) {
      */
     take(state) {
       const record = takeItem(prefix + state) ?? undefined;
-      if (record) takeItem(awayKey);
+      if (state) takeItem(awayKey);
       for (const key of recordKeys()) {
         const age = Date.now() - recordAt(key).started;
         if (!(age >= 0 && age <= LIFE)) takeItem(key);
@@ -76,8 +77,8 @@ export function storageOf(provider, client) {
     clientKey,
     /** The client ID that it gave. @param {string} redirectUri @returns {string | undefined} */
     clientId: (redirectUri) =>
-      softly(() => JSON.parse(localStorage.getItem(clientKey(redirectUri)) ?? '').client_id) ?? undefined,
-    /** The key of the `state` of the last sign-in by redirect, until its response has come to this tab. */
+      softly(() => `${JSON.parse(localStorage.getItem(clientKey(redirectUri)) ?? '').client_id ?? ''}`) || undefined,
+    /** The key of the `state` of the last sign-in by redirect for which the page was left, until a response has come to this tab. */
     awayKey,
     /** Stores that the page leaves to sign out at the provider. @param {string} state comes back with the user */
     signingOut: (state) => softly(() => sessionStorage.setItem(signOutKey, state)),

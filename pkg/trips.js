@@ -336,23 +336,45 @@ async function sessionAfter(signIn, ended, failure) {
 }
 
 /**
- * Registers an app without a client ID at the provider, unless the browser remembers its ID.
+ * Registers an app without a client ID at the provider, unless the browser remembers its ID. Tabs do so one after the other, and so
+ * get the same ID.
  * @param {ReturnType<typeof import('./storage.js').storageOf>} storage @param {string} redirectUri
- * @param {{ scope: string, registration?: object }} client @param {(op: string, args: object) => Promise<string>} call
+ * @param {{ scope: string, registration?: object }} client @param {(args: object) => Promise<string>} call the operation of the vault
  * @param {Failure} failure
  */
 export async function register({ clientKey, awayKey }, redirectUri, { scope, registration }, call, failure) {
   const key = clientKey(redirectUri);
+  const more = registration === undefined ? undefined : plain(registration);
+  if (more === null) {
+    const hint = "Write client metadata, such as `{ client_name: 'My app' }`.";
+    throw failure('config_error', 'app', 'option `registration`: not an object', hint);
+  }
+  /** @template T @param {() => T} use */
+  const stored = (use) => {
+    try {
+      return use();
+    } catch (cause) {
+      const hint = 'Allow or clear site data, or set `clientId`.';
+      throw failure('config_error', 'app', 'no local storage for the client ID', hint, false, cause);
+    }
+  };
+  await navigator.locks.request(key, async () => {
+    const known = stored(() => localStorage.getItem(key)) || undefined;
+    if (!known) stored(() => localStorage.setItem(key, '')); // before the provider is asked
+    const unreturned = stored(() => sessionStorage.getItem(awayKey)) !== null;
+    const text = await call({ redirectUri, scope, registration: more, known, unreturned });
+    if (text !== known) stored(() => localStorage.setItem(key, text));
+    stored(() => sessionStorage.removeItem(awayKey));
+  });
+}
+
+/** What JSON keeps of an object; `null` for anything else. @param {unknown} value @returns {object | null} */
+function plain(value) {
   try {
-    const known = localStorage.getItem(key) ?? undefined;
-    const unreturned = sessionStorage.getItem(awayKey) !== null;
-    const text = await call('register', { redirectUri, scope, registration, known, unreturned });
-    localStorage.setItem(key, text);
-    sessionStorage.removeItem(awayKey);
-  } catch (cause) {
-    if (!(cause instanceof DOMException)) throw cause;
-    const hint = 'Allow or clear site data, or set `clientId`.';
-    throw failure('config_error', 'app', 'no local storage for the client ID', hint, false, cause);
+    const copy = JSON.parse(JSON.stringify(value));
+    return typeof copy === 'object' ? copy : null;
+  } catch {
+    return null;
   }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `valet-key document`: makes and checks a client ID metadata document, with which an app is a client of every provider that supports
- * such documents, without a registration (OAuth Client ID Metadata Document, draft 00).
+ * such documents, without a registration (draft-ietf-oauth-client-id-metadata-document).
  */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util';
 const USAGE = `usage: valet-key document URL --name NAME [--redirect-uri PAGE …] > FILE
        valet-key document URL --check FILE
 
-Makes the document of an app whose \`clientId\` is URL, where the document will be served, or checks one.
-PAGE is a redirect page of the app; by default, the folder of URL.`;
+Makes or checks a client ID metadata document. URL is the address at which the document will be served, and the \`clientId\` of the
+app. PAGE is a redirect page; default: the folder of URL. --redirect-uri may be repeated.`;
 
 /** A mistake of the user, which ends the command. */
 class Mistake extends Error {}
@@ -46,28 +46,36 @@ function checkRedirectUri(page, url) {
   expect(target, `\`redirect_uris\`: ${page} is not a URL.`);
   const isOnDevice = target.protocol === 'http:' && /^(localhost|127[.]\d+[.]\d+[.]\d+|\[::1\])$/.test(target.hostname);
   expect(target.protocol === 'https:' || isOnDevice, `\`redirect_uris\`: ${page} is neither https nor on this device.`);
-  expect(!target.hash, `\`redirect_uris\`: ${page} has a fragment. Remove it.`);
-  expect(isOnDevice || target.origin === url.origin, `\`redirect_uris\`: ${page} is not of the origin of ${url}.`);
+  expect(!target.href.includes('#'), `\`redirect_uris\`: ${page} has a fragment. Remove it.`);
+  expect(target.href === page, `\`redirect_uris\`: ${page} is not in its normal form. Write ${target.href}`);
+  expect(!target.username && !target.password, `\`redirect_uris\`: ${page} has a user or a password. Remove it.`);
+  expect(isOnDevice || target.origin === url.origin, `\`redirect_uris\`: ${page} has another origin than ${url}`);
 }
 
 /** @param {any} members of a document @param {URL} url where it is served */
 function check(members, url) {
   expect(members && typeof members === 'object' && !Array.isArray(members), 'The document is not a JSON object.');
-  expect(members.client_id === url.href, `\`client_id\` is ${members.client_id}. It must be ${url}`);
+  expect(members.client_id === url.href, `\`client_id\` is ${members.client_id ?? 'missing'}. It must be ${url}`);
+  const name = members.client_name;
+  expect(typeof name === 'string' && name.trim(), '`client_name` is missing: the provider shows it to the user.');
   const secret = Object.keys(members).find((name) => name.startsWith('client_secret'));
   expect(!secret, `\`${secret}\`: the document is public. Remove it.`);
   const method = members.token_endpoint_auth_method;
-  expect(method === 'none', `\`token_endpoint_auth_method\` is ${method}. It must be none, since a page keeps no secret.`);
+  expect(method === 'none', `\`token_endpoint_auth_method\` is ${method ?? 'missing'}. It must be none, since a page keeps no secret.`);
   const pages = members.redirect_uris;
   expect(Array.isArray(pages) && pages.length > 0, '`redirect_uris` is missing. List the redirect pages of the app.');
   for (const page of pages) checkRedirectUri(page, url);
-  const lists = (/** @type {string} */ name, /** @type {string} */ item) => (members[name] ?? [item]).includes(item);
+  const lists = (/** @type {string} */ name, /** @type {string} */ item) => {
+    const list = members[name] ?? [item];
+    return Array.isArray(list) && list.includes(item);
+  };
   expect(lists('grant_types', 'authorization_code'), '`grant_types` does not list authorization_code.');
   expect(lists('response_types', 'code'), '`response_types` does not list code.');
 }
 
 /** @param {string[]} parameters */
 async function run([command, ...parameters]) {
+  if ([command, ...parameters].some((one) => one === '--help' || one === '-h')) return USAGE;
   expect(command === 'document', USAGE);
   const { values, positionals } = parseArgs({
     args: parameters,
@@ -81,15 +89,16 @@ async function run([command, ...parameters]) {
   expect(positionals.length === 1, USAGE);
   const url = documentUrl(positionals[0]);
   if (values.check !== undefined) {
+    expect(!values.name && !values['redirect-uri'], '--check takes no other option.');
     const text = await readFile(values.check, 'utf8');
     let members;
     try {
       members = JSON.parse(text);
     } catch ({ message }) {
-      throw new Mistake(`${values.check} is not JSON: ${message}`);
+      throw new Mistake(`${values.check} is not JSON (or begins with a byte order mark): ${message}`);
     }
     check(members, url);
-    return `${values.check}: a client ID metadata document of ${url}`;
+    return `${values.check} is a valid client ID metadata document for ${url}`;
   }
   expect(values.name, `--name is missing: the provider shows it to the user.\n\n${USAGE}`);
   const members = {
@@ -109,7 +118,7 @@ async function run([command, ...parameters]) {
 try {
   console.log(await run(process.argv.slice(2)));
 } catch (error) {
-  const isExpected = error instanceof Mistake || /^(ENOENT|EACCES|EISDIR|ERR_PARSE_ARGS)/.test(error?.code);
+  const isExpected = error instanceof Mistake || error?.syscall || /^ERR_PARSE_ARGS/.test(error?.code);
   console.error(isExpected ? error.message : error);
   process.exitCode = 1;
 }

@@ -8,7 +8,7 @@ use crate::protocol::client_assertion::{PublicKey, attach, signing_input};
 use crate::protocol::config::AuthMethod;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
-use crate::protocol::http::{HttpRequest, HttpResponse};
+use crate::protocol::http::{HttpRequest, HttpResponse, Method};
 
 impl<H: Host> Client<H> {
     /// The public half of the key with which this client authenticates, to be registered at the provider. Only this page is asked for
@@ -27,6 +27,7 @@ impl<H: Host> Client<H> {
                 "Set it to `'private_key_jwt'` in `createClient`.",
             ));
         }
+        self.core.config.check_id()?; // each ID has a key of its own
         Ok(self.core.host.sign(&self.key_name(), "", Some(page)).await?.0)
     }
 
@@ -43,12 +44,18 @@ impl<H: Host> Client<H> {
                 AuthMethod::None => request,
                 AuthMethod::PrivateKeyJwt => self.authenticated(request).await?,
             };
+            let is_grant = Self::asks_for_tokens(&request);
             let response = self.send(request).response(part_of).await?;
-            if response.refuses_client() {
-                self.doubt();
+            if is_grant && response.refuses_client() {
+                self.core.doubted.set(true);
             }
             Ok(response)
         })
+    }
+
+    /// Whether a request asks for tokens or for the codes of a device. Some providers refuse every public client that revokes a token.
+    fn asks_for_tokens(request: &HttpRequest) -> bool {
+        matches!(&request.method, Method::Post(form) if !form.expose().starts_with("token="))
     }
 
     /// The accounts of a client share its key, as they share its registration.

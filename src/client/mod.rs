@@ -46,7 +46,6 @@ use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwks::Keys;
 use crate::protocol::options::{Options, PageOptions};
-use crate::protocol::registration::Registered;
 use crate::protocol::session::{Change, Session};
 use crate::protocol::session_state::SessionState;
 
@@ -75,10 +74,6 @@ struct Core<H> {
     ended: Bell,
     /// The number of sign-ins that are being completed.
     completing: Cell<usize>,
-    /// The latest registration, with its redirect page.
-    registered: RefCell<Option<(String, Registered)>>,
-    /// Whether a registration is under way.
-    registering: Cell<bool>,
     /// Whether something suggests that the provider has forgotten this client.
     doubted: Cell<bool>,
 }
@@ -126,8 +121,6 @@ impl<H: Host> Client<H> {
             beginning: Cell::new(false),
             ended: Bell::default(),
             completing: Cell::new(0),
-            registered: RefCell::default(),
-            registering: Cell::new(false),
             doubted: Cell::new(false),
         };
         Self { core: Rc::new(core), page: Rc::new(page) }

@@ -8,30 +8,12 @@ use crate::protocol::foreign::Secrets;
 use crate::protocol::json::Value;
 use crate::protocol::registration::{self, Registered};
 
-/// A registration that is under way.
-struct Registering<'a, H>(&'a Core<H>);
-
-impl<'a, H> Registering<'a, H> {
-    fn begin(core: &'a Core<H>) -> Self {
-        core.registering.set(true);
-        core.registered.take();
-        Self(core)
-    }
-}
-
-impl<H> Drop for Registering<'_, H> {
-    fn drop(&mut self) {
-        self.0.registering.set(false);
-        self.0.ended.ring();
-    }
-}
-
 impl<H: Host> Client<H> {
     /// Registers the app at the provider as a public client for this redirect page, and returns what the browser has to remember.
     /// `known` is what it remembers. That is kept, unless something suggests that the provider has forgotten the client, and the
-    /// registration is a minute old: a sign-in that was given up or did not come back, which `unreturned` also says, or
-    /// `invalid_client` in a response. `scope` is what the sign-in asks for, and `more` are further client metadata (RFC 7591 §2), such
-    /// as `client_name`.
+    /// registration is a minute old: `invalid_client` in response to a request for tokens or codes or, while nobody is signed in, a
+    /// sign-in that was given up or did not come back, which `unreturned` also says. `scope` is what the sign-in asks for, and `more`
+    /// are further client metadata (RFC 7591 §2), such as `client_name`.
     ///
     /// # Errors
     ///
@@ -49,33 +31,26 @@ impl<H: Host> Client<H> {
     ) -> Result<Registered> {
         let Core { host, config, .. } = &*self.core;
         own_page("redirectUri", redirect_uri, &host.origin())?;
-        let mut latest = None;
-        while self.core.registering.get() {
-            self.core.ended.rung().await;
-            latest.clone_from(&self.core.registered.borrow());
-        }
-        // Another page has registered the app meanwhile.
-        if let Some((_, latest)) = latest.filter(|(page, _)| page == redirect_uri) {
-            return Ok(latest);
-        }
-        let is_doubted = |id: &str| unreturned || (self.core.doubted.get() && id == config.client_id);
-        let keeps = |known: &Registered| !(is_doubted(&known.client_id) && known.may_be_forgotten(host.now()));
-        if let Some(known) = known.and_then(Registered::from_text).filter(keeps) {
+        registration::check(config)?;
+        let is_doubted = |known: &Registered| {
+            (unreturned && !self.is_signed_in()) || (self.core.doubted.get() && known.client_id == config.client_id)
+        };
+        let keeps = |known: &Registered| !(is_doubted(known) && known.may_be_forgotten(host.now()));
+        if let Some(known) = known.and_then(|text| Registered::from_text(text, config.loopback)).filter(keeps) {
             return Ok(known);
         }
-        let _registering = Registering::begin(&self.core);
         let metadata = self.metadata().await?;
         let request = registration::request(&metadata, config, redirect_uri, scope, more, &host.origin())?;
-        let response = self.exchange(request, &Secrets::default()).await?;
-        let client_id = registration::client_id_from(&response, redirect_uri)?;
-        let registered = Registered { client_id, at: host.now().wall };
-        *self.core.registered.borrow_mut() = Some((redirect_uri.into(), registered.clone()));
+        let response = self.send(request).response(&Secrets::default()).await?;
+        let client_id = registration::client_id_from(&response, redirect_uri, config.loopback)?;
         self.core.doubted.set(false);
-        Ok(registered)
+        Ok(Registered { client_id, at: host.now().wall })
     }
 
-    /// Takes note that the provider may have forgotten this client: a sign-in has ended without a response.
+    /// Takes note that a sign-in has ended without a response. If nobody is signed in, the provider may have forgotten this client.
     pub fn doubt(&self) {
-        self.core.doubted.set(true);
+        if !self.is_signed_in() {
+            self.core.doubted.set(true);
+        }
     }
 }

@@ -72,7 +72,7 @@ impl Config {
         Expected { issuer: &self.issuer, openid: self.openid, loopback: self.loopback }
     }
 
-    /// Checks that the app is registered, which everything but its registration needs.
+    /// Checks that the app has an ID, which every sign-in needs.
     ///
     /// # Errors
     ///

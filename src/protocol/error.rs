@@ -146,6 +146,9 @@ pub(super) const ID_TOKEN_ALONE: &str = "`access_token` beside its `id_token`";
 
 const UNSPECIFIED: &str = "Look at the response in the network panel: it violates the specification.";
 
+/// The words of a message about a registration that a page cannot use.
+pub(super) const WITH_SECRET: &str = "a registration with a secret, which a page cannot keep";
+
 /// What a developer enters in the form of a provider.
 const BY_HAND: &str = "Register a public client (single-page app) at the provider: no client secret; grant types authorization code and \
      refresh token; PKCE with S256; `redirectUri` as redirect URI and as post-logout redirect URI; its origin for CORS. Then set `clientId`.";
@@ -361,6 +364,15 @@ impl Error {
                 "aud" | "azp" => "Check `clientId`, and that the provider issues ID Tokens for this client.",
                 _ => MISCONFIGURED,
             },
+            Kind::RegistrationRefused(said) if said.error.as_str() == "invalid_redirect_uri" => {
+                "Set `redirectUri` to a page that the provider accepts. For a page on this device, try `registration: { application_type: 'native' }`."
+            }
+            Kind::RegistrationRefused(said) if said.error.as_str() == "invalid_client_metadata" => {
+                "Read `oauth.error_description`, and change `registration` in `createClient`."
+            }
+            Kind::RegistrationRefused(_) | Kind::Unregistered { .. } | Kind::Unsupported { feature: WITH_SECRET } => {
+                BY_HAND
+            }
             Kind::Unsupported { .. } | Kind::UserinfoInvalid { .. } => MISCONFIGURED,
             Kind::OtherPage { .. } => {
                 "Register the page's final address at the provider and set `redirectUri` to it, to the last slash and with its query."
@@ -393,13 +405,6 @@ impl Error {
                 _ => UNSPECIFIED,
             },
             Kind::TooLarge { .. } => UNSPECIFIED,
-            Kind::RegistrationRefused(said) if said.error.as_str() == "invalid_redirect_uri" => {
-                "Set `redirectUri` to a page that the provider accepts. For a page on this device, try `registration: { application_type: 'native' }`."
-            }
-            Kind::RegistrationRefused(said) if said.error.as_str() == "invalid_client_metadata" => {
-                "Read `oauth.error_description`, and change `registration` in `createClient`."
-            }
-            Kind::RegistrationRefused(_) | Kind::Unregistered { .. } => BY_HAND,
             Kind::ServerUnavailable { .. } | Kind::Timeout { .. } => "Try again later. The session is kept.",
             Kind::Unexpected(_) => "Please report it.",
         }

@@ -52,6 +52,9 @@ pub fn end_session_url(
     };
     let endpoint =
         acceptable(&url, config.loopback).ok_or_else(|| Kind::UrlRejected { member: "end_session_endpoint".into() })?;
+    if config.client_id.is_empty() {
+        return Ok(None); // nobody has signed in
+    }
     let mut query = String::new();
     form::append(&mut query, "client_id", &config.client_id);
     form::append(&mut query, parameter, return_to);

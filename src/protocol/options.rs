@@ -74,7 +74,11 @@ impl Options {
     /// [`Kind::Config`]: crate::protocol::error::Kind::Config
     pub fn parse(options: &str) -> Result<Self> {
         let Ok(Value::Object(members)) = Value::parse(options) else {
-            return Err(Error::config("options", "not a JSON object", "Pass an object with `clientId` and `issuer`."));
+            return Err(Error::config(
+                "options",
+                "not a JSON object",
+                "Pass an object with `issuer` and, if the app is registered, `clientId`.",
+            ));
         };
         if let Some((name, _)) = members.iter().find(|(name, _)| !OPTIONS.contains(&&**name)) {
             return Err(unknown(name));
@@ -338,7 +342,7 @@ fn unknown(option: &str) -> Error {
 
 /// Checks a client ID that is the URL of the client's metadata document (Client ID Metadata Document draft §3). Any other text is an ID
 /// that the provider gave.
-fn check_client_id(client_id: &str, loopback: Loopback) -> Result<()> {
+pub(super) fn check_client_id(client_id: &str, loopback: Loopback) -> Result<()> {
     if !["http://", "https://"].iter().any(|scheme| client_id.starts_with(scheme)) {
         return Ok(());
     }
@@ -350,8 +354,8 @@ fn check_client_id(client_id: &str, loopback: Loopback) -> Result<()> {
     }
     Err(Error::config(
         "clientId",
-        "a URL that names no client metadata document",
-        "Write `https://`, a host and a path, without user, fragment and dot segments, exactly as the document's `client_id`.",
+        "a URL that cannot be the address of a client ID metadata document",
+        "Write `https://`, a host and a path, at least `/`, without user, fragment and dot segments, as the document's `client_id`.",
     ))
 }
 

@@ -8,14 +8,16 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 
 use super::config::{AuthMethod, Config, scope};
-use super::error::{Error, Kind, Result};
+use super::error::{Error, Kind, Result, WITH_SECRET};
 use super::http::{HttpRequest, HttpResponse, Method, oauth_error_of};
 use super::json::{Value, to_string};
 use super::list::cut;
 use super::metadata::{ServerMetadata, acceptable};
+use super::options::check_client_id;
 use super::replaced::replaced;
 use super::secret::Secret;
 use super::time::Now;
+use super::url::Loopback;
 
 /// Milliseconds within which a provider that has given an ID knows it: a sign-in that failed since then had another cause.
 const FRESH: i64 = 60_000;
@@ -38,9 +40,9 @@ pub struct Registered {
 
 impl Registered {
     /// Reads the text that [`Registered::to_text`] has written. `None` for any other text: every script can change it.
-    pub fn from_text(text: &str) -> Option<Self> {
+    pub fn from_text(text: &str, loopback: Loopback) -> Option<Self> {
         let value = Value::parse(text).ok()?;
-        let client_id = value.get("client_id")?.as_str().filter(|id| is_id(id))?;
+        let client_id = value.get("client_id")?.as_str().filter(|id| is_id(id, loopback))?;
         Some(Self { client_id: client_id.into(), at: value.get("at")?.as_integer()? })
     }
 
@@ -56,8 +58,26 @@ impl Registered {
 }
 
 /// Whether a text is a client ID (RFC 6749 appendix A.1) of a plausible length.
-fn is_id(text: &str) -> bool {
-    (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+fn is_id(text: &str, loopback: Loopback) -> bool {
+    (1..=MAX_ID).contains(&text.len())
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && check_client_id(text, loopback).is_ok()
+}
+
+/// Checks that a client can be registered by this one.
+///
+/// # Errors
+///
+/// [`Kind::Config`] for a client with a key.
+pub fn check(config: &Config) -> Result<()> {
+    if config.auth_method == AuthMethod::None {
+        return Ok(());
+    }
+    Err(Error::config(
+        "clientId",
+        "missing, and a client with a key is registered by hand",
+        "Choose or copy the ID at the provider, set `clientId`, and then register the key that `publicKey()` returns.",
+    ))
 }
 
 /// The request that registers the app for a redirect page. `asked` is the scope of the sign-in; `more` are members that the app adds
@@ -65,8 +85,8 @@ fn is_id(text: &str) -> bool {
 ///
 /// # Errors
 ///
-/// [`Kind::Unregistered`] if the provider offers no registration; [`Kind::UrlRejected`] for its endpoint; [`Kind::Config`] for a client
-/// with a key, for an invalid scope, and for a member that only the client may set.
+/// [`Kind::Unregistered`] if the provider offers no registration; [`Kind::UrlRejected`] for its endpoint; [`Kind::Config`] for an
+/// invalid scope, and for a member that only the client may set.
 pub fn request(
     metadata: &ServerMetadata,
     config: &Config,
@@ -75,13 +95,6 @@ pub fn request(
     more: Option<&Value<'_>>,
     origin: &str,
 ) -> Result<HttpRequest> {
-    if config.auth_method != AuthMethod::None {
-        return Err(Error::config(
-            "clientId",
-            "missing, and a client with a key is registered by hand",
-            "Register the key that `publicKey()` returns, and set `clientId` to the ID that the provider gives.",
-        ));
-    }
     let members = members(metadata, config, redirect_uri, asked, more, origin)?;
     let Some(endpoint) = &metadata.registration_endpoint else {
         return Err(Kind::Unregistered { redirect_uri: redirect_uri.into() }.into());
@@ -172,7 +185,7 @@ const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// [`Kind::RegistrationRefused`] contains the server's error response (RFC 7591 §3.2.2); [`Kind::Unregistered`] if it refuses in other
 /// words; [`Kind::ResponseInvalid`] names a member; [`Kind::Unsupported`] for a client that has to authenticate; those of
 /// [`HttpResponse::text`].
-pub fn client_id_from(response: &HttpResponse, redirect_uri: &str) -> Result<String> {
+pub fn client_id_from(response: &HttpResponse, redirect_uri: &str, loopback: Loopback) -> Result<String> {
     let unregistered = || Error::from(Kind::Unregistered { redirect_uri: redirect_uri.into() });
     let is_refusal = (400..429).contains(&response.status);
     let value = match response.text().and_then(|text| response.json(text)) {
@@ -195,7 +208,7 @@ pub fn client_id_from(response: &HttpResponse, redirect_uri: &str) -> Result<Str
         None => value.get("client_secret").is_none(), // the default is `client_secret_basic`
     };
     if !is_public {
-        return Err(Kind::Unsupported { feature: "a registration with a secret, which a page cannot keep" }.into());
+        return Err(Kind::Unsupported { feature: WITH_SECRET }.into());
     }
     for (name, item, most) in [
         ("redirect_uris", redirect_uri, 1),
@@ -209,5 +222,5 @@ pub fn client_id_from(response: &HttpResponse, redirect_uri: &str) -> Result<Str
         }
     }
     let client_id = value.get("client_id").and_then(Value::as_str);
-    client_id.filter(|id| is_id(id)).map_or_else(|| invalid("client_id"), |id| Ok(id.into()))
+    client_id.filter(|id| is_id(id, loopback)).map_or_else(|| invalid("client_id"), |id| Ok(id.into()))
 }

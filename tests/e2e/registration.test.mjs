@@ -1,8 +1,9 @@
 /** An app without a client ID, which its provider registers. */
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from '../support/app.mjs';
 import { OPEN } from '../support/open_app.mjs';
-import { follow } from '../support/popups.mjs';
+import { back, follow } from '../support/popups.mjs';
 import { story } from '../support/stage.mjs';
 
 const APP = {
@@ -10,7 +11,7 @@ const APP = {
     client: "registration: { client_name: 'Notes of the test' },",
     buttons: {
       Popup: "client.signIn({ mode: 'popup' })",
-      Forget: "client.forget().then(() => ({ sub: 'forgotten' }))",
+      Forget: "Promise.all([client.forget(), client.forget()]).then(() => ({ sub: 'forgotten' }))",
       'Sign out': 'client.signOut({ everywhere: false })',
     },
     exposed: true,
@@ -60,9 +61,14 @@ story(
     const client = await provider.client(id);
     assert.deepEqual(client.redirect_uris, [stage.site.url]);
     assert.equal(client.token_endpoint_auth_method, 'none');
+    // As after a sign-in that the user has given up: an attempt to restore the session registers nothing.
+    await age(stage);
+    const away = `valet-key:away:${provider.issuer} `;
+    await page.run('async (key) => sessionStorage.setItem(key, "")', away);
     await page.reload();
     await page.see('Signed in as alice');
     assert.equal(await page.run(CALL), 200);
+    await page.run('async (key) => sessionStorage.removeItem(key)', away);
     await page.click('button', 'Sign out');
     await page.see('Signed out');
     await page.reload();
@@ -137,6 +143,62 @@ story(
     assert.deepEqual(await stage.tokensFound(), []);
   },
 );
+
+story(
+  'REG-05 P1: clients that register at once get the same ID',
+  { ...OPEN, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    const { page } = stage;
+    await open(stage);
+    const outcomes = await page.run(`async () => {
+      const begin = async (account) => {
+        const client = make({ account });
+        await client.start();
+        const { session } = await client.signIn({ mode: 'device' });
+        session.catch(() => {});
+        return 'begun';
+      };
+      return Promise.all(['a', 'b', 'c'].map(begin));
+    }`);
+    assert.deepEqual(outcomes, ['begun', 'begun', 'begun']);
+    assert.equal(registrations(stage), 1);
+  },
+);
+
+story(
+  'REG-23 P0: the first sign-in may take long in a popup, and is told once',
+  { ...APP, homes: ['shared', 'dedicated'] },
+  async (stage) => {
+    const { page } = stage;
+    await open(stage);
+    const home = await follow(stage);
+    await stage.login();
+    await page.find('heading', 'Allow access?');
+    await sleep(12_000); // longer than a page waits before it asks whether its vault is alive
+    await stage.consent();
+    await back(stage, home);
+    await page.see('Signed in as alice');
+    assert.equal(await page.run(CALL), 200);
+    const told = await page.run('async () => events.map(([what]) => what)');
+    assert.deepEqual(
+      told.filter((what) => !['vault', 'callback'].includes(what)),
+      ['signed_in'],
+    );
+  },
+);
+
+story('REG-24 P1: metadata that are no object are named, and nothing is asked', OPEN, async (stage) => {
+  const { page } = stage;
+  await open(stage);
+  const errors = await page.run(`async () => {
+      const tried = async (registration) => make({ registration }).signIn().catch(({ code, message }) => code + ' ' + message);
+      const circle = {};
+      circle.self = circle;
+      return Promise.all(['x', 7, () => {}, circle, ['x']].map(tried));
+    }`);
+  for (const error of errors) assert.match(error, /^config_error option `registration`: not an object/);
+  assert.equal(registrations(stage), 0);
+});
 
 story('REG-22 P1: a provider without registration is named, with what to enter there', OPEN, async (stage) => {
   const { page } = stage;

@@ -67,7 +67,8 @@ fn test_in(workspace: &Workspace, engine: &Engine, toolchain: &Toolchain, runner
     let file = workspace.scratch()?.join("webdriver.json");
     fs::write(&file, capabilities.to_string())?;
     let mut command = toolchain.cargo(workspace, "test", &[])?;
-    command.args(["--package", "valet-key", "--features", "browser", "--no-fail-fast", "--target", TARGET]);
+    command.args(["--package", "valet-key", "--profile", "browser", "--features", "browser"]);
+    command.args(["--no-fail-fast", "--target", TARGET]);
     for place in PLACES {
         command.args(["--test", place]);
     }
