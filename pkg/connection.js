@@ -150,7 +150,7 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
         beat();
       }
       // No event tells a shared worker that a page is gone, so the page tells it.
-      listen(window, 'pagehide', ({ persisted }) => persisted || call('leave'));
+      listen(window, 'pagehide', ({ persisted }) => persisted || isLost || call('leave'));
       return worker ? (SharedWorker ? 'shared' : 'dedicated') : 'page';
     } finally {
       cancelStartTimeout();

@@ -28,7 +28,11 @@ export function storageOf(provider, client) {
     keep(state, record) {
       try {
         sessionStorage.setItem(prefix + state, record);
-        listen(window, 'pagehide', () => softly(() => sessionStorage.setItem(awayKey, state)));
+        let isLeaving = true;
+        listen(window, 'pagehide', () => {
+          if (isLeaving) softly(() => sessionStorage.setItem(awayKey, state));
+          isLeaving = false; // this page may come back and be left for another reason
+        });
       } catch (cause) {
         throw configError('no session storage', 'Allow or clear site data.', cause);
       }

@@ -12,7 +12,7 @@ pub(super) fn run(bytes: &[u8]) {
     let again = Options::parse(text).expect("the same text");
     assert_eq!(options.client, again.client, "a client is what its options say");
     let client = &options.client;
-    assert!(!client.client_id.is_empty() && !client.provider().is_empty());
+    assert!(!client.provider().is_empty());
     let is_plain =
         |url: &str| url.starts_with("https://") || (url.starts_with("http://") && text.contains("allowLoopbackHttp"));
     assert!(client.issuer.is_empty() || client.server.is_some() || is_plain(&client.issuer), "{}", client.issuer);
@@ -20,6 +20,8 @@ pub(super) fn run(bytes: &[u8]) {
     assert!(client.tokens == Tokens::Worker || text.contains("page") || text.contains('\\'));
     assert!(options.page.timeout > 0);
     let Some(read) = read(text) else { return };
+    let names_id = read.get("clientId").is_some_and(|id| !id.is_null());
+    assert_eq!(client.client_id.is_empty(), !names_id, "without an ID, the app is registered later");
     for entry in read.get("api").and_then(serde_json::Value::as_array).into_iter().flatten() {
         let url = entry.get("url").unwrap_or(entry).as_str().expect("an address");
         assert_eq!(client.api.permit(url), Ok(()), "an entry is on the list");
@@ -35,5 +37,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         r#"{"issuer":"http://localhost:9000","allowLoopbackHttp":true,"clientId":"spa","api":[{"url":"https://api.test/","warm":true}]}"#.into(),
         r#"{"clientId":"spa","server":{"authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token","jwks_uri":"https://as.test/jwks","issuer":"https://as.test"}}"#.into(),
         options(r#""clientSecret":"x","#),
+        r#"{"issuer":"https://as.test"}"#.into(),
+        r#"{"issuer":"https://as.test","clientId":"https://app.test/client.json"}"#.into(),
     ])
 }
