@@ -329,6 +329,7 @@ class Client extends EventTarget {
       if (popup) popup.opener = null; // the pages that the popup shows get no reference to this page
       const trips = await loadTrips();
       if (popup === null || popup?.closed) trips.blocked(failure);
+      if (!restores) await this.#register();
       const request = await this.#request(popup ? options : { ...options, prompt: 'none' }, pathOf(), true, restores);
       state = request.state;
       /** @param {import('./windows.js').GiveUp} giveUp */
@@ -356,6 +357,7 @@ class Client extends EventTarget {
    * @returns {Promise<never>}
    */
   async #signInByRedirect(options, returnTo, navigate, restores) {
+    if (!restores) await this.#register();
     const { url, state, record } = await this.#request(options, returnTo, false, restores);
     this.#storage.keep(state, record);
     await navigate(url); // only a page can navigate
@@ -363,11 +365,11 @@ class Client extends EventTarget {
   }
 
   /**
-   * Begins a sign-in in the core, which decides where the browser goes.
+   * Begins a sign-in in the core, which decides where the browser goes. Not an async function: its promise would be one whose value a
+   * script can intercept.
    * @param {object} options @param {string} returnTo @param {boolean} inWindow
    */
-  async #request(options, returnTo, inWindow, restores = false) {
-    if (!restores) await this.#register();
+  #request(options, returnTo, inWindow, restores = false) {
     return this.#call('begin', {
       ...this.#redirectPage(),
       scope: this.#options.scope,
