@@ -19,5 +19,7 @@ export async function me(): Promise<ErrorCode | Response> {
 
 client.addEventListener('change', ({ session, reason }) => console.log(reason, session?.claims['name']));
 
-// @ts-expect-error a client has an id
-createClient({ issuer: 'https://id.example.com' });
+createClient({ issuer: 'https://id.example.com', registration: { client_name: 'Notes', contacts: ['a@example.com'] } });
+
+// @ts-expect-error an id is a text
+createClient({ issuer: 'https://id.example.com', clientId: 7 });
