@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -16,7 +15,7 @@ import * as vite from 'vite';
 import webpack from 'webpack';
 import { startApi } from '../support/api.mjs';
 import { openBrowser } from '../support/browser.mjs';
-import { bodyOf, close, listen, portNear } from '../support/loopback.mjs';
+import { bodyOf, close, listen, portNear, serverOf } from '../support/loopback.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { Stage } from '../support/stage.mjs';
 import './front_ends.mjs';
@@ -123,7 +122,7 @@ async function install(name, sources) {
 async function startReports() {
   const port = await portNear();
   const heard = [];
-  const listener = createServer(async (request, response) => {
+  const listener = serverOf(async (request, response) => {
     heard.push(await bodyOf(request));
     response.writeHead(204).end();
   });
@@ -158,9 +157,11 @@ test('the package contains the files that it needs, and no others', async () => 
     [
       ...['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'LICENSE-lean-qr', 'README.md', 'index.d.ts', 'package.json'],
       ...['wasm', 'guard'].flatMap((folder) => FILES.map((file) => `${folder}/${file}`)),
-      ...['guard/callback.html', 'guard/sealed.html', 'wasm/qr.js', ...modules],
+      ...['bin/valet-key.js', 'guard/callback.html', 'guard/sealed.html', 'wasm/qr.js', ...modules],
     ].sort(),
   );
+  const made = await run(join(folder, '../.bin/valet-key'), ['document', 'https://a.example/c', '--name', 'A']);
+  assert.equal(JSON.parse(made.stdout).client_id, 'https://a.example/c');
   for (const name of names) {
     const text = await readFile(join(folder, name), 'latin1');
     for (const word of [ROOT, `${homedir()}/`, '.cargo/registry', 'file://']) {
