@@ -160,7 +160,8 @@ test('the package contains the files that it needs, and no others', async () => 
       ...['bin/valet-key.js', 'guard/callback.html', 'guard/sealed.html', 'wasm/qr.js', ...modules],
     ].sort(),
   );
-  const made = await run(join(folder, '../.bin/valet-key'), ['document', 'https://a.example/c', '--name', 'A']);
+  const command = [join(folder, '../.bin/valet-key'), 'document', 'https://a.example/c', '--name', 'A'];
+  const made = await run(process.execPath, command);
   assert.equal(JSON.parse(made.stdout).client_id, 'https://a.example/c');
   for (const name of names) {
     const text = await readFile(join(folder, name), 'latin1');
