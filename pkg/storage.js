@@ -30,7 +30,7 @@ export function storageOf(provider, client) {
         sessionStorage.setItem(prefix + state, record);
         let isLeaving = true;
         listen(window, 'pagehide', () => {
-          if (isLeaving) softly(() => sessionStorage.setItem(awayKey, state));
+          if (isLeaving) softly(() => sessionStorage.setItem(awayKey, '1'));
           isLeaving = false; // this page may come back and be left for another reason
         });
       } catch (cause) {
@@ -82,7 +82,7 @@ export function storageOf(provider, client) {
     /** The client ID that it gave. @param {string} redirectUri @returns {string | undefined} */
     clientId: (redirectUri) =>
       softly(() => `${JSON.parse(localStorage.getItem(clientKey(redirectUri)) ?? '').client_id ?? ''}`) || undefined,
-    /** The key of the `state` of the last sign-in by redirect for which the page was left, until a response has come to this tab. */
+    /** The key of a mark: the page was left for a sign-in by redirect, and no response has come to this tab since. */
     awayKey,
     /** Stores that the page leaves to sign out at the provider. @param {string} state comes back with the user */
     signingOut: (state) => softly(() => sessionStorage.setItem(signOutKey, state)),

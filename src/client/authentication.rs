@@ -8,7 +8,7 @@ use crate::protocol::client_assertion::{PublicKey, attach, signing_input};
 use crate::protocol::config::AuthMethod;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
-use crate::protocol::http::{HttpRequest, HttpResponse, Method};
+use crate::protocol::http::{HttpRequest, HttpResponse};
 
 impl<H: Host> Client<H> {
     /// The public half of the key with which this client authenticates, to be registered at the provider. Only this page is asked for
@@ -33,7 +33,7 @@ impl<H: Host> Client<H> {
 
     /// Sends a request that needs client authentication (RFC 6749 §2.3), and waits for the response. A request of a public client
     /// leaves when the future is first polled.
-    pub(super) fn exchange<'a>(
+    pub(super) fn present<'a>(
         &'a self,
         request: HttpRequest,
         part_of: &'a Secrets,
@@ -44,18 +44,24 @@ impl<H: Host> Client<H> {
                 AuthMethod::None => request,
                 AuthMethod::PrivateKeyJwt => self.authenticated(request).await?,
             };
-            let is_grant = Self::asks_for_tokens(&request);
-            let response = self.send(request).response(part_of).await?;
-            if is_grant && response.refuses_client() {
+            self.send(request).response(part_of).await
+        })
+    }
+
+    /// The same for a request for tokens, or for the codes of a device, whose refusal may mean that the provider has forgotten this
+    /// client. One of a revocation does not: some providers refuse it to every public client.
+    pub(super) fn exchange<'a>(
+        &'a self,
+        request: HttpRequest,
+        part_of: &'a Secrets,
+    ) -> Pin<Box<dyn Future<Output = Result<HttpResponse>> + 'a>> {
+        Box::pin(async move {
+            let response = self.present(request, part_of).await?;
+            if response.refuses_client() {
                 self.core.doubted.set(true);
             }
             Ok(response)
         })
-    }
-
-    /// Whether a request asks for tokens or for the codes of a device. Some providers refuse every public client that revokes a token.
-    fn asks_for_tokens(request: &HttpRequest) -> bool {
-        matches!(&request.method, Method::Post(form) if !form.expose().starts_with("token="))
     }
 
     /// The accounts of a client share its key, as they share its registration.

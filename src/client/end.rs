@@ -108,7 +108,7 @@ impl<H: Host> Client<H> {
     pub(super) async fn revoke(&self, leftover: Vec<Leftover>) {
         let none = Secrets::default();
         let requests = self.revocations(&leftover).into_iter();
-        let mut asked: Vec<_> = requests.map(|request| self.exchange(request, &none)).collect();
+        let mut asked: Vec<_> = requests.map(|request| self.present(request, &none)).collect();
         poll_fn(|context| {
             asked.retain_mut(|asked| asked.as_mut().poll(context).is_pending());
             if asked.is_empty() { Poll::Ready(()) } else { Poll::Pending }

@@ -17,6 +17,7 @@ use super::options::check_client_id;
 use super::replaced::replaced;
 use super::secret::Secret;
 use super::time::Now;
+use super::token::DEVICE_CODE;
 use super::url::Loopback;
 
 /// Milliseconds within which a provider that has given an ID knows it: a sign-in that failed since then had another cause.
@@ -174,9 +175,6 @@ fn members<'a>(
     Ok(ClientMetadata { own, more })
 }
 
-/// RFC 8628 §3.4.
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
-
 /// Reads the client ID from the response. A server may change what was asked for, so the response is checked for it. A secret and a
 /// registration access token are dropped.
 ///
@@ -187,7 +185,7 @@ const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// [`HttpResponse::text`].
 pub fn client_id_from(response: &HttpResponse, redirect_uri: &str, loopback: Loopback) -> Result<String> {
     let unregistered = || Error::from(Kind::Unregistered { redirect_uri: redirect_uri.into() });
-    let is_refusal = (400..429).contains(&response.status);
+    let is_refusal = (400..500).contains(&response.status) && response.status != 429;
     let value = match response.text().and_then(|text| response.json(text)) {
         Err(_) if is_refusal => return Err(unregistered()),
         value => value?,

@@ -14,6 +14,9 @@ use super::secret::Secret;
 use super::transaction::Transaction;
 use super::url::Url;
 
+/// The grant type of a sign-in on another device (RFC 8628 §3.4).
+pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// A request for tokens. A code can be used in one request only, so it is taken by value.
 #[derive(Debug)]
 pub struct TokenRequest {
@@ -51,7 +54,7 @@ impl TokenRequest {
     /// Asks whether the user has finished on the other device (RFC 8628 §3.4).
     pub fn for_device(device_code: &Secret, config: &Config) -> Self {
         let request = Self::new(&[
-            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("grant_type", DEVICE_CODE),
             ("device_code", device_code.expose()),
             ("client_id", &config.client_id),
         ]);

@@ -68,6 +68,12 @@ test('MULTI-16 P1: a document that a provider would refuse is named with the rep
     [{ redirect_uris: ['http://app.example.com/'] }, /`redirect_uris`.*https/],
     [{ redirect_uris: ['https://app.example.com/#/cb'] }, /fragment/],
     [{ redirect_uris: [7] }, /not a URL/],
+    [{ redirect_uris: ['https://app.example.com/cb#'] }, /fragment/],
+    [{ redirect_uris: ['https://app.example.com:443/a/../cb'] }, /normal form\. Write https:\/\/app\.example\.com\/cb/],
+    [{ redirect_uris: ['https://u:p@app.example.com/'] }, /user/],
+    [{ client_name: 5 }, /`client_name`/],
+    [{ grant_types: 'authorization_code' }, /`grant_types`/],
+    [{ response_types: {} }, /`response_types`/],
     [{ grant_types: ['implicit'] }, /authorization_code/],
     [{ response_types: ['token'] }, /`response_types`/],
   ];

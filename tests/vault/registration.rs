@@ -91,6 +91,7 @@ fn reg_02_nothing_works_without_a_client_id_but_registration() {
     assert_eq!(named(&port.begin_with(Mode::Window, "{}")), Some("clientId"));
     assert_eq!(named(&port.say("beginDevice", r#""scope":"","options":{}"#)), Some("clientId"));
     assert_eq!(port.session(), "");
+    assert_eq!(port.say("end", r#""returnTo":"https://app.test/""#).as_deref(), Ok(""), "there is nothing to end");
     port.say("prepare", "").expect("metadata");
     let sent = &worker.here.world().provider.requests;
     assert!(sent.iter().all(|seen| seen.place == Some(Place::Metadata)), "{sent:?}");
@@ -221,7 +222,7 @@ fn reg_08_a_revocation_that_is_refused_says_nothing_of_the_client() {
 
 #[test]
 fn reg_09_a_provider_without_registration_is_named_with_the_boxes_to_tick() {
-    for status in [None, Some(401), Some(403), Some(404)] {
+    for status in [None, Some(401), Some(403), Some(404), Some(451)] {
         let worker = worker();
         match status {
             None => change(&mut worker.here.world().provider.metadata, &[("-registration_endpoint", "")]),
@@ -328,6 +329,7 @@ fn reg_14_what_a_script_has_stored_is_an_id_or_nothing() {
         r#"{"client_id":"","at":1}"#,
         r#"{"client_id":"\u0000","at":1}"#,
         r#"{"client_id":"x"}"#,
+        r#"{"client_id":"https://x","at":1}"#,
     ];
     for text in planted {
         let worker = worker();
