@@ -15,10 +15,12 @@
 /**
  * @param {typeof import('./errors.js').failure} failure
  * @param {(use: (calls: Calls) => void) => Promise<void>} reach opens the vault if it is not open
- * @param {RequestInfo | URL} input @param {RequestInit} [init]
+ * @param {RequestInfo | URL} input @param {RequestInit | undefined} init
+ * @param {import('./index.d.ts').Client} client
+ * @param {'popup' | 'redirect'} [signInMode] how a call that needs a sign-in makes one
  * @returns {Promise<Response>}
  */
-export async function callThrough(failure, reach, input, init) {
+export async function callThrough(failure, reach, input, init, client, signInMode) {
   const { body: given, redirect = 'error', priority } = /** @type {RequestInit} */ ({ __proto__: null, ...init });
   const once = given instanceof ReadableStream;
   const streamed = once && sendsStreams();
@@ -59,13 +61,32 @@ export async function callThrough(failure, reach, input, init) {
   };
   /** @type {any} */
   let calls;
-  await reach((opened) => (calls = opened));
-  const { value: received } = await calls.send(
-    { url, once, init: requestInit },
-    { transfer: streamed ? given : undefined, signal },
-  );
+  const send = async () => {
+    await reach((opened) => (calls = opened));
+    return calls.send({ url, once, init: requestInit }, { transfer: streamed ? given : undefined, signal });
+  };
+  const sent =
+    signInMode && !once ? send().catch((error) => afterSignIn(client, signInMode, error).then(send)) : send();
+  const { value: received } = await sent;
   const { id, content = streamOf(calls, id, signal) } = received;
   return new VaultResponse(content, received.init, received, signal);
+}
+
+/** The sign-ins that calls of a client have begun. @type {WeakMap<object, Promise<unknown>>} */
+const signIns = new WeakMap();
+
+/**
+ * Signs the user in, because a call was refused. Calls that are refused at the same time share the sign-in.
+ * @param {import('./index.d.ts').Client} client @param {'popup' | 'redirect'} mode @param {any} error of the call
+ */
+async function afterSignIn(client, mode, error) {
+  if (error.code !== 'login_required') throw error;
+  let signIn = signIns.get(client);
+  if (!signIn) {
+    signIn = client.signIn(/** @type {any} */ ({ mode })).finally(() => signIns.delete(client));
+    signIns.set(client, signIn);
+  }
+  await signIn;
 }
 
 /** @param {typeof import('./errors.js').failure} failure @param {RequestInfo | URL} input @param {RequestInit} [init] */

@@ -23,6 +23,55 @@
  */
 export function createClient(options: Options | GuardedOptions): Client;
 
+/**
+ * Creates a client for one API, which may be one that the app has never heard of, such as an MCP server. The access token is requested
+ * for this API (`resource`, RFC 8707), and goes nowhere else.
+ *
+ * Calls are sent without a token until a user is signed in: the API may need none. If the API refuses one with a 401, the call rejects
+ * with `login_required`, or makes a sign-in, see `signIn`. The API names its authorization server (RFC 9728), and that server registers
+ * the app (RFC 7591). The registration is for this API alone, and the user sees the sign-in. With `issuer` and `clientId`, the app
+ * itself names the server, and the client asks the API for nothing: see `docs/connections.md`.
+ *
+ * @param resource the address of the API: an origin with a path. Spell it alike on all pages.
+ */
+export function connect(resource: string | URL, options?: ConnectOptions): Client;
+
+/** The options of a connection. Each has the meaning that it has in {@link Options}. */
+export interface ConnectOptions
+  extends Pick<
+    Options,
+    | 'issuer'
+    | 'server'
+    | 'clientId'
+    | 'registration'
+    | 'account'
+    | 'postLogoutRedirectUri'
+    | 'openid'
+    | 'restore'
+    | 'tokens'
+    | 'userinfo'
+    | 'idTokenHint'
+    | 'allowLoopbackHttp'
+    | 'tokenEndpointAuthMethod'
+    | 'timeout'
+    | 'workerUrl'
+    | 'wasmUrl'
+  > {
+  /**
+   * The page to which the server sends the user back. Default: the current page with a parameter that no other client has, which the
+   * client removes from the address. Set it only to a page that no other client uses.
+   */
+  redirectUri?: string;
+  /** The scope to request. Default: the scope that the API asks for. */
+  scope?: string;
+  /**
+   * How a call that the API refuses makes a sign-in, after which the call is sent again. `popup`: in a window, so the call has to be
+   * made in a click. `redirect`: the page leaves, and the promise stays pending. Calls share the sign-in. A call whose body is a stream
+   * makes none. Default: none, the call rejects.
+   */
+  signIn?: 'popup' | 'redirect';
+}
+
 export interface Options {
   /**
    * The provider's issuer identifier, spelled exactly as the provider spells it (RFC 8414 §2). The client derives the address

@@ -24,8 +24,9 @@ export { ValetKeyError };
 
 /** @typedef {import('./index.d.ts').Session} Session */
 
-/** The parameters that an authorization response of any flow adds to the page's query. */
-const RESPONSE = /^(code|error(_description|_uri)?|response|(access|id)_token|token_type|(session_)?state|iss)(=|$)/;
+/** The parameters that an authorization response of any flow adds to the page's query, and that of the page of a connection. */
+const RESPONSE =
+  /^(code|error(_description|_uri)?|response|(access|id)_token|token_type|(session_)?state|iss|valet-key)(=|$)/;
 
 /** Recognize a response in a query or a fragment: of any flow, and one with a token, whose flow this client does not support. */
 const HAS_RESPONSE = /(^|&)(code|error|response|(access|id)_token)=/;
@@ -38,6 +39,11 @@ const IN_WINDOW = '.w';
 /** @type {import('./index.d.ts').createClient} */
 export function createClient(options) {
   return new Client(options); // touches no global, so that importing and creating are safe on a server
+}
+
+/** @type {import('./index.d.ts').connect} */
+export function connect(resource, options) {
+  return new Client(withoutPrototype({ ...options, resource: `${resource}` }));
 }
 
 /** @implements {import('./index.d.ts').Client} */
@@ -66,11 +72,12 @@ class Client extends EventTarget {
    * @type {number | undefined}
    */
   #had;
-  /**
-   * The client ID with which the vault was opened; `undefined` if the app is not registered yet.
-   * @type {string | undefined}
-   */
-  #clientId;
+  /** Whether the API to which the app connects names its server, because the app does not. @type {boolean} */
+  #finds;
+  /** Whether the app has named the redirect page. @type {boolean} */
+  #namesPage;
+  /** The app at its provider, as far as it is known. @type {import('./storage.js').Registered} */
+  #app = withoutPrototype();
   /** The error with which `start()` failed. @type {unknown} */
   #failure;
   /** Whether this page is completing a sign-in, or waits for one on another device. */
@@ -82,8 +89,8 @@ class Client extends EventTarget {
   #restoring;
 
   /**
-   * @param {import('./index.d.ts').Options | import('./index.d.ts').GuardedOptions} options copied immediately: later changes by a
-   *   script have no effect
+   * @param {(import('./index.d.ts').Options | import('./index.d.ts').GuardedOptions) & { resource?: string }} options copied
+   *   immediately: later changes by a script have no effect
    */
   constructor(options) {
     super();
@@ -94,17 +101,23 @@ class Client extends EventTarget {
       account = '',
       api,
       guard,
+      resource,
       redirectUri = guard, // never a page of the app, which other clients may use
       restore = 'silent',
       scope = '',
     } = withoutPrototype(options);
     const metadata = withoutPrototype(server);
     const entries = mapped(api ?? [], (entry) => withoutPrototype(typeof entry === 'string' ? { url: entry } : entry));
+    this.#finds = Boolean(resource) && !(issuer ?? server);
     this.#options = withoutPrototype({ ...options, account, restore, scope, api: entries, server: server && metadata });
-    this.#provider = `${guard ?? issuer ?? metadata.issuer ?? metadata.authorization_endpoint}`;
-    const client = clientId ?? redirectUri ?? '';
-    this.#storage = storageOf(this.#provider, guard ? '' : account ? `${client} ${account}` : client);
-    redirectUris[`${this.#provider} ${redirectUri}`] = redirectUri;
+    this.#provider = `${guard ?? issuer ?? metadata.issuer ?? metadata.authorization_endpoint ?? resource}`;
+    let client = clientId ?? redirectUri ?? '';
+    if (account) client += ` ${account}`;
+    if (resource) client += ` ${resource}`;
+    this.#storage = storageOf(this.#provider, guard ? '' : client);
+    // Otherwise, the core makes a redirect page that no other client has.
+    this.#namesPage = !this.#finds || Boolean(redirectUri);
+    if (this.#namesPage) redirectUris[`${this.#provider} ${redirectUri}`] = redirectUri;
   }
 
   get session() {
@@ -133,7 +146,7 @@ class Client extends EventTarget {
       this.#completing = true;
       return signInBy[mode](
         parameters,
-        this.#options.scope,
+        this.#options.scope || this.#app.scope || '',
         (/** @type {string} */ op, /** @type {object} */ args) =>
           this.#call(op + (mode === 'device' ? 'Device' : 'Machine'), args),
         async (isSignedIn) => {
@@ -169,6 +182,8 @@ class Client extends EventTarget {
         ),
       input,
       init,
+      this,
+      this.#options.signIn,
     );
   };
 
@@ -290,7 +305,14 @@ class Client extends EventTarget {
     const { restore, issuer = guard, openid = issuer } = this.#options; // `prompt=none` needs OpenID Connect
     if (session) {
       if (!(this.#storage.had() >= 0)) this.#storage.mark(session); // the vault may not have heard of a sign-out yet
-    } else if (restore === 'silent' && openid && (guard || this.#clientId) && !inWindow && this.#storage.had() === 1)
+    } else if (
+      restore === 'silent' &&
+      openid &&
+      (guard || this.#app.client_id) &&
+      !this.#finds &&
+      !inWindow &&
+      this.#storage.had() === 1
+    )
       return this.#restore();
     else quietly(this.#call('prepare')); // so that a later sign-in needs no request before it leaves
     return session;
@@ -372,7 +394,7 @@ class Client extends EventTarget {
   #request(options, returnTo, inWindow, restores = false) {
     return this.#call('begin', {
       ...this.#redirectPage(),
-      scope: this.#options.scope,
+      scope: this.#options.scope || this.#app.scope || '',
       returnTo,
       options,
       inWindow,
@@ -383,23 +405,27 @@ class Client extends EventTarget {
   /** Registers the app at the provider, if it has no client ID. Another ID than before needs another client in the vault. */
   async #register() {
     if (this.#isGiven()) return;
-    const { scope, registration } = this.#options;
+    const { scope, registration, clientId: document } = this.#options;
     const { register } = await loadTrips();
     const call = (/** @type {object} */ args) => this.#call('register', args);
-    await pinned(register(this.#storage, this.#redirectUri(), { scope, registration }, call, failure));
-    if (this.#clientId === this.#knownId()) return;
-    if (this.#clientId) await quietly(this.#call('end', {})); // no page reaches a session of the earlier ID any more
+    const { redirectUri, namesPage } = this.#redirectPage();
+    await pinned(register(this.#storage, { redirectUri, namesPage, scope, registration, document }, call, failure));
+    const { client_id: earlier, issuer } = this.#app;
+    this.#app = this.#known();
+    if (this.#app.client_id === earlier && this.#app.issuer === issuer) return;
+    if (earlier) await quietly(this.#call('end', {})); // no page reaches a session of the earlier ID any more
     this.#reopen();
   }
 
-  /** Whether the options give the client ID, those of the guard included. */
+  /** Whether the options give the client ID, those of the guard included. An ID for a server that the API names is found. */
   #isGiven() {
-    return (this.#options.guard ?? this.#options.clientId ?? undefined) !== undefined;
+    return !this.#finds && (this.#options.guard ?? this.#options.clientId ?? undefined) !== undefined;
   }
 
-  /** The client ID, given or remembered; with a guard, only a given one. @returns {string | undefined} */
-  #knownId() {
-    return this.#isGiven() ? this.#options.clientId : this.#storage.clientId(this.#redirectUri());
+  /** The app at its provider, given or remembered; with a guard, only given. */
+  #known() {
+    const { clientId: client_id } = this.#options;
+    return this.#isGiven() ? withoutPrototype({ client_id }) : this.#storage.registered(this.#redirectUri());
   }
 
   /** Ends the connection to the vault. The next call opens another one. */
@@ -434,11 +460,12 @@ class Client extends EventTarget {
   /** The redirect page. `shared`: as far as this page can know, responses of another provider come to it, too. */
   #redirectPage() {
     const redirectUri = this.#redirectUri();
+    const namesPage = this.#namesPage;
     let shared = this.#storage.awaits(redirectUri, false);
     for (const key in redirectUris) {
       shared ||= !key.startsWith(`${this.#provider} `) && absolute(redirectUris[key]) === redirectUri;
     }
-    return { redirectUri, shared };
+    return { redirectUri, namesPage, shared: shared && namesPage };
   }
 
   /** @param {1 | 2} [how] see `storage.js` */
@@ -481,9 +508,10 @@ class Client extends EventTarget {
       await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
     // The named options concern the page or a sign-in. The rest define the client in the vault. The rest has a prototype, which a
     // script can change, so what chooses the vault is read from `#options`, which has none.
-    const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, registration, ...options } =
+    const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, registration, signIn, ...options } =
       this.#options;
-    this.#clientId = this.#knownId();
+    this.#app = this.#known();
+    const { client_id: clientId = options.clientId, issuer: foundIssuer } = this.#app;
     const where = {
       workerUrl,
       wasmUrl,
@@ -495,9 +523,10 @@ class Client extends EventTarget {
       await pinned((await loadGuard()).guarded(this.#options, options, where, configError, scriptUrl));
     // The page makes relative addresses absolute: the worker does not know the page's address.
     const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
+    const resource = options.resource && absolute(options.resource);
     const { call, close, opened } = openConnection(
       where,
-      { ...options, clientId: this.#clientId, api },
+      { ...options, clientId, foundIssuer, resource, api },
       async (message) => {
         let { event, session, reason } = message;
         if (event === 'sign') return quietly(sign(message, (response) => call('signed', response)));

@@ -5,7 +5,7 @@
  */
 
 import { configError } from './errors.js';
-import { listen } from './platform.js';
+import { listen, withoutPrototype } from './platform.js';
 
 /** The time that a user has to sign in, in milliseconds. The core has the same limit. */
 const LIFE = 60 * 60 * 1000;
@@ -13,6 +13,11 @@ const LIFE = 60 * 60 * 1000;
 /** The prefix of the keys of all records. After it come the provider, a space, the client id and the account label. */
 const TX = 'valet-key:tx:';
 const POPUP = 'valet-key:popup:';
+
+/**
+ * What a registration gave. `issuer` and `scope` are those that an API names.
+ * @typedef {{ client_id?: string, issuer?: string, scope?: string }} Registered
+ */
 
 /** @param {string} provider @param {string} client distinguishes the client from others of this provider */
 export function storageOf(provider, client) {
@@ -79,9 +84,13 @@ export function storageOf(provider, client) {
       ),
     /** The key of what a registration at this redirect page gave. @param {string} redirectUri */
     clientKey,
-    /** The client ID that it gave. @param {string} redirectUri @returns {string | undefined} */
-    clientId: (redirectUri) =>
-      softly(() => `${JSON.parse(localStorage.getItem(clientKey(redirectUri)) ?? '').client_id ?? ''}`) || undefined,
+    /** What it gave, as texts. @param {string} redirectUri @returns {Registered} */
+    registered: (redirectUri) =>
+      withoutPrototype(
+        softly(() =>
+          JSON.parse(localStorage.getItem(clientKey(redirectUri)) ?? '', (name, value) => (name ? `${value}` : value)),
+        ) ?? {},
+      ),
     /** The key of a mark: the page was left for a sign-in by redirect, and no response has come to this tab since. */
     awayKey,
     /** Stores that the page leaves to sign out at the provider. @param {string} state comes back with the user */

@@ -338,12 +338,12 @@ async function sessionAfter(signIn, ended, failure) {
 /**
  * Registers an app without a client ID at the provider, unless the browser remembers its ID. Tabs do so one after the other, and so
  * get the same ID.
- * @param {ReturnType<typeof import('./storage.js').storageOf>} storage @param {string} redirectUri
- * @param {{ scope: string, registration?: object }} client @param {(args: object) => Promise<string>} call the operation of the vault
- * @param {Failure} failure
+ * @param {ReturnType<typeof import('./storage.js').storageOf>} storage
+ * @param {{ redirectUri: string, namesPage: boolean, scope: string, registration?: object, document?: string }} app
+ * @param {(args: object) => Promise<string>} call the operation of the vault @param {Failure} failure
  */
-export async function register({ clientKey, awayKey }, redirectUri, { scope, registration }, call, failure) {
-  const key = clientKey(redirectUri);
+export async function register({ clientKey, awayKey }, { registration, ...app }, call, failure) {
+  const key = clientKey(app.redirectUri);
   const more = registration === undefined ? undefined : plain(registration);
   if (more === null) {
     const hint = "Write client metadata, such as `{ client_name: 'My app' }`.";
@@ -362,7 +362,7 @@ export async function register({ clientKey, awayKey }, redirectUri, { scope, reg
     const known = stored(() => localStorage.getItem(key)) || undefined;
     if (!known) stored(() => localStorage.setItem(key, '')); // before the provider is asked
     const unreturned = stored(() => sessionStorage.getItem(awayKey)) !== null;
-    const text = await call({ redirectUri, scope, registration: more, known, unreturned });
+    const text = await call({ ...app, registration: more, known, unreturned });
     if (text !== known) stored(() => localStorage.setItem(key, text));
     stored(() => sessionStorage.removeItem(awayKey));
   });

@@ -58,9 +58,11 @@ fn sequence(pattern: &str) -> BTreeSet<String> {
 #[test]
 fn the_page_removes_the_same_parameters_from_its_address() {
     let script = read("pkg/index.js");
-    let page = expanded(between(&script, "const RESPONSE = /^(", ")(=|$)/;"));
+    let page = expanded(between(&script, "const RESPONSE =\n  /^(", ")(=|$)/;"));
     let source = read("src/protocol/authorization_response.rs");
-    let core = quoted(items(&source, "RESPONSE"), '"');
+    let mut core = quoted(items(&source, "RESPONSE"), '"');
+    let resource = read("src/protocol/protected_resource.rs");
+    core.insert(between(&resource, "const PARAMETER: &str = \"", "\";"));
     assert_eq!(page.iter().map(String::as_str).collect::<BTreeSet<_>>(), core);
 
     let page = expanded(between(&script, "const HAS_RESPONSE = /(^|&)(", ")=/;"));

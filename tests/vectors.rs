@@ -57,7 +57,7 @@ fn rfc_8414_section_3_1_and_openid_connect_discovery_section_4() {
     let requested = |issuer: &str, openid: bool| -> Vec<String> {
         let options = format!(r#"{{"issuer":"{issuer}","openid":{openid},"clientId":"spa"}}"#);
         let config = valet_key::protocol::config::Config::parse(&options).expect("well formed");
-        Discovery::new(&config).requests(Cache::NoStore).into_iter().map(|request| request.url).collect()
+        Discovery::new(config.expected()).requests(Cache::NoStore).into_iter().map(|request| request.url).collect()
     };
     let oauth = "https://example.com/.well-known/oauth-authorization-server";
     let openid = "https://example.com/.well-known/openid-configuration";

@@ -111,6 +111,7 @@ function connect(port, wasmUrl, inPage) {
       prepare: forwarded('prepare'),
       begin: forwarded('begin', {
         redirectUri: 'string',
+        namesPage: 'boolean?',
         scope: 'string',
         returnTo: 'string',
         options: 'object',
@@ -143,8 +144,10 @@ function connect(port, wasmUrl, inPage) {
         'register',
         {
           redirectUri: 'string',
+          namesPage: 'boolean?',
           scope: 'string',
           registration: 'object?',
+          document: 'string?',
           known: 'string?',
           unreturned: 'boolean',
         },

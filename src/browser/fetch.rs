@@ -73,12 +73,15 @@ fn prepare(request: HttpRequest, timeout: u32) -> Result<Request> {
         init.set_method("POST");
         init.set_body(&body.expose().into());
     }
+    if let Method::Head = &method {
+        init.set_method("HEAD");
+    }
     let refused = |_| Error::unexpected("a request that the browser refuses");
     let request = Request::new_with_str_and_init(&url, &init).map_err(refused)?;
     let headers = request.headers();
     headers.set("Accept", "application/json").map_err(refused)?;
     let content_type = match method {
-        Method::Get => None,
+        Method::Get | Method::Head => None,
         Method::Post(_) => Some("application/x-www-form-urlencoded"),
         Method::PostJson(_) => Some("application/json"),
     };
@@ -126,10 +129,12 @@ fn without_redirects(request: &Request) -> Result<Request> {
 impl AuthorizedRequest for AppRequest {
     type Response = web_sys::Response;
 
-    async fn send(&self, authorization: &Secret) -> Result<web_sys::Response> {
+    async fn send(&self, authorization: Option<&Secret>) -> Result<web_sys::Response> {
         let request = without_redirects(&self.request.borrow())?;
-        let attached = request.headers().set("Authorization", authorization.expose());
-        attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
+        if let Some(authorization) = authorization {
+            let attached = request.headers().set("Authorization", authorization.expose());
+            attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
+        }
         response_to(fetch(&request)).await.map_err(|_| {
             let (public, _) = cut(cut(&self.url, b'#').0, b'?');
             Error::from(if request.signal().aborted() { Kind::Cancelled } else { Kind::Network { url: public.into() } })
@@ -218,6 +223,7 @@ async fn read(request: &Request, response: Response) -> Result<HttpResponse> {
         url: request.url(),
         status: response.status(),
         content_type: header("content-type"),
+        challenge: header("www-authenticate"),
         retry_after: json::integer(&header("retry-after")).and_then(|seconds| seconds.try_into().ok()),
         body,
         secrets: Secrets::default(),

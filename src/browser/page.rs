@@ -11,6 +11,7 @@ use crate::protocol::authorization_request::{AuthorizationRequest, SignIn, is_ou
 use crate::protocol::authorization_response::RESPONSE;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::form;
+use crate::protocol::protected_resource::PARAMETER;
 use crate::protocol::session::Session;
 use crate::protocol::transaction::{Purpose, RedirectPage};
 
@@ -91,8 +92,9 @@ impl Client {
             return Ok(false); // which reads it from the address
         }
         let (transaction, others) = store.take(&state, now());
+        let is_removed = |name: &str| RESPONSE.contains(&name) || name == PARAMETER;
         let kept: Vec<&str> =
-            query.split('&').filter(|part| !RESPONSE.contains(&part.split('=').next().unwrap_or(part))).collect();
+            query.split('&').filter(|part| !is_removed(part.split('=').next().unwrap_or(part))).collect();
         let mut clean = location.pathname().unwrap_or_default();
         if !kept.is_empty() {
             clean.push('?');

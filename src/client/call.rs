@@ -14,10 +14,11 @@ pub trait AuthorizedRequest {
     /// The response, whatever its status.
     type Response;
 
-    /// Sends the request with this value of the `Authorization` header (RFC 6750 §2.1). Each call sends the request again.
+    /// Sends the request with this value of the `Authorization` header (RFC 6750 §2.1), or without the header. Each call sends the
+    /// request again.
     ///
     /// Fails with [`Kind::Network`] if there is no response, and with [`Kind::Cancelled`] if the app aborted the request.
-    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<Self::Response>>;
+    fn send(&self, authorization: Option<&Secret>) -> impl Future<Output = Result<Self::Response>>;
 
     /// The status code of a response.
     fn status(response: &Self::Response) -> u16;
@@ -52,6 +53,8 @@ impl<H: Host> Client<H> {
     /// If the token cannot be renewed or the body was a stream, the API's refusal is the response. If the renewal fails, so
     /// does the call.
     ///
+    /// An API to which the app connects is called without a token while nobody is signed in: it may not need one.
+    ///
     /// # Errors
     ///
     /// [`Kind::RequestBlocked`], [`Kind::LoginRequired`], those of a renewal and those of [`AuthorizedRequest::send`].
@@ -68,7 +71,14 @@ impl<H: Host> Client<H> {
                 "Leave the header out: the client adds it.",
             ));
         }
-        self.authorized(request).await
+        if self.core.config.resource.is_none() {
+            return self.authorized(request).await;
+        }
+        let response = if self.is_signed_in() { self.authorized(request).await? } else { request.send(None).await? };
+        if R::status(&response) == 401 && !self.is_signed_in() {
+            return Err(Kind::LoginRequired.into());
+        }
+        Ok(response)
     }
 
     /// Whether the page has asked for a request to the API at this URL before the access token is available: see
@@ -81,12 +91,12 @@ impl<H: Host> Client<H> {
     pub(super) async fn authorized<R: AuthorizedRequest>(&self, request: &R) -> Result<R::Response> {
         let call = self.core.session.borrow().call();
         let credentials = self.credentials(call).await?;
-        let response = request.send(&credentials.authorization).await?;
+        let response = request.send(Some(&credentials.authorization)).await?;
         if R::status(&response) != 401 || !self.refused(credentials.call) || !request.prepare_again() {
             return Ok(response);
         }
         match self.credentials(credentials.call).await {
-            Ok(credentials) => request.send(&credentials.authorization).await,
+            Ok(credentials) => request.send(Some(&credentials.authorization)).await,
             // No renewal is possible, and the API's own response says more than this error.
             Err(error) if matches!(error.kind(), Kind::LoginRequired) => Ok(response),
             Err(error) => Err(error),

@@ -3,12 +3,16 @@
 use super::Client;
 use super::host::Host;
 use crate::protocol::discovery::{Discovery, Failures};
-use crate::protocol::error::{Error, Result};
+use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpResponse};
 use crate::protocol::json::Value;
-use crate::protocol::metadata::ServerMetadata;
+use crate::protocol::metadata::{Expected, ServerMetadata};
+use core::pin::Pin;
 use std::rc::Rc;
+
+/// A search for metadata: what was found, and its text.
+type Discovering<'a> = Pin<Box<dyn Future<Output = Result<(ServerMetadata, String)>> + 'a>>;
 
 /// The state of the lookup.
 #[derive(Debug, Default)]
@@ -35,6 +39,9 @@ impl<H: Host> Client<H> {
     ///
     /// Those of discovery.
     pub async fn prepare(&self) -> Result<()> {
+        if self.core.config.is_unfound() {
+            return Ok(()); // the API names its server when the user signs in
+        }
         self.metadata().await.map(drop)
     }
 
@@ -55,6 +62,9 @@ impl<H: Host> Client<H> {
     ///
     /// Those of discovery.
     pub(super) async fn metadata_from(&self, cache: Cache, secrets: &Secrets) -> Result<Rc<ServerMetadata>> {
+        if self.core.config.is_unfound() {
+            return Err(Kind::LoginRequired.into());
+        }
         let attempts = self.core.lookup.borrow().attempts;
         loop {
             {
@@ -73,8 +83,9 @@ impl<H: Host> Client<H> {
             }
             self.core.ended.rung().await;
         }
-        let outcome = match self.discover(cache, secrets).await {
-            Err(_) if cache == Cache::ForceCache => self.discover(Cache::Reload, secrets).await,
+        let expected = self.core.config.expected();
+        let outcome = match self.discover(expected, cache, secrets).await {
+            Err(_) if cache == Cache::ForceCache => self.discover(expected, Cache::Reload, secrets).await,
             outcome => outcome,
         };
         let outcome = outcome.map(|(metadata, document)| (Rc::new(metadata), document));
@@ -125,20 +136,27 @@ impl<H: Host> Client<H> {
     }
 
     /// Returns the metadata and their text.
-    async fn discover(&self, cache: Cache, secrets: &Secrets) -> Result<(ServerMetadata, String)> {
-        let config = &self.core.config;
-        let mut failures = Failures::default();
-        for request in Discovery::new(config).requests(cache) {
-            let response = self.send(request).response(secrets).await;
-            let read = |response: HttpResponse| {
-                let metadata = Discovery::from_response(config, &response)?;
-                Ok((metadata, String::from_utf8(response.body).unwrap_or_default()))
-            };
-            match response.and_then(read) {
-                Ok(found) => return Ok(found),
-                Err(failure) => failures.add(failure)?,
+    pub(super) fn discover<'a>(
+        &'a self,
+        expected: Expected<'a>,
+        cache: Cache,
+        secrets: &'a Secrets,
+    ) -> Discovering<'a> {
+        // Boxed, so that the shipped module has this code once.
+        Box::pin(async move {
+            let mut failures = Failures::default();
+            for request in Discovery::new(expected).requests(cache) {
+                let response = self.send(request).response(secrets).await;
+                let read = |response: HttpResponse| {
+                    let metadata = Discovery::from_response(expected, &response)?;
+                    Ok((metadata, String::from_utf8(response.body).unwrap_or_default()))
+                };
+                match response.and_then(read) {
+                    Ok(found) => return Ok(found),
+                    Err(failure) => failures.add(failure)?,
+                }
             }
-        }
-        Err(failures.into_error(config))
+            Err(failures.into_error(expected.issuer))
+        })
     }
 }

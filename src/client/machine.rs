@@ -30,7 +30,7 @@ impl<H: Host> Client<H> {
             ));
         }
         config.check_id()?;
-        check_params(params)?;
+        check_params(config, params)?;
         let scope = scope_without("openid", &scope(asked, false)?);
         let _completing = Completing::begin(&self.core);
         let call = self.core.session.borrow().call();

@@ -10,15 +10,21 @@ use crate::protocol::session_state::Proof;
 use crate::protocol::token::TokenResponse;
 
 impl<H: Host> Client<H> {
-    /// Verifies the signature of the ID Token among `tokens`, if the client uses OpenID Connect. `keys` is a request for the
-    /// keys that was already sent; it is absent if the known keys are to be used.
+    /// Checks that the access token among `tokens` is for the API to which the app connects, if it does. Verifies the signature of the
+    /// ID Token, if the client uses OpenID Connect and there is a user. `keys` is a request for the keys that was already sent; it is
+    /// absent if the known keys are to be used.
     pub(super) async fn prove(
         &self,
         tokens: &TokenResponse,
         metadata: &ServerMetadata,
         keys: Option<Exchange<H>>,
+        has_user: bool,
     ) -> Proof {
-        let Some(token) = tokens.id_token.as_ref().filter(|_| self.core.config.openid) else { return Ok(None) };
+        let config = &self.core.config;
+        if let Some(resource) = &config.resource {
+            resource.check_audience(&tokens.access_token, &config.issuer)?;
+        }
+        let Some(token) = tokens.id_token.as_ref().filter(|_| config.openid && has_user) else { return Ok(None) };
         let access_token = tokens.access_token.expose();
         self.verify(token.expose(), access_token, metadata.algorithms, metadata, keys, &tokens.secrets).await.map(Some)
     }

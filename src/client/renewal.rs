@@ -60,8 +60,8 @@ impl<H: Host> Client<H> {
                     let response = self.exchange(request, &Secrets::default()).await;
                     let tokens = response.and_then(|response| TokenResponse::from_response(&response));
                     let proof = match &tokens {
-                        Ok(tokens) if self.has_user() => self.prove(tokens, &metadata, None).await,
-                        _ => Ok(None),
+                        Ok(tokens) => self.prove(tokens, &metadata, None, self.has_user()).await,
+                        Err(_) => Ok(None),
                     };
                     let (result, leftover) =
                         self.core.session.borrow_mut().refreshed(ticket, tokens, proof, config, host.now());
@@ -75,7 +75,13 @@ impl<H: Host> Client<H> {
                     self.core.ended.ring();
                     self.revoke(leftover).await;
                     if let Err(error) = result
-                        && matches!(error.kind(), Kind::SessionEnded | Kind::IdTokenInvalid { .. } | Kind::Cancelled)
+                        && matches!(
+                            error.kind(),
+                            Kind::SessionEnded
+                                | Kind::IdTokenInvalid { .. }
+                                | Kind::WrongAudience { .. }
+                                | Kind::Cancelled
+                        )
                     {
                         return Err(error);
                     }

@@ -249,7 +249,7 @@ impl<H: Host> Client<H> {
     ) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
         // Boxed, so that the shipped module has this code once.
         Box::pin(async move {
-            let proof = if transaction.has_user() { self.prove(&tokens, metadata, keys).await } else { Ok(None) };
+            let proof = self.prove(&tokens, metadata, keys, transaction.has_user()).await;
             let (result, leftover) = {
                 let mut session = self.core.session.borrow_mut();
                 if session.is_overtaken(call) {

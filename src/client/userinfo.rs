@@ -21,8 +21,8 @@ struct UserinfoRequest<'a, H> {
 impl<H: Host> AuthorizedRequest for UserinfoRequest<'_, H> {
     type Response = HttpResponse;
 
-    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<HttpResponse>> {
-        let authorization = Some(authorization.clone());
+    fn send(&self, authorization: Option<&Secret>) -> impl Future<Output = Result<HttpResponse>> {
+        let authorization = authorization.cloned();
         let exchange = self.client.send(HttpRequest { authorization, ..self.request.clone() });
         async { exchange.response(&Secrets::default()).await }
     }

@@ -125,8 +125,8 @@ impl<'a> SignIn<'a> {
     /// # Errors
     ///
     /// [`Kind::Config`] names a `redirectUri` that is not a page of `origin` or whose query cannot be decoded, an invalid
-    /// `scope`, a `returnTo` that is not a path of this origin, a parameter that only the client may set, or a `max_age` that
-    /// is not a number of seconds.
+    /// `scope`, a `returnTo` that is not a path of this origin, a parameter that only the client may set, a `max_age` that is not
+    /// a number of seconds, or a silent sign-in at a server that the app has not named.
     pub fn check(&self, config: &Config, origin: &str) -> Result<String> {
         own_page("redirectUri", self.redirect_uri, origin)?;
         // A response is distinguished from others by the parameters of the page at which it arrives.
@@ -138,7 +138,14 @@ impl<'a> SignIn<'a> {
             ));
         }
         return_target(self.return_to)?;
-        check_params(self.params)?;
+        check_params(config, self.params)?;
+        if config.found_by().is_some() && (self.is_silent() || self.purpose == Purpose::Restore) {
+            return Err(Error::config(
+                "mode",
+                "no silent sign-in at a server that the API has named",
+                "Let the user sign in, or pass `issuer` and `clientId` to `connect`.",
+            ));
+        }
         scope(self.scope, config.openid)
     }
 }
@@ -148,10 +155,11 @@ impl<'a> SignIn<'a> {
 /// # Errors
 ///
 /// [`Kind::Config`] names a parameter that only the client may set, or a `max_age` that is not a number of seconds.
-pub(crate) fn check_params(params: &[(String, String)]) -> Result<()> {
+pub(crate) fn check_params(config: &Config, params: &[(String, String)]) -> Result<()> {
     for (name, value) in params {
         let refused = replaced(name);
-        if refused.is_some() || RESERVED.contains(&name.as_str()) {
+        let is_set = name == "resource" && config.resource.is_some();
+        if is_set || refused.is_some() || RESERVED.contains(&name.as_str()) {
             let (problem, hint) = refused.unwrap_or(("only the client may set it", "Remove it from `params`."));
             return Err(Error::config(name, problem, hint));
         }
@@ -281,10 +289,9 @@ impl AuthorizationRequest {
             ("nonce", transaction.nonce.expose()),
             ("code_challenge", &transaction.code_verifier.challenge()),
             ("code_challenge_method", "S256"),
+            ("resource", config.resource_parameter()),
         ] {
-            if !value.is_empty() {
-                form::append(&mut query, name, value);
-            }
+            form::append_some(&mut query, name, value);
         }
         for (name, value) in params {
             form::append(&mut query, name, value);

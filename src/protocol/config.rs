@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::error::{Error, Result};
 use super::list::{cut, items, repetitions};
 use super::metadata::{Expected, ServerMetadata};
+use super::protected_resource::{NamedBy, Resource};
 use super::resource::ApiList;
 use super::url::{Loopback, Url};
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub openid: bool,
     /// Where the access token may be sent.
     pub api: ApiList,
+    /// The API to which the app connects, if it does: tokens are requested for this API alone.
+    pub resource: Option<Resource>,
     /// The form of the UserInfo response, as registered at the provider.
     pub userinfo: Userinfo,
     /// Whether `http` is acceptable on loopback.
@@ -69,7 +72,23 @@ pub enum Tokens {
 impl Config {
     /// The part that metadata are checked against.
     pub fn expected(&self) -> Expected<'_> {
-        Expected { issuer: &self.issuer, openid: self.openid, loopback: self.loopback }
+        let Self { issuer, openid, loopback, .. } = self;
+        Expected { issuer, openid: *openid, loopback: *loopback, found_by: self.found_by() }
+    }
+
+    /// The resource that names the authorization server, if the app does not.
+    pub fn found_by(&self) -> Option<&Resource> {
+        self.resource.as_ref().filter(|resource| resource.server_named_by == NamedBy::Resource)
+    }
+
+    /// Whether the API still has to name its authorization server.
+    pub fn is_unfound(&self) -> bool {
+        self.issuer.is_empty() && self.found_by().is_some()
+    }
+
+    /// The value of the parameter `resource` (RFC 8707 §2); empty if there is none.
+    pub fn resource_parameter(&self) -> &str {
+        self.resource.as_ref().map_or("", Resource::identifier)
     }
 
     /// Checks that the app has an ID, which every sign-in needs.

@@ -102,10 +102,9 @@ pub fn request(
     let endpoint = acceptable(endpoint, config.loopback)
         .ok_or_else(|| Kind::UrlRejected { member: "device_authorization_endpoint".into() })?;
     let mut body = String::new();
-    for (name, value) in [("client_id", config.client_id.as_str()), ("scope", scope)] {
-        if !value.is_empty() {
-            form::append(&mut body, name, value);
-        }
+    let resource = config.resource_parameter();
+    for (name, value) in [("client_id", config.client_id.as_str()), ("scope", scope), ("resource", resource)] {
+        form::append_some(&mut body, name, value);
     }
     for (name, value) in params {
         form::append(&mut body, name, value);
@@ -119,7 +118,7 @@ pub fn request(
 ///
 /// [`Kind::Config`] names an invalid `scope`, or a parameter that only the client may set.
 pub fn check(config: &Config, asked: &str, params: &[(String, String)]) -> Result<String> {
-    check_params(params)?;
+    check_params(config, params)?;
     scope(asked, config.openid)
 }
 

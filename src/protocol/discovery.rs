@@ -1,9 +1,8 @@
 //! Discovery: where the authorization server's metadata are looked for, and which failure is reported if none are found.
 
-use super::config::Config;
 use super::error::{Error, Kind, Result};
 use super::http::{Cache, HttpRequest, HttpResponse, REPEATED};
-use super::metadata::{ServerMetadata, missing};
+use super::metadata::{Expected, ServerMetadata, missing};
 
 /// RFC 8615 §3.
 const WELL_KNOWN: &str = "/.well-known/";
@@ -16,8 +15,8 @@ pub struct Discovery {
 
 impl Discovery {
     /// For OpenID Connect, the URL below the issuer's own path comes first; for plain OAuth 2, the one below the root.
-    pub fn new(config: &Config) -> Self {
-        let issuer = config.issuer.strip_suffix('/').unwrap_or(&config.issuer);
+    pub fn new(expected: Expected<'_>) -> Self {
+        let issuer = expected.issuer.strip_suffix('/').unwrap_or(expected.issuer);
         // The third slash, after the two of `https://`, begins the path.
         let slashes = issuer.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
         let third = slashes.map(|(at, _)| at).nth(2).unwrap_or(issuer.len());
@@ -25,7 +24,7 @@ impl Discovery {
         let appended = [issuer, WELL_KNOWN, "openid-configuration"].concat();
         let oauth = [origin, WELL_KNOWN, "oauth-authorization-server", path].concat();
         let inserted = [origin, WELL_KNOWN, "openid-configuration", path].concat();
-        Self { candidates: if config.openid { [appended, oauth, inserted] } else { [oauth, inserted, appended] } }
+        Self { candidates: if expected.openid { [appended, oauth, inserted] } else { [oauth, inserted, appended] } }
     }
 
     /// One request for each URL. They are sent one after another until a response contains metadata.
@@ -45,9 +44,9 @@ impl Discovery {
     ///
     /// [`Kind::DiscoveryFailed`] for any status other than 2xx, 429 and 5xx; those of [`HttpResponse::text`],
     /// [`HttpResponse::json`] and [`ServerMetadata::parse`]. [`Failures`] decides after which of them the next URL is tried.
-    pub fn from_response(config: &Config, response: &HttpResponse) -> Result<ServerMetadata> {
+    pub fn from_response(expected: Expected<'_>, response: &HttpResponse) -> Result<ServerMetadata> {
         if matches!(response.status, 404 | 405 | 410) {
-            return Err(Kind::DiscoveryFailed { url: config.issuer.clone() }.into());
+            return Err(Kind::DiscoveryFailed { url: expected.issuer.into() }.into());
         }
         let is_in_trouble = response.status == 429 || response.status >= 500;
         if !response.is_ok() && !is_in_trouble {
@@ -62,7 +61,7 @@ impl Discovery {
         if response.secrets.are_in(text) {
             return Err(missing("an address that holds a secret"));
         }
-        ServerMetadata::parse(&document, config.expected(), &response.secrets)
+        ServerMetadata::parse(&document, expected, &response.secrets)
     }
 }
 
@@ -90,8 +89,8 @@ impl Failures {
     }
 
     /// The most informative failure, when no URL is left.
-    pub fn into_error(self, config: &Config) -> Error {
-        self.0.unwrap_or_else(|| Kind::DiscoveryFailed { url: config.issuer.clone() }.into())
+    pub fn into_error(self, issuer: &str) -> Error {
+        self.0.unwrap_or_else(|| Kind::DiscoveryFailed { url: issuer.into() }.into())
     }
 }
 

@@ -86,6 +86,8 @@ pub enum Kind {
     Environment(&'static str),
     /// No metadata was found.
     DiscoveryFailed { url: String },
+    /// No metadata of a resource was found (RFC 9728 §3).
+    NoResourceMetadata { url: String },
     /// A parameter occurs twice (RFC 6749 §3.1).
     DuplicateParameter { name: String },
     /// The ID Token violates a rule of OpenID Connect Core §3.1.3.7; `reason` names the claim or the part.
@@ -105,6 +107,8 @@ pub enum Kind {
     Network { url: String },
     /// The response is not JSON.
     NotJson { url: String, content_type: ForeignText },
+    /// The metadata of a resource are those of another one (RFC 9728 §3.3).
+    OtherResource { expected: String, received: ForeignText },
     /// The response arrived at another page than the one that the authorization request named (RFC 9700 §4.4.2.2).
     OtherPage { redirect_uri: String },
     /// The server refused to register the app (RFC 7591 §3.2.2).
@@ -130,13 +134,15 @@ pub enum Kind {
     /// A state that this library considered impossible.
     Unexpected(&'static str),
     /// The app has no client ID, and the provider registers none by itself.
-    Unregistered { redirect_uri: String },
+    Unregistered { issuer: String, redirect_uri: String },
     /// The server needs a feature that this client does not support.
     Unsupported { feature: &'static str },
     /// An endpoint is not an acceptable URL.
     UrlRejected { member: String },
     /// The provider silently (`prompt=none`) signed in another user than the one of the session.
     UserChanged,
+    /// The access token is for another API than the resource that it was requested for (RFC 8707 §2).
+    WrongAudience { resource: String },
     /// The UserInfo response violates a rule of OpenID Connect Core §5.3; `reason` names the claim or the part.
     UserinfoInvalid { reason: &'static str },
 }
@@ -151,7 +157,11 @@ pub(super) const WITH_SECRET: &str = "a registration with a secret, which a page
 
 /// What a developer enters in the form of a provider.
 const BY_HAND: &str = "Register a public client (single-page app) at the provider: no client secret; grant types authorization code and \
-     refresh token; PKCE with S256; `redirectUri` as redirect URI and as post-logout redirect URI; its origin for CORS. Then set `clientId`.";
+     refresh token; PKCE with S256; `redirectUri` as redirect URI and as post-logout redirect URI; its origin for CORS. Then set `clientId`, \
+     and in `connect` also `issuer`.";
+
+/// The members of the metadata of a resource, and the parameter of its challenge.
+const OF_RESOURCE: [&str; 4] = ["authorization_servers", "resource", "resource_metadata", "scopes_supported"];
 
 const MISCONFIGURED: &str = "Check the settings of this client at the provider, and any proxy in between.";
 
@@ -186,18 +196,18 @@ impl Error {
             Kind::AuthorizationRefused(_) | Kind::Unbound(_) => "authorization_error",
             Kind::Cancelled => "cancelled",
             Kind::Config { .. } | Kind::Environment(_) | Kind::Unregistered { .. } => "config_error",
-            Kind::DiscoveryFailed { .. } => "discovery_failed",
+            Kind::DiscoveryFailed { .. } | Kind::NoResourceMetadata { .. } => "discovery_failed",
             Kind::DuplicateParameter { .. } => "duplicate_parameter",
             Kind::IdTokenInvalid { .. } => "id_token_invalid",
             Kind::IssMismatch { .. } | Kind::OtherPage { .. } => "iss_mismatch",
             Kind::IssuerMismatch { .. } => "issuer_mismatch",
             Kind::LoginRequired | Kind::InteractionRequired(_) => "login_required",
-            Kind::MetadataInvalid { .. } => "metadata_invalid",
+            Kind::MetadataInvalid { .. } | Kind::OtherResource { .. } => "metadata_invalid",
             Kind::Network { .. } => "network_error",
             Kind::NotJson { .. } => "not_json",
             Kind::RegistrationRefused(_) => "registration_error",
             Kind::RequestBlocked { .. } => "request_blocked",
-            Kind::ResponseInvalid { .. } => "response_invalid",
+            Kind::ResponseInvalid { .. } | Kind::WrongAudience { .. } => "response_invalid",
             Kind::ServerUnavailable { .. } => "server_unavailable",
             Kind::SessionEnded => "session_ended",
             Kind::StateMismatch { .. } => "state_mismatch",
@@ -271,6 +281,9 @@ impl Error {
             Kind::Config { option, problem, .. } => ["option `", option, "`: ", problem],
             Kind::Environment(problem) => [problem, "", "", ""],
             Kind::DiscoveryFailed { url } => ["no metadata at ", url, "", ""],
+            Kind::NoResourceMetadata { url } => {
+                ["the API at ", url, " does not say which server its users sign in at", ""]
+            }
             Kind::DuplicateParameter { name } => ["`", name, "` occurs twice in the authorization response", ""],
             Kind::IdTokenInvalid { reason } => ["the ID Token is not acceptable: ", reason, "", ""],
             Kind::IssMismatch { expected, received: Some(received) } if expected.is_empty() => [
@@ -296,6 +309,9 @@ impl Error {
             Kind::OtherPage { redirect_uri } => {
                 ["the response arrived at another page than `redirectUri`, which is ", redirect_uri, "", ""]
             }
+            Kind::OtherResource { expected, received } => {
+                ["metadata of the API ", received.in_message(), ", expected ", expected]
+            }
             Kind::RegistrationRefused(said) => ["the server refused to register this app", left_out(said), "", ""],
             Kind::RequestBlocked { reason, .. } => ["the call was not sent: ", reason, "", ""],
             Kind::ResponseInvalid { part } => ["the response's ", part, " is missing or malformed", ""],
@@ -314,15 +330,16 @@ impl Error {
                 "",
             ],
             Kind::Unexpected(what) => ["unexpected: ", what, "", ""],
-            Kind::Unregistered { redirect_uri } => [
-                "option `clientId`: missing, and the provider registers no app by itself; the page to register there is ",
+            Kind::Unregistered { issuer, redirect_uri } => [
+                "option `clientId`: missing, and apps are registered by hand at ",
+                issuer,
+                ", with the page ",
                 redirect_uri,
-                "",
-                "",
             ],
             Kind::Unsupported { feature } => ["not supported by this client: ", feature, "", ""],
             Kind::UrlRejected { member } => ["`", member, "` is not an acceptable https URL", ""],
             Kind::UserChanged => ["another user is signed in at the provider; the session is over", "", "", ""],
+            Kind::WrongAudience { resource } => ["the access token is not for ", resource, " alone", ""],
             Kind::UserinfoInvalid { reason } => ["UserInfo is not acceptable: ", reason, "", ""],
         };
         parts.concat()
@@ -352,6 +369,17 @@ impl Error {
             Kind::Environment(_) => "Look for a script that replaces `crypto` or talks to the worker.",
             Kind::DiscoveryFailed { .. } => {
                 "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."
+            }
+            Kind::NoResourceMetadata { .. } => {
+                "The API has to publish its metadata for pages of all origins (RFC 9728), or to name it in `WWW-Authenticate` and \
+                 list that header in `Access-Control-Expose-Headers`. Or pass `issuer` and `clientId` to `connect`."
+            }
+            Kind::OtherResource { .. } => {
+                "If it is the API that you mean, call `connect` with the address that it names."
+            }
+            Kind::WrongAudience { .. } => {
+                "The server ignores `resource` (RFC 8707), so other APIs would accept the token, too. Set up the API at the server, or \
+                 use `createClient` if you trust the API with such a token."
             }
             Kind::DuplicateParameter { .. } | Kind::StateMismatch { .. } => {
                 "Sign in again. A stale tab, a bookmark or another user's link are the usual causes."
@@ -388,6 +416,11 @@ impl Error {
             }
             Kind::InteractionRequired(_) | Kind::LoginRequired | Kind::SessionEnded | Kind::UserChanged => {
                 "Call `signIn()`."
+            }
+            Kind::MetadataInvalid { member } | Kind::UrlRejected { member }
+                if OF_RESOURCE.contains(&member.as_str()) =>
+            {
+                "Correct it at the API (RFC 9728), or pass `issuer` and `clientId` to `connect`."
             }
             Kind::MetadataInvalid { .. } | Kind::UrlRejected { .. } => {
                 "Correct it at the provider. Its metadata can also be passed as `server`."

@@ -15,6 +15,13 @@ pub fn append(form: &mut String, name: &str, value: &str) {
     encode(form, value);
 }
 
+/// Appends `name=value` to a form, unless the value is empty.
+pub fn append_some(form: &mut String, name: &str, value: &str) {
+    if !value.is_empty() {
+        append(form, name, value);
+    }
+}
+
 /// Appends a text, with all characters except unreserved ones as `%XX` (RFC 3986 §2.3). A space becomes `%20`, which every
 /// decoder understands in a query and in a body.
 pub fn encode(out: &mut String, text: &str) {

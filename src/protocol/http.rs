@@ -24,6 +24,8 @@ pub(super) const REPEATED: &str = "member, which comes twice,";
 pub enum Method {
     /// `GET`
     Get,
+    /// `HEAD`
+    Head,
     /// `POST` of a form (RFC 6749 appendix B), which contains credentials.
     Post(Secret),
     /// `POST` of a JSON object (RFC 7591 §3.1).
@@ -80,6 +82,8 @@ pub struct HttpResponse {
     pub status: u16,
     /// `Content-Type` as sent; empty if it is absent or cannot be read.
     pub content_type: String,
+    /// `WWW-Authenticate` as sent; empty if it is absent or cannot be read.
+    pub challenge: String,
     /// `Retry-After` in seconds, if it is present and a number.
     pub retry_after: Option<u32>,
     /// The bytes of the body.

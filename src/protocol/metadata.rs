@@ -7,6 +7,7 @@ use super::foreign::Secrets;
 use super::json::{IfText, Value};
 use super::jwt::Algorithms;
 use super::list::cut;
+use super::protected_resource::Resource;
 use super::url::{Loopback, Url};
 
 /// The part of the metadata that the client uses. Every [`Url`] in it is acceptable.
@@ -34,6 +35,8 @@ pub struct ServerMetadata {
     pub end_session_endpoint: Option<String>,
     /// RFC 9207 §3.
     pub authorization_response_iss_parameter_supported: bool,
+    /// Whether a client may be known by a metadata document (Client ID Metadata Document draft §5).
+    pub client_id_metadata_document_supported: bool,
     /// RFC 9126 §5: every authorization request has to be pushed, which this client does not support yet.
     pub require_pushed_authorization_requests: bool,
 }
@@ -47,6 +50,8 @@ pub struct Expected<'a> {
     pub openid: bool,
     /// Whether `http` is acceptable on loopback.
     pub loopback: Loopback,
+    /// The resource that has named this server, if the app has not.
+    pub found_by: Option<&'a Resource>,
 }
 
 impl ServerMetadata {
@@ -69,14 +74,23 @@ impl ServerMetadata {
             None => return Err(missing("issuer")),
         };
         requires(members.response_types_supported, &["code"], "a server without the authorization code flow")?;
+        if expected.found_by.is_some() && members.code_challenge_methods_supported.is_none() {
+            return Err(Kind::Unsupported { feature: "a server that does not say that it supports PKCE" }.into());
+        }
         requires(members.code_challenge_methods_supported, &["S256"], "a server without PKCE by S256")?;
         let algorithms = match members.id_token_signing_alg_values_supported.filter(|_| expected.openid) {
             Some(list) => Algorithms::of(&list).ok_or(Kind::Unsupported { feature: "its ID Tokens' algorithms" })?,
             None => Algorithms::ALL,
         };
+        let may_be_asked = |url: &Url| expected.found_by.is_none_or(|resource| resource.may_lead_to(url));
         let endpoint = |member, text: Option<&str>| {
             let text = text.filter(is_there).ok_or_else(|| missing(member))?;
-            acceptable(text, expected.loopback).ok_or_else(|| Error::from(Kind::UrlRejected { member: member.into() }))
+            let url = acceptable(text, expected.loopback).filter(|url| may_be_asked(url));
+            url.ok_or_else(|| Error::from(Kind::UrlRejected { member: member.into() }))
+        };
+        let kept = |text: Option<&str>| {
+            let is_asked = |text: &&str| acceptable(text, expected.loopback).is_none_or(|url| may_be_asked(&url));
+            text.filter(is_there).filter(is_asked).map(Into::into)
         };
         let jwks_uri = expected.openid.then(|| endpoint("jwks_uri", members.jwks_uri.0)).transpose()?;
         let userinfo_endpoint = members.userinfo_endpoint.filter(is_there);
@@ -88,12 +102,13 @@ impl ServerMetadata {
             jwks_uri,
             userinfo_endpoint,
             algorithms,
-            revocation_endpoint: members.revocation_endpoint.filter(is_there).map(Into::into),
-            device_authorization_endpoint: members.device_authorization_endpoint.filter(is_there).map(Into::into),
-            registration_endpoint: members.registration_endpoint.filter(is_there).map(Into::into),
-            end_session_endpoint: members.end_session_endpoint.filter(is_there).map(Into::into),
+            revocation_endpoint: kept(members.revocation_endpoint),
+            device_authorization_endpoint: kept(members.device_authorization_endpoint),
+            registration_endpoint: kept(members.registration_endpoint),
+            end_session_endpoint: kept(members.end_session_endpoint),
             authorization_response_iss_parameter_supported: members.authorization_response_iss_parameter_supported
                 == Some(true),
+            client_id_metadata_document_supported: members.client_id_metadata_document_supported == Some(true),
             require_pushed_authorization_requests: members.require_pushed_authorization_requests == Some(true),
         })
     }
@@ -116,6 +131,7 @@ struct Members<'a> {
     code_challenge_methods_supported: Option<Vec<IfText<'a>>>,
     id_token_signing_alg_values_supported: Option<Vec<IfText<'a>>>,
     authorization_response_iss_parameter_supported: Option<bool>,
+    client_id_metadata_document_supported: Option<bool>,
     require_pushed_authorization_requests: Option<bool>,
 }
 

@@ -31,6 +31,7 @@ pub mod metadata;
 pub mod options;
 pub mod pinned;
 pub mod pkce;
+pub mod protected_resource;
 pub mod registration;
 pub(crate) mod replaced;
 pub mod resource;

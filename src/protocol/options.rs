@@ -11,6 +11,7 @@ use super::foreign::Secrets;
 use super::json::{Mismatch, Value};
 use super::list::cut;
 use super::metadata::ServerMetadata;
+use super::protected_resource::{NamedBy, Resource, is_document};
 use super::replaced::replaced;
 use super::resource::{ApiEntry, ApiList};
 use super::url::{Loopback, Url};
@@ -38,14 +39,16 @@ pub struct PageOptions {
 }
 
 /// The names of the options, as the app spells them. URLs are absolute: the page, which knows its own URL, has resolved them.
-const OPTIONS: [&str; 12] = [
+const OPTIONS: [&str; 14] = [
     "account",
     "allowLoopbackHttp",
     "api",
     "clientId",
+    "foundIssuer",
     "idTokenHint",
     "issuer",
     "openid",
+    "resource",
     "server",
     "timeout",
     "tokenEndpointAuthMethod",
@@ -116,9 +119,11 @@ struct Members<'a> {
     #[serde(borrow)]
     api: Option<Vec<ApiEntry<'a>>>,
     client_id: Option<&'a str>,
+    found_issuer: Option<&'a str>,
     id_token_hint: Option<bool>,
     issuer: Option<&'a str>,
     openid: Option<bool>,
+    resource: Option<&'a str>,
     timeout: Option<u32>,
     token_endpoint_auth_method: Option<AuthMethod>,
     tokens: Option<Tokens>,
@@ -169,6 +174,8 @@ pub struct OptionsBuilder {
     allow_loopback_http: Option<bool>,
     id_token_hint: Option<bool>,
     openid: Option<bool>,
+    resource: Option<String>,
+    found_issuer: Option<String>,
     timeout: Option<u32>,
     userinfo: Option<Userinfo>,
 }
@@ -207,6 +214,21 @@ impl OptionsBuilder {
     #[must_use]
     pub fn account(mut self, label: &str) -> Self {
         self.account = Some(label.into());
+        self
+    }
+
+    /// The API to which the app connects. The access token is for this API alone, so no other one may be added. Without an issuer, the
+    /// API names its authorization server, which [`Client::register`](crate::Client::register) finds.
+    #[must_use]
+    pub fn resource(mut self, url: &str) -> Self {
+        self.resource = Some(url.into());
+        self
+    }
+
+    /// The issuer that [`Client::register`](crate::Client::register) has found for the [`OptionsBuilder::resource`].
+    #[must_use]
+    pub fn found_issuer(mut self, issuer: &str) -> Self {
+        self.found_issuer = Some(issuer.into());
         self
     }
 
@@ -263,9 +285,11 @@ impl OptionsBuilder {
             allow_loopback_http: self.allow_loopback_http,
             api: Some(self.api.iter().map(|(url, is_warm)| ApiEntry { url, is_warm: *is_warm }).collect()),
             client_id: self.client_id.as_deref(),
+            found_issuer: self.found_issuer.as_deref(),
             id_token_hint: self.id_token_hint,
             issuer: self.issuer.as_deref(),
             openid: self.openid,
+            resource: self.resource.as_deref(),
             timeout: self.timeout,
             token_endpoint_auth_method: None,
             tokens: None,
@@ -288,12 +312,20 @@ impl Config {
 
 fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Config> {
     let loopback = if options.allow_loopback_http == Some(true) { Loopback::Allowed } else { Loopback::Refused };
-    let issuer = options.issuer.unwrap_or_default();
-    if !issuer.is_empty() || server.is_none() {
+    let named_by = if options.issuer.is_none() && server.is_none() { NamedBy::Resource } else { NamedBy::App };
+    let resource = options.resource.map(|text| Resource::parse(text, loopback, named_by)).transpose()?;
+    let is_found = resource.is_some() && named_by == NamedBy::Resource;
+    let issuer = if is_found { options.found_issuer } else { options.issuer }.unwrap_or_default();
+    if !issuer.is_empty() || (server.is_none() && !is_found) {
         check_issuer(issuer, loopback)?;
     }
-    let openid = options.openid.unwrap_or(!issuer.is_empty());
-    if openid && issuer.is_empty() {
+    if resource.is_some() && options.api.as_ref().is_some_and(|api| !api.is_empty()) {
+        let hint =
+            "Leave it out of `connect`: the token is for that API alone. For a list of APIs, use `createClient`.";
+        return Err(Error::config("api", "a connection is for one API", hint));
+    }
+    let openid = options.openid.unwrap_or(!issuer.is_empty() && !is_found);
+    if openid && issuer.is_empty() && !is_found {
         return Err(Error::config("issuer", "needed for OpenID Connect", "Set it, or set `openid: false`."));
     }
     if options.client_id == Some("") {
@@ -305,8 +337,14 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
     }
     let client_id = options.client_id.unwrap_or_default();
     check_client_id(client_id, loopback)?;
+    if is_found && issuer.is_empty() && !client_id.is_empty() && !is_document(client_id) {
+        let hint = "Pass `issuer`, too, to pair the API with a server that you trust. Or leave `clientId` out.";
+        return Err(Error::config("clientId", "of no server that `connect` names", hint));
+    }
+    let only = options.resource.map(|url| ApiEntry { url, is_warm: false });
     let mut config = Config {
-        api: ApiList::of(options.api.iter().flatten(), loopback)?,
+        api: ApiList::of(only.iter().chain(options.api.iter().flatten()), loopback)?,
+        resource,
         server: None,
         client_id: client_id.into(),
         openid,
@@ -343,7 +381,7 @@ fn unknown(option: &str) -> Error {
 /// Checks a client ID that is the URL of the client's metadata document (Client ID Metadata Document draft §3). Any other text is an ID
 /// that the provider gave.
 pub(super) fn check_client_id(client_id: &str, loopback: Loopback) -> Result<()> {
-    if !["http://", "https://"].iter().any(|scheme| client_id.starts_with(scheme)) {
+    if !is_document(client_id) {
         return Ok(());
     }
     let url = Url::parse(client_id, loopback);

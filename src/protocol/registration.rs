@@ -14,6 +14,7 @@ use super::json::{Value, to_string};
 use super::list::cut;
 use super::metadata::{ServerMetadata, acceptable};
 use super::options::check_client_id;
+use super::protected_resource::{is_document, own_page};
 use super::replaced::replaced;
 use super::secret::Secret;
 use super::time::Now;
@@ -30,6 +31,39 @@ const MAX_ID: usize = 2048;
 const RESERVED: [&str; 7] =
     ["client_id", "grant_types", "jwks", "jwks_uri", "redirect_uris", "response_types", "token_endpoint_auth_method"];
 
+/// What a page says of an app that has no client ID.
+#[derive(Clone, Copy, Debug)]
+pub struct Registration<'a> {
+    /// The redirect page (RFC 7591 §2).
+    pub redirect_uri: &'a str,
+    /// Whether the app has named this page, so that no [`own_page`] takes its place.
+    pub names_page: bool,
+    /// What the sign-in asks for (RFC 6749 §3.3); may be empty.
+    pub scope: &'a str,
+    /// Further client metadata (RFC 7591 §2), such as `client_name`.
+    pub more: Option<&'a Value<'a>>,
+    /// What the browser remembers: [`Registered::to_text`].
+    pub known: Option<&'a str>,
+    /// Whether a sign-in of the page has not come back.
+    pub unreturned: bool,
+    /// The address of the app's metadata document, if the app has one. It takes the place of a registration if the server of an API
+    /// accepts it.
+    pub document: Option<&'a str>,
+}
+
+impl<'a> Registration<'a> {
+    /// A registration for a redirect page that the app has named, without a scope.
+    pub const fn new(redirect_uri: &'a str) -> Self {
+        Self { redirect_uri, names_page: true, scope: "", more: None, known: None, unreturned: false, document: None }
+    }
+
+    /// The redirect page that is registered.
+    fn redirect_page(&self, config: &Config) -> Cow<'a, str> {
+        let own_page = own_page(config, "", self.redirect_uri).filter(|_| !self.names_page);
+        own_page.map_or(Cow::Borrowed(self.redirect_uri), Cow::Owned)
+    }
+}
+
 /// What the browser remembers of a registration. It is no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Registered {
@@ -37,6 +71,12 @@ pub struct Registered {
     pub client_id: String,
     /// The time of the registration, in milliseconds since 1970.
     pub at: i64,
+    /// The authorization server, if the API has named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The scope that the API asks for; absent if it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
 }
 
 impl Registered {
@@ -44,7 +84,9 @@ impl Registered {
     pub fn from_text(text: &str, loopback: Loopback) -> Option<Self> {
         let value = Value::parse(text).ok()?;
         let client_id = value.get("client_id")?.as_str().filter(|id| is_id(id, loopback))?;
-        Some(Self { client_id: client_id.into(), at: value.get("at")?.as_integer()? })
+        let text = |name| value.get(name).and_then(Value::as_str).map(Into::into);
+        let (issuer, scope) = (text("issuer"), text("scope"));
+        Some(Self { client_id: client_id.into(), at: value.get("at")?.as_integer()?, issuer, scope })
     }
 
     /// The text for the browser's storage.
@@ -81,8 +123,7 @@ pub fn check(config: &Config) -> Result<()> {
     ))
 }
 
-/// The request that registers the app for a redirect page. `asked` is the scope of the sign-in; `more` are members that the app adds
-/// (RFC 7591 §2), such as `client_name`. `origin` is that of the app.
+/// The request that registers the app for a redirect page. `origin` is that of the app.
 ///
 /// # Errors
 ///
@@ -91,19 +132,29 @@ pub fn check(config: &Config) -> Result<()> {
 pub fn request(
     metadata: &ServerMetadata,
     config: &Config,
-    redirect_uri: &str,
-    asked: &str,
-    more: Option<&Value<'_>>,
+    app: &Registration<'_>,
     origin: &str,
 ) -> Result<HttpRequest> {
-    let members = members(metadata, config, redirect_uri, asked, more, origin)?;
+    let members = members(metadata, config, app, origin)?;
     let Some(endpoint) = &metadata.registration_endpoint else {
-        return Err(Kind::Unregistered { redirect_uri: redirect_uri.into() }.into());
+        return Err(unregistered(metadata, app));
     };
     let endpoint = acceptable(endpoint, config.loopback)
         .ok_or_else(|| Kind::UrlRejected { member: "registration_endpoint".into() })?;
     let body = Secret::new(to_string(&members));
     Ok(HttpRequest { method: Method::PostJson(body), ..HttpRequest::get(endpoint.as_str().into()) })
+}
+
+/// The error for a provider at which a developer has to register the app.
+#[cold]
+fn unregistered(metadata: &ServerMetadata, app: &Registration<'_>) -> Error {
+    Kind::Unregistered { issuer: metadata.issuer.clone(), redirect_uri: app.redirect_uri.into() }.into()
+}
+
+/// The client ID of an app that is known by this metadata document, if the server accepts one (Client ID Metadata Document draft §5).
+/// Otherwise, the app has to be registered.
+pub fn document_id<'a>(document: &'a str, metadata: &ServerMetadata) -> Option<&'a str> {
+    (metadata.client_id_metadata_document_supported && is_document(document)).then_some(document)
 }
 
 /// The client metadata (RFC 7591 §2): what the client decides, and members of the app.
@@ -123,12 +174,10 @@ impl Serialize for ClientMetadata<'_> {
 fn members<'a>(
     metadata: &ServerMetadata,
     config: &Config,
-    redirect_uri: &'a str,
-    asked: &str,
-    more: Option<&'a Value<'a>>,
+    app: &Registration<'a>,
     origin: &'a str,
 ) -> Result<ClientMetadata<'a>> {
-    let more = match more {
+    let more = match app.more {
         None => &[],
         Some(Value::Object(more)) => more.as_slice(),
         Some(_) => {
@@ -148,17 +197,20 @@ fn members<'a>(
         }
     }
     let list = |items: &[&'a str]| Value::Array(items.iter().map(|item| Value::String(Cow::Borrowed(item))).collect());
-    let name = cut(origin, b'/').1.unwrap_or(origin).trim_start_matches('/');
+    let mut name = String::from(cut(origin, b'/').1.unwrap_or(origin).trim_start_matches('/'));
+    if let Some(resource) = config.found_by() {
+        name = [&name, " for ", resource.host()].concat(); // a user sees for whom the token is
+    }
     let grants = ["authorization_code", "refresh_token", DEVICE_CODE];
     let offered = if metadata.device_authorization_endpoint.is_some() { 3 } else { 2 };
-    let page = || list(&[redirect_uri]);
+    let page = || list(&[app.redirect_uri]);
     let mut own = vec![
-        ("redirect_uris", page()),
+        ("redirect_uris", Value::Array(vec![Value::String(app.redirect_page(config))])),
         ("grant_types", list(grants.get(..offered).unwrap_or_default())),
         ("response_types", list(&["code"])),
         ("token_endpoint_auth_method", Value::String("none".into())),
     ];
-    let scope = scope(asked, config.openid)?;
+    let scope = scope(app.scope, config.openid)?;
     let defaults = [
         ("application_type", Some(Value::String("web".into()))),
         ("client_name", Some(Value::String(name.into()))),
@@ -183,8 +235,13 @@ fn members<'a>(
 /// [`Kind::RegistrationRefused`] contains the server's error response (RFC 7591 §3.2.2); [`Kind::Unregistered`] if it refuses in other
 /// words; [`Kind::ResponseInvalid`] names a member; [`Kind::Unsupported`] for a client that has to authenticate; those of
 /// [`HttpResponse::text`].
-pub fn client_id_from(response: &HttpResponse, redirect_uri: &str, loopback: Loopback) -> Result<String> {
-    let unregistered = || Error::from(Kind::Unregistered { redirect_uri: redirect_uri.into() });
+pub fn client_id_from(
+    response: &HttpResponse,
+    metadata: &ServerMetadata,
+    config: &Config,
+    app: &Registration<'_>,
+) -> Result<String> {
+    let unregistered = || unregistered(metadata, app);
     let is_refusal = (400..500).contains(&response.status) && response.status != 429;
     let value = match response.text().and_then(|text| response.json(text)) {
         Err(_) if is_refusal => return Err(unregistered()),
@@ -209,7 +266,7 @@ pub fn client_id_from(response: &HttpResponse, redirect_uri: &str, loopback: Loo
         return Err(Kind::Unsupported { feature: WITH_SECRET }.into());
     }
     for (name, item, most) in [
-        ("redirect_uris", redirect_uri, 1),
+        ("redirect_uris", &*app.redirect_page(config), 1),
         ("grant_types", "authorization_code", usize::MAX),
         ("response_types", "code", usize::MAX),
     ] {
@@ -220,5 +277,5 @@ pub fn client_id_from(response: &HttpResponse, redirect_uri: &str, loopback: Loo
         }
     }
     let client_id = value.get("client_id").and_then(Value::as_str);
-    client_id.filter(|id| is_id(id, loopback)).map_or_else(|| invalid("client_id"), |id| Ok(id.into()))
+    client_id.filter(|id| is_id(id, config.loopback)).map_or_else(|| invalid("client_id"), |id| Ok(id.into()))
 }

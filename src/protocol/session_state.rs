@@ -350,7 +350,7 @@ impl SessionState {
     /// # Errors
     ///
     /// [`Kind::SessionEnded`] for `invalid_grant`, and [`Kind::IdTokenInvalid`] for an ID Token of another user or another
-    /// party, or with a wrong signature: both end the session, as [`SessionState::view`] then shows. [`Kind::Cancelled`] if the
+    /// party, or with a wrong signature, and [`Kind::WrongAudience`]: all end the session, as [`SessionState::view`] then shows. [`Kind::Cancelled`] if the
     /// session was replaced or ended in the meantime. Every other error keeps the session; another [`Kind::TokenRefused`]
     /// drops its refresh token.
     pub fn refreshed(
@@ -378,7 +378,7 @@ impl SessionState {
                     Kind::TokenRefused(said) => {
                         said.error.as_str() == "invalid_grant" || (!live.has_user() && live.left(now) <= 0)
                     }
-                    error => matches!(error, Kind::IdTokenInvalid { .. }),
+                    error => matches!(error, Kind::IdTokenInvalid { .. } | Kind::WrongAudience { .. }),
                 };
                 if ends {
                     self.user = self.user.wrapping_add(1);
@@ -508,7 +508,12 @@ fn renew(live: &mut Live, tokens: Box<TokenResponse>, proof: Proof, config: &Con
                 live.identity = Some(identity.cleared(&tokens.secrets)?);
             }
         }
-        (Err(error), _) if *error.kind() == Kind::IdTokenInvalid { reason: "signature" } => return Err(error),
+        (Err(error), _)
+            if *error.kind() == Kind::IdTokenInvalid { reason: "signature" }
+                || matches!(error.kind(), Kind::WrongAudience { .. }) =>
+        {
+            return Err(error);
+        }
         _ => {}
     }
     live.receive(*tokens, now);

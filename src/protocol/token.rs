@@ -35,6 +35,7 @@ impl TokenRequest {
             ("redirect_uri", &transaction.redirect_uri),
             ("client_id", &config.client_id),
             ("code_verifier", transaction.code_verifier.expose()),
+            ("resource", config.resource_parameter()),
         ]);
         let mut secrets = transaction.secrets();
         secrets.add(&code);
@@ -47,6 +48,7 @@ impl TokenRequest {
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose()),
             ("client_id", &config.client_id),
+            ("resource", config.resource_parameter()),
         ]);
         Self { secrets: Secrets::new([refresh_token]), ..request }
     }
@@ -57,6 +59,7 @@ impl TokenRequest {
             ("grant_type", DEVICE_CODE),
             ("device_code", device_code.expose()),
             ("client_id", &config.client_id),
+            ("resource", config.resource_parameter()),
         ]);
         Self { secrets: Secrets::new([device_code]), ..request }
     }
@@ -65,11 +68,13 @@ impl TokenRequest {
     /// names.
     pub fn client_credentials(scope: &str, params: &[(String, String)], config: &Config) -> String {
         let mut body = String::new();
-        for (name, value) in [("grant_type", "client_credentials"), ("client_id", &config.client_id), ("scope", scope)]
-        {
-            if !value.is_empty() {
-                form::append(&mut body, name, value);
-            }
+        for (name, value) in [
+            ("grant_type", "client_credentials"),
+            ("client_id", &config.client_id),
+            ("scope", scope),
+            ("resource", config.resource_parameter()),
+        ] {
+            form::append_some(&mut body, name, value);
         }
         for (name, value) in params {
             form::append(&mut body, name, value);
@@ -85,7 +90,7 @@ impl TokenRequest {
     fn new(parameters: &[(&str, &str)]) -> Self {
         let mut body = String::new();
         for (name, value) in parameters {
-            form::append(&mut body, name, value);
+            form::append_some(&mut body, name, value);
         }
         Self { form: Secret::new(body), secrets: Secrets::default() }
     }

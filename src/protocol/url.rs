@@ -50,6 +50,21 @@ impl Url {
         Some(Self { text: [text.get(..origin)?, slash, rest].concat(), origin, path: origin + slash.len() + path })
     }
 
+    /// Whether the host is in the user's own network, as far as its spelling shows: an address of this device or of a private network
+    /// (RFC 1918, RFC 3927, RFC 4193, RFC 6598), a name without a dot, or one that is only valid there (RFC 6761, RFC 6762, RFC 8375).
+    pub fn is_internal(&self) -> bool {
+        let authority = items(self.origin(), b'/').last().unwrap_or_default();
+        let host = split_port(authority).map_or("", |(host, _)| host);
+        let last = items(host, b'.').last().unwrap_or_default();
+        match (host.as_bytes(), last.as_bytes()) {
+            // Global unicast addresses begin with 2 or 3 (RFC 4291 §2.4).
+            ([b'[', digit, ..], _) => !matches!(digit, b'2' | b'3'),
+            // A browser reads a name that ends in a number as an IPv4 address (WHATWG URL §3.5).
+            (_, [b'0'..=b'9', ..]) => !is_public_address(host),
+            _ => last.len() == host.len() || INTERNAL.iter().any(|name| last.eq_ignore_ascii_case(name)),
+        }
+    }
+
     /// The complete text. Its path is at least `/`.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -105,15 +120,29 @@ fn is_port(port: &str) -> bool {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let is_octet = |part: &str| {
-        let digits = part == "0" || !part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit());
-        digits && json::integer(part).is_some_and(|octet| octet < 256)
-    };
     let name = host.strip_suffix("localhost");
     let address = host.strip_prefix("127.");
     host == "[::1]"
         || name.is_some_and(|above| above.is_empty() || above.ends_with('.'))
-        || address.is_some_and(|rest| items(rest, b'.').count() == 3 && items(rest, b'.').all(is_octet))
+        || address
+            .is_some_and(|rest| items(rest, b'.').count() == 3 && items(rest, b'.').all(|part| octet(part).is_some()))
+}
+
+/// The last labels of names that are only valid in the user's own network. The empty one is that of a name with a dot at its end.
+const INTERNAL: [&str; 5] = ["", "arpa", "internal", "local", "localhost"];
+
+/// A part of a plain IPv4 address.
+fn octet(part: &str) -> Option<i64> {
+    let is_plain = part == "0" || !part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit());
+    json::integer(part).filter(|octet| is_plain && *octet < 256)
+}
+
+/// Whether a host is a plain IPv4 address that is not for a private network. Other spellings of an address count as private.
+fn is_public_address(host: &str) -> bool {
+    let octets: Vec<i64> = items(host, b'.').filter_map(octet).collect();
+    let [a, b, _, _] = octets.as_slice() else { return false };
+    items(host, b'.').count() == 4
+        && !matches!((a, b), (0 | 10 | 127 | 224..=255, _) | (100, 64..=127) | (169, 254) | (172, 16..=31) | (192, 168))
 }
 
 fn is_host(host: &str) -> bool {

@@ -115,6 +115,7 @@ fn read_handover<H: Host>(client: &Client<H>, handover: Option<&str>) -> Option<
             url: answer.url.into(),
             status: answer.status,
             content_type: answer.content_type.into(),
+            challenge: String::new(),
             retry_after: answer.retry_after,
             body: base64url::decode(answer.body)?,
             secrets: Secrets::default(),

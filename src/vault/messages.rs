@@ -173,7 +173,7 @@ async fn begin<W: Worker>(
     client: &Client<W::Host>,
     message: &Value<'_>,
 ) -> Outcome {
-    let Begin { redirect_uri, scope, return_to, in_window, shared, restores } = wire::read(message)?;
+    let Begin { redirect_uri, names_page, scope, return_to, in_window, shared, restores } = wire::read(message)?;
     let params = &read_options(message.get("options"))?;
     let in_window = in_window == Some(true);
     let registered = vault.borrow().registered(scope.unwrap_or_default());
@@ -181,13 +181,18 @@ async fn begin<W: Worker>(
         Some((redirect_uri, scope)) => (redirect_uri.as_str(), scope.as_str()),
         None => (redirect_uri.unwrap_or_default(), scope.unwrap_or_default()),
     };
+    let own_page = client.own_page(redirect_uri).filter(|_| names_page == Some(false));
     let sign_in = SignIn {
-        redirect_uri,
+        redirect_uri: own_page.as_deref().unwrap_or(redirect_uri),
         scope,
         return_to: return_to.unwrap_or_default(),
         params,
         navigates: if in_window { Navigates::OtherWindow } else { Navigates::Page },
-        redirect_page: if registered.is_some() { RedirectPage::OfOneProvider } else { redirect_page(shared) },
+        redirect_page: if registered.is_some() || own_page.is_some() {
+            RedirectPage::OfOneProvider
+        } else {
+            redirect_page(shared)
+        },
         purpose: if restores == Some(true) { Purpose::Restore } else { Purpose::SignIn },
         carries: "",
     };

@@ -5,10 +5,13 @@ use super::wire::{self, Register};
 use crate::client::Client;
 use crate::client::host::Host;
 use crate::protocol::json::Value;
+use crate::protocol::registration::Registration;
 
 /// `register` returns what the browser has to remember: see [`Client::register`].
 pub(super) async fn register<H: Host>(client: &Client<H>, message: &Value<'_>) -> Outcome {
-    let Register { redirect_uri, scope, known, unreturned } = wire::read(message)?;
+    let Register { redirect_uri, names_page, scope, known, unreturned, document } = wire::read(message)?;
     let more = message.get("registration");
-    Ok(client.register(redirect_uri, scope, more, known, unreturned).await?.to_text())
+    let names_page = names_page != Some(false);
+    let app = Registration { redirect_uri, names_page, scope, more, known, unreturned, document };
+    Ok(client.register(&app).await?.to_text())
 }

@@ -112,6 +112,8 @@ pub(super) struct Answer<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Begin<'a> {
     pub(super) redirect_uri: Option<&'a str>,
+    /// Whether the app has named this page; it has if this is absent.
+    pub(super) names_page: Option<bool>,
     pub(super) scope: Option<&'a str>,
     pub(super) return_to: Option<&'a str>,
     pub(super) in_window: Option<bool>,
@@ -139,11 +141,15 @@ pub(super) struct Started {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Register<'a> {
     pub(super) redirect_uri: &'a str,
+    /// As in [`Begin`].
+    pub(super) names_page: Option<bool>,
     pub(super) scope: &'a str,
     /// [`crate::protocol::registration::Registered::to_text`]
     pub(super) known: Option<&'a str>,
     /// Whether a sign-in of the page has not come back.
     pub(super) unreturned: bool,
+    /// The address of the app's metadata document, if the app has one.
+    pub(super) document: Option<&'a str>,
 }
 
 #[derive(Deserialize)]

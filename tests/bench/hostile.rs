@@ -126,7 +126,7 @@ const READERS: &[(&str, Read, &[Text])] = &[
     ),
     (
         "metadata",
-        |text| Discovery::from_response(&config(""), &response(text)).is_ok(),
+        |text| Discovery::from_response(config("").expected(), &response(text)).is_ok(),
         &[
             ("members", MEMBERS, |length| object(METADATA, length)),
             ("a list", 128 * KIB, |length| {
@@ -360,7 +360,15 @@ fn decoded(length: usize) -> usize {
 
 fn response(body: &str) -> HttpResponse {
     let (url, content_type) = ("https://as.test/".into(), "application/json".into());
-    HttpResponse { url, status: 200, content_type, retry_after: None, body: body.into(), secrets: Secrets::default() }
+    HttpResponse {
+        url,
+        status: 200,
+        content_type,
+        challenge: String::new(),
+        retry_after: None,
+        body: body.into(),
+        secrets: Secrets::default(),
+    }
 }
 
 fn config(more: &str) -> Config {
@@ -369,7 +377,7 @@ fn config(more: &str) -> Config {
 }
 
 fn metadata() -> ServerMetadata {
-    let found = Discovery::from_response(&config(""), &response(&[METADATA, "\"\":0}"].concat()));
+    let found = Discovery::from_response(config("").expected(), &response(&[METADATA, "\"\":0}"].concat()));
     found.expect("metadata")
 }
 

@@ -117,6 +117,7 @@ async fn signature(token: &str, key: &str) -> Signature {
         url: String::new(),
         status: 200,
         content_type: "application/json".into(),
+        challenge: String::new(),
         retry_after: None,
         body: format!(r#"{{"keys":[{key}]}}"#).into(),
         secrets: Secrets::default(),

@@ -205,7 +205,7 @@ fn options_that_are_null_are_absent() {
 #[test]
 fn discovered_and_configured_metadata_treat_null_the_same_way() {
     let body = metadata(&OPTIONAL.map(|name| (name, "null")));
-    let found: ServerMetadata = Discovery::from_response(&config(), &json(200, &body)).expect("metadata");
+    let found: ServerMetadata = Discovery::from_response(config().expected(), &json(200, &body)).expect("metadata");
     let brought = Config::parse(&options(&format!(r#""server":{body},"#))).expect("options").server;
     assert_eq!(brought, Some(found));
 }

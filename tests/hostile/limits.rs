@@ -130,7 +130,7 @@ fn core_01_damaged_texts_are_refused_with_errors() {
         ("metadata", &[METADATA], |bytes| {
             let mut response = json(200, "");
             response.body = bytes.to_vec();
-            Discovery::from_response(&config(), &response).map(drop)
+            Discovery::from_response(config().expected(), &response).map(drop)
         }),
         ("token response", &[&answer, refused], |bytes| {
             let mut response = json(200, "");

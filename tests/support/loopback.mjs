@@ -87,12 +87,15 @@ export async function bodyOf(request, limit = 100_000) {
 /**
  * Records the requests of a server, in order: `{ method, path, status }`, with status 0 until the response. Queries are
  * left out.
+ *
+ * @returns the record of this request
  */
 export function record(log, request, response) {
   const hasQuery = request.url.includes('?');
   const entry = { method: request.method, path: pathOf(request), hasQuery, status: 0 };
   response.once('finish', () => (entry.status = response.statusCode));
   log.push(entry);
+  return entry;
 }
 
 export function pathOf(request) {

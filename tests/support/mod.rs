@@ -56,6 +56,7 @@ pub(crate) fn answer(status: u16, content_type: &str, body: &str) -> HttpRespons
         url: "https://as.test/endpoint".into(),
         status,
         content_type: content_type.into(),
+        challenge: String::new(),
         retry_after: None,
         body: body.into(),
         secrets: Secrets::default(),
@@ -67,7 +68,7 @@ pub(crate) fn json(status: u16, body: &str) -> HttpResponse {
 }
 
 pub(crate) fn discover(body: &str) -> Result<ServerMetadata> {
-    Discovery::from_response(&config(), &json(200, body))
+    Discovery::from_response(config().expected(), &json(200, body))
 }
 
 pub(crate) fn metadata() -> ServerMetadata {

@@ -3,20 +3,11 @@
  *
  * Each is a program of `tests/providers`, behind a {@link startRecorder recorder}, and shows its users its own pages.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { Endpoints } from './endpoints.mjs';
 import { portNear } from './loopback.mjs';
+import { PYTHON, startProgram } from './program.mjs';
 import { startRecorder } from './recorder.mjs';
 import { PASSWORD, USERS } from './users.mjs';
-
-/** The Python that `cargo xtask` installs. The other languages are installed on the machine. */
-const BUILT = fileURLToPath(new URL('../../target/python/bin/python', import.meta.url));
-
-const PYTHON = [process.env.PROVIDERS_PYTHON ?? BUILT, '-B']; // `-B` writes no files beside the sources
 
 /** @typedef {import('./page.mjs').Page} Page */
 
@@ -258,7 +249,7 @@ async function start(
     asks,
     pushed,
   };
-  const server = await run(program, told);
+  const server = await startProgram(program, told);
   const recorder = await startRecorder({ port, behind: server.port, endpoints });
   return {
     pause: 0,
@@ -282,32 +273,5 @@ async function start(
     /** From here on Glewlwyd signs with another key under the same key id. */
     replaceKey: () => server.wish('key'),
     close: () => Promise.all([recorder.close(), server.close()]),
-  };
-}
-
-/** A program of `tests/providers`, which runs as long as its standard input is open. */
-async function run(program, told) {
-  const [command, ...options] = program;
-  const file = fileURLToPath(new URL(`../providers/${options.pop()}`, import.meta.url));
-  const child = spawn(command, [...options, file, JSON.stringify(told)]);
-  const trouble = text(child.stderr);
-  const over = once(child, 'exit').catch((cause) => {
-    throw new Error(`${command} cannot be started; \`cargo xtask test e2e\` installs the providers`, {
-      cause,
-    });
-  });
-  const failed = over.then(async () => {
-    throw new Error(`${file} did not start:\n${await trouble}`);
-  });
-  const lines = createInterface(child.stdout);
-  const [port] = await Promise.race([once(lines, 'line'), failed]);
-  return {
-    port: Number(port),
-    /** Sends it a command. */
-    wish: (what) => {
-      child.stdin.write(`${what}\n`);
-      return Promise.race([once(lines, 'line'), failed]);
-    },
-    close: () => (child.stdin.end(), over),
   };
 }

@@ -1,11 +1,13 @@
 /**
  * A reverse proxy in front of a third-party provider. It forwards everything unchanged, and records what a middleware
- * records in our own provider.
+ * records in our own provider, and also what each request sent: `{ query, form, body, authorization }`.
  */
 import { createServer, request as ask } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { Issued } from './issued.mjs';
 import { bodyOf, close, listen, LOOPBACK, pathOf, record } from './loopback.mjs';
+
+const FORM = 'application/x-www-form-urlencoded';
 
 /**
  * @param {object} options
@@ -18,15 +20,19 @@ export async function startRecorder({ port, behind, endpoints }) {
   const requests = [];
 
   const server = createServer(async (request, response) => {
-    record(requests, request, response);
+    const entry = record(requests, request, response);
     const passed = await passOn(request, behind).catch(() => null);
     if (!passed) return response.destroy(); // the client or the provider closed the connection
-    const { form, status, headers, body } = passed;
+    const { sent, status, headers, body } = passed;
     const endpoint = endpoints.at(pathOf(request));
+    const query = Object.fromEntries(new URL(request.url, 'http://loopback').searchParams);
+    const { authorization, 'content-type': type = '' } = request.headers;
+    const form = Object.fromEntries(new URLSearchParams(type.startsWith(FORM) ? sent : ''));
+    Object.assign(entry, { query, form, body: sent, authorization });
     issued.note({
       endpoint,
-      query: Object.fromEntries(new URL(request.url, 'http://loopback').searchParams),
-      form: Object.fromEntries(new URLSearchParams(form)),
+      query,
+      form,
       answer:
         endpoint === 'token' && headers['content-type']?.startsWith('application/json') ? JSON.parse(body) : undefined,
       location: headers.location,
@@ -43,11 +49,11 @@ export async function startRecorder({ port, behind, endpoints }) {
  */
 async function passOn(request, port) {
   const { method, url: path } = request;
-  const form = await bodyOf(request);
+  const sent = await bodyOf(request);
   const answer = await new Promise((done, fail) => {
     const { connection: _, 'accept-encoding': __, ...headers } = request.headers;
-    ask({ host: LOOPBACK, port, method, path, headers }, done).on('error', fail).end(form);
+    ask({ host: LOOPBACK, port, method, path, headers }, done).on('error', fail).end(sent);
   });
   const { connection: _, ...headers } = answer.headers;
-  return { form, status: answer.statusCode, headers, body: await buffer(answer) };
+  return { sent, status: answer.statusCode, headers, body: await buffer(answer) };
 }

@@ -111,7 +111,7 @@ impl Scene {
         let path = request.url.strip_prefix("https://as.test").unwrap_or_default();
         let form = match &request.method {
             Method::Post(form) | Method::PostJson(form) => form.expose().to_owned(),
-            Method::Get => String::new(),
+            Method::Get | Method::Head => String::new(),
         };
         let is_renewal = form.contains("grant_type=refresh_token");
         self.known.learn_form(&form, &["code", "code_verifier", "refresh_token"]);

@@ -7,6 +7,7 @@ mod hostile;
 mod support;
 
 mod clients;
+mod connections;
 mod deposits;
 mod devices;
 mod ends;

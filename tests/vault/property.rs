@@ -157,7 +157,7 @@ const ENDPOINTS: [&str; 8] = [
 ];
 
 /// The members of a message that registers the app.
-const REGISTER: &str = r#""redirectUri":"https://app.test/cb","scope":"","unreturned":true"#;
+const REGISTER: &str = r#""redirectUri":"https://app.test/cb","scope":"","namesPage":true,"unreturned":true"#;
 
 const URLS: [&str; 8] = [
     "https://api.test/v1/x",
@@ -1103,6 +1103,7 @@ impl Run {
             Method::Get if !authorization.is_empty() => "userinfo_endpoint",
             Method::Get if choice.well_known().contains(&request.url) => "metadata",
             Method::Get => "jwks_uri",
+            Method::Head => "resource",
         };
         if purpose != "metadata" && !is_at(purpose) {
             return Err(broken("a request goes to an address that neither options nor issuer name", &shown));
@@ -1162,7 +1163,7 @@ fn pick_numbered<T>(from: &[T], number: usize) -> Option<(usize, &T)> {
 fn form_of(request: &HttpRequest) -> String {
     match &request.method {
         Method::Post(form) | Method::PostJson(form) => form.expose().to_owned(),
-        Method::Get => String::new(),
+        Method::Get | Method::Head => String::new(),
     }
 }
 

@@ -29,12 +29,15 @@ fn id_in(remembered: &str) -> String {
 }
 
 fn register(port: Port<'_>, more: &str) -> Outcome {
-    port.say("register", &format!(r#"{more}"redirectUri":"{PAGE}","scope":"read","unreturned":false"#))
+    port.say("register", &format!(r#"{more}"redirectUri":"{PAGE}","scope":"read","namesPage":true,"unreturned":false"#))
 }
 
 /// The same after a sign-in that did not come back.
 fn register_again(port: Port<'_>, known: &str) -> String {
-    let members = format!(r#""known":{},"redirectUri":"{PAGE}","scope":"read","unreturned":true"#, string(known));
+    let members = format!(
+        r#""known":{},"redirectUri":"{PAGE}","scope":"read","namesPage":true,"unreturned":true"#,
+        string(known)
+    );
     port.say("register", &members).expect("an ID")
 }
 
@@ -348,7 +351,8 @@ fn reg_15_only_a_page_of_this_origin_is_registered() {
     let worker = worker();
     let port = worker.page(1, &unregistered());
     for page in ["https://evil.test/cb", "https://app.test.evil.test/", "javascript:alert(1)", "https://app.test/#x"] {
-        let outcome = port.say("register", &format!(r#""redirectUri":"{page}","scope":"","unreturned":false"#));
+        let outcome =
+            port.say("register", &format!(r#""redirectUri":"{page}","scope":"","namesPage":true,"unreturned":false"#));
         assert_eq!(named(&outcome), Some("redirectUri"), "{page}");
     }
     assert!(worker.here.world().sent.is_empty());

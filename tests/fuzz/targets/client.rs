@@ -471,7 +471,7 @@ fn quoting(request: &HttpRequest, program: &mut Program<'_>) -> HttpResponse {
             .filter(|(name, _)| ["code", "code_verifier", "refresh_token", "token"].contains(&&**name))
             .map(|(_, value)| value.into_owned())
             .collect(),
-        Method::Get | Method::PostJson(_) => Vec::new(),
+        Method::Get | Method::Head | Method::PostJson(_) => Vec::new(),
     };
     secrets.extend(request.authorization.iter().map(|shown| shown.expose().replacen("Bearer ", "", 1)));
     let secret = secrets.get(program.below(secrets.len())).cloned().unwrap_or_default();

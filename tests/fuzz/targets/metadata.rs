@@ -11,7 +11,7 @@ pub(super) fn run(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     for more in ["", r#""openid":false,"#] {
         let config = Config::parse(&options(more)).expect("the honest app's options");
-        let metadata = match Discovery::from_response(&config, &json(200, text)) {
+        let metadata = match Discovery::from_response(config.expected(), &json(200, text)) {
             Ok(metadata) => metadata,
             Err(error) => {
                 assert_hidden(&printed(&error), ["abcdefghijklmnop0123456789"]);

@@ -84,9 +84,9 @@ impl App {
             return Ok(());
         }
         let mut failures = Failures::default();
-        for request in Discovery::new(&self.config).requests(Cache::NoCache) {
+        for request in Discovery::new(self.config.expected()).requests(Cache::NoCache) {
             let answer = provider.answer(&request);
-            match answer.and_then(|answer| Discovery::from_response(&self.config, &answer)) {
+            match answer.and_then(|answer| Discovery::from_response(self.config.expected(), &answer)) {
                 Ok(found) => {
                     self.metadata = Some(found);
                     return Ok(());
@@ -94,7 +94,7 @@ impl App {
                 Err(failure) => failures.add(failure)?,
             }
         }
-        Err(failures.into_error(&self.config))
+        Err(failures.into_error(&self.config.issuer))
     }
 
     /// Begins a sign-in, and returns the address to visit. Each sign-in has its own random bytes.

@@ -12,6 +12,7 @@
 pub(crate) mod app;
 pub(crate) mod case;
 pub(crate) mod provider;
+pub(crate) mod resource_server;
 pub(crate) mod text;
 pub(crate) mod worker;
 pub(crate) mod world;

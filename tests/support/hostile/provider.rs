@@ -290,7 +290,7 @@ impl Provider {
     /// Responds to a request, and records it.
     pub(crate) fn answer(&mut self, request: &HttpRequest) -> Answer {
         let body = match &request.method {
-            Method::Get => String::new(),
+            Method::Get | Method::Head => String::new(),
             Method::Post(body) | Method::PostJson(body) => body.expose().to_owned(),
         };
         let origin = origin(&self.issuer).to_owned();

@@ -161,7 +161,7 @@ impl Port<'_> {
         self.say(
             "begin",
             &format!(
-                r#""redirectUri":"https://app.test/cb","scope":"read","returnTo":"/here?x=1#y","options":{options},"inWindow":{in_window},"shared":false"#
+                r#""redirectUri":"https://app.test/cb","scope":"read","returnTo":"/here?x=1#y","options":{options},"inWindow":{in_window},"namesPage":false,"shared":false"#
             ),
         )
     }

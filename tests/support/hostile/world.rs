@@ -23,6 +23,7 @@ use valet_key::vault::Vault;
 use valet_key::vault::messages::{self, Worker};
 
 use super::provider::{Answer, Place, Provider};
+use super::resource_server::ResourceServer;
 use crate::support::{self, at, options, signing};
 
 /// The state that the clients of a test share.
@@ -31,6 +32,8 @@ pub(crate) struct World {
     pub(crate) provider: Provider,
     /// The providers of other apps.
     pub(crate) others: Vec<Provider>,
+    /// The APIs that name their authorization server.
+    pub(crate) resources: Vec<ResourceServer>,
     /// Requests that wait for delivery, the oldest first.
     pub(crate) wire: VecDeque<(Sending, Slot)>,
     /// Every request of a client to a provider, delivered or not.
@@ -208,9 +211,9 @@ impl TestRequest {
 impl AuthorizedRequest for TestRequest {
     type Response = u16;
 
-    fn send(&self, authorization: &Secret) -> impl Future<Output = Result<u16>> {
+    fn send(&self, authorization: Option<&Secret>) -> impl Future<Output = Result<u16>> {
         let mut world = self.here.world();
-        let authorization = authorization.expose().into();
+        let authorization = authorization.map_or("", Secret::expose).into();
         world.calls.push(ApiCall { call: self.call, url: self.url.clone(), authorization });
         ready(Ok(world.statuses.pop_front().unwrap_or(200)))
     }
@@ -243,6 +246,7 @@ impl Here {
         let world = World {
             provider: Provider::perfect("https://as.test"),
             others: Vec::new(),
+            resources: Vec::new(),
             wire: VecDeque::new(),
             sent: Vec::new(),
             changes: Vec::new(),
@@ -377,6 +381,9 @@ impl World {
 
     /// The provider's response to a request; an unknown address does not respond.
     pub(crate) fn honest_answer(&mut self, request: &HttpRequest) -> Answer {
+        if let Some(answer) = self.resources.iter_mut().find_map(|resource| resource.answer(request)) {
+            return answer;
+        }
         match self.provider_at(&request.url) {
             Some(provider) => provider.answer(request),
             None => Err(Kind::Network { url: request.url.clone() }.into()),
