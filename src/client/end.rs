@@ -38,7 +38,8 @@ impl<H: Host> Client<H> {
     }
 
     /// Revokes the tokens of a session that has ended. Returns the URL to which the page navigates to end the provider's own
-    /// session and to come back to `return_to`; `None` without a `return_to`, or if no such URL is known.
+    /// session and to come back to `return_to`; `None` without a `return_to`, if no such URL is known, or at the
+    /// server that an API has named.
     ///
     /// # Errors
     ///
@@ -50,7 +51,8 @@ impl<H: Host> Client<H> {
     pub async fn end_at_provider(&self, ended: Ended, return_to: Option<&str>) -> Result<Option<String>> {
         let Ended { leftover, id_token } = ended;
         self.revoke(leftover).await;
-        let Some(return_to) = return_to else { return Ok(None) };
+        // The sign-in at the server of an API is for that API. The user's own session there may be one of other apps.
+        let Some(return_to) = return_to.filter(|_| self.core.config.found_by().is_none()) else { return Ok(None) };
         match self.metadata().await {
             Ok(metadata) => {
                 let state = own_state(self.core.host.entropy()?, "");

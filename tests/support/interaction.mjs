@@ -61,6 +61,7 @@ export class Interaction {
       if (scope === 'openid' || allowed.includes(scope)) grant.addOIDCScope(scope);
       else grant.rejectOIDCScope(scope);
     }
+    for (const resource of [params.resource ?? []].flat()) grant.addResourceScope(resource, allowed.join(' '));
     return this.#finish({ consent: { grantId: await grant.save() } });
   }
 

@@ -52,9 +52,16 @@ export async function startProvider({
   const issuer = `http://${host}:${port}`;
   /**
    * `alter` changes the responses of endpoints: it gets the path and the body, and returns the body to send. `inFrame`
-   * is a page that replaces the response to silent sign-ins; `null` is a page that refuses to be framed.
+   * is a page that replaces the response to silent sign-ins; `null` is a page that refuses to be framed. `audienceOf` is the
+   * audience of the tokens for a resource (RFC 8707).
    */
-  const settings = { accessTokenSeconds, refreshTokens, inFrame: undefined, alter: (path, body) => body };
+  const settings = {
+    accessTokenSeconds,
+    refreshTokens,
+    inFrame: undefined,
+    alter: (path, body) => body,
+    audienceOf: (resource) => resource,
+  };
   const issued = new Issued();
   const outage = new Outage();
   const delays = new Map();
@@ -239,6 +246,17 @@ function configuration({ adapter, pages, redirectPages, origins, settings }) {
       },
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: async (context, client) => client.clientId === API_CLIENT.id },
+      // The tokens for a resource are JWTs, which show their audience.
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: async (context, resource) => ({
+          scope: 'photos notes:read notes:write',
+          audience: settings.audienceOf(resource),
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: 'ES256' } },
+        }),
+        useGrantedResource: async () => true,
+      },
       revocation: {
         enabled: true,
         allowedPolicy: async (context, client, token) => token.clientId === client.clientId,

@@ -709,6 +709,16 @@ fn con_21_nothing_but_a_call_and_a_registration_works_before_the_server_is_known
 }
 
 #[test]
+fn con_24_a_sign_out_revokes_the_tokens_and_keeps_the_session_of_the_server() {
+    let worker = world();
+    let port = page(&worker, 1);
+    port.sign_in();
+    assert_eq!(port.say("end", r#""returnTo":"https://app.test/""#).as_deref(), Ok(""), "the page stays");
+    assert!(!port.is_signed_in());
+    assert_eq!(server(&worker, |server| server.count(Place::Revocation)), 2);
+}
+
+#[test]
 fn con_22_a_page_that_shows_a_response_of_another_connection_is_not_its_redirect_page() {
     let worker = world();
     let port = page(&worker, 1);

@@ -24,6 +24,7 @@ use valet_key::protocol::session::Change;
 use valet_key::vault::messages::{Outcome, to_json};
 
 use crate::hostile::provider::{Answer, Provider, change};
+use crate::hostile::resource_server::ResourceServer;
 use crate::hostile::text::{Spelling, forms, member, string, with_member};
 use crate::hostile::worker::{Begun, Mode, SharedWorker};
 use crate::hostile::world::{Here, Sender, Sending, Waiting, World, poll};
@@ -33,6 +34,11 @@ const ONE: &str = "https://one.test";
 const TWO: &str = "https://two.test/tenant";
 const EVIL: &str = "https://evil.test";
 const MOVED: &str = "https://moved.test";
+/// The address of an API that names the attacker's server.
+const TOOLS: &str = "https://tools.test/mcp";
+
+/// The choice of honest pages that connect to it.
+const CONNECTION: usize = 14;
 
 /// Options that a page may pass, and their consequences. These are worked out by hand, not by the code under test.
 struct Choice {
@@ -49,6 +55,10 @@ struct Choice {
     hints: bool,
     in_page: bool,
     has_key: bool,
+    /// The only API that the token is for; empty if there is a list.
+    resource: &'static str,
+    /// Whether this API names the server.
+    is_found: bool,
 }
 
 /// The first three are those of honest pages.
@@ -70,6 +80,8 @@ fn choices() -> Vec<Choice> {
         hints: true,
         in_page: false,
         has_key: false,
+        resource: "",
+        is_found: false,
     };
     let evil_api: &[&str] = &["https://evil.test/", "https://api.test/v1/"];
     let mixed = format!(
@@ -107,6 +119,18 @@ fn choices() -> Vec<Choice> {
         Choice { server: Some(EVIL), ..choice("plain, evil endpoint", plain, "", &[]) },
         choice("evil", named(EVIL, "", V1), EVIL, V1),
         choice("wrong", named(ONE, r#""clientSecret":"x","#, V1), ONE, &[]),
+        // What an API that names the attacker's server leads to.
+        Choice { resource: TOOLS, is_found: true, ..choice("unfound", connection(""), EVIL, &[TOOLS]) },
+        Choice {
+            resource: TOOLS,
+            is_found: true,
+            ..choice("found", connection(r#""clientId":"found","foundIssuer":"https://evil.test","#), EVIL, &[TOOLS])
+                .of("found")
+        },
+        Choice {
+            resource: TOOLS,
+            ..choice("paired", connection(r#""issuer":"https://one.test","clientId":"spa","#), ONE, &[TOOLS])
+        },
         Choice {
             has_key: true,
             ..choice("one, key", named(ONE, r#""tokenEndpointAuthMethod":"private_key_jwt","#, V1), ONE, V1)
@@ -134,14 +158,29 @@ impl Choice {
     }
 
     fn permits(&self, url: &str) -> bool {
-        !url.contains("..") && self.api.iter().any(|begin| url.starts_with(begin))
+        let is_whole = |begin: &&str| begin.ends_with('/') || url == *begin || url.starts_with(&format!("{begin}/"));
+        !url.contains("..") && self.api.iter().any(|begin| url.starts_with(begin) && is_whole(begin))
     }
+
+    /// RFC 9728 §3.1.
+    fn resource_metadata(&self) -> &'static [&'static str] {
+        const BOTH: &[&str] = &[
+            "https://tools.test/.well-known/oauth-protected-resource/mcp",
+            "https://tools.test/.well-known/oauth-protected-resource",
+        ];
+        if self.is_found { BOTH } else { &[] }
+    }
+}
+
+/// The options of a connection.
+fn connection(more: &str) -> String {
+    format!(r#"{{{more}"resource":"{TOOLS}"}}"#)
 }
 
 /// Metadata of an issuer with endpoints at a host.
 fn metadata(issuer: &str, host: &str) -> String {
     format!(
-        r#"{{"issuer":"{issuer}","authorization_endpoint":"{host}/authorize","token_endpoint":"{host}/token","jwks_uri":"{host}/jwks","userinfo_endpoint":"{host}/userinfo","revocation_endpoint":"{host}/revoke","device_authorization_endpoint":"{host}/device","registration_endpoint":"{host}/register","end_session_endpoint":"{host}/logout","authorization_response_iss_parameter_supported":true}}"#
+        r#"{{"issuer":"{issuer}","authorization_endpoint":"{host}/authorize","token_endpoint":"{host}/token","jwks_uri":"{host}/jwks","userinfo_endpoint":"{host}/userinfo","revocation_endpoint":"{host}/revoke","device_authorization_endpoint":"{host}/device","registration_endpoint":"{host}/register","end_session_endpoint":"{host}/logout","code_challenge_methods_supported":["S256"],"authorization_response_iss_parameter_supported":true}}"#
     )
 }
 
@@ -157,9 +196,11 @@ const ENDPOINTS: [&str; 8] = [
 ];
 
 /// The members of a message that registers the app.
-const REGISTER: &str = r#""redirectUri":"https://app.test/cb","scope":"","namesPage":true,"unreturned":true"#;
+const REGISTER: &str = r#""redirectUri":"https://app.test/cb","scope":"","namesPage":false,"unreturned":true"#;
 
-const URLS: [&str; 8] = [
+const URLS: [&str; 10] = [
+    TOOLS,
+    "https://tools.test/mcpx",
     "https://api.test/v1/x",
     "https://data.test/y",
     "https://api.test/admin/x",
@@ -461,6 +502,10 @@ impl Run {
                 Provider::perfect(EVIL).numbered(30_000_000),
                 Provider::perfect(MOVED).numbered(40_000_000),
             ];
+            let mut tools = ResourceServer::new("https://tools.test");
+            let address = "https://tools.test/.well-known/oauth-protected-resource/mcp";
+            tools.publish(address, TOOLS, r#"["https://evil.test"]"#, "");
+            world.resources.push(tools);
             change(&mut world.provider.refreshed_claims, &[("renewed", "true")]);
             world.has_key = true;
         }
@@ -487,8 +532,17 @@ impl Run {
 
     /// Opens honest pages at a worker, and one of an attacker.
     fn open(&mut self, worker: usize) {
-        for (port, choice) in [0, 1, 2, 11].into_iter().enumerate() {
-            self.configure(worker * 5 + port, choice).expect("a client");
+        for port in 0..4 {
+            let port = worker * 5 + port;
+            self.configure(port, Self::first_choice(port)).expect("a client");
+        }
+    }
+
+    /// The choice of the page that opens a port.
+    fn first_choice(port: usize) -> usize {
+        match port {
+            7 => CONNECTION,
+            _ => [0, 1, 2, 11][port % 5],
         }
     }
 
@@ -609,7 +663,7 @@ impl Run {
                     self.ports[port] = None;
                     if port % 5 < 3 {
                         // An honest page returns.
-                        self.configure(port, port % 5)?;
+                        self.configure(port, Self::first_choice(port))?;
                     }
                 }
             }
@@ -709,13 +763,15 @@ impl Run {
         let page = ["https://app.test/cb", "https://app.test/cb", "https://app.test/other?a=1", "https://evil.test/cb"];
         let (page, shared, in_window) = (page[variant % 4], variant == 4, mode == Mode::Window);
         let restores = variant == 5;
+        let is_found = self.ports[port].is_some_and(|choice| self.choices[choice].is_found);
         let options = match variant {
+            0 if is_found => "{}", // it cannot be silent
             0 | 5 => r#"{"prompt":"none"}"#,
             1 => r#"{"loginHint":"alice"}"#,
             _ => "{}",
         };
         let members = format!(
-            r#""redirectUri":"{page}","scope":"read","returnTo":"/here","options":{options},"inWindow":{in_window},"shared":{shared},"restores":{restores}"#
+            r#""redirectUri":"{page}","scope":"read","returnTo":"/here","options":{options},"inWindow":{in_window},"namesPage":{shared},"shared":{shared},"restores":{restores}"#
         );
         self.start(port, "begin", mode, &members);
     }
@@ -955,6 +1011,10 @@ impl Run {
         }
         let Ok(text) = outcome else { return Ok(()) };
         match task.op {
+            "complete" if choice.is_some_and(|choice| choice.is_found) && text.contains("returnTo") => {
+                self.reached.insert("connection");
+                Ok(())
+            }
             "begin" => self.begun(task, &text),
             "beginDevice" => {
                 let number = text.split_once(r#""number":"#).and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
@@ -1017,6 +1077,10 @@ impl Run {
         if !endpoints.any(|(_, url)| begun.url.starts_with(&format!("{url}?"))) {
             return Err(broken("a sign-in leads elsewhere", text));
         }
+        let resource = self.choice_of(owner).resource.replace(':', "%3A").replace('/', "%2F");
+        if begun.url.split("&resource=").nth(1).unwrap_or_default().split('&').next() != Some(&resource) {
+            return Err(broken("a sign-in is for another API", text));
+        }
         if !begun.url.contains("&redirect_uri=https%3A%2F%2Fapp.test%2F") {
             return Err(broken("a response comes to another origin", text));
         }
@@ -1043,7 +1107,8 @@ impl Run {
             let of =
                 of.filter(|hidden| hidden.owner.worker == worker).map(|hidden| self.choice_of(hidden.owner).client);
             let choice = choice.map(|choice| &self.choices[choice]);
-            if of.is_none() || of != choice.map(|choice| choice.client) {
+            let needs_none = call.authorization.is_empty() && choice.is_some_and(|choice| !choice.resource.is_empty());
+            if !needs_none && (of.is_none() || of != choice.map(|choice| choice.client)) {
                 return Err(broken("a call carries another client's token", &format!("{call:?}")));
             }
             if !choice.is_some_and(|choice| choice.permits(&call.url)) {
@@ -1102,9 +1167,18 @@ impl Run {
             Method::PostJson(_) => "registration_endpoint",
             Method::Get if !authorization.is_empty() => "userinfo_endpoint",
             Method::Get if choice.well_known().contains(&request.url) => "metadata",
+            Method::Get if choice.resource_metadata().contains(&&*request.url) => "metadata",
             Method::Get => "jwks_uri",
-            Method::Head => "resource",
+            Method::Head if choice.is_found && request.url == choice.resource => "metadata",
+            Method::Head => "nothing",
         };
+        let asks_for_tokens = matches!(purpose, "token_endpoint" | "device_authorization_endpoint");
+        let resource = if asks_for_tokens { choice.resource } else { "" };
+        let sent = form::parse(&form).filter(|_| matches!(request.method, Method::Post(_))).unwrap_or_default();
+        let sent = sent.iter().find(|(name, _)| name == "resource").map_or("", |(_, value)| value);
+        if sent != resource {
+            return Err(broken("a request is for another API", &shown));
+        }
         if purpose != "metadata" && !is_at(purpose) {
             return Err(broken("a request goes to an address that neither options nor issuer name", &shown));
         }
@@ -1183,7 +1257,7 @@ fn whatever_a_page_says_tokens_codes_and_verifiers_go_where_options_and_issuer_s
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() };
     // The same sequences each time.
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
-    let goals: [&[&str]; 3] = [&["session", "renewal", "UserInfo"], &["device"], &["machine"]];
+    let goals: [&[&str]; 4] = [&["session", "renewal", "UserInfo"], &["device"], &["machine"], &["connection"]];
     let counts = goals.map(|_| AtomicUsize::new(0));
     let outcome = runner.run(&steps(), |steps| {
         let mut run = Run::new();
@@ -1201,10 +1275,14 @@ fn whatever_a_page_says_tokens_codes_and_verifiers_go_where_options_and_issuer_s
         Err(TestError::Fail(reason, steps)) => panic!("{reason}\nafter {steps:#?}"),
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
-    let [all, device, machine] = counts.map(AtomicUsize::into_inner);
-    let text =
-        format!("of {cases}, {all} have a session, a renewal and UserInfo, {device} a device, {machine} a machine");
+    let [all, device, machine, connection] = counts.map(AtomicUsize::into_inner);
+    let text = format!(
+        "of {cases}, {all} have a session, a renewal and UserInfo, {device} a device, {machine} a machine, {connection} a connection"
+    );
     println!("{text}");
     let cases = usize::try_from(cases).expect("a number");
-    assert!(all * 4 >= cases && device * 20 >= cases && machine * 20 >= cases, "too few: {text}");
+    assert!(
+        all * 4 >= cases && device * 20 >= cases && machine * 20 >= cases && connection * 20 >= cases,
+        "too few: {text}"
+    );
 }
