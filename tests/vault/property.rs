@@ -55,10 +55,17 @@ struct Choice {
     hints: bool,
     in_page: bool,
     has_key: bool,
-    /// The only API that the token is for; empty if there is a list.
-    resource: &'static str,
-    /// Whether this API names the server.
-    is_found: bool,
+    connection: Connection,
+}
+
+/// Whether the options connect to [`TOOLS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Connection {
+    No,
+    /// The API names the server.
+    Found,
+    /// The app names the server.
+    Paired,
 }
 
 /// The first three are those of honest pages.
@@ -80,8 +87,7 @@ fn choices() -> Vec<Choice> {
         hints: true,
         in_page: false,
         has_key: false,
-        resource: "",
-        is_found: false,
+        connection: Connection::No,
     };
     let evil_api: &[&str] = &["https://evil.test/", "https://api.test/v1/"];
     let mixed = format!(
@@ -120,15 +126,14 @@ fn choices() -> Vec<Choice> {
         choice("evil", named(EVIL, "", V1), EVIL, V1),
         choice("wrong", named(ONE, r#""clientSecret":"x","#, V1), ONE, &[]),
         // What an API that names the attacker's server leads to.
-        Choice { resource: TOOLS, is_found: true, ..choice("unfound", connection(""), EVIL, &[TOOLS]) },
+        Choice { connection: Connection::Found, ..choice("unfound", connection(""), EVIL, &[TOOLS]) },
         Choice {
-            resource: TOOLS,
-            is_found: true,
+            connection: Connection::Found,
             ..choice("found", connection(r#""clientId":"found","foundIssuer":"https://evil.test","#), EVIL, &[TOOLS])
                 .of("found")
         },
         Choice {
-            resource: TOOLS,
+            connection: Connection::Paired,
             ..choice("paired", connection(r#""issuer":"https://one.test","clientId":"spa","#), ONE, &[TOOLS])
         },
         Choice {
@@ -168,7 +173,12 @@ impl Choice {
             "https://tools.test/.well-known/oauth-protected-resource/mcp",
             "https://tools.test/.well-known/oauth-protected-resource",
         ];
-        if self.is_found { BOTH } else { &[] }
+        if self.connection == Connection::Found { BOTH } else { &[] }
+    }
+
+    /// The API that the tokens are for; empty if there is a list.
+    fn resource(&self) -> &'static str {
+        if self.connection == Connection::No { "" } else { TOOLS }
     }
 }
 
@@ -763,7 +773,7 @@ impl Run {
         let page = ["https://app.test/cb", "https://app.test/cb", "https://app.test/other?a=1", "https://evil.test/cb"];
         let (page, shared, in_window) = (page[variant % 4], variant == 4, mode == Mode::Window);
         let restores = variant == 5;
-        let is_found = self.ports[port].is_some_and(|choice| self.choices[choice].is_found);
+        let is_found = self.ports[port].is_some_and(|choice| self.choices[choice].connection == Connection::Found);
         let options = match variant {
             0 if is_found => "{}", // it cannot be silent
             0 | 5 => r#"{"prompt":"none"}"#,
@@ -1011,7 +1021,9 @@ impl Run {
         }
         let Ok(text) = outcome else { return Ok(()) };
         match task.op {
-            "complete" if choice.is_some_and(|choice| choice.is_found) && text.contains("returnTo") => {
+            "complete"
+                if choice.is_some_and(|choice| choice.connection == Connection::Found) && text.contains("returnTo") =>
+            {
                 self.reached.insert("connection");
                 Ok(())
             }
@@ -1077,7 +1089,7 @@ impl Run {
         if !endpoints.any(|(_, url)| begun.url.starts_with(&format!("{url}?"))) {
             return Err(broken("a sign-in leads elsewhere", text));
         }
-        let resource = self.choice_of(owner).resource.replace(':', "%3A").replace('/', "%2F");
+        let resource = self.choice_of(owner).resource().replace(':', "%3A").replace('/', "%2F");
         if begun.url.split("&resource=").nth(1).unwrap_or_default().split('&').next() != Some(&resource) {
             return Err(broken("a sign-in is for another API", text));
         }
@@ -1107,7 +1119,8 @@ impl Run {
             let of =
                 of.filter(|hidden| hidden.owner.worker == worker).map(|hidden| self.choice_of(hidden.owner).client);
             let choice = choice.map(|choice| &self.choices[choice]);
-            let needs_none = call.authorization.is_empty() && choice.is_some_and(|choice| !choice.resource.is_empty());
+            let needs_none =
+                call.authorization.is_empty() && choice.is_some_and(|choice| choice.connection != Connection::No);
             if !needs_none && (of.is_none() || of != choice.map(|choice| choice.client)) {
                 return Err(broken("a call carries another client's token", &format!("{call:?}")));
             }
@@ -1169,11 +1182,11 @@ impl Run {
             Method::Get if choice.well_known().contains(&request.url) => "metadata",
             Method::Get if choice.resource_metadata().contains(&&*request.url) => "metadata",
             Method::Get => "jwks_uri",
-            Method::Head if choice.is_found && request.url == choice.resource => "metadata",
+            Method::Head if choice.connection == Connection::Found && request.url == TOOLS => "metadata",
             Method::Head => "nothing",
         };
         let asks_for_tokens = matches!(purpose, "token_endpoint" | "device_authorization_endpoint");
-        let resource = if asks_for_tokens { choice.resource } else { "" };
+        let resource = if asks_for_tokens { choice.resource() } else { "" };
         let sent = form::parse(&form).filter(|_| matches!(request.method, Method::Post(_))).unwrap_or_default();
         let sent = sent.iter().find(|(name, _)| name == "resource").map_or("", |(_, value)| value);
         if sent != resource {
