@@ -86,7 +86,7 @@ const SERVERS = { 'mcp-sdk': { redirectUri: '/www/' }, fastmcp: {} };
 for (const [name, connection] of Object.entries(SERVERS)) {
   story(
     `CON-30 P0: a page calls a tool of an MCP server that it has never heard of (${name})`,
-    { ...withServer(name), homes: ['shared', 'dedicated'], everyEngine: true },
+    { ...withServer(name), homes: ['shared', 'dedicated', 'page'], everyEngine: true },
     async (stage) => {
       const { page, provider } = stage;
       await visit(stage, connection);
