@@ -72,6 +72,9 @@ export async function callThrough(failure, reach, input, init, client, signInMod
   return new VaultResponse(content, received.init, received, signal);
 }
 
+/** Milliseconds after which a page that a call wanted to leave for a sign-in counts as staying. */
+const LEAVES = 20_000;
+
 /** The sign-ins that calls of a client have begun. @type {WeakMap<object, Promise<unknown>>} */
 const signIns = new WeakMap();
 
@@ -83,11 +86,20 @@ async function afterSignIn(client, mode, error) {
   if (error.code !== 'login_required') throw error;
   let signIn = signIns.get(client);
   if (!signIn) {
-    signIn = client.signIn(/** @type {any} */ ({ mode })).finally(() => signIns.delete(client));
+    const signedIn = client.signIn(/** @type {any} */ ({ mode }));
+    signIn = Promise.race(mode === 'redirect' ? [signedIn, stayed(error)] : [signedIn]);
     signIns.set(client, signIn);
+    signIn.finally(() => signIns.delete(client)).catch(() => {});
   }
   await signIn;
 }
+
+/** Rejects if the page has not left, or has come back as it was. @param {any} error of the call @returns {Promise<never>} */
+const stayed = (error) =>
+  new Promise((_, reject) => {
+    setTimeout(reject, LEAVES, error);
+    addEventListener('pageshow', ({ persisted }) => persisted && reject(error), { once: true });
+  });
 
 /** @param {typeof import('./errors.js').failure} failure @param {RequestInfo | URL} input @param {RequestInit} [init] */
 function readRequest(failure, input, init) {

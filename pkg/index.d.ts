@@ -58,15 +58,21 @@ export interface ConnectOptions
     | 'wasmUrl'
   > {
   /**
-   * The page to which the server sends the user back. Default: the current page with a parameter that no other client has, which the
-   * client removes from the address. Set it only to a page that no other client uses.
+   * The page to which the server sends the user back. Default: the current page. If the API names the server, the client adds a parameter
+   * that no other client has, and removes it from the address when the user is back. Set it in an app with several pages or routes.
    */
   redirectUri?: string;
+  /**
+   * Leaves out that parameter, for a server that drops the query of a redirect URI. `redirectUri` must then be a page that no other
+   * client uses. Default: `false`.
+   */
+  exactRedirectUri?: boolean;
   /** The scope to request. Default: the scope that the API asks for. */
   scope?: string;
   /**
    * How a call that the API refuses makes a sign-in, after which the call is sent again. `popup`: in a window, so the call has to be
-   * made in a click. `redirect`: the page leaves, and the promise stays pending. Calls share the sign-in. A call whose body is a stream
+   * made in a click. `redirect`: the page leaves, and the promise stays pending; it rejects if the page comes back as it was, or has not left after twenty
+   * seconds. Calls share the sign-in. A call whose body is a stream
    * makes none. Default: none, the call rejects.
    */
   signIn?: 'popup' | 'redirect';
@@ -266,6 +272,12 @@ export interface SignInOptions {
    */
   returnTo?: string;
   /**
+   * Scope to ask for in addition to the option `scope`, separated by spaces, such as that of a feature that the user opens now. What the
+   * user grants is asked for in later sign-ins, too, until a sign-out. If the user declines, the session stays as it is. Use it for the user
+   * who is signed in: `session.scope` says what was granted.
+   */
+  scope?: string;
+  /**
    * What the provider may show (OpenID Connect Core §3.1.2.1). `login` requests a new authentication: the client checks its
    * time if the provider sends `auth_time`. To require `auth_time`, also set `maxAge: 0`.
    */
@@ -394,8 +406,8 @@ export interface Client {
 
   /**
    * Signs the client in as itself, without a user (client credentials, RFC 6749 §4.4). This needs `tokenEndpointAuthMethod:
-   * 'private_key_jwt'`. The session has an empty `sub`, and is renewed in the same way. Of the other options, only `params` and
-   * `signal` have an effect, and those about a user are refused; `signal` prevents the request if it is already aborted.
+   * 'private_key_jwt'`. The session has an empty `sub`, and is renewed in the same way. Of the other options, only `params`,
+   * `scope` and `signal` have an effect, and those about a user are refused; `signal` prevents the request if it is already aborted.
    */
   signIn(options: SignInOptions & { mode: 'machine'; signal?: AbortSignal }): Promise<Session>;
 

@@ -74,7 +74,7 @@ class Client extends EventTarget {
   #had;
   /** Whether the API to which the app connects names its server, because the app does not. @type {boolean} */
   #finds;
-  /** Whether the app has named the redirect page. @type {boolean} */
+  /** Whether the redirect page is the one that the app names, or the current one, without a parameter. @type {boolean} */
   #namesPage;
   /** The app at its provider, as far as it is known. @type {import('./storage.js').Registered} */
   #app = withoutPrototype();
@@ -103,6 +103,7 @@ class Client extends EventTarget {
       guard,
       resource,
       redirectUri = guard, // never a page of the app, which other clients may use
+      exactRedirectUri,
       restore = 'silent',
       scope = '',
     } = withoutPrototype(options);
@@ -110,13 +111,13 @@ class Client extends EventTarget {
     const entries = mapped(api ?? [], (entry) => withoutPrototype(typeof entry === 'string' ? { url: entry } : entry));
     this.#finds = Boolean(resource) && !(issuer ?? server);
     this.#options = withoutPrototype({ ...options, account, restore, scope, api: entries, server: server && metadata });
-    this.#provider = `${guard ?? issuer ?? metadata.issuer ?? metadata.authorization_endpoint ?? resource}`;
+    this.#provider = `${guard ?? issuer ?? metadata.issuer ?? metadata.authorization_endpoint ?? `connect ${resource}`}`;
     let client = clientId ?? redirectUri ?? '';
     if (account) client += ` ${account}`;
     if (resource) client += ` ${resource}`;
     this.#storage = storageOf(this.#provider, guard ? '' : client);
     // Otherwise, the core makes a redirect page that no other client has.
-    this.#namesPage = !this.#finds || Boolean(redirectUri);
+    this.#namesPage = !this.#finds || Boolean(exactRedirectUri);
     if (this.#namesPage) redirectUris[`${this.#provider} ${redirectUri}`] = redirectUri;
   }
 
@@ -134,11 +135,9 @@ class Client extends EventTarget {
     const parameters = withoutPrototype(options);
     const { mode = 'redirect', returnTo = pathOf(), features = 'popup,width=500,height=700' } = parameters;
     if (mode === 'redirect') {
-      return this.#signInByRedirect(parameters, returnTo, async (url) => {
-        if (navigator.userActivation?.isActive) this.#storage.clicked();
-        else (await loadTrips()).countRedirect(this.#storage.loopKey, failure, this.#failure);
-        location.assign(url);
-      });
+      if (navigator.userActivation?.isActive) this.#storage.clicked();
+      else (await loadTrips()).countRedirect(this.#storage.loopKey, failure, this.#failure);
+      return this.#signInByRedirect(parameters, returnTo, (url) => location.assign(url));
     }
     if (mode === 'device' || mode === 'machine') {
       if (mode === 'device') await this.#register();
@@ -146,7 +145,8 @@ class Client extends EventTarget {
       this.#completing = true;
       return signInBy[mode](
         parameters,
-        this.#options.scope || this.#app.scope || '',
+        this.#scope(),
+        this.#storage.granted(),
         (/** @type {string} */ op, /** @type {object} */ args) =>
           this.#call(op + (mode === 'device' ? 'Device' : 'Machine'), args),
         async (isSignedIn) => {
@@ -226,8 +226,12 @@ class Client extends EventTarget {
   async forget() {
     await quietly(this.revoke());
     if (this.#isGiven()) return;
-    (await loadTrips()).forget(this.#storage.clientKey(this.#redirectUri()));
+    await this.#forgetApp();
     this.#reopen();
+  }
+
+  async #forgetApp() {
+    (await loadTrips()).forget(this.#storage.clientKey(this.#redirectUri()));
   }
 
   publicKey() {
@@ -394,7 +398,8 @@ class Client extends EventTarget {
   #request(options, returnTo, inWindow, restores = false) {
     return this.#call('begin', {
       ...this.#redirectPage(),
-      scope: this.#options.scope || this.#app.scope || '',
+      scope: this.#scope(),
+      granted: this.#storage.granted(),
       returnTo,
       options,
       inWindow,
@@ -422,10 +427,17 @@ class Client extends EventTarget {
     return !this.#finds && (this.#options.guard ?? this.#options.clientId ?? undefined) !== undefined;
   }
 
+  /** The scope that every sign-in asks for: the app's, or the one that the API asks for. */
+  #scope() {
+    return this.#options.scope || this.#app.scope || '';
+  }
+
   /** The app at its provider, given or remembered; with a guard, only given. */
   #known() {
     const { clientId: client_id } = this.#options;
-    return this.#isGiven() ? withoutPrototype({ client_id }) : this.#storage.registered(this.#redirectUri());
+    if (this.#isGiven()) return withoutPrototype({ client_id });
+    const known = this.#storage.registered(this.#redirectUri());
+    return known.client_id && (known.issuer || !this.#finds) ? known : withoutPrototype();
   }
 
   /** Ends the connection to the vault. The next call opens another one. */
@@ -441,7 +453,12 @@ class Client extends EventTarget {
   async #complete(response) {
     this.#completing = true;
     try {
-      const { returnTo, declined } = await this.#call('complete', { ...response, shared: this.#redirectPage().shared });
+      const { returnTo, declined, granted } = await this.#call('complete', {
+        ...response,
+        shared: this.#redirectPage().shared,
+        scope: this.#scope(),
+      });
+      if (granted !== undefined) this.#storage.granted(granted);
       this.#tell('trace', {
         step: 'callback',
         outcome: declined ? 'declined' : returnTo ? 'completed' : 'ignored',
@@ -508,8 +525,18 @@ class Client extends EventTarget {
       await pinned(new Promise((resolve) => listen(document, 'prerenderingchange', resolve)));
     // The named options concern the page or a sign-in. The rest define the client in the vault. The rest has a prototype, which a
     // script can change, so what chooses the vault is read from `#options`, which has none.
-    const { restore, workerUrl, wasmUrl, redirectUri, postLogoutRedirectUri, scope, registration, signIn, ...options } =
-      this.#options;
+    const {
+      restore,
+      workerUrl,
+      wasmUrl,
+      redirectUri,
+      exactRedirectUri,
+      postLogoutRedirectUri,
+      scope,
+      registration,
+      signIn,
+      ...options
+    } = this.#options;
     this.#app = this.#known();
     const { client_id: clientId = options.clientId, issuer: foundIssuer } = this.#app;
     const where = {
@@ -545,7 +572,17 @@ class Client extends EventTarget {
     );
     this.#vault = call;
     this.#close = close;
-    const home = await pinned(opened);
+    /** @type {any} */
+    let home;
+    try {
+      home = await pinned(opened);
+    } catch (error) {
+      // What this browser remembers of a registration may be anything.
+      if (this.#isGiven() || !this.#app.client_id || /** @type {ValetKeyError} */ (error).code !== 'config_error')
+        throw error;
+      await this.#forgetApp();
+      return this.#open();
+    }
     this.#had = 1;
     this.#tell('trace', { step: 'vault', home });
   }

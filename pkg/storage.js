@@ -27,6 +27,7 @@ export function storageOf(provider, client) {
   const loopKey = `valet-key:left:${name}`;
   const signOutKey = `valet-key:out:${name}`;
   const awayKey = `valet-key:away:${name}`;
+  const grantedKey = `valet-key:scope:${name}`;
   const clientKey = (/** @type {string} */ redirectUri) => `valet-key:client:${provider} ${redirectUri}`;
   return {
     /** @param {string} state @param {string} record */
@@ -68,10 +69,13 @@ export function storageOf(provider, client) {
      * @param {string} redirectUri @param {boolean} isOwn
      */
     awaits: (redirectUri, isOwn) =>
-      recordKeys().some(
-        (key) =>
-          key.startsWith(isOwn ? prefix : `${TX}${provider} `) === isOwn && recordAt(key).redirect_uri === redirectUri,
-      ),
+      recordKeys().some((key) => {
+        const { redirect_uri: page = '' } = recordAt(key);
+        return (
+          key.startsWith(isOwn ? prefix : `${TX}${provider} `) === isOwn &&
+          (isOwn ? page.replace(/[?&]valet-key=[\w-]+$/, '') : page) === redirectUri
+        );
+      }),
     /**
      * With one argument, returns the `state` of the sign-in for which this window was opened as a popup, if this window is a
      * popup and shows the redirect page. With a popup and a `state`, stores the `state` in that popup, which is still empty and
@@ -106,8 +110,22 @@ export function storageOf(provider, client) {
     /** The key of the times at which the app left for the provider without a click of the user. */
     loopKey,
     clicked: () => takeItem(loopKey),
+    /**
+     * The scope that the user has granted in addition to the one that every sign-in asks for, so that the next sign-in asks for it, too.
+     * With an argument, stores it. @param {string} [scope]
+     */
+    granted: (scope) =>
+      softly(() => {
+        if (scope) localStorage.setItem(grantedKey, scope);
+        else if (scope === '') localStorage.removeItem(grantedKey);
+        return localStorage.getItem(grantedKey);
+      }) ?? undefined,
     /** Marks that the user signs out, until the vault has heard of it: the page may be left before. */
-    markSigningOut: () => softly(() => localStorage.setItem(hadSessionKey, '0')),
+    markSigningOut: () =>
+      softly(() => {
+        localStorage.setItem(hadSessionKey, '0');
+        localStorage.removeItem(grantedKey);
+      }),
     /**
      * 1 or 2 (see `mark`) if this browser had a session, and no attempt to restore it has failed since; 0 if the user has signed
      * out, and the vault may not have heard of it; otherwise `NaN`.

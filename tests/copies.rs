@@ -93,7 +93,7 @@ fn the_page_stores_a_record_for_the_same_time_under_the_same_name() {
 #[test]
 fn every_option_of_a_sign_in_that_the_types_promise_is_read() {
     /// Options that the page reads itself, or whose members have registered names.
-    const OTHERS: [&str; 4] = ["features", "mode", "params", "returnTo"];
+    const OTHERS: [&str; 5] = ["features", "mode", "params", "returnTo", "scope"];
     let types = read("pkg/index.d.ts");
     let members = between(&types, "export interface SignInOptions {", "\n}\n");
     let promised: BTreeSet<&str> = members

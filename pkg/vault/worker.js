@@ -118,9 +118,10 @@ function connect(port, wasmUrl, inPage) {
         inWindow: 'boolean',
         shared: 'boolean',
         restores: 'boolean?',
+        granted: 'string?',
       }),
       abandon: forwarded('abandon', { state: 'string' }),
-      beginDevice: forwarded('beginDevice', { scope: 'string', options: 'object' }),
+      beginDevice: forwarded('beginDevice', { scope: 'string', options: 'object', granted: 'string?' }),
       pollDevice: forwarded('pollDevice', { number: 'number' }),
       abandonDevice: forwarded('abandonDevice', { number: 'number' }),
       complete: forwarded('complete', {
@@ -129,6 +130,7 @@ function connect(port, wasmUrl, inPage) {
         record: 'string?',
         pending: 'boolean',
         shared: 'boolean',
+        scope: 'string?',
       }),
       session: forwarded('session', {}, (text) => {
         const session = parsed(text);

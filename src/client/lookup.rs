@@ -39,7 +39,7 @@ impl<H: Host> Client<H> {
     ///
     /// Those of discovery.
     pub async fn prepare(&self) -> Result<()> {
-        if self.core.config.is_unfound() {
+        if self.core.config.found_by().is_some() {
             return Ok(()); // the API names its server when the user signs in
         }
         self.metadata().await.map(drop)

@@ -22,7 +22,7 @@ impl<H: Host> Client<H> {
     ) -> Proof {
         let config = &self.core.config;
         if let Some(resource) = &config.resource {
-            resource.check_audience(&tokens.access_token, &config.issuer)?;
+            resource.check_audience(&tokens.access_token, metadata)?;
         }
         let Some(token) = tokens.id_token.as_ref().filter(|_| config.openid && has_user) else { return Ok(None) };
         let access_token = tokens.access_token.expose();

@@ -7,7 +7,7 @@ use crate::protocol::error::{Kind, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpRequest};
 use crate::protocol::metadata::{Expected, ServerMetadata};
-use crate::protocol::protected_resource::{self, Challenge, Resource, ResourceMetadata};
+use crate::protocol::protected_resource::{self, Challenge, Resource, ResourceMetadata, is_document};
 use crate::protocol::registration::{self, Registered, Registration};
 
 impl<H: Host> Client<H> {
@@ -42,7 +42,10 @@ impl<H: Host> Client<H> {
         };
         let ResourceMetadata { issuers, scope } = self.resource_metadata(resource).await?;
         let offered = Some(scope).filter(|scope| !scope.is_empty());
-        let is_named = |known: &Registered| known.issuer.as_ref().is_some_and(|issuer| issuers.contains(issuer));
+        let is_named = |known: &Registered| {
+            known.issuer.as_ref().is_some_and(|issuer| issuers.contains(issuer))
+                && (!is_document(&known.client_id) || app.document == Some(&known.client_id))
+        };
         if let Some(known) = known.filter(is_named) {
             return Ok(Registered { scope: offered, ..known });
         }

@@ -4,7 +4,7 @@ use super::config::{Config, check_page_url, scope};
 use super::error::{Error, Kind, Result};
 use super::form;
 use super::json;
-use super::list::cut;
+use super::list::{cut, items};
 use super::metadata::ServerMetadata;
 use super::pkce::{CodeVerifier, random_text};
 use super::replaced::replaced;
@@ -117,7 +117,7 @@ impl<'a> SignIn<'a> {
 
     /// Whether the provider must not interact with the user (OpenID Connect Core §3.1.2.1).
     pub fn is_silent(&self) -> bool {
-        self.asked("prompt") == "none"
+        items(self.asked("prompt"), b' ').any(|one| one == "none")
     }
 
     /// Checks everything that can be checked without the server, and returns the scope without repetitions.

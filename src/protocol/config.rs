@@ -148,8 +148,19 @@ pub(crate) fn scope_without(value: &str, scope: &str) -> String {
     rest
 }
 
+/// The values of a scope that were granted and are not part of `base`, which an app asks for in any case.
+pub(crate) fn scope_beyond(base: &str, asked: &str, granted: &str) -> String {
+    let has = |scope: &str, value: &str| items(scope, b' ').any(|one| one == value);
+    let mut beyond = String::new();
+    for word in items(asked, b' ').filter(|word| *word != "openid" && !has(base, word) && has(granted, word)) {
+        beyond.push_str(if beyond.is_empty() { "" } else { " " });
+        beyond.push_str(word);
+    }
+    beyond
+}
+
 /// The union of two scopes without repetitions: the values of `first`, then those of `rest`, in their order.
-pub(super) fn scope_set(first: &str, rest: &str) -> String {
+pub(crate) fn scope_set(first: &str, rest: &str) -> String {
     let all = [first, " ", rest].concat();
     let words: Vec<&str> = items(&all, b' ').filter(|word| !word.is_empty()).collect();
     let mut scope = String::new();

@@ -88,17 +88,32 @@ impl ServerMetadata {
             let url = acceptable(text, expected.loopback).filter(|url| may_be_asked(url));
             url.ok_or_else(|| Error::from(Kind::UrlRejected { member: member.into() }))
         };
+        let authorization_endpoint = endpoint("authorization_endpoint", members.authorization_endpoint)?;
+        let token_endpoint = endpoint("token_endpoint", members.token_endpoint)?;
+        let names_itself = members.authorization_response_iss_parameter_supported == Some(true);
+        // Without `iss`, nothing else shows that the code for which the token endpoint is asked comes from the same server.
+        let is_one_server = |url: &Url| expected.found_by.is_none() || url.origin() == authorization_endpoint.origin();
+        if !names_itself && !is_one_server(&token_endpoint) {
+            return Err(Kind::Unsupported {
+                feature: "a server with endpoints at several origins that sends no `iss`",
+            }
+            .into());
+        }
         let kept = |text: Option<&str>| {
-            let is_asked = |text: &&str| acceptable(text, expected.loopback).is_none_or(|url| may_be_asked(&url));
+            let is_asked = |text: &&str| {
+                acceptable(text, expected.loopback)
+                    .is_none_or(|url| may_be_asked(&url) && (names_itself || is_one_server(&url)))
+            };
             text.filter(is_there).filter(is_asked).map(Into::into)
         };
         let jwks_uri = expected.openid.then(|| endpoint("jwks_uri", members.jwks_uri.0)).transpose()?;
         let userinfo_endpoint = members.userinfo_endpoint.filter(is_there);
         let userinfo_endpoint = userinfo_endpoint.map(|text| endpoint("userinfo_endpoint", Some(text))).transpose()?;
+        let userinfo_endpoint = userinfo_endpoint.filter(|url| names_itself || is_one_server(url));
         Ok(Self {
             issuer: issuer.into(),
-            authorization_endpoint: endpoint("authorization_endpoint", members.authorization_endpoint)?,
-            token_endpoint: endpoint("token_endpoint", members.token_endpoint)?,
+            authorization_endpoint: authorization_endpoint.clone(),
+            token_endpoint,
             jwks_uri,
             userinfo_endpoint,
             algorithms,
@@ -106,8 +121,7 @@ impl ServerMetadata {
             device_authorization_endpoint: kept(members.device_authorization_endpoint),
             registration_endpoint: kept(members.registration_endpoint),
             end_session_endpoint: kept(members.end_session_endpoint),
-            authorization_response_iss_parameter_supported: members.authorization_response_iss_parameter_supported
-                == Some(true),
+            authorization_response_iss_parameter_supported: names_itself,
             client_id_metadata_document_supported: members.client_id_metadata_document_supported == Some(true),
             require_pushed_authorization_requests: members.require_pushed_authorization_requests == Some(true),
         })

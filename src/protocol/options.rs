@@ -319,6 +319,11 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
     if !issuer.is_empty() || (server.is_none() && !is_found) {
         check_issuer(issuer, loopback)?;
     }
+    let is_reachable = |resource: &Resource| Url::parse(issuer, loopback).is_none_or(|url| resource.may_lead_to(&url));
+    if is_found && !resource.as_ref().is_some_and(is_reachable) {
+        let hint = "Call `client.forget()`: the address comes from what the browser remembers.";
+        return Err(Error::config("foundIssuer", "an address in the user's own network", hint));
+    }
     if resource.is_some() && options.api.as_ref().is_some_and(|api| !api.is_empty()) {
         let hint =
             "Leave it out of `connect`: the token is for that API alone. For a list of APIs, use `createClient`.";

@@ -19,7 +19,7 @@ use super::http::{HttpRequest, HttpResponse, Method};
 use super::json::{IfText, Value};
 use super::jwt::MAX_JWT;
 use super::list::{cut, items};
-use super::metadata::acceptable;
+use super::metadata::{ServerMetadata, acceptable};
 use super::secret::Secret;
 use super::url::{Loopback, Url};
 
@@ -152,11 +152,16 @@ impl Resource {
         }
         let mut wanted = challenge.scope.clone().unwrap_or_default();
         if challenge.scope.is_none() {
-            for value in members.scopes_supported.unwrap_or_default() {
-                wanted = [&wanted, " ", value.0.unwrap_or_default()].concat();
+            for value in members.scopes_supported.unwrap_or_default().iter().filter_map(|value| value.0) {
+                wanted.push(' ');
+                wanted.push_str(value);
+                if wanted.len() > MAX_SCOPE {
+                    break;
+                }
             }
         }
-        let wanted = scope(&wanted, false).ok().filter(|wanted| wanted.len() <= MAX_SCOPE);
+        let is_short = wanted.len() <= MAX_SCOPE;
+        let wanted = Some(wanted).filter(|_| is_short).and_then(|wanted| scope(&wanted, false).ok());
         Ok(ResourceMetadata { issuers, scope: wanted.unwrap_or_default() })
     }
 
@@ -167,18 +172,19 @@ impl Resource {
     }
 
     /// Checks that an access token is for this resource, if it shows its audience (RFC 9068 §2.2). Besides the resource, the token may
-    /// be for the server that issued it, such as for its UserInfo endpoint. The token comes from that server, so its signature does not
-    /// matter here.
+    /// be for the server that issued it: its issuer, and its UserInfo endpoint. The token comes from that server, so its signature does
+    /// not matter here.
     ///
     /// # Errors
     ///
-    /// [`Kind::WrongAudience`] for a token that another API would accept as well.
-    pub fn check_audience(&self, access_token: &Secret, issuer: &str) -> Result<()> {
-        let payload = payload_of(access_token.expose());
-        let claims = payload.as_ref().and_then(|payload| Value::parse(payload).ok());
-        let Some(audience) = claims.as_ref().and_then(|claims| claims.get("aud")) else { return Ok(()) };
-        let issuer = Url::parse(issuer, Loopback::Allowed);
-        let is_issuer = |url: &Url| issuer.as_ref().is_some_and(|issuer| issuer.origin() == url.origin());
+    /// [`Kind::WrongAudience`] for a token that another API would accept as well, and for a JWT that cannot be read.
+    pub fn check_audience(&self, access_token: &Secret, metadata: &ServerMetadata) -> Result<()> {
+        let wrong = || Err(Kind::WrongAudience { resource: self.identifier().into() }.into());
+        let Some(payload) = payload_of(access_token.expose()) else { return Ok(()) };
+        let Ok(claims @ Value::Object(_)) = Value::parse(&payload) else { return wrong() };
+        let Some(audience) = claims.get("aud").filter(|audience| **audience != Value::Null) else { return Ok(()) };
+        let issuer = Url::parse(&metadata.issuer, Loopback::Allowed);
+        let is_issuer = |url: &Url| issuer.as_ref() == Some(url) || metadata.userinfo_endpoint.as_ref() == Some(url);
         let mut is_meant = false;
         let mut is_other = false;
         for one in audience.as_array().unwrap_or(core::slice::from_ref(audience)) {
@@ -188,11 +194,7 @@ impl Resource {
                 _ => is_other = true,
             }
         }
-        if is_meant && !is_other {
-            Ok(())
-        } else {
-            Err(Kind::WrongAudience { resource: self.identifier().into() }.into())
-        }
+        if is_meant && !is_other { Ok(()) } else { wrong() }
     }
 
     /// Whether this resource is, or is a part of, what a URL stands for.
@@ -205,11 +207,15 @@ impl Resource {
     }
 }
 
-/// The payload of a token that has the form of a JWT; `None` for any other text.
+/// The payload of a token that has the form of a JWT, empty if it cannot be read; `None` for any other text.
 fn payload_of(token: &str) -> Option<String> {
-    let payload = items(token, b'.').nth(1)?;
-    let is_jwt = items(token, b'.').count() == 3 && token.len() <= MAX_JWT;
-    String::from_utf8(base64url::decode(payload)?).ok().filter(|_| is_jwt)
+    let text = |part: &str| base64url::decode(part).and_then(|bytes| String::from_utf8(bytes).ok());
+    let mut parts = items(token, b'.');
+    let (header, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() || !text(header)?.starts_with('{') {
+        return None;
+    }
+    Some(text(payload).filter(|_| token.len() <= MAX_JWT).unwrap_or_default())
 }
 
 /// The redirect page of a client, if the app has not named one: `page` with a parameter that no other client has, if the resource has

@@ -227,7 +227,7 @@ fn members<'a>(
     Ok(ClientMetadata { own, more })
 }
 
-/// Reads the client ID from the response. A server may change what was asked for, so the response is checked for it. A secret and a
+/// Reads the client ID from the response, which cannot be the address of a metadata document: an app chooses that. A server may change what was asked for, so the response is checked for it. A secret and a
 /// registration access token are dropped.
 ///
 /// # Errors
@@ -277,5 +277,7 @@ pub fn client_id_from(
         }
     }
     let client_id = value.get("client_id").and_then(Value::as_str);
-    client_id.filter(|id| is_id(id, config.loopback)).map_or_else(|| invalid("client_id"), |id| Ok(id.into()))
+    client_id
+        .filter(|id| is_id(id, config.loopback) && !is_document(id))
+        .map_or_else(|| invalid("client_id"), |id| Ok(id.into()))
 }

@@ -57,8 +57,9 @@ impl Url {
         let host = split_port(authority).map_or("", |(host, _)| host);
         let last = items(host, b'.').last().unwrap_or_default();
         match (host.as_bytes(), last.as_bytes()) {
-            // Global unicast addresses begin with 2 or 3 (RFC 4291 §2.4).
-            ([b'[', digit, ..], _) => !matches!(digit, b'2' | b'3'),
+            // Global unicast addresses are 2000::/3 (RFC 4291 §2.4); some of them stand for IPv4 addresses (RFC 3056, RFC 4380).
+            ([b'[', b'2' | b'3', _, _, _, b':', ..], _) => TUNNELS.iter().any(|begin| host.starts_with(begin)),
+            ([b'[', ..], _) => true,
             // A browser reads a name that ends in a number as an IPv4 address (WHATWG URL §3.5).
             (_, [b'0'..=b'9', ..]) => !is_public_address(host),
             _ => last.len() == host.len() || INTERNAL.iter().any(|name| last.eq_ignore_ascii_case(name)),
@@ -129,7 +130,23 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// The last labels of names that are only valid in the user's own network. The empty one is that of a name with a dot at its end.
-const INTERNAL: [&str; 5] = ["", "arpa", "internal", "local", "localhost"];
+const INTERNAL: [&str; 12] = [
+    "",
+    "arpa",
+    "corp",
+    "home",
+    "internal",
+    "intranet",
+    "lan",
+    "local",
+    "localdomain",
+    "localdomain6",
+    "localhost",
+    "private",
+];
+
+/// IPv6 addresses that stand for IPv4 addresses.
+const TUNNELS: [&str; 3] = ["[2001:0:", "[2001::", "[2002:"];
 
 /// A part of a plain IPv4 address.
 fn octet(part: &str) -> Option<i64> {
@@ -142,7 +159,15 @@ fn is_public_address(host: &str) -> bool {
     let octets: Vec<i64> = items(host, b'.').filter_map(octet).collect();
     let [a, b, _, _] = octets.as_slice() else { return false };
     items(host, b'.').count() == 4
-        && !matches!((a, b), (0 | 10 | 127 | 224..=255, _) | (100, 64..=127) | (169, 254) | (172, 16..=31) | (192, 168))
+        && !matches!(
+            (a, b),
+            (0 | 10 | 127 | 224..=255, _)
+                | (100, 64..=127)
+                | (169, 254)
+                | (172, 16..=31)
+                | (192, 0 | 88 | 168)
+                | (198, 18 | 19)
+        )
 }
 
 fn is_host(host: &str) -> bool {

@@ -1,7 +1,7 @@
 //! The messages about sign-ins on another device.
 
 use super::Vault;
-use super::messages::{Outcome, Worker, read_options, signed_in};
+use super::messages::{Outcome, Worker, read_options, signed_in, whole_scope};
 use super::wire::{self, Begin, BegunDevice, OfDevice};
 use crate::client::{Client, Polled};
 use crate::protocol::json::{Value, to_string};
@@ -23,10 +23,10 @@ pub(super) async fn perform<W: Worker>(
 ) -> Outcome {
     if op == "beginDevice" {
         let Begin { scope, .. } = wire::read(message)?;
-        let scope = scope.unwrap_or_default();
+        let scope = whole_scope(scope, message)?;
         let params = read_options(message.get("options"))?;
-        let registered = vault.borrow().registered(scope);
-        let scope = registered.as_ref().map_or(scope, |(_, scope)| scope.as_str());
+        let registered = vault.borrow().registered(&scope);
+        let scope = registered.as_ref().map_or(scope.as_str(), |(_, scope)| scope.as_str());
         let (number, prompt) = client.begin_device(port, scope, &params).await?;
         return Ok(to_string(&BegunDevice { number, prompt }));
     }

@@ -1,7 +1,7 @@
 //! The messages about a client with a key.
 
 use super::Vault;
-use super::messages::{OPTIONS, Outcome, Worker, read_options, signed_in};
+use super::messages::{OPTIONS, Outcome, Worker, read_options, signed_in, whole_scope};
 use super::wire::{self, Begin};
 use crate::client::Client;
 use crate::protocol::error::{Error, Result};
@@ -16,11 +16,11 @@ pub(super) async fn sign_in<W: Worker>(
     message: &Value<'_>,
 ) -> Outcome {
     let Begin { scope, .. } = wire::read(message)?;
-    let scope = scope.unwrap_or_default();
+    let scope = whole_scope(scope, message)?;
     let params = read_options(message.get("options"))?;
     check_options(message.get("options"))?;
-    let registered = vault.borrow().registered(scope);
-    let scope = registered.as_ref().map_or(scope, |(_, scope)| scope.as_str());
+    let registered = vault.borrow().registered(&scope);
+    let scope = registered.as_ref().map_or(scope.as_str(), |(_, scope)| scope.as_str());
     let before = client.subject();
     let had_user = client.has_user();
     client.sign_in_as_machine(scope, &params).await?;

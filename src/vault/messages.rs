@@ -17,9 +17,10 @@ pub use super::wire::{Failed, Outcome};
 use crate::client::host::Host;
 use crate::client::{Client, Completion, OtherSignIns};
 use crate::protocol::authorization_request::{AuthorizationRequest, Navigates, SignIn, is_in_window};
-use crate::protocol::config::Tokens;
+use crate::protocol::config::{Tokens, scope_beyond, scope_set};
 use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::json::{Value, to_string};
+use crate::protocol::options::mistyped;
 use crate::protocol::replaced::replaced;
 use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
@@ -176,22 +177,26 @@ async fn begin<W: Worker>(
     let Begin { redirect_uri, names_page, scope, return_to, in_window, shared, restores } = wire::read(message)?;
     let params = &read_options(message.get("options"))?;
     let in_window = in_window == Some(true);
-    let registered = vault.borrow().registered(scope.unwrap_or_default());
+    let scope = whole_scope(scope, message)?;
+    let registered = vault.borrow().registered(&scope);
     let (redirect_uri, scope) = match &registered {
         Some((redirect_uri, scope)) => (redirect_uri.as_str(), scope.as_str()),
-        None => (redirect_uri.unwrap_or_default(), scope.unwrap_or_default()),
+        None => (redirect_uri.unwrap_or_default(), scope.as_str()),
     };
-    let own_page = client.own_page(redirect_uri).filter(|_| names_page == Some(false));
+    let has_own_page = client.config().found_by().is_some() && names_page == Some(false);
+    let own_page = client.own_page(redirect_uri).filter(|_| has_own_page);
     let sign_in = SignIn {
         redirect_uri: own_page.as_deref().unwrap_or(redirect_uri),
         scope,
         return_to: return_to.unwrap_or_default(),
         params,
         navigates: if in_window { Navigates::OtherWindow } else { Navigates::Page },
-        redirect_page: if registered.is_some() || own_page.is_some() {
-            RedirectPage::OfOneProvider
-        } else {
-            redirect_page(shared)
+        redirect_page: match &own_page {
+            _ if registered.is_some() => RedirectPage::OfOneProvider,
+            Some(_) => RedirectPage::OfOneProvider,
+            // The page of a metadata document is also one of other clients.
+            None if has_own_page => RedirectPage::Shared,
+            None => redirect_page(shared),
         },
         purpose: if restores == Some(true) { Purpose::Restore } else { Purpose::SignIn },
         carries: "",
@@ -209,7 +214,7 @@ async fn begin<W: Worker>(
     Ok(begun)
 }
 
-/// Completes a sign-in. Returns `{ returnTo, declined }`. A page that waits for another window receives a refusal as an error.
+/// Completes a sign-in. Returns `{ returnTo, declined, granted }`. A page that waits for another window receives a refusal as an error.
 async fn complete<W: Worker>(
     vault: &RefCell<Vault<W::Host>>,
     worker: &W,
@@ -217,7 +222,7 @@ async fn complete<W: Worker>(
     client: &Client<W::Host>,
     message: &Value<'_>,
 ) -> Outcome {
-    let Complete { address, state, record, pending, shared, handover } = wire::read(message)?;
+    let Complete { address, state, record, pending, shared, scope, handover } = wire::read(message)?;
     let before = client.subject();
     let had_user = client.has_user();
     let handed_over = handed_over(&mut vault.borrow_mut(), client, state, handover, worker.now());
@@ -235,21 +240,27 @@ async fn complete<W: Worker>(
         Kept::Transaction(transaction) => Some(transaction),
     };
     let path = transaction.as_ref().map(|transaction| transaction.return_to.clone());
+    let asked = transaction.as_ref().map(|transaction| transaction.scope.clone()).unwrap_or_default();
     let others = if pending == Some(true) { OtherSignIns::Pending } else { OtherSignIns::None };
     let completion = client.complete_with(&address, transaction, others, page, redeemed).await;
     if had_user && !client.is_signed_in() && is_of_another(&completion) {
         ended(vault, worker, client, before.as_deref(), SignIns::GoOn);
     }
     let completion = completion.map_err(|error| Failed { error, return_to: path })?;
+    let granted;
     Ok(to_string(&match &completion {
         Completion::Ignored => Completed::default(),
         Completion::Declined(_, said) if is_in_window(state) => {
             return Err(Error::from(Kind::InteractionRequired(said.clone())).into());
         }
-        Completion::Declined(path, said) => Completed { return_to: Some(path), declined: Some(said.error.as_str()) },
+        Completion::Declined(path, said) => {
+            Completed { return_to: Some(path), declined: Some(said.error.as_str()), granted: None }
+        }
         Completion::ReturnTo(path) => {
             signed_in(vault, worker, client, had_user, before.as_deref());
-            Completed { return_to: Some(path), declined: None }
+            let has = client.session().map(|session| session.scope).unwrap_or_default();
+            granted = scope.map(|scope| scope_beyond(scope, &asked, &has));
+            Completed { return_to: Some(path), declined: None, granted: granted.as_deref() }
         }
     }))
 }
@@ -346,6 +357,18 @@ fn end_others<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, from: Opti
     }
 }
 
+/// The scope of a sign-in: the one that the page asks for in any case, what the user has granted in addition, and the option `scope` of
+/// this sign-in.
+pub(super) fn whole_scope(scope: Option<&str>, message: &Value<'_>) -> Result<String> {
+    let text = |value: Option<&Value<'_>>| match value {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(value) => value.as_str().map(Into::into).ok_or_else(|| mistyped("scope")),
+    };
+    let asked = text(message.get("options").and_then(|options| options.get("scope")))?;
+    let granted = text(message.get("granted"))?;
+    Ok(scope_set(&scope_set(scope.unwrap_or_default(), &granted), &asked))
+}
+
 /// Reads the options of a sign-in as parameters with registered names: `loginHint` becomes `login_hint`, and the items of a
 /// list are separated by spaces.
 pub(super) fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, String)>> {
@@ -361,7 +384,7 @@ pub(super) fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, S
     }
     let params = options.and_then(|options| options.get("params"));
     let mut read: Vec<(String, String)> = Vec::new();
-    let is_of_page = |name: &str| matches!(name, "params" | "mode" | "features" | "returnTo");
+    let is_of_page = |name: &str| matches!(name, "params" | "mode" | "features" | "returnTo" | "scope");
     for (name, value) in members.iter().filter(|(name, value)| !is_of_page(name) && *value != Value::Null) {
         let Some((_, registered)) = OPTIONS.iter().find(|(known, _)| known == name) else {
             let (problem, hint) = replaced(name)

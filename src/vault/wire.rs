@@ -164,6 +164,8 @@ pub(super) struct Complete<'a> {
     pub(super) record: Option<&'a str>,
     pub(super) pending: Option<bool>,
     pub(super) shared: Option<bool>,
+    /// The scope that the page asks for in any case.
+    pub(super) scope: Option<&'a str>,
     /// What the guard has for this sign-in. The worker adds it, never a page.
     pub(super) handover: Option<&'a str>,
 }
@@ -177,6 +179,9 @@ pub(super) struct Completed<'a> {
     /// The error code of the refusal that ended a silent attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) declined: Option<&'a str>,
+    /// The scope that the user has granted in addition to the one that the page asks for in any case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) granted: Option<&'a str>,
 }
 
 /// A sign-in on another device: its number, and what the page shows.

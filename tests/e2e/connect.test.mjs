@@ -80,8 +80,8 @@ async function visit(stage, connection) {
   await stage.page.see(/Signed (in|out)/);
 }
 
-/** The demo provider of the SDK drops the query of a redirect URI, so its page has a redirect page without one. */
-const SERVERS = { 'mcp-sdk': { redirectUri: '/www/' }, fastmcp: {} };
+/** The demo provider of the SDK drops the query of a redirect URI. */
+const SERVERS = { 'mcp-sdk': { exactRedirectUri: true }, fastmcp: {} };
 
 for (const [name, connection] of Object.entries(SERVERS)) {
   story(
@@ -100,7 +100,7 @@ for (const [name, connection] of Object.entries(SERVERS)) {
       const [{ client_id: id, redirect_uri: redirectUri, resource }] = provider.issued.authorizations;
       await page.see(`Told: ${id}`);
       assert.equal(resource, provider.resource);
-      assert.match(redirectUri, connection.redirectUri ? /\/www\/$/ : /\/www\/\?valet-key=[\w-]{16}$/);
+      assert.match(redirectUri, connection.exactRedirectUri ? /\/www\/$/ : /\/www\/\?valet-key=[\w-]{16}$/);
       const forms = provider.requests.filter(({ path, method }) => path === '/token' && method === 'POST');
       assert.deepEqual(
         forms.map(({ form }) => [form.grant_type, form.resource, form.client_id]),
@@ -169,6 +169,51 @@ story(
       await page.click('button', 'Who am I');
     }
     await page.see(`Told: ${provider.issued.authorizations[0].client_id}`);
+    assert.equal(provider.count('registration'), 1);
+  },
+);
+
+story(
+  'CON-37 P1: a call that has made the page leave ends if the page stays',
+  { ...withServer('fastmcp'), everyEngine: true },
+  async (stage) => {
+    const { page } = stage;
+    await visit(stage, { signIn: 'redirect' });
+    // As at a server that answers the browser with 204: the page stays where it is.
+    const outcomes = await page.run(`async () => {
+      client.signIn = () => new Promise(() => {});
+      const later = setTimeout;
+      globalThis.setTimeout = (then, time, ...more) => later(then, Math.min(time, 500), ...more);
+      const call = () => client.fetch(resource).catch(({ code }) => code);
+      return [await Promise.all([call(), call()]), await call()];
+    }`);
+    assert.deepEqual(outcomes, [['login_required', 'login_required'], 'login_required']);
+  },
+);
+
+story(
+  'CON-38 P0: what a script has stored in the place of a registration does not outlive the next visit',
+  { ...withServer('fastmcp'), everyEngine: true },
+  async (stage) => {
+    const { page, provider } = stage;
+    await visit(stage);
+    const key = `valet-key:client:connect ${provider.resource} ${stage.site.url}`;
+    const texts = [
+      '{"client_id":"a"}',
+      '{"client_id":"a","issuer":"nonsense","at":0}',
+      '{"client_id":"","issuer":"https://evil.example"}',
+      '{"client_id":"https://x.example/../y","issuer":"https://evil.example","at":0}',
+      '{"client_id":null,"issuer":[]}',
+      '[]',
+    ];
+    for (const text of texts) {
+      await page.run('async ({ key, text }) => localStorage.setItem(key, text)', { key, text });
+      await page.reload();
+      await page.see('Signed out');
+      assert.equal((await page.run('async () => globalThis.failure?.message')) ?? null, null, text);
+    }
+    await page.click('button', 'Sign in');
+    await page.see(`Signed in at ${provider.issuer}`);
     assert.equal(provider.count('registration'), 1);
   },
 );

@@ -311,6 +311,17 @@ fn con_06_an_api_leads_to_no_server_of_the_users_own_network() {
         "https://a.internal",
         "https://nas.home.arpa",
         "https://localhost.",
+        "https://localhost.localdomain",
+        "https://router.lan",
+        "https://wiki.corp",
+        "https://192.0.0.1",
+        "https://198.18.0.1",
+        "https://[2002:c0a8:101::1]",
+        "https://[2001:0:7f00:1::]",
+        "https://[2001::1]",
+        "https://[200:abcd::1]",
+        "https://[2::1]",
+        "https://[64:ff9b::7f00:1]",
         "https://LOCALHOST",
         "http://mcp.test",
         "javascript:alert(1)//",
@@ -415,7 +426,10 @@ fn con_10_no_sign_in_at_a_server_that_the_app_has_not_named_is_silent() {
     let port = page(&worker, 1);
     port.sign_in();
     for mode in [Mode::Window, Mode::Redirect] {
-        assert_eq!(named(&port.begin_with(mode, r#"{"prompt":"none"}"#)), Some("mode"));
+        for prompt in [r#""none""#, r#""none ""#, r#"["none","login"]"#] {
+            let options = format!(r#"{{"prompt":{prompt}}}"#);
+            assert_eq!(named(&port.begin_with(mode, &options)), Some("mode"), "{prompt}");
+        }
     }
     let restore = r#""namesPage":false,"redirectUri":"https://app.test/cb","scope":"","returnTo":"/","options":{},"inWindow":false,"shared":false,"restores":true"#;
     assert_eq!(named(&port.say("begin", restore)), Some("mode"));
@@ -425,6 +439,7 @@ fn con_10_no_sign_in_at_a_server_that_the_app_has_not_named_is_silent() {
 #[test]
 fn con_11_the_clients_id_is_used_only_where_the_app_has_paired_it_with_the_server() {
     let refused = [
+        (r#""clientId":"spa","foundIssuer":"https://10.0.0.1","#, "foundIssuer"),
         (r#""clientId":"spa","#, "clientId"),
         (r#""api":["https://api.test/"],"#, "api"),
         (r#""issuer":"nonsense","clientId":"spa","#, "issuer"),
@@ -487,6 +502,13 @@ fn con_12_a_token_that_shows_another_audience_is_refused() {
         (r#"{"aud":[]}"#, false),
         (r#"{"aud":7}"#, false),
         (r#"{"aud":{"a":"https://mcp.test/mcp"}}"#, false),
+        (r#"{"aud":"https://mcp-as.test"}"#, false),
+        (r#"{"aud":["https://mcp.test/mcp","https://mcp-as.test"]}"#, true),
+        (r#"{"aud":["https://mcp.test/mcp","https://mcp-as.test/api/"]}"#, false),
+        (r#"{"aud":"https://mcp.test/mcp","aud":"https://api.test/"}"#, false),
+        (r#"{"aud":"https://mcp.test/mcp",}"#, false),
+        (r#"[{"aud":"https://mcp.test/mcp"}]"#, false),
+        ("", false),
     ];
     for (claims, is_accepted) in rows {
         let worker = world();
@@ -512,7 +534,7 @@ fn con_12_a_token_that_shows_another_audience_is_refused() {
         assert_eq!(port.is_signed_in(), is_accepted, "{claims}");
     }
     // What is not a JWT says nothing, and is not read.
-    for opaque in ["a.b", "a.b.c", "a.b.c.d.e", "e30.e30", "e30.e30.", "eyJhbGciOiJub25lIn0.!.x", "...", "."] {
+    for opaque in ["a.b", "a.b.c", "a.b.c.d.e", "e30.e30", "e30.e30.", "!.e30.x", "...", "."] {
         let worker = world();
         server(&worker, |server| change(&mut server.token, &[("access_token", &string(opaque))]));
         page(&worker, 1).sign_in();
@@ -556,32 +578,96 @@ fn con_14_the_metadata_of_the_server_are_looked_up_in_order() {
 /// MULTI-09
 #[test]
 fn con_15_a_server_that_leads_the_user_to_another_one_does_not_get_its_code() {
-    for sends_iss in [true, false] {
+    let honest = r#""https://as.test/authorize""#;
+    let worker = world();
+    server(&worker, |server| change(&mut server.metadata, &[("authorization_endpoint", honest)]));
+    let port = page(&worker, 1);
+    let begun = port.begin(Mode::Window);
+    let outcome = port.complete(&worker.here.way_back(&begun.url), &begun.state, None);
+    assert_eq!(code(&outcome), Some("iss_mismatch"));
+    assert_eq!(server(&worker, |server| server.count(Place::Token)), 0);
+    assert!(!port.is_signed_in());
+    // If the honest server sends no `iss`, the response lacks one that is promised.
+    let worker = world();
+    server(&worker, |server| change(&mut server.metadata, &[("authorization_endpoint", honest)]));
+    without_iss(&mut worker.here.world().provider);
+    let port = page(&worker, 1);
+    let begun = port.begin(Mode::Window);
+    let outcome = port.complete(&worker.here.way_back(&begun.url), &begun.state, None);
+    assert_eq!(code(&outcome), Some("iss_mismatch"));
+
+    // A server that promises no `iss` has one origin, where it may send what it gets.
+    for endpoint in ["authorization_endpoint", "token_endpoint"] {
         let worker = world();
         server(&worker, |server| {
-            let sends_iss = if sends_iss { "true" } else { "false" };
-            change(
-                &mut server.metadata,
-                &[
-                    ("authorization_endpoint", r#""https://as.test/authorize""#),
-                    ("authorization_response_iss_parameter_supported", sends_iss),
-                ],
-            );
+            without_iss(server);
+            change(&mut server.metadata, &[(endpoint, r#""https://as.test/x""#)]);
         });
-        if !sends_iss {
-            let honest = &mut worker.here.world().provider;
-            change(&mut honest.metadata, &[("authorization_response_iss_parameter_supported", "false")]);
-        }
-        let port = page(&worker, 1);
-        let begun = port.begin(Mode::Window);
-        // The honest server knows the page of the app's own client, and no other one.
-        let address = worker.here.way_back(&begun.url);
-        let address = if sends_iss { address } else { address.replace(OWN_PAGE, "https://app.test/cb?x=1") };
-        let outcome = port.complete(&address, &begun.state, None);
-        assert_eq!(code(&outcome), Some("iss_mismatch"));
-        assert_eq!(server(&worker, |server| server.count(Place::Token)), 0);
-        assert!(!port.is_signed_in());
+        assert_eq!(code(&register(worker.page(1, &connect("")), "")), Some("unsupported"), "{endpoint}");
     }
+    let worker = world();
+    server(&worker, |server| {
+        without_iss(server);
+        change(
+            &mut server.metadata,
+            &[
+                ("revocation_endpoint", r#""https://evil.test/revoke""#),
+                ("userinfo_endpoint", r#""https://evil.test/userinfo""#),
+            ],
+        );
+    });
+    let port = page(&worker, 1);
+    port.sign_in();
+    worker.here.take_sent();
+    assert!(port.say("userinfo", r#""sub":"alice""#).is_err());
+    port.say("end", "").expect("a sign-out");
+    assert_eq!(worker.here.take_sent(), [""; 0]);
+}
+
+fn without_iss(server: &mut Provider) {
+    change(&mut server.metadata, &[("authorization_response_iss_parameter_supported", "false")]);
+}
+
+#[test]
+fn con_25_an_id_of_a_server_is_no_address_of_a_document() {
+    for id in ["https://evil.test/x", "https://app.test/client.json"] {
+        let worker = world();
+        server(&worker, |server| change(&mut server.registration, &[("client_id", &string(id))]));
+        assert_eq!(code(&register(worker.page(1, &connect("")), "")), Some("response_invalid"), "{id}");
+
+        // What a script stores in its place.
+        let worker = world();
+        let known = object!({ "client_id": id, "at": 0, "issuer": AS }).to_string();
+        let text = register(worker.page(1, &connect("")), &format!(r#""known":{},"#, string(&known))).expect("one");
+        assert!(!text.contains(id), "{text}");
+        let port = worker.page(2, &connected(&known, ""));
+        let begun = port.begin(Mode::Window);
+        let address = worker.here.way_back(&begun.url).replace("&iss=https%3A%2F%2Fmcp-as.test", "");
+        assert_eq!(code(&port.complete(&address, &begun.state, None)), Some("iss_mismatch"));
+    }
+}
+
+#[test]
+fn con_26_the_page_of_a_document_needs_responses_with_iss() {
+    let document = "https://app.test/client.json";
+    let options = connect(&format!(r#""clientId":"{document}","#));
+    let worker = world();
+    server(&worker, |server| {
+        without_iss(server);
+        change(&mut server.metadata, &[("client_id_metadata_document_supported", "true")]);
+    });
+    let remembered = register(worker.page(1, &options), &format!(r#""document":"{document}","#)).expect("the document");
+    let port = worker.page(2, &connected(&remembered, ""));
+    assert_eq!(named(&port.begin_with(Mode::Window, "{}")), Some("redirectUri"));
+}
+
+#[test]
+fn con_27_a_long_list_of_scopes_costs_no_more_than_its_length() {
+    let worker = world();
+    let list = vec![r#""x""#; 150_000].join(",");
+    api(&worker, |api| api.publish(AT_PATH, MCP, &servers(&[AS]), &format!(r#""scopes_supported":[{list}],"#)));
+    let text: Value = serde_json::from_str(&registered(&worker)).expect("an object");
+    assert_eq!(text["scope"], Value::Null);
 }
 
 /// MULTI-10

@@ -2,8 +2,10 @@
 
 use valet_key::protocol::form;
 
-use crate::hostile::text::member;
-use crate::hostile::worker::Mode;
+use crate::hostile::provider::change;
+use crate::hostile::text::{member, string};
+use crate::hostile::worker::{Begun, Mode, SharedWorker};
+use crate::support::code;
 use crate::{app, named, worker};
 
 /// The parameters of the authorization request that only some requests have.
@@ -66,7 +68,6 @@ fn an_invalid_option_is_named() {
         (r#"{"loginhint":"alice"}"#, "loginhint"),
         (r#"{"login_hint":"alice"}"#, "login_hint"),
         (r#"{"redirectUri":"https://evil.test/"}"#, "redirectUri"),
-        (r#"{"scope":"admin"}"#, "scope"),
         (r#"{"inWindow":true}"#, "inWindow"),
         (r#"{"":"x"}"#, ""),
         (r#"{"maxAge":1,"params":{"max_age":"2"}}"#, "maxAge"),
@@ -120,4 +121,61 @@ fn an_invalid_sign_in_option_is_named_before_any_request() {
         Some("options")
     );
     assert_eq!(worker.here.take_sent(), [""; 0]);
+}
+
+/// What the page is told about the scope beyond `base`, after a sign-in that asked for it with these members.
+fn granted(worker: &SharedWorker, base: &str, granted: &str, asked: &str) -> (String, Option<String>) {
+    let port = worker.page(1, &app());
+    let members = format!(
+        r#""redirectUri":"https://app.test/cb","scope":"{base}","returnTo":"/","options":{{"scope":"{asked}"}},"granted":"{granted}","inWindow":true,"shared":false"#
+    );
+    let begun = Begun::read(&port.say("begin", &members).expect("a request"));
+    let query = form::parse(begun.url.split_once('?').expect("a query").1).expect("a form");
+    let scope = query.into_iter().find(|(name, _)| name == "scope").expect("a scope").1;
+    let address = worker.here.way_back(&begun.url);
+    let members = format!(
+        r#""address":{},"state":{},"pending":false,"shared":false,"scope":"{base}""#,
+        string(&address),
+        string(&begun.state)
+    );
+    let outcome = port.say("complete", &members).expect("a session");
+    (scope, member(&outcome, "granted"))
+}
+
+#[test]
+fn acc_01_a_sign_in_asks_for_more_scope_and_keeps_what_there_is() {
+    let (scope, more) = granted(&worker(), "profile read", "", "photos read notes");
+    assert_eq!(scope, "openid profile read photos notes");
+    assert_eq!(more.as_deref(), Some("photos notes"), "the response names no scope, so all of it was granted");
+
+    // The next one asks for all of it.
+    let worker = worker();
+    let (scope, more) = granted(&worker, "profile", "photos", "");
+    assert_eq!((scope.as_str(), more.as_deref()), ("openid profile photos", Some("photos")));
+
+    // What the user does not grant is not asked for again.
+    change(&mut worker.here.world().provider.token, &[("scope", r#""openid profile notes extra""#)]);
+    let (scope, more) = granted(&worker, "profile", "photos", "notes");
+    assert_eq!((scope.as_str(), more.as_deref()), ("openid profile photos notes", Some("notes")));
+    let (_, more) = granted(&worker, "profile notes", "photos", "");
+    assert_eq!(more.as_deref(), Some(""));
+}
+
+#[test]
+fn acc_02_a_refused_sign_in_for_more_scope_leaves_the_session() {
+    let worker = worker();
+    let port = worker.page(1, &app());
+    port.sign_in();
+    let before = port.session();
+    let options = r#"{"scope":"photos"}"#;
+    let begun = Begun::read(&port.begin_with(Mode::Window, options).expect("a request"));
+    let address = worker.here.way_back(&begun.url);
+    let (page, _) = address.split_once("code=").expect("a code");
+    let refused = format!("{page}error=access_denied&state={}&iss=https%3A%2F%2Fas.test", begun.state);
+    assert_eq!(code(&port.complete(&refused, &begun.state, None)), Some("authorization_error"));
+    assert_eq!(port.session(), before);
+    for wrong in ["7", "[\"photos\"]", "{}"] {
+        assert_eq!(named(&port.begin_with(Mode::Window, &format!(r#"{{"scope":{wrong}}}"#))), Some("scope"));
+    }
+    assert_eq!(named(&port.begin_with(Mode::Window, r#"{"scope":"a\"b"}"#)), Some("scope"));
 }
