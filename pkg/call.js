@@ -21,6 +21,13 @@
  * @returns {Promise<Response>}
  */
 export async function callThrough(failure, reach, input, init, client, signInMode) {
+  if (signInMode && signInMode !== 'popup' && signInMode !== 'redirect')
+    throw failure(
+      'config_error',
+      'app',
+      'option `signIn`: neither `popup` nor `redirect`',
+      'Leave it out, or write one.',
+    );
   const { body: given, redirect = 'error', priority } = /** @type {RequestInit} */ ({ __proto__: null, ...init });
   const once = given instanceof ReadableStream;
   const streamed = once && sendsStreams();

@@ -43,6 +43,8 @@ export function createClient(options) {
 
 /** @type {import('./index.d.ts').connect} */
 export function connect(resource, options) {
+  if (!/^(https?:|\/)/.test(`${resource}`))
+    throw configError('`connect`: not an address', 'Pass that of the API, such as `https://mcp.example.com/mcp`.');
   return new Client(withoutPrototype({ ...options, resource: `${resource}` }));
 }
 

@@ -192,6 +192,28 @@ story(
 );
 
 story(
+  'CON-39 P1: a wrong address and a wrong way to sign in are named',
+  { ...withServer('fastmcp') },
+  async (stage) => {
+    await visit(stage);
+    const errors = await stage.page.run(`async () => {
+      const { connect } = await import('/pkg/index.js');
+      const named = ({ code, message }) => code + ' ' + message.split('\`')[1];
+      const made = [null, undefined, 7, '', 'mcp', 'ftp://a.example'].map((address) => {
+        try {
+          return connect(address) && 'made';
+        } catch (error) {
+          return named(error);
+        }
+      });
+      const wrong = connect(new URL(resource), { allowLoopbackHttp: true, signIn: 'frame' });
+      return [...new Set(made), await wrong.fetch(resource).catch(named)];
+    }`);
+    assert.deepEqual(errors, ['config_error connect', 'config_error signIn']);
+  },
+);
+
+story(
   'CON-38 P0: what a script has stored in the place of a registration does not outlive the next visit',
   { ...withServer('fastmcp'), everyEngine: true },
   async (stage) => {
