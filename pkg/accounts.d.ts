@@ -19,7 +19,7 @@ export function createAccounts(options: AccountsOptions): Accounts;
 
 /**
  * The options of each client. OpenID Connect is needed, since `sub` tells accounts apart. `restore` is `vault` by default: at a reload
- * without a vault, a provider would restore the session of whoever signed in last.
+ * without a vault, a provider would restore the session of the last user.
  */
 export type AccountsOptions = Omit<Options, 'account' | 'guard' | 'restore'> & { restore?: 'vault' | 'none' };
 

@@ -1,6 +1,7 @@
 /**
  * The entry `valet-key/accounts`: several accounts of a user at one provider. It makes a client for each account, and keeps a list
- * of them in local storage. It uses the public API of the clients only, so it meets no token. `accounts.d.ts` documents it.
+ * of them in local storage, which all tabs share. It uses the public API of the clients only, so it meets no token. `accounts.d.ts`
+ * documents it.
  */
 
 import { configError, failure } from './errors.js';
@@ -11,9 +12,8 @@ import { createClient } from './index.js';
 /** @typedef {import('./accounts.d.ts').Account} Account */
 
 /**
- * An account, as it is kept. The label distinguishes its client from the others; it is random. An account without a `sub` waits for
- * its first sign-in. `isAwaited`: it will be chosen when its user has signed in.
- * @typedef {{ label: string, sub?: string, name?: string, hint?: string, isAwaited?: boolean }} Kept
+ * An account, as it is kept. The label distinguishes its client from the others; it is random.
+ * @typedef {{ label: string, sub: string, name: string, hint?: string }} Kept
  */
 
 /** @type {import('./accounts.d.ts').createAccounts} */
@@ -24,8 +24,10 @@ export function createAccounts(options) {
 /** @implements {import('./accounts.d.ts').Accounts} */
 class Accounts extends EventTarget {
   #options;
-  #key;
-  /** @type {Kept[]} */
+  #listKey;
+  /** In session storage: the label of the account for whose sign-in this tab has left. */
+  #awaitedKey;
+  /** The accounts, as they were read last. @type {Kept[]} */
   #kept = [];
   /** The label of the chosen account. @type {string | undefined} */
   #chosen;
@@ -35,8 +37,10 @@ class Accounts extends EventTarget {
   #list = Object.freeze([]);
   /** What the app was told last. */
   #seen = '[[],null]';
-  /** @type {Promise<Account | null> | undefined} */
-  #started;
+  /** @type {Promise<void> | undefined} */
+  #opening;
+  /** The failure of a sign-in, until `start()` has reported it. @type {unknown} */
+  #failure;
 
   /** @param {import('./index.d.ts').Options} options */
   constructor(options) {
@@ -50,14 +54,16 @@ class Accounts extends EventTarget {
     }
     const { restore = 'vault', issuer, server, openid = issuer, clientId, redirectUri } = options;
     if (restore === 'silent')
-      throw configError('option `restore`: nobody says which account `silent` restores', "Use `'vault'` or `'none'`.");
+      throw configError('option `restore`: `silent` cannot know which account', "Use `'vault'` or `'none'`.");
     if (!openid)
       throw configError(
         'option `openid`: needed to tell accounts apart',
         'Set `issuer`, or use a client for each account.',
       );
     this.#options = { ...options, restore };
-    this.#key = `valet-key:accounts:${issuer ?? server?.issuer} ${clientId ?? redirectUri ?? ''}`;
+    const name = `${issuer ?? server?.issuer} ${clientId ?? redirectUri ?? ''}`;
+    this.#listKey = `valet-key:accounts:${name}`;
+    this.#awaitedKey = `valet-key:awaited:${name}`;
   }
 
   get list() {
@@ -74,48 +80,51 @@ class Accounts extends EventTarget {
     );
   }
 
-  start() {
-    return (this.#started ??= this.#start());
+  async start() {
+    await this.#open();
+    const error = this.#failure;
+    this.#failure = undefined;
+    if (error) throw error;
+    return this.current;
   }
 
   /** @param {import('./index.d.ts').SignInOptions} [options] @returns {Promise<any>} */
   async add(options) {
-    await this.start();
-    const isFirst = this.#kept.length === 0;
+    await this.#open();
+    const prompt = this.#kept.length > 0 ? 'select_account' : undefined;
     // Never an earlier label: its client may still have a session in the vault.
-    const kept = { label: crypto.randomUUID() };
-    this.#kept.push(kept);
-    try {
-      return await this.#signIn(kept, { prompt: isFirst ? undefined : 'select_account', ...options });
-    } catch (error) {
-      this.#drop(kept);
-      this.#save();
-      throw error;
-    }
+    return this.#signIn(crypto.randomUUID(), { prompt, ...options });
   }
 
   /** @param {string} sub @param {import('./index.d.ts').SignInOptions} [options] @returns {Promise<any>} */
   async signIn(sub, options) {
-    await this.start();
-    const kept = this.#find(sub);
-    return this.#signIn(kept, { loginHint: kept.hint, ...options });
+    await this.#open();
+    const { label, hint } = this.#find(sub);
+    return this.#signIn(label, { loginHint: hint, ...options });
   }
 
   /** @param {string} sub */
   choose(sub) {
-    this.#chosen = this.#find(sub).label;
-    this.#save();
+    const { label } = this.#find(sub);
+    this.#change(() => (this.#chosen = label));
     return /** @type {Account} */ (this.current);
   }
 
   /** @param {string} sub @param {{ everywhere?: boolean }} [options] */
   async remove(sub, { everywhere = false } = {}) {
-    await this.start();
+    await this.#open();
     const kept = this.#find(sub);
-    const client = this.#client(kept);
-    this.#drop(kept);
-    this.#save();
-    await client.signOut({ everywhere });
+    const client = this.#client(kept.label);
+    // Before the page leaves, if it does.
+    this.#change(() => (this.#kept = this.#kept.filter(({ label }) => label !== kept.label)));
+    try {
+      // The sign-out of a client that knows no user would end the sessions of all.
+      if (client.session) await client.signOut({ everywhere });
+      this.#clients.delete(kept.label);
+    } catch (error) {
+      this.#change(() => this.#kept.push(kept));
+      throw error;
+    }
   }
 
   /**
@@ -123,90 +132,107 @@ class Accounts extends EventTarget {
    * @param {RequestInfo | URL} input @param {RequestInit} [init]
    */
   fetch = async (input, init) => {
+    await this.#open();
     const { current } = this;
     if (!current) throw failure('login_required', 'user', 'there is no account', 'Call `add()`.');
     return current.client.fetch(input, init);
   };
 
+  /** Reads the list and starts its clients, once. */
+  #open() {
+    return (this.#opening ??= this.#start());
+  }
+
   async #start() {
     this.#read();
-    // Another tab has added, chosen or removed an account.
     addEventListener('storage', async ({ key, isTrusted }) => {
-      if (!isTrusted || key !== this.#key) return;
+      if (!isTrusted || (key !== this.#listKey && key !== null)) return;
       this.#read();
-      for (const kept of this.#kept)
-        await this.#client(kept)
+      for (const { label } of this.#kept)
+        await this.#client(label)
           .start()
           .catch(() => {});
       this.#update();
     });
-    let error;
+    const awaited = this.#takeAwaited();
+    const labels = new Set(this.#kept.map(({ label }) => label));
+    if (awaited) labels.add(awaited);
     // A client is needed in a popup as well, and reads the provider's metadata for the first sign-in.
-    const none = { label: '' };
-    for (const kept of this.#kept.length > 0 ? [...this.#kept] : [none]) {
-      try {
-        const session = await this.#client(kept).start();
-        if (session) this.#recognize(kept, session);
-      } catch (failed) {
-        error = failed;
-      }
+    if (labels.size === 0) labels.add('');
+    for (const label of labels) {
+      await this.#client(label)
+        .start()
+        .catch((error) => (this.#failure = error));
     }
-    for (const kept of this.#kept.filter(({ sub }) => sub === undefined)) this.#drop(kept); // it was given up
-    this.#save();
-    if (error) {
-      this.#started = undefined;
+    for (const label of labels) {
+      const { session } = this.#client(label);
+      if (session) this.#recognize(label, session, label === awaited);
+    }
+    this.#update();
+  }
+
+  /** @param {string} label @param {import('./index.d.ts').SignInOptions} options */
+  async #signIn(label, options) {
+    const client = this.#client(label);
+    const leaves = !options.mode || options.mode === 'redirect';
+    try {
+      if (leaves) sessionStorage.setItem(this.#awaitedKey, label);
+    } catch {} // disabled: the client says so
+    try {
+      this.#recognize(label, await client.signIn(/** @type {any} */ (options)), true);
+    } catch (error) {
+      if (leaves) this.#takeAwaited();
       throw error;
     }
     return this.current;
   }
 
-  /** @param {Kept} kept @param {import('./index.d.ts').SignInOptions} options */
-  async #signIn(kept, options) {
-    kept.isAwaited = true;
-    if (!options.mode || options.mode === 'redirect') this.#write(); // the page that comes back finds it
+  #takeAwaited() {
     try {
-      this.#recognize(kept, await this.#client(kept).signIn(/** @type {any} */ (options)));
-    } finally {
-      delete kept.isAwaited;
-      this.#save();
+      const label = sessionStorage.getItem(this.#awaitedKey);
+      sessionStorage.removeItem(this.#awaitedKey);
+      return label ?? undefined;
+    } catch {
+      return undefined;
     }
-    return this.current;
   }
 
-  /** @param {Kept} kept @returns {Client} */
-  #client({ label }) {
+  /** @param {string} label @returns {Client} */
+  #client(label) {
     const known = this.#clients.get(label);
     if (known) return known;
     const client = createClient({ ...this.#options, account: label });
     this.#clients.set(label, client);
     client.addEventListener('change', ({ session }) => {
       const kept = this.#kept.find((one) => one.label === label);
-      if (kept?.sub !== undefined && session) this.#recognize(kept, session);
-      this.#save();
+      if (kept && session && session.sub !== kept.sub) this.#recognize(label, session, false);
+      else this.#update();
     });
     return client;
   }
 
   /**
    * Records whose session a client has. Each user has one account: if there is another one, that is kept which has a session.
-   * @param {Kept} kept @param {Session} session
+   * @param {string} label @param {Session} session @param {boolean} isChosen whether the app has asked for this sign-in
    */
-  #recognize(kept, { sub, claims }) {
-    const same = this.#kept.find((one) => one !== kept && one.sub === sub);
-    const stays = same && this.#client(same).session;
-    if (kept.isAwaited) this.#chosen = (stays ? same : kept).label;
-    delete kept.isAwaited;
-    if (stays) {
-      if (kept.sub === undefined) this.#drop(kept);
-      return;
-    }
-    if (same) this.#drop(same);
-    // The user has signed in as another one: the earlier account stays, signed out.
-    if (kept.sub !== undefined && kept.sub !== sub) this.#kept.push({ ...kept, label: crypto.randomUUID() });
+  #recognize(label, { sub, claims }, isChosen) {
     const text = (/** @type {string} */ name) => (typeof claims[name] === 'string' ? claims[name] : undefined);
-    kept.sub = sub;
-    kept.hint = text('login_hint') ?? text('preferred_username') ?? text('email');
-    kept.name = text('name') ?? kept.hint ?? sub;
+    const hint = text('login_hint') ?? text('preferred_username') ?? text('email');
+    const found = { label, sub, name: text('name') ?? hint ?? sub, hint };
+    this.#change(() => {
+      const own = this.#kept.findIndex((one) => one.label === label);
+      const same = this.#kept.findIndex((one) => one.label !== label && one.sub === sub);
+      if (same >= 0 && this.#client(this.#kept[same].label).session) {
+        if (isChosen) this.#chosen = this.#kept[same].label;
+        return;
+      }
+      // The user has signed in as another one: the earlier account stays, signed out.
+      if (own >= 0 && this.#kept[own].sub !== sub) this.#kept[own] = { ...this.#kept[own], label: crypto.randomUUID() };
+      if (same >= 0) this.#kept[same] = found;
+      else if (own >= 0 && this.#kept[own].label === label) this.#kept[own] = found;
+      else this.#kept.push(found);
+      if (isChosen) this.#chosen = label;
+    });
   }
 
   /** @param {string} sub */
@@ -216,49 +242,43 @@ class Accounts extends EventTarget {
     return kept;
   }
 
-  /** @param {Kept} kept */
-  #drop(kept) {
-    this.#kept = this.#kept.filter((one) => one !== kept);
-    this.#clients.delete(kept.label);
-  }
-
-  #read() {
-    try {
-      const { chosen, list } = JSON.parse(localStorage.getItem(this.#key) ?? '{}');
-      const isKept = (/** @type {any} */ one) => typeof one?.label === 'string';
-      const kept = Array.isArray(list) ? list.filter(isKept) : [];
-      // The objects stay the same, since a sign-in may hold one.
-      this.#kept = kept.map((one) => {
-        const known = this.#kept.find(({ label }) => label === one.label);
-        return known ? Object.assign(known, one) : one;
-      });
-      this.#chosen = chosen;
-    } catch {} // written by another script, or storage is disabled
-  }
-
-  #write() {
+  /** Changes the list that the tabs share. @param {() => unknown} then */
+  #change(then) {
+    this.#read();
+    then();
     const text = JSON.stringify({ chosen: this.#chosen, list: this.#kept });
     try {
-      if (localStorage.getItem(this.#key) !== text) localStorage.setItem(this.#key, text);
+      if (localStorage.getItem(this.#listKey) !== text) localStorage.setItem(this.#listKey, text);
     } catch {} // disabled: the list ends with the page
-  }
-
-  #save() {
-    this.#write();
     this.#update();
   }
 
-  /** Makes the list anew, and tells the app if it has changed. */
+  #read() {
+    let text;
+    try {
+      text = localStorage.getItem(this.#listKey) ?? '{}';
+    } catch {
+      return; // disabled
+    }
+    const isText = (/** @type {unknown} */ value) => typeof value === 'string';
+    const isKept = (/** @type {any} */ one) => isText(one?.label) && isText(one.sub) && isText(one.name);
+    try {
+      const { chosen, list } = JSON.parse(text);
+      this.#chosen = chosen;
+      this.#kept = Array.isArray(list) ? list.filter(isKept) : [];
+    } catch {
+      this.#kept = []; // written by another script
+    }
+  }
+
+  /** Makes the list of the app anew, and tells the app if it has changed. */
   #update() {
     this.#list = Object.freeze(
-      this.#kept
-        .filter(({ sub }) => sub !== undefined)
-        .map((kept) => {
-          const client = this.#client(kept);
-          const { sub = '', name = sub } = kept;
-          const session = client.session?.sub === sub ? client.session : null;
-          return Object.freeze({ sub, name, session, client });
-        }),
+      this.#kept.map(({ label, sub, name }) => {
+        const client = this.#client(label);
+        const session = client.session?.sub === sub ? client.session : null;
+        return Object.freeze({ sub, name, session, client });
+      }),
     );
     const seen = JSON.stringify([this.#list.map(({ sub, name, session }) => [sub, name, session]), this.current?.sub]);
     if (seen === this.#seen) return;

@@ -25,18 +25,21 @@ export function createClient(options: Options | GuardedOptions): Client;
 
 /**
  * Creates a client for one API, which may be one that the app has never heard of, such as an MCP server. The access token is requested
- * for this API (`resource`, RFC 8707), and goes nowhere else.
+ * for this API (`resource`, RFC 8707), and goes to this API and to the server's own endpoints only.
  *
  * Calls are sent without a token until a user is signed in: the API may need none. If the API refuses one with a 401, the call rejects
  * with `login_required`, or makes a sign-in, see `signIn`. The API names its authorization server (RFC 9728), and that server registers
- * the app (RFC 7591). The registration is for this API alone, and the user sees the sign-in. With `issuer` and `clientId`, the app
+ * the app (RFC 7591). The registration is for this API alone, and the client never asks for a silent sign-in. With `issuer` and `clientId`, the app
  * itself names the server, and the client asks the API for nothing: see `docs/connections.md`.
  *
  * @param resource the address of the API: an origin with a path. Spell it alike on all pages.
  */
 export function connect(resource: string | URL, options?: ConnectOptions): Client;
 
-/** The options of a connection. Each has the meaning that it has in {@link Options}. */
+/**
+ * The options of a connection. Each has the meaning that it has in {@link Options}. If the API names its server, `restore: 'silent'` has no
+ * effect, and `clientId` can only be the address of a client ID metadata document.
+ */
 export interface ConnectOptions
   extends Pick<
     Options,
@@ -71,8 +74,8 @@ export interface ConnectOptions
   scope?: string;
   /**
    * How a call that the API refuses makes a sign-in, after which the call is sent again. `popup`: in a window, so the call has to be
-   * made in a click. `redirect`: the page leaves, and the promise stays pending; it rejects if the page comes back as it was, or has not left after twenty
-   * seconds. Calls share the sign-in. A call whose body is a stream
+   * made in a click. `redirect`: the page leaves, and the promise stays pending; it rejects if the page comes back from the back/forward cache, or has not
+   * left after twenty seconds. Calls share the sign-in. A call whose body is a stream
    * makes none. Default: none, the call rejects.
    */
   signIn?: 'popup' | 'redirect';

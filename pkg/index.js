@@ -137,9 +137,16 @@ class Client extends EventTarget {
     const parameters = withoutPrototype(options);
     const { mode = 'redirect', returnTo = pathOf(), features = 'popup,width=500,height=700' } = parameters;
     if (mode === 'redirect') {
-      if (navigator.userActivation?.isActive) this.#storage.clicked();
-      else (await loadTrips()).countRedirect(this.#storage.loopKey, failure, this.#failure);
-      return this.#signInByRedirect(parameters, returnTo, (url) => location.assign(url));
+      const isClicked = navigator.userActivation?.isActive;
+      const count = async (/** @type {boolean} */ leaves) => {
+        if (isClicked) this.#storage.clicked();
+        else (await loadTrips()).countRedirect(this.#storage.loopKey, failure, this.#failure, leaves);
+      };
+      await count(false); // before anything is registered or stored
+      return this.#signInByRedirect(parameters, returnTo, async (url) => {
+        await count(true);
+        location.assign(url);
+      });
     }
     if (mode === 'device' || mode === 'machine') {
       if (mode === 'device') await this.#register();
@@ -431,7 +438,7 @@ class Client extends EventTarget {
 
   /** The scope that every sign-in asks for: the app's, or the one that the API asks for. */
   #scope() {
-    return this.#options.scope || this.#app.scope || '';
+    return this.#options.scope || this.#known().scope || '';
   }
 
   /** The app at its provider, given or remembered; with a guard, only given. */

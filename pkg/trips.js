@@ -203,8 +203,9 @@ export async function restore(provider, guard, storage, { frame, redirect, decli
  * Counts how often the app leaves for the provider without a click of the user, and throws if that is too often.
  * @param {string} key in session storage, which may be disabled
  * @param {Failure} failure @param {unknown} cause the error of the last sign-in, if there is one
+ * @param {boolean} leaves `false`: only whether it would be too often
  */
-export function countRedirect(key, failure, cause) {
+export function countRedirect(key, failure, cause, leaves) {
   /** @type {number[]} */
   let times = [];
   try {
@@ -223,7 +224,7 @@ export function countRedirect(key, failure, cause) {
     );
   }
   try {
-    sessionStorage.setItem(key, JSON.stringify(times));
+    if (leaves) sessionStorage.setItem(key, JSON.stringify(times));
   } catch {}
 }
 

@@ -75,7 +75,7 @@ impl<H: Host> Client<H> {
     /// The redirect page of a sign-in for which the app has named none, beside `page`: see [`protected_resource::own_page`].
     pub fn own_page(&self, page: &str) -> Option<String> {
         let config = &self.core.config;
-        protected_resource::own_page(config, &config.client_id, page)
+        protected_resource::own_page(config, &config.issuer, &config.client_id, page)
     }
 
     /// Finds out at which servers the users of an API sign in (RFC 9728). Every sign-in asks again, since an API can change its server.

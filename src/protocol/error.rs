@@ -155,6 +155,9 @@ const UNSPECIFIED: &str = "Look at the response in the network panel: it violate
 /// The words of a message about a registration that a page cannot use.
 pub(super) const WITH_SECRET: &str = "a registration with a secret, which a page cannot keep";
 
+/// The words of a message about a server that an API names, and that cannot be told apart from another one.
+pub(super) const WITHOUT_ISS: &str = "a server with endpoints at several origins that sends no `iss`";
+
 /// What a developer enters in the form of a provider.
 const BY_HAND: &str = "Register a public client (single-page app) at the provider: no client secret; grant types authorization code and \
      refresh token; PKCE with S256; `redirectUri` as redirect URI and as post-logout redirect URI; its origin for CORS. Then set `clientId`, \
@@ -401,9 +404,13 @@ impl Error {
             Kind::RegistrationRefused(_) | Kind::Unregistered { .. } | Kind::Unsupported { feature: WITH_SECRET } => {
                 BY_HAND
             }
+            Kind::Unsupported { feature: WITHOUT_ISS } => {
+                "The server has to send `iss` (RFC 9207). If you trust it, pass `issuer` and `clientId` to `connect`."
+            }
             Kind::Unsupported { .. } | Kind::UserinfoInvalid { .. } => MISCONFIGURED,
             Kind::OtherPage { .. } => {
-                "Register the page's final address at the provider and set `redirectUri` to it, to the last slash and with its query."
+                "Register the page's final address at the provider and set `redirectUri` to it, to the last slash and with its query. \
+                 For a server that drops the query, set `exactRedirectUri` in `connect`."
             }
             Kind::IssMismatch { expected, .. } if expected.is_empty() => {
                 "Set `issuer`, in the options or in `server`, to the issuer that the provider sends."

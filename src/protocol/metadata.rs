@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::error::{Error, Kind, Result};
+use super::error::{Error, Kind, Result, WITHOUT_ISS};
 use super::foreign::Secrets;
 use super::json::{IfText, Value};
 use super::jwt::Algorithms;
@@ -94,10 +94,7 @@ impl ServerMetadata {
         // Without `iss`, nothing else shows that the code for which the token endpoint is asked comes from the same server.
         let is_one_server = |url: &Url| expected.found_by.is_none() || url.origin() == authorization_endpoint.origin();
         if !names_itself && !is_one_server(&token_endpoint) {
-            return Err(Kind::Unsupported {
-                feature: "a server with endpoints at several origins that sends no `iss`",
-            }
-            .into());
+            return Err(Kind::Unsupported { feature: WITHOUT_ISS }.into());
         }
         let kept = |text: Option<&str>| {
             let is_asked = |text: &&str| {

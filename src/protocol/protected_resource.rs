@@ -218,12 +218,13 @@ fn payload_of(token: &str) -> Option<String> {
     Some(text(payload).filter(|_| token.len() <= MAX_JWT).unwrap_or_default())
 }
 
-/// The redirect page of a client, if the app has not named one: `page` with a parameter that no other client has, if the resource has
-/// named the server. A server that leads the user to another server then does not get the response of that one, even if none of them
-/// sends `iss` (RFC 9700 §4.4.2.2). A client that is known by a metadata document has the pages that the document lists.
-pub fn own_page(config: &Config, client_id: &str, page: &str) -> Option<String> {
+/// The redirect page of a client, if the app has not named one and the resource has named the server: `page` with a parameter that only
+/// the clients of this resource at this issuer have. A server that leads the user to another server then does not get the response of
+/// that one, unless it has registered the page there (RFC 9700 §4.4.2.2). A client that is known by a metadata document has the pages
+/// that the document lists.
+pub fn own_page(config: &Config, issuer: &str, client_id: &str, page: &str) -> Option<String> {
     let resource = config.found_by().filter(|_| !is_document(client_id))?;
-    let name = base64url::encode(&Sha256::digest(resource.identifier()));
+    let name = base64url::encode(&Sha256::digest([resource.identifier(), " ", issuer].concat()));
     let mut uri = [page, if cut(page, b'?').1.is_some() { "&" } else { "?" }].concat();
     form::append(&mut uri, PARAMETER, name.get(..16).unwrap_or_default());
     Some(uri)

@@ -58,8 +58,8 @@ impl<'a> Registration<'a> {
     }
 
     /// The redirect page that is registered.
-    fn redirect_page(&self, config: &Config) -> Cow<'a, str> {
-        let own_page = own_page(config, "", self.redirect_uri).filter(|_| !self.names_page);
+    fn redirect_page(&self, config: &Config, issuer: &str) -> Cow<'a, str> {
+        let own_page = own_page(config, issuer, "", self.redirect_uri).filter(|_| !self.names_page);
         own_page.map_or(Cow::Borrowed(self.redirect_uri), Cow::Owned)
     }
 }
@@ -205,7 +205,7 @@ fn members<'a>(
     let offered = if metadata.device_authorization_endpoint.is_some() { 3 } else { 2 };
     let page = || list(&[app.redirect_uri]);
     let mut own = vec![
-        ("redirect_uris", Value::Array(vec![Value::String(app.redirect_page(config))])),
+        ("redirect_uris", Value::Array(vec![Value::String(app.redirect_page(config, &metadata.issuer))])),
         ("grant_types", list(grants.get(..offered).unwrap_or_default())),
         ("response_types", list(&["code"])),
         ("token_endpoint_auth_method", Value::String("none".into())),
@@ -266,7 +266,7 @@ pub fn client_id_from(
         return Err(Kind::Unsupported { feature: WITH_SECRET }.into());
     }
     for (name, item, most) in [
-        ("redirect_uris", &*app.redirect_page(config), 1),
+        ("redirect_uris", &*app.redirect_page(config, &metadata.issuer), 1),
         ("grant_types", "authorization_code", usize::MAX),
         ("response_types", "code", usize::MAX),
     ] {

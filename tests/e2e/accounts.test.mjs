@@ -162,6 +162,41 @@ story('ACC-12 P0: the accounts of one tab are those of the others', ACCOUNTS, as
   await page.see('Accounts: bob; chosen: bob');
 });
 
+story(
+  'ACC-14 P0: an account whose session is over is removed without the others',
+  { ...ACCOUNTS, everyEngine: true },
+  async (stage) => {
+    const { page } = stage;
+    await open(stage);
+    for (const user of ['alice', 'bob']) {
+      const home = await follow(stage, 'Add in popup');
+      await stage.login(user);
+      await stage.consent();
+      await back(stage, home);
+      await page.see(`chosen: ${user}`);
+    }
+    await page.run('async () => accounts.list[0].client.revoke()');
+    await page.see('Accounts: alice (out) and bob; chosen: bob');
+    await page.click('button', 'Remove alice');
+    await page.see('Accounts: bob; chosen: bob');
+    await isMe(stage, 'bob');
+
+    // A tab that is loaded while this one is at the provider leaves the sign-in that this one has begun.
+    await page.click('button', 'Add');
+    await page.find('heading', 'Sign in');
+    const home = await page.driver.getWindowHandle();
+    await stage.browser.newTab();
+    await open(stage);
+    await page.see(/Accounts: bob/);
+    await page.driver.close();
+    await page.driver.switchTo().window(home);
+    await stage.login('alice');
+    await stage.consent();
+    await page.see(/Accounts: bob( \(out\))? and alice; chosen: alice/);
+    await isMe(stage, 'alice');
+  },
+);
+
 story('ACC-13 P1: options that make accounts impossible are named', ACCOUNTS, async (stage) => {
   await open(stage);
   const errors = await stage.page.run(`async () => [

@@ -439,7 +439,7 @@ story('FETCH-46 P1: the package offers no way to put a token into a URL', OPEN, 
     Object.keys(await import('/pkg/index.js')).sort(),
     Object.getOwnPropertyNames(Object.getPrototypeOf(client)).sort(),
   ]`);
-  assert.deepEqual(offered[0], ['ValetKeyError', 'createClient']);
+  assert.deepEqual(offered[0], ['ValetKeyError', 'connect', 'createClient']);
   assert.deepEqual(
     offered[1].filter((name) => /socket|event|beacon|image|url|src/i.test(name)),
     [],

@@ -22,7 +22,7 @@ const AT_ROOT: &str = "https://mcp.test/.well-known/oauth-protected-resource";
 const AS: &str = "https://mcp-as.test";
 
 /// The redirect page of the connection to [`MCP`].
-const OWN_PAGE: &str = "https://app.test/cb?valet-key=e5JgedkiJn9uhmgO";
+const OWN_PAGE: &str = "https://app.test/cb?valet-key=spGH_dKc3JAECylG";
 
 /// A world in which the API at [`MCP`] names the server [`AS`].
 fn world() -> SharedWorker {
@@ -402,6 +402,8 @@ fn con_08_an_api_that_changes_its_server_gets_another_registration_and_other_tok
     new.sign_in();
     fetch(new, MCP).expect("a response");
     assert!(!tokens(&worker)[1].contains("number-1000"), "not a token of the earlier server");
+    let pages = [port, new].map(|port| parameter(&port.begin(Mode::Window).url, "redirect_uri"));
+    assert_ne!(pages[0], pages[1], "the response of one server does not come to the page of the other");
     // The earlier server stays while the API names it, too.
     api(&worker, |api| api.publish(AT_PATH, MCP, &servers(&[other, AS]), ""));
     assert_eq!(register(port, &known).expect("the same"), remembered);
