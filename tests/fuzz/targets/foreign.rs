@@ -32,5 +32,6 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         "access\u{7}tokennumber1 \u{202e}",
         r#"{"sub":"alice","a":{"b":["refresh\u0074okennumber1"]},"accesstokennumber1":1}"#,
         r#"{"sub":"alice"}"#,
+        r#"{"sub":"alice","\u00baccesstokennumber1":1}"#,
     ])
 }
