@@ -48,7 +48,8 @@ export interface Accounts extends EventTarget {
 
   /**
    * Lets the user sign in with a further account, and chooses it. For all but the first account, the default of `prompt` is
-   * `select_account`; at a provider that does not support it, pass `login`. If the user signs in with an account that has a session, nothing is added, and that account is chosen.
+   * `select_account`; at a provider that does not support it, pass `login`. If the user signs in with an account that has a session,
+   * nothing is added, and that account is chosen.
    */
   add(options?: SignInOptions & { mode?: 'redirect' }): Promise<never>;
   add(options: SignInOptions & { mode: 'popup' }): Promise<Account>;

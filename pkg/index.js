@@ -154,8 +154,7 @@ class Client extends EventTarget {
       this.#completing = true;
       return signInBy[mode](
         parameters,
-        this.#scope(),
-        this.#storage.granted(),
+        this.#scopes(),
         (/** @type {string} */ op, /** @type {object} */ args) =>
           this.#call(op + (mode === 'device' ? 'Device' : 'Machine'), args),
         async (isSignedIn) => {
@@ -407,8 +406,7 @@ class Client extends EventTarget {
   #request(options, returnTo, inWindow, restores = false) {
     return this.#call('begin', {
       ...this.#redirectPage(),
-      scope: this.#scope(),
-      granted: this.#storage.granted(),
+      ...this.#scopes(),
       returnTo,
       options,
       inWindow,
@@ -439,6 +437,10 @@ class Client extends EventTarget {
   /** The scope that every sign-in asks for: the app's, or the one that the API asks for. */
   #scope() {
     return this.#options.scope || this.#known().scope || '';
+  }
+
+  #scopes() {
+    return { scope: this.#scope(), granted: this.#storage.granted() };
   }
 
   /** The app at its provider, given or remembered; with a guard, only given. */
@@ -562,7 +564,8 @@ class Client extends EventTarget {
     const resource = options.resource && absolute(options.resource);
     const { call, close, opened } = openConnection(
       where,
-      { ...options, clientId, foundIssuer, resource, api },
+      // Only a connection has these two: elsewhere, the core says that they are no options.
+      { ...(resource ? {} : { exactRedirectUri, signIn }), ...options, clientId, foundIssuer, resource, api },
       async (message) => {
         let { event, session, reason } = message;
         if (event === 'sign') return quietly(sign(message, (response) => call('signed', response)));

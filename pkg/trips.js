@@ -264,17 +264,22 @@ function isSameSite(url) {
  */
 
 /**
+ * The scope that every sign-in asks for, and what the user has granted in addition.
+ * @typedef {{ scope: string, granted?: string }} Scopes
+ */
+
+/**
  * Begins a sign-in on another device, or continues the one that this client has begun before.
  * @template T
- * @param {{ signal?: AbortSignal }} options of the sign-in @param {string} scope @param {string | undefined} granted in addition
+ * @param {{ signal?: AbortSignal }} options of the sign-in @param {Scopes} scopes
  * @param {(op: string, args?: object) => Promise<any>} call an operation of the vault for this kind of sign-in
  * @param {(isSignedIn: boolean) => Promise<T | null>} ended returns the session @param {Failure} failure
  * @returns {Promise<Prompt & { session: Promise<T>, qrCode: () => Promise<string> }>}
  */
-async function signInByDevice({ signal, ...options }, scope, granted, call, ended, failure) {
+async function signInByDevice({ signal, ...options }, scopes, call, ended, failure) {
   const begin = async () => {
     signal?.throwIfAborted();
-    return call('begin', { scope, granted, options });
+    return call('begin', { ...scopes, options });
   };
   /** @type {{ number: number, prompt: Prompt }} */
   const { number, prompt } = await begin().catch((error) => {
@@ -305,11 +310,11 @@ async function signInByDevice({ signal, ...options }, scope, granted, call, ende
 /**
  * Signs the client in without a user.
  * @template T
- * @param {{ signal?: AbortSignal }} options of the sign-in @param {string} scope @param {unknown} _
+ * @param {{ signal?: AbortSignal }} options of the sign-in @param {Scopes} scopes
  * @param {(op: string, args?: object) => Promise<any>} call an operation of the vault
  * @param {(isSignedIn: boolean) => Promise<T | null>} ended returns the session @param {Failure} failure @returns {Promise<T>}
  */
-async function signInAsMachine({ signal, ...options }, scope, _, call, ended, failure) {
+async function signInAsMachine({ signal, ...options }, { scope }, call, ended, failure) {
   const signIn = async () => {
     signal?.throwIfAborted();
     await call('signIn', { scope, options });

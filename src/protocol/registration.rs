@@ -227,8 +227,8 @@ fn members<'a>(
     Ok(ClientMetadata { own, more })
 }
 
-/// Reads the client ID from the response, which cannot be the address of a metadata document: an app chooses that. A server may change what was asked for, so the response is checked for it. A secret and a
-/// registration access token are dropped.
+/// Reads the client ID from the response, which cannot be the address of a metadata document: an app chooses that. A server may change
+/// what was asked for, so the response is checked for it. A secret and a registration access token are dropped.
 ///
 /// # Errors
 ///

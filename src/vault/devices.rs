@@ -23,7 +23,7 @@ pub(super) async fn perform<W: Worker>(
 ) -> Outcome {
     if op == "beginDevice" {
         let Begin { scope, .. } = wire::read(message)?;
-        let scope = whole_scope(scope, message)?;
+        let scope = whole_scope(&vault.borrow(), scope, message)?;
         let params = read_options(message.get("options"))?;
         let registered = vault.borrow().registered(&scope);
         let scope = registered.as_ref().map_or(scope.as_str(), |(_, scope)| scope.as_str());

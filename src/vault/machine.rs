@@ -16,7 +16,7 @@ pub(super) async fn sign_in<W: Worker>(
     message: &Value<'_>,
 ) -> Outcome {
     let Begin { scope, .. } = wire::read(message)?;
-    let scope = whole_scope(scope, message)?;
+    let scope = whole_scope(&vault.borrow(), scope, message)?;
     let params = read_options(message.get("options"))?;
     check_options(message.get("options"))?;
     let registered = vault.borrow().registered(&scope);

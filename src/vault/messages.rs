@@ -177,7 +177,7 @@ async fn begin<W: Worker>(
     let Begin { redirect_uri, names_page, scope, return_to, in_window, shared, restores } = wire::read(message)?;
     let params = &read_options(message.get("options"))?;
     let in_window = in_window == Some(true);
-    let scope = whole_scope(scope, message)?;
+    let scope = whole_scope(&vault.borrow(), scope, message)?;
     let registered = vault.borrow().registered(&scope);
     let (redirect_uri, scope) = match &registered {
         Some((redirect_uri, scope)) => (redirect_uri.as_str(), scope.as_str()),
@@ -192,11 +192,10 @@ async fn begin<W: Worker>(
         params,
         navigates: if in_window { Navigates::OtherWindow } else { Navigates::Page },
         redirect_page: match &own_page {
-            _ if registered.is_some() => RedirectPage::OfOneProvider,
-            Some(_) => RedirectPage::OfOneProvider,
+            page if registered.is_some() || page.is_some() => RedirectPage::OfOneProvider,
             // The page of a metadata document is also one of other clients.
-            None if has_own_page => RedirectPage::Shared,
-            None => redirect_page(shared),
+            _ if has_own_page => RedirectPage::Shared,
+            _ => redirect_page(shared),
         },
         purpose: if restores == Some(true) { Purpose::Restore } else { Purpose::SignIn },
         carries: "",
@@ -259,7 +258,8 @@ async fn complete<W: Worker>(
         Completion::ReturnTo(path) => {
             signed_in(vault, worker, client, had_user, before.as_deref());
             let has = client.session().map(|session| session.scope).unwrap_or_default();
-            granted = scope.map(|scope| scope_beyond(scope, &asked, &has));
+            let base = scope.filter(|_| !asks_for_all(&vault.borrow(), scope));
+            granted = base.map(|base| scope_beyond(base, &asked, &has));
             Completed { return_to: Some(path), declined: None, granted: granted.as_deref() }
         }
     }))
@@ -358,15 +358,23 @@ fn end_others<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, from: Opti
 }
 
 /// The scope of a sign-in: the one that the page asks for in any case, what the user has granted in addition, and the option `scope` of
-/// this sign-in.
-pub(super) fn whole_scope(scope: Option<&str>, message: &Value<'_>) -> Result<String> {
+/// this sign-in. With a guard, a page that asks for nothing asks for the whole scope of its file, and so the result is empty.
+pub(super) fn whole_scope<H: Host>(vault: &Vault<H>, scope: Option<&str>, message: &Value<'_>) -> Result<String> {
     let text = |value: Option<&Value<'_>>| match value {
         None | Some(Value::Null) => Ok(String::new()),
         Some(value) => value.as_str().map(Into::into).ok_or_else(|| mistyped("scope")),
     };
     let asked = text(message.get("options").and_then(|options| options.get("scope")))?;
     let granted = text(message.get("granted"))?;
+    if asks_for_all(vault, scope) {
+        return Ok(String::new());
+    }
     Ok(scope_set(&scope_set(scope.unwrap_or_default(), &granted), &asked))
+}
+
+/// Whether a page asks for the whole scope of the guard's file.
+fn asks_for_all<H>(vault: &Vault<H>, scope: Option<&str>) -> bool {
+    HAS_GUARD && vault.pinned.is_some() && scope.unwrap_or_default().is_empty()
 }
 
 /// Reads the options of a sign-in as parameters with registered names: `loginHint` becomes `login_hint`, and the items of a

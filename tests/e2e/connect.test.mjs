@@ -207,9 +207,11 @@ story(
         }
       });
       const wrong = connect(new URL(resource), { allowLoopbackHttp: true, signIn: 'frame' });
-      return [...new Set(made), await wrong.fetch(resource).catch(named)];
+      const { createClient } = await import('/pkg/index.js');
+      const elsewhere = createClient({ issuer: 'https://a.example', clientId: 'a', signIn: 'popup' });
+      return [...new Set(made), await wrong.fetch(resource).catch(named), await elsewhere.start().catch(named)];
     }`);
-    assert.deepEqual(errors, ['config_error connect', 'config_error signIn']);
+    assert.deepEqual(errors, ['config_error connect', 'config_error signIn', 'config_error signIn']);
   },
 );
 

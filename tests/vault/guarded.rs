@@ -90,11 +90,16 @@ impl Guarded {
 
     /// Redeems what has arrived, and hands it over to the vault.
     fn hand_over(&self, address: &str, onward: &Onward, flow: &str) -> Outcome {
+        self.hand_over_with(address, onward, flow, "")
+    }
+
+    /// The same with further members of the page's message.
+    fn hand_over_with(&self, address: &str, onward: &Onward, flow: &str, more: &str) -> Outcome {
         let handover = onward
             .record
             .as_ref()
             .map(|record| self.tell(&format!(r#""address":{},"record":{}"#, string(address), string(record))));
-        self.complete(flow, handover.as_deref())
+        self.complete_with(flow, handover.as_deref(), more)
     }
 
     /// Signs in with a redirect.
@@ -107,9 +112,14 @@ impl Guarded {
     }
 
     fn complete(&self, flow: &str, handover: Option<&str>) -> Outcome {
+        self.complete_with(flow, handover, "")
+    }
+
+    fn complete_with(&self, flow: &str, handover: Option<&str>, more: &str) -> Outcome {
         let handover = handover.map_or(String::new(), |text| format!(r#""handover":{},"#, string(text)));
         let flow = string(flow);
-        self.page().say("complete", &format!(r#"{handover}"address":"","state":{flow},"pending":true,"shared":false"#))
+        self.page()
+            .say("complete", &format!(r#"{more}{handover}"address":"","state":{flow},"pending":true,"shared":false"#))
     }
 }
 
@@ -166,18 +176,35 @@ fn a_sign_in_through_the_guard_shows_the_page_no_state_and_no_verifier() {
 #[test]
 fn a_page_asks_for_a_part_of_the_scope_and_not_for_more() {
     let here = Guarded::with(&file("").replace(r#""scope":"read""#, r#""scope":"read write""#));
-    for (asked, expected) in [
-        ("", "openid read write"),
-        ("read", "openid read"),
-        ("admin read", "openid read"),
-        ("admin", "openid read write"),
+    for (asked, more, granted, expected) in [
+        ("", "", "", "openid read write"),
+        ("read", "", "", "openid read"),
+        ("admin read", "", "", "openid read"),
+        ("admin", "", "", "openid read write"),
+        ("read", "write", "", "openid read write"),
+        ("read", "", "write", "openid read write"),
+        // A page without a scope of its own asks for all of it, and for no part.
+        ("", "write", "", "openid read write"),
+        ("", "", "write", "openid read write"),
     ] {
         let members = format!(
-            r#""redirectUri":"","scope":"{asked}","returnTo":"/","options":{{}},"inWindow":false,"shared":false"#
+            r#""redirectUri":"","scope":"{asked}","granted":"{granted}","returnTo":"/","options":{{"scope":"{more}"}},"inWindow":false,"shared":false"#
         );
         let begun = Begun::read(&here.page().say("begin", &members).expect("a departure"));
         let request = member(&here.depart(&begun), "to").expect("a request");
-        assert_eq!(param(&request, "scope").as_deref(), Some(expected), "{asked}");
+        assert_eq!(param(&request, "scope").as_deref(), Some(expected), "{asked} {more} {granted}");
+    }
+}
+
+#[test]
+fn a_page_without_a_scope_of_its_own_remembers_none() {
+    for (base, expected) in [("", None), ("profile", Some("read"))] {
+        let here = Guarded::new();
+        let (begun, request) = here.leave(Mode::Redirect, "{}");
+        let address = here.vault.here.way_back(&request);
+        let onward = here.arrive(&address);
+        let outcome = here.hand_over_with(&address, &onward, &begun.state, &format!(r#""scope":"{base}","#));
+        assert_eq!(member(&outcome.expect("a session"), "granted").as_deref(), expected, "{base}");
     }
 }
 
