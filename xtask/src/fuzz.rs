@@ -35,7 +35,7 @@ const FLAGS: [&str; 7] = [
 
 /// How long each target runs, and on which inputs.
 enum Run<'a> {
-    /// The same inputs in each run, as many as the seconds allow.
+    /// So many inputs, from the same seed in each run.
     Briefly(u32),
     /// Continues from the inputs of the previous run.
     Minutes(u32),
@@ -43,13 +43,13 @@ enum Run<'a> {
     Input(&'a Path),
 }
 
-/// Seconds for each target in a run of all tests.
-const BRIEF: u32 = 4;
+/// Inputs for each target in a run of all tests: a number, so that slow machines try as many.
+const BRIEF: u32 = 20_000;
 
 /// Minutes for each named target.
 const LONG: u32 = 60;
 
-/// Runs every target for some seconds, and returns the number of targets.
+/// Runs every target with some inputs, and returns the number of targets.
 pub fn briefly(workspace: &Workspace) -> Result<usize> {
     let fuzzer = Fuzzer::build(workspace)?;
     let targets = fuzzer.targets()?;
@@ -155,8 +155,8 @@ impl Fuzzer {
         command.arg(format!("-dict={}", seeds.with_extension("dict").display()));
         command.arg(format!("-artifact_prefix={}", found.join(format!("{target}-")).display()));
         let corpus = match run {
-            Run::Briefly(seconds) => {
-                command.args(["-seed=1", "-max_len=4096"]).arg(format!("-max_total_time={seconds}"));
+            Run::Briefly(inputs) => {
+                command.args(["-seed=1", "-max_len=4096"]).arg(format!("-runs={inputs}"));
                 let corpus = self.folder.join("brief").join(target);
                 if corpus.is_dir() {
                     fs::remove_dir_all(&corpus)?;
