@@ -56,6 +56,7 @@ export interface ConnectOptions
     | 'idTokenHint'
     | 'allowLoopbackHttp'
     | 'tokenEndpointAuthMethod'
+    | 'dpop'
     | 'timeout'
     | 'workerUrl'
     | 'wasmUrl'
@@ -171,6 +172,12 @@ export interface Options {
    * app. `private_key_jwt`: with a key that this browser keeps, see `publicKey()` and `docs/machines.md`. Default: `none`.
    */
   tokenEndpointAuthMethod?: 'none' | 'private_key_jwt';
+  /**
+   * Whether tokens are bound to a key that no script can read (DPoP, RFC 9449), so that a stolen token is of no use. `auto`: if the
+   * provider's metadata have `dpop_signing_alg_values_supported`; with `tokens: 'page'`, never. `required`: in any case. The provider
+   * then has to issue such tokens: the client refuses others with `dpop_error`. See `docs/bound-tokens.md`. Default: `auto`.
+   */
+  dpop?: 'auto' | 'required' | 'off';
   /** Milliseconds after which a request to the provider counts as failed. Default: 10000. */
   timeout?: number;
   /**
@@ -235,6 +242,11 @@ export interface ServerMetadata {
   device_authorization_endpoint?: string;
   registration_endpoint?: string;
   end_session_endpoint?: string;
+  /** With this endpoint, the client pushes its authorization requests (RFC 9126 §5). */
+  pushed_authorization_request_endpoint?: string;
+  require_pushed_authorization_requests?: boolean;
+  /** With `ES256` among them, tokens are bound to a key (RFC 9449 §5.1): see the option `dpop`. */
+  dpop_signing_alg_values_supported?: string[];
   authorization_response_iss_parameter_supported?: boolean;
   [member: string]: unknown;
 }
@@ -525,6 +537,11 @@ export type ErrorCode =
   | 'config_error'
   /** The provider's metadata could not be found. */
   | 'discovery_failed'
+  /**
+   * A token that should be bound to a key (DPoP, RFC 9449) is not, or the proof of the key was refused: the `hint` names the setting or
+   * the header of the server.
+   */
+  | 'dpop_error'
   /** The authorization response contains a parameter twice (RFC 6749 §3.1). */
   | 'duplicate_parameter'
   /** The client refused the ID Token (OpenID Connect Core §3.1.3.7). */

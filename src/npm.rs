@@ -12,7 +12,7 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::Request;
 
 use crate::browser::fetch::{Again, AppRequest};
-use crate::browser::{Browser, now};
+use crate::browser::{Browser, Key, now};
 use crate::protocol::time::Now;
 use crate::vault::Vault;
 #[cfg(feature = "guard")]
@@ -25,6 +25,7 @@ static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_all
 thread_local! {
     static VAULT: Rc<RefCell<Vault<Browser>>> = Rc::default();
     static LISTENERS: OnceCell<Listeners> = const { OnceCell::new() };
+    static DEPOSITED_KEYS: RefCell<Vec<Key>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The JavaScript functions that receive changes and news.
@@ -37,8 +38,8 @@ struct Listeners {
 }
 
 /// Registers the functions to call: `changed(port, text)` at each change of the session of a port's client, with
-/// `{ session, reason }` as JSON; `tell(text)` with news for the other vaults of the origin; and `deposit(text)` with the text
-/// from which the next vault continues, which contains tokens. `sign(ports, name, data, creates)` asks the pages behind these ports
+/// `{ session, reason }` as JSON; `tell(text)` with news for the other vaults of the origin; and `deposit(text, keys)` with the text
+/// from which the next vault continues, which contains tokens, and the keys that these are bound to, for [`adopt`]. `sign(ports, name, data, creates)` asks the pages behind these ports
 /// for a key and a signature; its promise resolves to a text. JavaScript calls this function once, before all others.
 #[wasm_bindgen]
 pub fn listen(changed: Function, tell: Function, deposit: Function, sign: Function) {
@@ -51,6 +52,18 @@ pub fn listen(changed: Function, tell: Function, deposit: Function, sign: Functi
 pub fn perform(message: String) -> Promise {
     let vault = VAULT.with(Clone::clone);
     promise(Box::pin(async move { messages::perform(&vault, &Here, &message).await.map(Into::into) }))
+}
+
+/// Takes over the keys that came with a deposit, before the message `recall`. A key is `[jwk]` or `[public jwk, CryptoKey]`.
+#[wasm_bindgen]
+pub fn adopt(keys: Array) -> Promise {
+    promise(Box::pin(async move {
+        for key in keys {
+            let key = Key::from_js(key.unchecked_into()).await;
+            DEPOSITED_KEYS.with(|keys| keys.borrow_mut().extend(key));
+        }
+        Ok(JsValue::UNDEFINED)
+    }))
 }
 
 /// Carries out a message of the guard; see [`guard`]. The promise resolves to a text.
@@ -92,8 +105,9 @@ impl Worker for Here {
             }
         })
         .with_depositor(|| {
-            let text = JsValue::from(VAULT.with(|vault| vault.borrow().deposit()));
-            call(|listeners| listeners.deposit.call1(&JsValue::NULL, &text));
+            let (text, keys) = VAULT.with(|vault| (vault.borrow().deposit(), vault.borrow().deposited_keys()));
+            let (text, keys) = (JsValue::from(text), keys.iter().map(Key::to_js).collect::<Array>());
+            call(|listeners| listeners.deposit.call2(&JsValue::NULL, &text, &keys));
         })
         .with_signer(Box::new(move |name, data, page| {
             let ports: Array = page
@@ -111,6 +125,10 @@ impl Worker for Here {
 
     fn now(&self) -> Now {
         now()
+    }
+
+    fn deposited_keys(&self) -> Vec<Key> {
+        DEPOSITED_KEYS.with(RefCell::take)
     }
 
     fn tell(&self, news: &str) {

@@ -46,7 +46,7 @@ const MAX_SPENT: usize = 1024;
 
 /// The clients of one worker, and the ports that use them.
 #[derive(Debug)]
-pub struct Vault<H> {
+pub struct Vault<H: Host> {
     /// Oldest first.
     clients: Vec<Tenant<H>>,
     ports: Vec<Port<H>>,
@@ -60,7 +60,7 @@ pub struct Vault<H> {
 
 /// One client, and the sign-ins that this vault began for it.
 #[derive(Debug)]
-struct Tenant<H> {
+struct Tenant<H: Host> {
     number: u32,
     /// The options with which the client was made, as JSON text.
     options: String,
@@ -70,7 +70,7 @@ struct Tenant<H> {
 
 /// The connection of one page to its client.
 #[derive(Debug)]
-struct Port<H> {
+struct Port<H: Host> {
     number: u32,
     tenant: u32,
     client: Client<H>,
@@ -87,7 +87,7 @@ pub enum Kept {
     Nothing,
 }
 
-impl<H> Default for Vault<H> {
+impl<H: Host> Default for Vault<H> {
     fn default() -> Self {
         Self { clients: Vec::new(), ports: Vec::new(), spent: Vec::new(), last: 0, pinned: None }
     }

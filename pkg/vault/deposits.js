@@ -28,10 +28,16 @@ export const scopeUrl = () => new URL('keeper/', file).href;
  */
 const atGuard = __HAS_GUARD__ ? new URL('guard/keep', file).href : '';
 
+/**
+ * What a vault deposits: its sessions as a text, which is empty if there are none, and the keys that their tokens are bound to, as
+ * `adopt` of `src/npm.rs` takes them.
+ * @typedef {{ deposit?: string, keys?: unknown[] }} Deposited
+ */
+
 /** The requests to the guard, one after the other. @type {Promise<any>} */
 let requests = Promise.resolve();
 
-/** @param {{ deposit?: string }} message @returns {Promise<{ deposit?: string, news?: unknown[] }>} */
+/** @param {Deposited} message @returns {Promise<Deposited & { news?: unknown[] }>} */
 function request(message) {
   const { deposit } = message;
   const send = async (/** @type {object} */ content) => {
@@ -46,7 +52,7 @@ function request(message) {
       // The site's host would get the deposit if the browser has removed the guard. No host knows this answer.
       const asks = crypto.randomUUID();
       if (deposit && (await send({ asks })).keeps !== asks) return {};
-      return await send({ deposit, name });
+      return await send({ ...message, name });
     } catch {
       return {};
     }
@@ -57,7 +63,8 @@ function request(message) {
 let registration;
 /** @type {Promise<void> | undefined} */
 let registering;
-let latest = '';
+/** @type {{ deposit: string, keys: unknown[] }} */
+let latest = { deposit: '', keys: [] };
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let timer;
 
@@ -67,7 +74,7 @@ function keeper() {
   return active?.scriptURL === file && registration?.scope === scopeUrl() ? active : undefined;
 }
 
-/** @param {{ deposit?: string }} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper */
+/** @param {Deposited} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper */
 function post(message, transfer = []) {
   if (__HAS_GUARD__) return Boolean(request(message));
   keeper()?.postMessage({ ...message, name }, transfer);
@@ -77,14 +84,14 @@ function post(message, transfer = []) {
 /**
  * Takes over what an earlier vault has deposited. To be called once, when the vault starts.
  * @param {boolean} had whether there may be a deposit, as a page thinks
- * @returns {Promise<{ deposit?: string, news?: unknown[] }>}
+ * @returns {Promise<Deposited & { news?: unknown[] }>}
  */
 export async function takeOver(had) {
   const late = new Promise((resolve) => setTimeout(resolve, WAIT));
   const asked = ask(had).catch(() => ({}));
   const answer = await Promise.race([late, asked]);
   // The keeper thinks that this vault has the session.
-  if (!answer) asked.then(() => post({ deposit: latest }));
+  if (!answer) asked.then(() => post(latest));
   return answer ?? {};
 }
 
@@ -111,12 +118,16 @@ export function prepareKeeper() {
   return (registering ??= register().catch(() => {}));
 }
 
-/** Deposits the sessions of this vault for the next one. @param {string} text empty if there are none: the keeper forgets them */
-export function deposit(text) {
-  latest = text;
+/**
+ * Deposits the sessions of this vault for the next one.
+ * @param {string} text empty if there are none: the keeper forgets them
+ * @param {unknown[]} [keys] those of the last call by default
+ */
+export function deposit(text, keys = latest.keys) {
+  latest = { deposit: text, keys: text ? keys : [] };
   clearInterval(timer);
-  if (text) timer = setInterval(() => post({ deposit: latest }), INTERVAL);
-  if (!post({ deposit: text }) && text) prepareKeeper();
+  if (text) timer = setInterval(() => post(latest), INTERVAL);
+  if (!post(latest) && text) prepareKeeper();
 }
 
 /** Registers the keeper, or updates it, and deposits what there is by then. */
@@ -140,5 +151,5 @@ async function started() {
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
-  if (latest) post({ deposit: latest });
+  if (latest.deposit) post(latest);
 }

@@ -22,7 +22,7 @@ const scope = globalThis;
 
 /**
  * By the client ID of the vault that holds the session; newest last. `from` is the name of that vault.
- * @type {Map<string, { from: string, text: string, news: unknown[], at: number[] }>}
+ * @type {Map<string, { from: string, text: string, keys?: unknown[], news: unknown[], at: number[] }>}
  */
 const deposits = new Map();
 
@@ -51,10 +51,10 @@ export function hearNews() {
 
 /**
  * Takes a deposit of a vault; an empty one ends the earlier one. Without `deposit`, gives what an earlier vault has deposited.
- * @param {{ name: string, deposit?: string }} message @param {any} source the client that sent it
- * @returns {Promise<{ deposit?: string, news?: unknown[] } | undefined>}
+ * @param {{ name: string, deposit?: string, keys?: unknown[] }} message @param {any} source the client that sent it
+ * @returns {Promise<{ deposit?: string, keys?: unknown[], news?: unknown[] } | undefined>}
  */
-export async function keep({ name, deposit }, source) {
+export async function keep({ name, deposit, keys }, source) {
   // Each clock can miss time: one can be set back, the other can stop while the device sleeps.
   const now = [Date.now(), performance.now()];
   for (const [by, { at }] of deposits) if (now.some((clock, index) => clock - at[index] > HELD)) deposits.delete(by);
@@ -63,7 +63,7 @@ export async function keep({ name, deposit }, source) {
   const { text, news } = deposits.get(source.id) ?? {};
   deposits.delete(source.id);
   if (deposit)
-    deposits.set(source.id, { from: name, text: deposit, news: text === deposit && news ? news : [], at: now });
+    deposits.set(source.id, { from: name, text: deposit, keys, news: text === deposit && news ? news : [], at: now });
 }
 
 /**
@@ -82,7 +82,7 @@ async function handOver(from, to) {
       if (!deposit || !deposits.delete(by) || deposits.has(to)) continue;
       succeeded.add(by);
       deposits.set(to, { ...deposit, news: [...deposit.news] });
-      return { deposit: deposit.text, news: deposit.news };
+      return { deposit: deposit.text, keys: deposit.keys, news: deposit.news };
     }
   }
   return {};

@@ -14,6 +14,7 @@ import { whenBroken } from './host.js';
 import { keepDeposits } from './keeper.js';
 import { CONNECT, VERSION, servingEnd } from '../port.js';
 import {
+  adopt,
   fetch as authorized,
   initSync,
   listen,
@@ -312,7 +313,10 @@ async function load(url, had) {
   if (__HAS_GUARD__) await pin(await options);
   const earlier = await takingOver;
   takingOver = undefined;
-  if (earlier?.deposit) deposit(await perform({ op: 'recall', deposit: earlier.deposit }));
+  if (earlier?.deposit) {
+    await adopt(earlier.keys ?? []);
+    deposit(await perform({ op: 'recall', deposit: earlier.deposit }), earlier.keys);
+  }
   for (const data of [...(earlier?.news ?? []), ...(earlyNews ?? [])]) await hear(data);
   earlyNews = undefined;
 }

@@ -13,14 +13,13 @@ use web_sys::{
     RequestRedirect,
 };
 
-use crate::client::{ApiRequest, AuthorizedRequest};
+use crate::client::{ApiRequest, AuthorizedRequest, Credentials};
 use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpRequest, HttpResponse, MAX_RESPONSE, Method};
 use crate::protocol::json;
 use crate::protocol::list::cut;
 use crate::protocol::resource::blocked;
-use crate::protocol::secret::Secret;
 
 #[wasm_bindgen]
 extern "C" {
@@ -57,7 +56,7 @@ fn start(request: &Request) -> impl Future<Output = Result<Response, gloo_net::E
 
 /// Converts a request of the protocol into a request of the browser.
 fn prepare(request: HttpRequest, timeout: u32) -> Result<Request> {
-    let HttpRequest { url, method, authorization, cache, .. } = request;
+    let HttpRequest { url, method, authorization, proof, cache, .. } = request;
     let init = RequestInit::new();
     init.set_cache(match cache {
         Cache::NoStore => RequestCache::NoStore,
@@ -88,8 +87,10 @@ fn prepare(request: HttpRequest, timeout: u32) -> Result<Request> {
     if let Some(content_type) = content_type {
         headers.set("Content-Type", content_type).map_err(refused)?;
     }
-    if let Some(authorization) = &authorization {
-        headers.set("Authorization", authorization.expose()).map_err(refused)?;
+    for (name, value) in [("Authorization", authorization), ("DPoP", proof)] {
+        if let Some(value) = value {
+            headers.set(name, value.expose()).map_err(refused)?;
+        }
     }
     Ok(request)
 }
@@ -98,12 +99,12 @@ fn prepare(request: HttpRequest, timeout: u32) -> Result<Request> {
 pub(crate) struct AppRequest {
     url: String,
     request: RefCell<Request>,
-    /// Creates the same request a second time, if its body allows that.
+    /// Creates the same request once more, if its body allows that.
     again: RefCell<Option<Again>>,
 }
 
-/// Creates a request that has been sent a second time.
-pub(crate) type Again = Box<dyn FnOnce() -> Option<Request>>;
+/// Creates a request that has been sent once more.
+pub(crate) type Again = Box<dyn FnMut() -> Option<Request>>;
 
 impl AppRequest {
     pub(crate) fn new(request: Request, again: Option<Again>) -> Self {
@@ -129,11 +130,21 @@ fn without_redirects(request: &Request) -> Result<Request> {
 impl AuthorizedRequest for AppRequest {
     type Response = web_sys::Response;
 
-    async fn send(&self, authorization: Option<&Secret>) -> Result<web_sys::Response> {
+    fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    fn method(&self) -> String {
+        self.request.borrow().method()
+    }
+
+    async fn send(&self, credentials: Option<&Credentials>) -> Result<web_sys::Response> {
         let request = without_redirects(&self.request.borrow())?;
-        if let Some(authorization) = authorization {
-            let attached = request.headers().set("Authorization", authorization.expose());
-            attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
+        if let Some(Credentials { authorization, proof }) = credentials {
+            for (name, value) in [("Authorization", Some(authorization)), ("DPoP", proof.as_ref())] {
+                let attached = value.map_or(Ok(()), |value| request.headers().set(name, value.expose()));
+                attached.map_err(|_| Error::unexpected("a header that the browser refuses"))?;
+            }
         }
         response_to(fetch(&request)).await.map_err(|_| {
             let (public, _) = cut(cut(&self.url, b'#').0, b'?');
@@ -145,8 +156,16 @@ impl AuthorizedRequest for AppRequest {
         response.status()
     }
 
+    fn header(response: &web_sys::Response, name: &str) -> String {
+        response.headers().get(name).ok().flatten().unwrap_or_default()
+    }
+
+    fn date(response: &web_sys::Response) -> Option<i64> {
+        date_in(&Self::header(response, "date"))
+    }
+
     fn prepare_again(&self) -> bool {
-        let again = self.again.take().and_then(|make| make());
+        let again = self.again.borrow_mut().as_mut().and_then(|make| make());
         // The API list permits the URL of the first request.
         let Some(again) = again.filter(|again| again.url() == self.url) else { return false };
         self.request.replace(again);
@@ -155,23 +174,21 @@ impl AuthorizedRequest for AppRequest {
 }
 
 impl ApiRequest for AppRequest {
-    fn url(&self) -> String {
-        self.url.clone()
-    }
-
     fn brings_credentials(&self) -> bool {
         let brings = |name| self.request.borrow().headers().has(name).unwrap_or(true);
         brings("authorization") || brings("dpop")
     }
 
     /// Sends a `HEAD` request with an invalid token, which the API refuses. Its response is ignored.
-    fn ask_ahead(&self) {
+    fn ask_ahead(&self, is_bound: bool) {
         let init = RequestInit::new();
         init.set_method("HEAD");
         init.set_credentials(self.request.borrow().credentials());
         init.set_redirect(RequestRedirect::Error);
         let Ok(request) = Request::new_with_str_and_init(&self.url, &init) else { return };
-        if request.headers().set("Authorization", "Bearer ahead").is_ok() {
+        let scheme = if is_bound { "DPoP ahead" } else { "Bearer ahead" };
+        let has_proof = !is_bound || request.headers().set("DPoP", "ahead").is_ok();
+        if has_proof && request.headers().set("Authorization", scheme).is_ok() {
             let unheard = fetch(&request);
             spawn_local(async move { drop(response_to(unheard).await) });
         }
@@ -182,6 +199,13 @@ impl ApiRequest for AppRequest {
 /// app may abort its request with any reason.
 async fn response_to(sent: Result<Promise, JsValue>) -> Result<web_sys::Response, JsValue> {
     JsFuture::from(sent?).await?.dyn_into()
+}
+
+/// Reads an HTTP date (RFC 9110 §5.6.7), as milliseconds since 1970.
+fn date_in(header: &str) -> Option<i64> {
+    let milliseconds = js_sys::Date::parse(header);
+    #[expect(clippy::cast_possible_truncation, reason = "a date of JavaScript has at most 17 digits")]
+    milliseconds.is_finite().then_some(milliseconds as i64)
 }
 
 /// The error for a missing response.
@@ -224,6 +248,8 @@ async fn read(request: &Request, response: Response) -> Result<HttpResponse> {
         status: response.status(),
         content_type: header("content-type"),
         challenge: header("www-authenticate"),
+        dpop_nonce: header("dpop-nonce"),
+        date: date_in(&header("date")),
         retry_after: json::integer(&header("retry-after")).and_then(|seconds| seconds.try_into().ok()),
         body,
         secrets: Secrets::default(),

@@ -6,6 +6,7 @@ mod environment;
 pub(crate) mod fetch;
 pub mod keys;
 pub mod page;
+mod proof_key;
 mod signer;
 mod store;
 
@@ -15,11 +16,11 @@ use web_sys::{Request, Response};
 
 use crate::client;
 use crate::client::host::Host;
-use crate::protocol::client_assertion::PublicKey;
 use crate::protocol::error::Result;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::jwt::{Signature, Verification};
 use crate::protocol::options::Options;
+use crate::protocol::public_key::PublicKey;
 use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 
@@ -27,6 +28,7 @@ pub use crate::client::{Completion, OtherSignIns};
 #[cfg(feature = "npm")]
 pub(crate) use environment::now;
 pub use page::{Restore, Started};
+pub use proof_key::Key;
 
 /// One client of one provider. Calls may overlap.
 pub type Client = client::Client<Browser>;
@@ -49,6 +51,7 @@ impl core::fmt::Debug for Browser {
 }
 
 impl Host for Browser {
+    type Key = Key;
     type Answer = fetch::Answer;
 
     fn send(&self, request: HttpRequest, timeout: u32) -> fetch::Answer {
@@ -81,6 +84,14 @@ impl Host for Browser {
 
     async fn sign(&self, name: &str, data: &str, page: Option<u32>) -> Result<(PublicKey, Vec<u8>)> {
         signer::sign(self.signer.as_ref(), name, data, page).await
+    }
+
+    async fn make_key(&self) -> Result<Key> {
+        Key::make().await
+    }
+
+    async fn import_key(&self, jwk: &str) -> Option<Key> {
+        Key::import(jwk).await
     }
 
     fn entropy(&self) -> Result<[u8; 32]> {
@@ -126,7 +137,10 @@ impl Client {
     ///
     /// Those of [`Client::fetch`](client::Client::fetch).
     pub async fn call(&self, request: Request, again: Option<Request>) -> Result<Response> {
-        let again = again.map(|again| Box::new(move || Some(again)) as fetch::Again);
+        let again = again.map(|again| {
+            let mut once = Some(again);
+            Box::new(move || once.take()) as fetch::Again
+        });
         self.fetch(&AppRequest::new(request, again)).await
     }
 }

@@ -8,9 +8,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::protocol::base64url;
-use crate::protocol::client_assertion::{PublicKey, SIGNATURE};
 use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::json::Value;
+use crate::protocol::public_key::{PublicKey, SIGNATURE};
 
 /// Asks pages for the public key of this name, and for a signature of the data unless it is empty: one page, which makes the key if
 /// there is none, or all pages of the client. The promise resolves to a JSON text.

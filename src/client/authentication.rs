@@ -4,11 +4,14 @@ use core::pin::Pin;
 
 use super::Client;
 use super::host::Host;
-use crate::protocol::client_assertion::{PublicKey, attach, signing_input};
+use super::possession::Proofs;
+use crate::protocol::client_assertion::{attach, signing_input};
 use crate::protocol::config::AuthMethod;
+use crate::protocol::dpop::Server;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
+use crate::protocol::public_key::PublicKey;
 
 impl<H: Host> Client<H> {
     /// The public half of the key with which this client authenticates, to be registered at the provider. Only this page is asked for
@@ -32,19 +35,35 @@ impl<H: Host> Client<H> {
     }
 
     /// Sends a request that needs client authentication (RFC 6749 §2.3), and waits for the response. A request of a public client
-    /// leaves when the future is first polled.
+    /// leaves when the future is first polled. With a `key`, the request proves its possession (RFC 9449 §5), and is sent again if the
+    /// server demands a nonce.
+    ///
+    /// # Errors
+    ///
+    /// Those of a signature, those of sending the request, and [`Kind::Dpop`](crate::protocol::error::Kind::Dpop).
     pub(super) fn present<'a>(
         &'a self,
         request: HttpRequest,
+        key: Option<&'a H::Key>,
         part_of: &'a Secrets,
     ) -> Pin<Box<dyn Future<Output = Result<HttpResponse>> + 'a>> {
         // Boxed, so that the shipped module has this code once.
         Box::pin(async move {
-            let request = match self.core.config.auth_method {
-                AuthMethod::None => request,
-                AuthMethod::PrivateKeyJwt => self.authenticated(request).await?,
-            };
-            self.send(request).response(part_of).await
+            let mut proofs = Proofs::default();
+            loop {
+                let mut request = match self.core.config.auth_method {
+                    AuthMethod::None => request.clone(),
+                    AuthMethod::PrivateKeyJwt => self.authenticated(request.clone()).await?,
+                };
+                if let Some(key) = key {
+                    let target = ["POST", &request.url];
+                    request.proof = Some(self.proof(key, Server::Authorization, target, None, &mut proofs).await?);
+                }
+                let response = self.send(request).response(part_of).await?;
+                if key.is_none() || !self.hear_server(&response, &mut proofs)? {
+                    return Ok(response);
+                }
+            }
         })
     }
 
@@ -53,10 +72,11 @@ impl<H: Host> Client<H> {
     pub(super) fn exchange<'a>(
         &'a self,
         request: HttpRequest,
+        key: Option<&'a H::Key>,
         part_of: &'a Secrets,
     ) -> Pin<Box<dyn Future<Output = Result<HttpResponse>> + 'a>> {
         Box::pin(async move {
-            let response = self.present(request, part_of).await?;
+            let response = self.present(request, key, part_of).await?;
             if response.refuses_client() {
                 self.core.doubted.set(true);
             }

@@ -2,11 +2,14 @@
 
 use super::Client;
 use super::host::Host;
+use super::possession::{Boxed, Proofs, Said};
+use crate::protocol::dpop::{self, Flaw, Refusal, Server};
 use crate::protocol::error::{Kind, Result};
 use crate::protocol::resource::blocked;
 use crate::protocol::secret::Secret;
 use crate::protocol::session::Change;
 use crate::protocol::session_state::{Call, Refused};
+use crate::protocol::url::{Loopback, Url};
 use core::future::Future;
 
 /// A request that can be sent with an access token.
@@ -14,14 +17,25 @@ pub trait AuthorizedRequest {
     /// The response, whatever its status.
     type Response;
 
-    /// Sends the request with this value of the `Authorization` header (RFC 6750 §2.1), or without the header. Each call sends the
-    /// request again.
+    /// The absolute URL, as the browser serializes it.
+    fn url(&self) -> String;
+
+    /// The method, as the browser sends it.
+    fn method(&self) -> String;
+
+    /// Sends the request with these headers, or without. Each call sends the request again.
     ///
     /// Fails with [`Kind::Network`] if there is no response, and with [`Kind::Cancelled`] if the app aborted the request.
-    fn send(&self, authorization: Option<&Secret>) -> impl Future<Output = Result<Self::Response>>;
+    fn send(&self, credentials: Option<&Credentials>) -> impl Future<Output = Result<Self::Response>>;
 
     /// The status code of a response.
     fn status(response: &Self::Response) -> u16;
+
+    /// A header of a response; empty if it is absent or cannot be read.
+    fn header(response: &Self::Response, name: &str) -> String;
+
+    /// The header `Date` of a response, in milliseconds since 1970; absent if it cannot be read.
+    fn date(response: &Self::Response) -> Option<i64>;
 
     /// Prepares the request for a second attempt, if that is possible. It is not if the body is a stream, which the first attempt
     /// consumes.
@@ -30,21 +44,21 @@ pub trait AuthorizedRequest {
 
 /// A request of the app to an API.
 pub trait ApiRequest: AuthorizedRequest {
-    /// The absolute URL, as the browser serializes it.
-    fn url(&self) -> String;
-
     /// Whether the app itself has set an `Authorization` or `DPoP` header.
     fn brings_credentials(&self) -> bool;
 
     /// Sends the API a request without the access token, so that the browser has completed the CORS preflight by the time the
-    /// token arrives.
-    fn ask_ahead(&self);
+    /// token arrives. `is_bound` tells whether the token will be bound to a key, so that its request has a further header.
+    fn ask_ahead(&self, is_bound: bool);
 }
 
-/// An access token for one request, and the session that the token belongs to.
-struct Credentials {
-    authorization: Secret,
-    call: Call,
+/// The headers of one request that authorize it.
+#[derive(Debug)]
+pub struct Credentials {
+    /// `Authorization` (RFC 6750 §2.1, RFC 9449 §7.1).
+    pub authorization: Secret,
+    /// `DPoP`, for a token that is bound to a key (RFC 9449 §7.1).
+    pub proof: Option<Secret>,
 }
 
 impl<H: Host> Client<H> {
@@ -61,7 +75,7 @@ impl<H: Host> Client<H> {
     pub async fn fetch<R: ApiRequest>(&self, request: &R) -> Result<R::Response> {
         let url = request.url();
         if self.is_completing() && self.is_warm(&url) {
-            request.ask_ahead();
+            request.ask_ahead(self.is_bound());
         }
         self.completed().await;
         self.core.config.api.permit(&url)?;
@@ -87,20 +101,57 @@ impl<H: Host> Client<H> {
         self.core.config.api.permit(url).is_ok() && self.page.warm.permit(url).is_ok()
     }
 
-    /// Sends a request with the access token, and after a 401 a second time with a renewed token.
+    /// Whether tokens of this client are bound to a key, as far as it is known by now.
+    fn is_bound(&self) -> bool {
+        let found = self.core.lookup.borrow().found.clone();
+        found.is_some_and(|metadata| dpop::is_used(&self.core.config, &metadata).unwrap_or_default())
+    }
+
+    /// Sends a request with the access token, and after a 401 a second time with a renewed token. If the token is bound to a key, the
+    /// request also proves the possession of the key, and is sent again if the API demands a nonce (RFC 9449 §9).
     pub(super) async fn authorized<R: AuthorizedRequest>(&self, request: &R) -> Result<R::Response> {
+        let mut proofs = Proofs::default();
         let call = self.core.session.borrow().call();
-        let credentials = self.credentials(call).await?;
-        let response = request.send(Some(&credentials.authorization)).await?;
-        if R::status(&response) != 401 || !self.refused(credentials.call) || !request.prepare_again() {
-            return Ok(response);
+        let (method, url) = (&*request.method(), &*request.url());
+        let (mut call, mut credentials) = self.credentials(call, [method, url], &mut proofs).await?;
+        let mut is_renewed = false;
+        loop {
+            let response = request.send(Some(&credentials)).await?;
+            if credentials.proof.is_some() {
+                let refusal = refusal_of::<R>(&response);
+                let (nonce, date) = (&*R::header(&response, "dpop-nonce"), R::date(&response));
+                if self.hear(Said { server: Server::Resource, url, refusal, nonce, date }, &mut proofs)? {
+                    if !request.prepare_again() {
+                        return Ok(response);
+                    }
+                    (call, credentials) = self.credentials(call, [method, url], &mut proofs).await?;
+                    continue;
+                }
+                match refusal {
+                    // The API takes other tokens than this one, renewed or not.
+                    Refusal::Scheme => return Ok(response),
+                    Refusal::Unreadable if is_renewed && !self.is_own_origin(url) => {
+                        return Err(Flaw::HiddenChallenge.into());
+                    }
+                    _ => {}
+                }
+            }
+            if R::status(&response) != 401 || is_renewed || !self.refused(call) || !request.prepare_again() {
+                return Ok(response);
+            }
+            is_renewed = true;
+            match self.credentials(call, [method, url], &mut proofs).await {
+                Ok(renewed) => (call, credentials) = renewed,
+                // No renewal is possible, and the API's own response says more than this error.
+                Err(error) if matches!(error.kind(), Kind::LoginRequired) => return Ok(response),
+                Err(error) => return Err(error),
+            }
         }
-        match self.credentials(credentials.call).await {
-            Ok(credentials) => request.send(Some(&credentials.authorization)).await,
-            // No renewal is possible, and the API's own response says more than this error.
-            Err(error) if matches!(error.kind(), Kind::LoginRequired) => Ok(response),
-            Err(error) => Err(error),
-        }
+    }
+
+    /// Whether a page can read all headers of a response from this URL.
+    fn is_own_origin(&self, url: &str) -> bool {
+        Url::parse(url, Loopback::Allowed).is_some_and(|url| url.origin() == self.core.host.origin())
     }
 
     /// Records that a token was refused with a 401, and returns whether a second attempt makes sense. Without a refresh token
@@ -113,16 +164,37 @@ impl<H: Host> Client<H> {
         refused == Refused::Again
     }
 
-    async fn credentials(&self, call: Call) -> Result<Credentials> {
-        self.ready(call).await?;
-        // The session is read only now, so that `call` describes the token that is attached.
-        let session = self.core.session.borrow();
-        match session.access_token() {
-            Some(token) => {
-                let authorization = Secret::new(["Bearer ", token.expose()].concat());
-                Ok(Credentials { call: session.call(), authorization })
-            }
-            None => Err(Kind::LoginRequired.into()),
-        }
+    /// The headers for a request with this method and URL, and the state of the session that the token in them belongs to.
+    fn credentials<'a>(
+        &'a self,
+        call: Call,
+        target: [&'a str; 2],
+        proofs: &'a mut Proofs,
+    ) -> Boxed<'a, Result<(Call, Credentials)>> {
+        // Boxed, so that the shipped module has this code once.
+        Box::pin(async move {
+            self.ready(call).await?;
+            // The session is read only now, so that `call` describes the token that is attached.
+            let (call, token, bound_to) = {
+                let session = self.core.session.borrow();
+                let token = session.access_token().ok_or(Kind::LoginRequired)?;
+                (session.call(), token.clone(), session.bound_to().cloned())
+            };
+            let scheme = if bound_to.is_some() { "DPoP " } else { "Bearer " };
+            let authorization = Secret::new([scheme, token.expose()].concat());
+            let proof = match self.key(bound_to.as_ref())? {
+                Some(key) => Some(self.proof(&key, Server::Resource, target, Some(&token), proofs).await?),
+                None => None,
+            };
+            Ok((call, Credentials { authorization, proof }))
+        })
+    }
+}
+
+/// Why an API has refused a request with a bound token, if it has.
+fn refusal_of<R: AuthorizedRequest>(response: &R::Response) -> Refusal {
+    match R::status(response) {
+        401 => Refusal::of_resource(&R::header(response, "www-authenticate")),
+        _ => Refusal::Other,
     }
 }

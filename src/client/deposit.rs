@@ -1,7 +1,7 @@
 //! What outlives the vault of a client: its session, and the metadata of its provider.
 
 use super::Client;
-use super::host::Host;
+use super::host::{Host, ProofKey};
 use crate::protocol::session_state::SessionState;
 
 /// The texts from which a later client with the same configuration continues.
@@ -19,9 +19,19 @@ impl<H: Host> Client<H> {
         Some(Deposit { session, metadata: self.document() })
     }
 
-    /// Continues the session of an earlier client, unless it is over by now. Returns whether a user is signed in then.
-    pub fn recall(&self, deposit: &Deposit) -> bool {
+    /// The key that goes with the deposit, if the tokens are bound to one.
+    pub fn deposited_key(&self) -> Option<H::Key> {
+        self.session_key().ok().flatten()
+    }
+
+    /// Continues the session of an earlier client, unless it is over by now, or its tokens are bound to a key that is not among
+    /// `keys`. Returns whether a user is signed in then.
+    pub fn recall(&self, deposit: &Deposit, keys: &[H::Key]) -> bool {
         let Some(session) = SessionState::from_record(&deposit.session, self.core.host.now()) else { return false };
+        if let Some(public) = session.bound_to() {
+            let Some(key) = keys.iter().find(|key| key.public() == public) else { return false };
+            self.keep_key(key.clone());
+        }
         self.core.session.replace(session);
         self.recall_metadata(&deposit.metadata);
         true

@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use super::host::Host;
+use super::host::{Host, ProofKey};
 use super::sign_in::Completing;
 use super::{Client, Core};
 use crate::protocol::device::{self, Pending, Prompt, Step};
@@ -17,8 +17,10 @@ use crate::protocol::transaction::Transaction;
 
 /// A sign-in on another device, until another one begins.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct Waiting<K> {
     number: u32,
+    /// The key for its tokens, from the first request for them on.
+    key: RefCell<Option<K>>,
     pending: RefCell<Pending>,
     /// What the provider was asked for.
     form: String,
@@ -74,13 +76,13 @@ impl<H: Host> Client<H> {
         self.core.beginning.set(true);
         let response = {
             let _beginning = Beginning(&self.core);
-            self.exchange(request, &Secrets::default()).await?
+            self.exchange(request, None, &Secrets::default()).await?
         };
         let pending = Pending::from_response(&response, config.loopback, host.now())?;
         let prompt = pending.prompt.clone();
         let transaction = Transaction::of_device(config, &scope, params, host.now());
         let (pending, waits, outcome) = (RefCell::new(pending), RefCell::new(vec![caller]), RefCell::default());
-        let waiting = Waiting { number, pending, form, transaction, call, waits, outcome };
+        let waiting = Waiting { number, key: RefCell::default(), pending, form, transaction, call, waits, outcome };
         *self.core.device.borrow_mut() = Some(Rc::new(waiting));
         Ok((number, prompt))
     }
@@ -108,18 +110,23 @@ impl<H: Host> Client<H> {
         polled
     }
 
-    async fn ask(&self, waiting: &Waiting, metadata: &ServerMetadata) -> Result<Polled> {
+    async fn ask(&self, waiting: &Waiting<H::Key>, metadata: &ServerMetadata) -> Result<Polled> {
         let (host, config) = (&self.core.host, &self.core.config);
         let step = waiting.pending.borrow_mut().next(metadata, config, host.now())?;
         let request = match step {
             Step::Ask(request) => request,
             Step::Wait(milliseconds) => return Ok(Polled::Wait(milliseconds)),
         };
-        let response = {
+        let asked = async {
             let _asking = Asking(&waiting.pending);
-            self.exchange(request, &Secrets::default()).await
+            if waiting.key.borrow().is_none() {
+                *waiting.key.borrow_mut() = self.new_key(metadata).await?;
+            }
+            let key = waiting.key.borrow().clone();
+            let response = self.exchange(request, key.as_ref(), &Secrets::default()).await?;
+            TokenResponse::from_response_to(&response, key.as_ref().map(ProofKey::public))
         };
-        let tokens = match response.and_then(|response| TokenResponse::from_response(&response)) {
+        let tokens = match asked.await {
             Err(failure) => return waiting.pending.borrow_mut().later(failure, host.now()).map(Polled::Wait),
             Ok(tokens) => tokens,
         };
@@ -164,9 +171,9 @@ impl<H: Host> Client<H> {
 }
 
 /// A sign-in is being begun while this value exists, even if its caller gives up.
-struct Beginning<'a, H>(&'a Core<H>);
+struct Beginning<'a, H: Host>(&'a Core<H>);
 
-impl<H> Drop for Beginning<'_, H> {
+impl<H: Host> Drop for Beginning<'_, H> {
     fn drop(&mut self) {
         self.0.beginning.set(false);
         self.0.ended.ring();
@@ -182,7 +189,7 @@ impl Drop for Asking<'_> {
     }
 }
 
-impl Waiting {
+impl<K> Waiting<K> {
     /// Whether the sign-in has not ended.
     fn is_open(&self) -> bool {
         self.outcome.borrow().is_none()

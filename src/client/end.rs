@@ -109,8 +109,10 @@ impl<H: Host> Client<H> {
     /// Revokes the remaining tokens, all at once, and waits until the responses have arrived or their deadline has passed.
     pub(super) async fn revoke(&self, leftover: Vec<Leftover>) {
         let none = Secrets::default();
-        let requests = self.revocations(&leftover).into_iter();
-        let mut asked: Vec<_> = requests.map(|request| self.present(request, &none)).collect();
+        // A key that is gone is no reason to leave a token valid: the server need not ask for a proof here.
+        let keys: Vec<_> = leftover.iter().map(|token| self.key(token.bound_to.as_ref()).ok().flatten()).collect();
+        let requests = self.revocations(&leftover).into_iter().zip(&keys);
+        let mut asked: Vec<_> = requests.map(|(request, key)| self.present(request, key.as_ref(), &none)).collect();
         poll_fn(|context| {
             asked.retain_mut(|asked| asked.as_mut().poll(context).is_pending());
             if asked.is_empty() { Poll::Ready(()) } else { Poll::Pending }

@@ -1,15 +1,38 @@
 //! The environment that a client runs in.
 
-use crate::protocol::client_assertion::PublicKey;
 use crate::protocol::error::Result;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwt::{Signature, Verification};
+use crate::protocol::public_key::PublicKey;
+use crate::protocol::secret::Secret;
 use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 use core::future::Future;
 
+/// A key pair that tokens are bound to (RFC 9449), on the curve P-256. Nothing but the environment that made it, and those to which it
+/// passes it on, can use the private half.
+pub trait ProofKey: Clone {
+    /// The public half.
+    fn public(&self) -> &PublicKey;
+
+    /// Signs with ES256 (RFC 7518 §3.4).
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Environment`] if the environment does not sign.
+    ///
+    /// [`Kind::Environment`]: crate::protocol::error::Kind::Environment
+    fn sign(&self, data: &str) -> impl Future<Output = Result<Vec<u8>>>;
+
+    /// The private half as a JWK, in an environment that has to pass it on as a text.
+    fn to_jwk(&self) -> Option<Secret>;
+}
+
 /// An environment that sends requests, verifies signatures, and provides clocks and entropy.
 pub trait Host {
+    /// A key pair that tokens are bound to.
+    type Key: ProofKey;
+
     /// The future of a response.
     type Answer: Future<Output = Result<HttpResponse>>;
 
@@ -40,6 +63,18 @@ pub trait Host {
     /// [`Kind::Timeout`]: crate::protocol::error::Kind::Timeout
     /// [`Kind::Unsupported`]: crate::protocol::error::Kind::Unsupported
     fn sign(&self, name: &str, data: &str, page: Option<u32>) -> impl Future<Output = Result<(PublicKey, Vec<u8>)>>;
+
+    /// Makes a key pair that tokens are bound to.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Environment`] if the environment makes no keys.
+    ///
+    /// [`Kind::Environment`]: crate::protocol::error::Kind::Environment
+    fn make_key(&self) -> impl Future<Output = Result<Self::Key>>;
+
+    /// Takes over a key pair from [`ProofKey::to_jwk`] of another environment; `None` for any other text.
+    fn import_key(&self, jwk: &str) -> impl Future<Output = Option<Self::Key>>;
 
     /// Reads both clocks.
     fn now(&self) -> Now;

@@ -1,7 +1,7 @@
 //! A sign-in without a user: the client itself gets the tokens (RFC 6749 §4.4).
 
 use super::Client;
-use super::host::Host;
+use super::host::{Host, ProofKey};
 use super::sign_in::Completing;
 use crate::protocol::authorization_request::check_params;
 use crate::protocol::config::{AuthMethod, scope, scope_without};
@@ -37,8 +37,9 @@ impl<H: Host> Client<H> {
         let metadata = self.metadata().await?;
         let form = TokenRequest::client_credentials(&scope, params, config);
         let request = TokenRequest::for_machine(&form).request(&metadata.token_endpoint);
-        let response = self.exchange(request, &Secrets::default()).await?;
-        let tokens = TokenResponse::from_response(&response)?;
+        let key = self.new_key(&metadata).await?;
+        let response = self.exchange(request, key.as_ref(), &Secrets::default()).await?;
+        let tokens = TokenResponse::from_response_to(&response, key.as_ref().map(ProofKey::public))?;
         let transaction = Transaction::of_machine(config, &scope, form, self.core.host.now());
         self.start_session(tokens, None, &metadata, &transaction, call).await
     }

@@ -10,6 +10,7 @@
 //! call      requests with the token     renewal   of the token     userinfo   the provider's claims about the user
 //! end       sign-out, revocation, and the provider's own session
 //! lookup    metadata         proof   signatures         bell   callers that wait for another caller
+//! possession   of the keys that tokens are bound to
 //! deposit   what outlives a vault
 //! ```
 
@@ -22,6 +23,7 @@ mod end;
 pub mod host;
 mod lookup;
 mod machine;
+mod possession;
 mod proof;
 mod registration;
 mod renewal;
@@ -30,11 +32,13 @@ mod userinfo;
 
 use bell::Bell;
 use core::cell::{Cell, RefCell};
+use core::fmt;
 use host::Host;
 use lookup::Lookup;
+use possession::Possession;
 use std::rc::Rc;
 
-pub use call::{ApiRequest, AuthorizedRequest};
+pub use call::{ApiRequest, AuthorizedRequest, Credentials};
 pub use deposit::Deposit;
 pub use device::Polled;
 pub use end::Ended;
@@ -52,22 +56,21 @@ use crate::protocol::session_state::SessionState;
 /// One client of one provider, as one page uses it. Calls may overlap.
 ///
 /// A clone is the same client, with the same session.
-#[derive(Debug)]
-pub struct Client<H> {
+pub struct Client<H: Host> {
     core: Rc<Core<H>>,
     page: Rc<PageOptions>,
 }
 
 /// The part of a client that its pages share.
-#[derive(Debug)]
-struct Core<H> {
+struct Core<H: Host> {
     host: H,
     config: Config,
     lookup: RefCell<Lookup>,
     keys: RefCell<Keys>,
+    possession: Possession<H::Key>,
     session: RefCell<SessionState>,
     /// A sign-in on another device that waits for the user.
-    device: RefCell<Option<Rc<device::Waiting>>>,
+    device: RefCell<Option<Rc<device::Waiting<H::Key>>>>,
     /// Whether such a sign-in is being begun.
     beginning: Cell<bool>,
     /// Rings when an operation that callers wait for has ended, whether it succeeded or failed.
@@ -78,7 +81,13 @@ struct Core<H> {
     doubted: Cell<bool>,
 }
 
-impl<H> Clone for Client<H> {
+impl<H: Host> fmt::Debug for Client<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("config", &self.core.config).finish_non_exhaustive()
+    }
+}
+
+impl<H: Host> Clone for Client<H> {
     fn clone(&self) -> Self {
         Self { core: self.core.clone(), page: self.page.clone() }
     }
@@ -116,6 +125,7 @@ impl<H: Host> Client<H> {
             config,
             lookup,
             keys: RefCell::default(),
+            possession: Possession::default(),
             session: RefCell::default(),
             device: RefCell::default(),
             beginning: Cell::new(false),

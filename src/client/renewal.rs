@@ -1,7 +1,7 @@
 //! The renewal of tokens: one renewal at a time, which all calls wait for.
 
 use super::Client;
-use super::host::Host;
+use super::host::{Host, ProofKey};
 use crate::protocol::error::{Kind, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::session::Change;
@@ -57,8 +57,12 @@ impl<H: Host> Client<H> {
                 Action::Fail(error) => return Err(error),
                 Action::Refresh(request, ticket) => {
                     host.deposit();
-                    let response = self.exchange(request, &Secrets::default()).await;
-                    let tokens = response.and_then(|response| TokenResponse::from_response(&response));
+                    let asked = async {
+                        let key = self.session_key()?;
+                        let response = self.exchange(request, key.as_ref(), &Secrets::default()).await?;
+                        TokenResponse::from_response_to(&response, key.as_ref().map(ProofKey::public))
+                    };
+                    let tokens = asked.await;
                     let proof = match &tokens {
                         Ok(tokens) => self.prove(tokens, &metadata, None, self.has_user()).await,
                         Err(_) => Ok(None),

@@ -1,8 +1,10 @@
 //! From the authorization request to the session.
 
+use core::future::poll_fn;
 use core::pin::Pin;
+use core::task::Poll;
 
-use super::host::Host;
+use super::host::{Host, ProofKey};
 use super::{Client, Core, Exchange};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use crate::protocol::authorization_response::{AuthorizationResponse, Declines};
@@ -11,6 +13,7 @@ use crate::protocol::error::{Error, Kind, OAuthError, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpResponse};
 use crate::protocol::metadata::ServerMetadata;
+use crate::protocol::pushed::{self, Pushed};
 use crate::protocol::session::Change;
 use crate::protocol::session_state::Call;
 use crate::protocol::token::{TokenRequest, TokenResponse};
@@ -94,8 +97,40 @@ impl<H: Host> Client<H> {
         let mut params = sign_in.params.to_vec();
         params.extend(self.login_hint(&sign_in));
         let sign_in = SignIn { params: &params, ..sign_in };
+        let key = self.key_for(&sign_in, &metadata).await?;
+        let sign_in = SignIn { bound_to: key.as_ref().map(ProofKey::public), ..sign_in };
         let entropy = Entropy { state: host.entropy()?, nonce: host.entropy()?, code_verifier: host.entropy()? };
-        AuthorizationRequest::new(config, &metadata, sign_in, &origin, &entropy, host.now())
+        let request = AuthorizationRequest::new(config, &metadata, sign_in, &origin, &entropy, host.now())?;
+        if sign_in.is_draft { Ok(request) } else { self.pushed(request, key, &metadata).await }
+    }
+
+    /// Pushes a request to the server, if the server takes pushed requests. A reference that has expired before the browser could use
+    /// it is replaced once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pushed::from_response`], and those of sending the request. Nothing is sent through the browser instead: it could have
+    /// been refused, and parameters in a URL can be changed.
+    async fn pushed(
+        &self,
+        request: AuthorizationRequest,
+        key: Option<H::Key>,
+        metadata: &ServerMetadata,
+    ) -> Result<AuthorizationRequest> {
+        let Some(endpoint) = &metadata.pushed_authorization_request_endpoint else { return Ok(request) };
+        let host = &self.core.host;
+        let secrets = request.transaction.secrets();
+        for _ in 0..2 {
+            let sent = host.now();
+            let pushing = pushed::request(endpoint, &request.form, secrets.clone());
+            let response = self.exchange(pushing, key.as_ref(), &secrets).await?;
+            let pushed = Pushed::from_response(&response)?;
+            if host.now().since(sent) < pushed.lifetime {
+                let url = pushed.url(metadata, &self.core.config);
+                return Ok(AuthorizationRequest { url, ..request });
+            }
+        }
+        Err(Kind::Timeout { url: endpoint.as_str().into() }.into())
     }
 
     /// The parameter with which a silent sign-in names the user of the session.
@@ -157,11 +192,16 @@ impl<H: Host> Client<H> {
         let secrets = bound.secrets();
         // Known since the sign-in began.
         let metadata = self.core.lookup.borrow().found.clone()?;
-        let (request, _) = TokenRequest::for_grant(bound.accept(&metadata, config).ok()?, config);
-        let response = self.send(request.request(&metadata.token_endpoint));
+        let (request, transaction) = TokenRequest::for_grant(bound.accept(&metadata, config).ok()?, config);
+        let key = self.key_of(&transaction, &metadata).await.ok()?;
+        let mut response = self.present(request.request(&metadata.token_endpoint), key.as_ref(), &secrets);
+        let first = poll_fn(|context| Poll::Ready(response.as_mut().poll(context))).await;
         // The vault will need them.
         let keys = self.core.keys.borrow_mut().early(&metadata, host.now()).map(|request| self.send(request));
-        let response = response.response(&secrets).await;
+        let response = match first {
+            Poll::Ready(response) => response,
+            Poll::Pending => response.await,
+        };
         if let Some(keys) = keys {
             let outcome = keys.response(&secrets).await;
             drop(self.core.keys.borrow_mut().receive(outcome));
@@ -212,9 +252,10 @@ impl<H: Host> Client<H> {
         let keys = self.core.keys.borrow_mut().early(&metadata, host.now());
         let keys = keys.map(|request| self.send(request));
         let (request, transaction) = TokenRequest::for_grant(grant, config);
+        let key = self.key_of(&transaction, &metadata).await?;
         let mut age = 0;
         let response = match redeemed {
-            None => self.exchange(request.request(&metadata.token_endpoint), &secrets).await?,
+            None => self.exchange(request.request(&metadata.token_endpoint), key.as_ref(), &secrets).await?,
             Some(Redeemed { response, received, .. }) => {
                 age = host.now().wall.saturating_sub(received).max(0).div_euclid(1000);
                 let mut known = self.core.session.borrow().secrets();
@@ -222,7 +263,7 @@ impl<H: Host> Client<H> {
                 HttpResponse { secrets: known, ..response }
             }
         };
-        let mut tokens = match TokenResponse::from_response(&response) {
+        let mut tokens = match TokenResponse::from_response_to(&response, key.as_ref().map(ProofKey::public)) {
             Err(error) => return declined(error, declines, return_to),
             Ok(tokens) => tokens,
         };
@@ -282,16 +323,16 @@ impl<H: Host> Client<H> {
 }
 
 /// Marks a sign-in as being completed while this value exists. Calls wait until it is dropped.
-pub(super) struct Completing<'a, H>(&'a Core<H>);
+pub(super) struct Completing<'a, H: Host>(&'a Core<H>);
 
-impl<'a, H> Completing<'a, H> {
+impl<'a, H: Host> Completing<'a, H> {
     pub(super) fn begin(core: &'a Core<H>) -> Self {
         core.completing.set(core.completing.get().saturating_add(1));
         Self(core)
     }
 }
 
-impl<H> Drop for Completing<'_, H> {
+impl<H: Host> Drop for Completing<'_, H> {
     fn drop(&mut self) {
         self.0.completing.set(self.0.completing.get().saturating_sub(1));
         self.0.ended.ring();

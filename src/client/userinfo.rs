@@ -1,19 +1,18 @@
 //! The provider's claims about the user (OpenID Connect Core §5.3).
 
 use super::Client;
-use super::call::AuthorizedRequest;
+use super::call::{AuthorizedRequest, Credentials};
 use super::host::Host;
 use crate::protocol::config::Userinfo;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwt::Algorithms;
-use crate::protocol::secret::Secret;
 use crate::protocol::userinfo;
 use core::future::Future;
 
 /// The request to the UserInfo endpoint.
-struct UserinfoRequest<'a, H> {
+struct UserinfoRequest<'a, H: Host> {
     client: &'a Client<H>,
     request: HttpRequest,
 }
@@ -21,10 +20,31 @@ struct UserinfoRequest<'a, H> {
 impl<H: Host> AuthorizedRequest for UserinfoRequest<'_, H> {
     type Response = HttpResponse;
 
-    fn send(&self, authorization: Option<&Secret>) -> impl Future<Output = Result<HttpResponse>> {
-        let authorization = authorization.cloned();
-        let exchange = self.client.send(HttpRequest { authorization, ..self.request.clone() });
+    fn url(&self) -> String {
+        self.request.url.clone()
+    }
+
+    fn method(&self) -> String {
+        "GET".into()
+    }
+
+    fn send(&self, credentials: Option<&Credentials>) -> impl Future<Output = Result<HttpResponse>> {
+        let authorization = credentials.map(|credentials| credentials.authorization.clone());
+        let proof = credentials.and_then(|credentials| credentials.proof.clone());
+        let exchange = self.client.send(HttpRequest { authorization, proof, ..self.request.clone() });
         async { exchange.response(&Secrets::default()).await }
+    }
+
+    fn header(response: &HttpResponse, name: &str) -> String {
+        match name {
+            "www-authenticate" => response.challenge.clone(),
+            "dpop-nonce" => response.dpop_nonce.clone(),
+            _ => String::new(),
+        }
+    }
+
+    fn date(response: &HttpResponse) -> Option<i64> {
+        response.date
     }
 
     fn status(response: &HttpResponse) -> u16 {

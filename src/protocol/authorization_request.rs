@@ -1,12 +1,13 @@
 //! The authorization request (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1).
 
 use super::config::{Config, check_page_url, scope};
-use super::error::{Error, Kind, Result};
+use super::error::{Error, Result};
 use super::form;
 use super::json;
 use super::list::{cut, items};
 use super::metadata::ServerMetadata;
 use super::pkce::{CodeVerifier, random_text};
+use super::public_key::PublicKey;
 use super::replaced::replaced;
 use super::secret::Secret;
 use super::time::Now;
@@ -82,6 +83,10 @@ pub struct SignIn<'a> {
     ///
     /// [`Carried::to_state`]: super::carried::Carried::to_state
     pub carries: &'a str,
+    /// Whether the request is only checked, because a guard makes the one that is sent.
+    pub is_draft: bool,
+    /// The key that the code is bound to, if it is (RFC 9449 §10).
+    pub bound_to: Option<&'a PublicKey>,
 }
 
 /// Which window navigates to the provider.
@@ -107,6 +112,8 @@ impl<'a> SignIn<'a> {
             redirect_page: RedirectPage::OfOneProvider,
             purpose: Purpose::SignIn,
             carries: "",
+            is_draft: false,
+            bound_to: None,
         }
     }
 
@@ -178,6 +185,8 @@ pub(crate) fn check_params(config: &Config, params: &[(String, String)]) -> Resu
 pub struct AuthorizationRequest {
     /// The authorization endpoint with all parameters.
     pub url: String,
+    /// The parameters alone.
+    pub form: Secret,
     /// Must be kept until the response arrives.
     pub transaction: Box<Transaction>,
 }
@@ -186,7 +195,10 @@ impl core::fmt::Debug for AuthorizationRequest {
     /// Without the query, which contains `state` and `nonce`.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let url = cut(&self.url, b'?').0;
-        f.debug_struct("AuthorizationRequest").field("url", &url).field("transaction", &self.transaction).finish()
+        f.debug_struct("AuthorizationRequest")
+            .field("url", &url)
+            .field("transaction", &self.transaction)
+            .finish_non_exhaustive()
     }
 }
 
@@ -229,8 +241,7 @@ impl AuthorizationRequest {
     /// # Errors
     ///
     /// Those of [`SignIn::check`]; [`Kind::Config`] for a redirect page that is shared with another provider, if the responses
-    /// of this provider would not identify it, and for parameters that make the URL too long; [`Kind::Unsupported`] for a
-    /// server that accepts only pushed requests.
+    /// of this provider would not identify it, and for parameters that make the URL too long.
     pub fn new(
         config: &Config,
         metadata: &ServerMetadata,
@@ -240,12 +251,6 @@ impl AuthorizationRequest {
         now: Now,
     ) -> Result<Self> {
         let scope = sign_in.check(config, origin)?;
-        if metadata.require_pushed_authorization_requests {
-            return Err(Kind::Unsupported {
-                feature: "pushed authorization requests (PAR), which the provider demands",
-            }
-            .into());
-        }
         let names_itself = metadata.authorization_response_iss_parameter_supported && !config.issuer.is_empty();
         if sign_in.redirect_page == RedirectPage::Shared && !names_itself {
             return Err(Error::config(
@@ -275,6 +280,7 @@ impl AuthorizationRequest {
             redirect_page,
             acr_values: asked("acr_values").into(),
             max_age: asked("max_age").into(),
+            dpop_jkt: sign_in.bound_to.map(PublicKey::thumbprint).unwrap_or_default(),
             started: now.wall,
             form: String::new(),
         });
@@ -290,6 +296,7 @@ impl AuthorizationRequest {
             ("code_challenge", &transaction.code_verifier.challenge()),
             ("code_challenge_method", "S256"),
             ("resource", config.resource_parameter()),
+            ("dpop_jkt", &transaction.dpop_jkt),
         ] {
             form::append_some(&mut query, name, value);
         }
@@ -297,13 +304,13 @@ impl AuthorizationRequest {
             form::append(&mut query, name, value);
         }
         let url = metadata.authorization_endpoint.with_query(&query);
-        if url.len() > MAX_URL {
+        if url.len() > MAX_URL && metadata.pushed_authorization_request_endpoint.is_none() {
             return Err(Error::config(
                 "params",
                 "too long for a URL",
                 "Shorten `scope`, `claims`, `loginHint` or `params`.",
             ));
         }
-        Ok(Self { url, transaction })
+        Ok(Self { url, form: Secret::new(query), transaction })
     }
 }

@@ -133,6 +133,7 @@ impl Carried {
             redirect_page: RedirectPage::OfOneProvider,
             acr_values: String::new(),
             max_age: String::new(),
+            dpop_jkt: String::new(),
             started: self.started,
             form: String::new(),
         })

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::dpop::Dpop;
 use super::error::{Error, Result};
 use super::list::{cut, items, repetitions};
 use super::metadata::{Expected, ServerMetadata};
@@ -35,6 +36,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// How the client authenticates at the provider.
     pub auth_method: AuthMethod,
+    /// Whether tokens are bound to a key.
+    pub dpop: Dpop,
     /// The app's label for one of several accounts at the provider; empty if it has one account.
     pub account: String,
 }

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
+use super::dpop::Flaw;
 use super::foreign::ForeignText;
 
 /// Whose turn it is after an error.
@@ -82,6 +83,8 @@ pub enum Kind {
     Cancelled,
     /// An option is wrong or missing; `hint` says what to write instead.
     Config { option: String, problem: &'static str, hint: &'static str },
+    /// A token that has to be bound to a key is not, or cannot be used (RFC 9449).
+    Dpop(Flaw),
     /// The browser lacks a feature, or a script or a policy keeps the client from using it.
     Environment(&'static str),
     /// No metadata was found.
@@ -200,6 +203,7 @@ impl Error {
             Kind::Cancelled => "cancelled",
             Kind::Config { .. } | Kind::Environment(_) | Kind::Unregistered { .. } => "config_error",
             Kind::DiscoveryFailed { .. } | Kind::NoResourceMetadata { .. } => "discovery_failed",
+            Kind::Dpop(_) => "dpop_error",
             Kind::DuplicateParameter { .. } => "duplicate_parameter",
             Kind::IdTokenInvalid { .. } => "id_token_invalid",
             Kind::IssMismatch { .. } | Kind::OtherPage { .. } => "iss_mismatch",
@@ -283,6 +287,7 @@ impl Error {
             Kind::Cancelled => ["superseded by a sign-out or another sign-in", "", "", ""],
             Kind::Config { option, problem, .. } => ["option `", option, "`: ", problem],
             Kind::Environment(problem) => [problem, "", "", ""],
+            Kind::Dpop(flaw) => [flaw.message(), "", "", ""],
             Kind::DiscoveryFailed { url } => ["no metadata at ", url, "", ""],
             Kind::NoResourceMetadata { url } => {
                 ["the API at ", url, " does not say which server its users sign in at", ""]
@@ -369,6 +374,7 @@ impl Error {
             }
             Kind::Cancelled => "Ignore it: the newer call decides.",
             Kind::Config { hint, .. } | Kind::RequestBlocked { hint, .. } => hint,
+            Kind::Dpop(flaw) => flaw.hint(),
             Kind::Environment(_) => "Look for a script that replaces `crypto` or talks to the worker.",
             Kind::DiscoveryFailed { .. } => {
                 "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."

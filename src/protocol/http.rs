@@ -55,6 +55,8 @@ pub struct HttpRequest {
     pub method: Method,
     /// The `Authorization` header, if there is one.
     pub authorization: Option<Secret>,
+    /// The `DPoP` header, if there is one (RFC 9449 §4.1).
+    pub proof: Option<Secret>,
     /// How the request uses the HTTP cache.
     pub cache: Cache,
     /// The secrets in the request, which the response must not reveal to a page.
@@ -64,7 +66,8 @@ pub struct HttpRequest {
 impl HttpRequest {
     /// Creates a `GET` request.
     pub fn get(url: String) -> Self {
-        Self { url, method: Method::Get, authorization: None, cache: Cache::NoStore, secrets: Secrets::default() }
+        let (authorization, proof) = (None, None);
+        Self { url, method: Method::Get, authorization, proof, cache: Cache::NoStore, secrets: Secrets::default() }
     }
 
     /// Creates a `POST` request with a form that contains secrets.
@@ -84,6 +87,10 @@ pub struct HttpResponse {
     pub content_type: String,
     /// `WWW-Authenticate` as sent; empty if it is absent or cannot be read.
     pub challenge: String,
+    /// `DPoP-Nonce` as sent; empty if it is absent or cannot be read.
+    pub dpop_nonce: String,
+    /// `Date`, in milliseconds since 1970; absent if it cannot be read.
+    pub date: Option<i64>,
     /// `Retry-After` in seconds, if it is present and a number.
     pub retry_after: Option<u32>,
     /// The bytes of the body.

@@ -18,7 +18,7 @@ use super::token::Leftover;
 pub fn revocation_requests(leftover: &[Leftover], metadata: &ServerMetadata, config: &Config) -> Vec<HttpRequest> {
     let endpoint = metadata.revocation_endpoint.as_ref().and_then(|url| acceptable(url, config.loopback));
     let Some(endpoint) = endpoint else { return Vec::new() };
-    let request = |Leftover { token, token_type_hint }: &Leftover| {
+    let request = |Leftover { token, token_type_hint, .. }: &Leftover| {
         let mut body = String::new();
         form::append(&mut body, "token", token.expose());
         form::append(&mut body, "token_type_hint", token_type_hint);

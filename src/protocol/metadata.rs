@@ -37,8 +37,10 @@ pub struct ServerMetadata {
     pub authorization_response_iss_parameter_supported: bool,
     /// Whether a client may be known by a metadata document (Client ID Metadata Document draft §5).
     pub client_id_metadata_document_supported: bool,
-    /// RFC 9126 §5: every authorization request has to be pushed, which this client does not support yet.
-    pub require_pushed_authorization_requests: bool,
+    /// RFC 9126 §5. Present only if it is acceptable.
+    pub pushed_authorization_request_endpoint: Option<Url>,
+    /// Whether the server binds tokens to keys that sign with ES256 (RFC 9449 §5.1); absent if it does not say how it binds tokens.
+    pub binds_by_es256: Option<bool>,
 }
 
 /// The part of a client's configuration that metadata are checked against.
@@ -107,6 +109,16 @@ impl ServerMetadata {
         let userinfo_endpoint = members.userinfo_endpoint.filter(is_there);
         let userinfo_endpoint = userinfo_endpoint.map(|text| endpoint("userinfo_endpoint", Some(text))).transpose()?;
         let userinfo_endpoint = userinfo_endpoint.filter(|url| names_itself || is_one_server(url));
+        let pushed = members.pushed_authorization_request_endpoint;
+        let must_push = members.require_pushed_authorization_requests == Some(true);
+        let pushed_authorization_request_endpoint = pushed
+            .filter(is_there)
+            .map_or(if must_push { Some(None) } else { None }, |text| Some(Some(text)))
+            .map(|text| endpoint("pushed_authorization_request_endpoint", text))
+            .transpose()?
+            .filter(|url| names_itself || is_one_server(url));
+        let binds_by_es256 =
+            members.dpop_signing_alg_values_supported.map(|list| list.iter().any(|item| item.0 == Some("ES256")));
         Ok(Self {
             issuer: issuer.into(),
             authorization_endpoint: authorization_endpoint.clone(),
@@ -120,7 +132,8 @@ impl ServerMetadata {
             end_session_endpoint: kept(members.end_session_endpoint),
             authorization_response_iss_parameter_supported: names_itself,
             client_id_metadata_document_supported: members.client_id_metadata_document_supported == Some(true),
-            require_pushed_authorization_requests: members.require_pushed_authorization_requests == Some(true),
+            pushed_authorization_request_endpoint,
+            binds_by_es256,
         })
     }
 }
@@ -143,7 +156,9 @@ struct Members<'a> {
     id_token_signing_alg_values_supported: Option<Vec<IfText<'a>>>,
     authorization_response_iss_parameter_supported: Option<bool>,
     client_id_metadata_document_supported: Option<bool>,
+    pushed_authorization_request_endpoint: Option<&'a str>,
     require_pushed_authorization_requests: Option<bool>,
+    dpop_signing_alg_values_supported: Option<Vec<IfText<'a>>>,
 }
 
 /// Some servers write `""` for an endpoint that they do not have.

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use super::config::{AuthMethod, Config, Tokens, Userinfo};
+use super::dpop::Dpop;
 use super::error::{Error, Result};
 use super::foreign::Secrets;
 use super::json::{Mismatch, Value};
@@ -39,11 +40,12 @@ pub struct PageOptions {
 }
 
 /// The names of the options, as the app spells them. URLs are absolute: the page, which knows its own URL, has resolved them.
-const OPTIONS: [&str; 14] = [
+const OPTIONS: [&str; 15] = [
     "account",
     "allowLoopbackHttp",
     "api",
     "clientId",
+    "dpop",
     "foundIssuer",
     "idTokenHint",
     "issuer",
@@ -119,6 +121,7 @@ struct Members<'a> {
     #[serde(borrow)]
     api: Option<Vec<ApiEntry<'a>>>,
     client_id: Option<&'a str>,
+    dpop: Option<Dpop>,
     found_issuer: Option<&'a str>,
     id_token_hint: Option<bool>,
     issuer: Option<&'a str>,
@@ -141,6 +144,7 @@ pub(crate) fn mistyped(option: &str) -> Error {
             "not an array of addresses and of `{ url, warm }`",
             "Write an array, such as `['https://api.example.com/v1/']`.",
         ),
+        "dpop" => ("none of `auto`, `required` and `off`", "Leave it out, or write `'required'`."),
         "timeout" => ("not a positive number of milliseconds", "Write a whole number, such as `10000`."),
         "tokenEndpointAuthMethod" => (
             "neither `none` nor `private_key_jwt`",
@@ -167,6 +171,7 @@ pub(crate) fn mistyped(option: &str) -> Error {
 #[derive(Clone, Debug, Default)]
 pub struct OptionsBuilder {
     client_id: Option<String>,
+    dpop: Option<Dpop>,
     issuer: Option<String>,
     server: Option<String>,
     api: Vec<(String, bool)>,
@@ -239,6 +244,13 @@ impl OptionsBuilder {
         self
     }
 
+    /// Whether tokens are bound to a key (RFC 9449); by default, if the server's metadata say that it binds tokens.
+    #[must_use]
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.dpop = Some(dpop);
+        self
+    }
+
     /// Whether a sign-out sends the ID Token to the provider (RP-Initiated Logout §2); by default it does.
     #[must_use]
     pub fn id_token_hint(mut self, sends: bool) -> Self {
@@ -285,6 +297,7 @@ impl OptionsBuilder {
             allow_loopback_http: self.allow_loopback_http,
             api: Some(self.api.iter().map(|(url, is_warm)| ApiEntry { url, is_warm: *is_warm }).collect()),
             client_id: self.client_id.as_deref(),
+            dpop: self.dpop,
             found_issuer: self.found_issuer.as_deref(),
             id_token_hint: self.id_token_hint,
             issuer: self.issuer.as_deref(),
@@ -346,6 +359,12 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
         let hint = "Pass `issuer`, too, to pair the API with a server that you trust. Or leave `clientId` out.";
         return Err(Error::config("clientId", "of no server that `connect` names", hint));
     }
+    let tokens = options.tokens.unwrap_or(Tokens::Worker);
+    let dpop = match (options.dpop.unwrap_or(Dpop::Auto), tokens) {
+        // Such an app attaches tokens to its own requests, which have no proof.
+        (Dpop::Auto, Tokens::Page) => Dpop::Off,
+        (dpop, _) => dpop,
+    };
     let only = options.resource.map(|url| ApiEntry { url, is_warm: false });
     let mut config = Config {
         api: ApiList::of(only.iter().chain(options.api.iter().flatten()), loopback)?,
@@ -354,7 +373,8 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
         client_id: client_id.into(),
         openid,
         userinfo: options.userinfo.unwrap_or(Userinfo::Json),
-        tokens: options.tokens.unwrap_or(Tokens::Worker),
+        tokens,
+        dpop,
         auth_method: options.token_endpoint_auth_method.unwrap_or(AuthMethod::None),
         account: options.account.unwrap_or_default().into(),
         loopback,

@@ -260,6 +260,10 @@ pub struct Challenge {
     pub resource_metadata: Option<String>,
     /// The scope that the request needs.
     pub scope: Option<String>,
+    /// Whether there is a challenge for a token that is bound to a key (RFC 9449 §7.1).
+    pub takes_dpop: bool,
+    /// The error in that challenge.
+    pub dpop_error: Option<String>,
 }
 
 impl Challenge {
@@ -267,7 +271,7 @@ impl Challenge {
     /// value of each parameter counts.
     pub fn parse(header: &str) -> Self {
         let mut challenge = Self::default();
-        let mut is_for_token = false;
+        let (mut is_for_token, mut is_dpop) = (false, false);
         let mut rest = header;
         loop {
             let (name, after) = split(split(rest, |byte| matches!(byte, b' ' | b'\t' | b',')).1, is_tchar);
@@ -279,7 +283,9 @@ impl Challenge {
             }
             let value = split(after, is_space).1.strip_prefix('=').filter(|value| !value.starts_with('='));
             let Some(value) = value else {
-                is_for_token = name.eq_ignore_ascii_case("bearer") || name.eq_ignore_ascii_case("dpop");
+                is_dpop = name.eq_ignore_ascii_case("dpop");
+                challenge.takes_dpop |= is_dpop;
+                is_for_token = is_dpop || name.eq_ignore_ascii_case("bearer");
                 rest = after;
                 continue;
             };
@@ -288,6 +294,7 @@ impl Challenge {
                 () if !is_for_token => None,
                 () if name.eq_ignore_ascii_case("resource_metadata") => Some(&mut challenge.resource_metadata),
                 () if name.eq_ignore_ascii_case("scope") => Some(&mut challenge.scope),
+                () if is_dpop && name.eq_ignore_ascii_case("error") => Some(&mut challenge.dpop_error),
                 () => None,
             };
             if let Some(slot) = slot {

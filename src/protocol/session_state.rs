@@ -25,6 +25,7 @@ use super::id_token::Identity;
 use super::json::Value;
 use super::jwt::Verified;
 use super::logout;
+use super::public_key::PublicKey;
 use super::secret::Secret;
 use super::session::{Change, Claims, Session};
 use super::time::Now;
@@ -111,6 +112,8 @@ struct Live {
     scope: String,
     access_token: Secret,
     refresh_token: Option<Secret>,
+    /// The key that the tokens are bound to, if they are.
+    bound_to: Option<PublicKey>,
     /// The form of the token request that renews tokens without a user; empty if there is a user.
     form: String,
     /// Tokens that were replaced, some of which the server may still accept.
@@ -160,6 +163,7 @@ impl Live {
     fn receive(&mut self, tokens: TokenResponse, now: Now) {
         self.former.add_to(MAX_FORMER, &self.access_token);
         self.access_token = tokens.access_token;
+        self.bound_to = tokens.bound_to;
         self.received = now;
         self.refused = false;
         self.due = false;
@@ -246,6 +250,7 @@ impl SessionState {
             scope: transaction.scope.clone(),
             access_token: Secret::new(""),
             refresh_token: None,
+            bound_to: None,
             form: transaction.form.clone(),
             former: Secrets::default(),
             received: now,
@@ -296,7 +301,7 @@ impl SessionState {
     fn forget(&mut self) -> Vec<Leftover> {
         self.epoch = self.epoch.wrapping_add(1);
         match self.live.take() {
-            Some(live) => Leftover::of(live.refresh_token, live.access_token),
+            Some(live) => Leftover::of(live.refresh_token, live.access_token, live.bound_to.as_ref()),
             None => Vec::new(),
         }
     }
@@ -438,6 +443,11 @@ impl SessionState {
     /// The access token, for the line that attaches it.
     pub fn access_token(&self) -> Option<&Secret> {
         self.live.as_ref().map(|live| &live.access_token)
+    }
+
+    /// The key that the tokens are bound to, if they are.
+    pub fn bound_to(&self) -> Option<&PublicKey> {
+        self.live.as_ref()?.bound_to.as_ref()
     }
 
     /// Whether a user is signed in, known or not.

@@ -5,11 +5,13 @@ use serde::{Deserialize, Deserializer};
 
 use super::authorization_response::Grant;
 use super::config::{Config, scope_set};
+use super::dpop::Flaw;
 use super::error::{Error, ID_TOKEN_ALONE, Kind, Result};
 use super::foreign::Secrets;
 use super::form;
 use super::http::{HttpRequest, HttpResponse, oauth_error_of};
 use super::json::{self, Mismatch, Value};
+use super::public_key::PublicKey;
 use super::secret::Secret;
 use super::transaction::Transaction;
 use super::url::Url;
@@ -114,6 +116,8 @@ pub struct TokenResponse {
     pub scope: Option<String>,
     /// The identity of the user (OpenID Connect Core §3.1.3.3).
     pub id_token: Option<Secret>,
+    /// The key that the tokens are bound to, if they are.
+    pub bound_to: Option<PublicKey>,
     /// The secrets that the exchange must not reveal: those sent to the server, and these tokens.
     pub secrets: Secrets,
 }
@@ -127,6 +131,15 @@ impl TokenResponse {
     /// [`Kind::NotJson`], [`Kind::ResponseInvalid`], [`Kind::TooLarge`]; [`Kind::Unsupported`] for a token type
     /// other than Bearer (RFC 6749 §7.1).
     pub fn from_response(response: &HttpResponse) -> Result<Box<Self>> {
+        Self::from_response_to(response, None)
+    }
+
+    /// Reads the response to a request that has proved the possession of this key, if it has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TokenResponse::from_response`], and [`Kind::Dpop`] for tokens that are not bound to the key (RFC 9449 §5).
+    pub fn from_response_to(response: &HttpResponse, key: Option<&PublicKey>) -> Result<Box<Self>> {
         let refused = !response.is_ok();
         let unreadable = |error: Error| match error.kind() {
             Kind::NotJson { .. } if refused => Kind::ResponseInvalid { part: status(response.status) }.into(),
@@ -152,8 +165,11 @@ impl TokenResponse {
             .ok_or_else(|| missing(if has_id_token { ID_TOKEN_ALONE } else { "`access_token`" }))?;
         let token_type = token_type.ok_or_else(|| missing("`token_type`"))?;
         let expires_in = expires_in.map(|Seconds(seconds)| seconds);
-        if !token_type.eq_ignore_ascii_case("bearer") {
-            return Err(Kind::Unsupported { feature: "a token type other than Bearer" }.into());
+        if !token_type.eq_ignore_ascii_case(if key.is_some() { "dpop" } else { "bearer" }) {
+            return Err(match key {
+                Some(_) => Flaw::Unbound.into(),
+                None => Kind::Unsupported { feature: "a token type other than Bearer" }.into(),
+            });
         }
         if !access_token.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
             return Err(Kind::ResponseInvalid { part: "access_token".into() }.into());
@@ -164,6 +180,7 @@ impl TokenResponse {
             refresh_token: refresh_token.filter(there).map(Secret::new),
             scope: scope.map(|scope| if secrets.are_in(scope) { String::new() } else { scope_set("", scope) }),
             id_token: id_token.filter(there).map(Secret::new),
+            bound_to: key.cloned(),
             secrets,
         }))
     }
@@ -172,7 +189,7 @@ impl TokenResponse {
 impl TokenResponse {
     /// The tokens as a list, to be revoked because the session does not use them.
     pub fn into_leftover(self) -> Vec<Leftover> {
-        Leftover::of(self.refresh_token, self.access_token)
+        Leftover::of(self.refresh_token, self.access_token, self.bound_to.as_ref())
     }
 }
 
@@ -228,12 +245,15 @@ pub struct Leftover {
     pub token: Secret,
     /// What it is, in the spelling of `token_type_hint` (RFC 7009 §2.1).
     pub token_type_hint: &'static str,
+    /// The key that it is bound to, if it is.
+    pub bound_to: Option<PublicKey>,
 }
 
 impl Leftover {
     /// The tokens of one grant: the refresh token first, since it can make new ones.
-    pub(super) fn of(refresh_token: Option<Secret>, access_token: Secret) -> Vec<Self> {
-        let refresh_token = refresh_token.map(|token| Self { token, token_type_hint: "refresh_token" });
-        refresh_token.into_iter().chain([Self { token: access_token, token_type_hint: "access_token" }]).collect()
+    pub(super) fn of(refresh_token: Option<Secret>, access_token: Secret, key: Option<&PublicKey>) -> Vec<Self> {
+        let one = |token, token_type_hint| Self { token, token_type_hint, bound_to: key.cloned() };
+        let refresh_token = refresh_token.map(|token| one(token, "refresh_token"));
+        refresh_token.into_iter().chain([one(access_token, "access_token")]).collect()
     }
 }

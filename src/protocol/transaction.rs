@@ -32,6 +32,8 @@ struct Record<'a> {
     shared: bool,
     acr_values: &'a str,
     max_age: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dpop_jkt: Option<&'a str>,
 }
 
 /// What a sign-in is for.
@@ -89,6 +91,8 @@ pub struct Transaction {
     pub acr_values: String,
     /// Maximum number of seconds since the user's last authentication, in digits; empty for no limit.
     pub max_age: String,
+    /// The thumbprint of the key that the code is bound to (RFC 9449 §10); empty if it is not bound.
+    pub dpop_jkt: String,
     /// The start of the sign-in, in milliseconds since 1970.
     pub started: i64,
     /// The form of the token request, if there is no user: it is sent again when the tokens have expired. Otherwise empty.
@@ -113,6 +117,7 @@ impl Transaction {
             shared: self.redirect_page == RedirectPage::Shared,
             acr_values: &self.acr_values,
             max_age: &self.max_age,
+            dpop_jkt: Some(&*self.dpop_jkt).filter(|jkt| !jkt.is_empty()),
         })
     }
 
@@ -136,6 +141,7 @@ impl Transaction {
             redirect_page: if record.shared { RedirectPage::Shared } else { RedirectPage::OfOneProvider },
             acr_values: record.acr_values.into(),
             max_age: record.max_age.into(),
+            dpop_jkt: record.dpop_jkt.unwrap_or_default().into(),
             form: String::new(),
         }))
     }
@@ -157,6 +163,7 @@ impl Transaction {
             redirect_page: RedirectPage::OfOneProvider,
             acr_values: asked("acr_values").unwrap_or_default(),
             max_age: asked("max_age").unwrap_or_default(),
+            dpop_jkt: String::new(),
             started: now.wall,
             form: String::new(),
         }

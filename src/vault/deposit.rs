@@ -39,9 +39,14 @@ impl<H: Host> Vault<H> {
         to_string(&Record { clients: entries.collect() })
     }
 
-    /// Continues the sessions of an earlier vault. Only a keeper provides this text, never a page. A vault that already has
-    /// clients ignores it.
-    pub fn recall(&mut self, text: &str, host: impl Fn(u32) -> H) {
+    /// The keys that go with the deposit, because tokens are bound to them.
+    pub fn deposited_keys(&self) -> Vec<H::Key> {
+        self.clients.iter().filter_map(|tenant| tenant.client.deposited_key()).collect()
+    }
+
+    /// Continues the sessions of an earlier vault. Only a keeper provides this text and these keys, never a page. A vault that already
+    /// has clients ignores them.
+    pub fn recall(&mut self, text: &str, keys: &[H::Key], host: impl Fn(u32) -> H) {
         if !self.clients.is_empty() {
             return;
         }
@@ -54,7 +59,7 @@ impl<H: Host> Vault<H> {
                 continue;
             }
             let client = self.add(text.into(), options, &host);
-            if !client.recall(&Deposit { session: session.into(), metadata: metadata.into() }) {
+            if !client.recall(&Deposit { session: session.into(), metadata: metadata.into() }, keys) {
                 self.clients.pop();
             }
         }

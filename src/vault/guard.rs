@@ -93,29 +93,42 @@ pub(super) fn at_guard<H: Host>(
     Ok(Some(to_string(&Begun { url: &url, state: &carried.flow, record: record.as_deref() })))
 }
 
-/// In the vault: what the guard has for a sign-in, as the address of the response, its transaction, and the token response.
-/// `None` without a guard.
+/// What the guard has for a sign-in.
+pub(super) struct Handed {
+    /// The address of the response.
+    pub(super) address: String,
+    /// Its transaction.
+    pub(super) kept: Kept,
+    /// The token response.
+    pub(super) redeemed: Option<Redeemed>,
+    /// The private key that the code is bound to, as a JWK.
+    pub(super) key: Option<Secret>,
+}
+
+/// In the vault: what the guard has for a sign-in. `None` without a guard.
 pub(super) fn handed_over<H: Host>(
     vault: &mut Vault<H>,
     client: &Client<H>,
     flow: &str,
     handover: Option<&str>,
     now: Now,
-) -> Option<(String, Kept, Option<Redeemed>)> {
+) -> Option<Handed> {
     vault.pinned.as_ref().filter(|_| HAS_GUARD)?;
     let handed = read_handover(client, handover).filter(|_| !vault.is_spent(flow, now));
-    Some(handed.unwrap_or((String::new(), Kept::Spent, None)))
+    Some(handed.unwrap_or(Handed { address: String::new(), kept: Kept::Spent, redeemed: None, key: None }))
 }
 
-fn read_handover<H: Host>(client: &Client<H>, handover: Option<&str>) -> Option<(String, Kept, Option<Redeemed>)> {
+fn read_handover<H: Host>(client: &Client<H>, handover: Option<&str>) -> Option<Handed> {
     let value = Value::parse(handover?).ok()?;
-    let Handover { address, record, metadata, keys, response } = value.read().ok()?;
+    let Handover { address, record, metadata, keys, key, response } = value.read().ok()?;
     let redeemed = response.and_then(|answer| {
         let response = HttpResponse {
             url: answer.url.into(),
             status: answer.status,
             content_type: answer.content_type.into(),
             challenge: String::new(),
+            dpop_nonce: String::new(),
+            date: None,
             retry_after: answer.retry_after,
             body: base64url::decode(answer.body)?,
             secrets: Secrets::default(),
@@ -123,7 +136,8 @@ fn read_handover<H: Host>(client: &Client<H>, handover: Option<&str>) -> Option<
         Some(Redeemed { response, received: answer.received })
     });
     client.learn([metadata, keys]);
-    Some((address.into(), Kept::Transaction(Transaction::from_record(record)?), redeemed))
+    let kept = Kept::Transaction(Transaction::from_record(record)?);
+    Some(Handed { address: address.into(), kept, redeemed, key: key.map(Secret::new) })
 }
 
 /// Carries out a message of the guard:
@@ -155,7 +169,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         None => return Ok(to_string(&Onward::default())),
         Some(Step::Return(carried, transaction)) => (carried, Ok(transaction)),
         Some(Step::Leave(carried)) => match request(vault, &client, &carried).await {
-            Ok(AuthorizationRequest { url, transaction }) => {
+            Ok(AuthorizationRequest { url, transaction, .. }) => {
                 vault.borrow_mut().keep(&client, *transaction, worker.now());
                 return Ok(to_string(&Onward { to: Some(&url), ..Onward::default() }));
             }
@@ -250,6 +264,7 @@ fn returning<H: Host>(vault: &Vault<H>, carried: &Carried, transaction: Result<O
 
 async fn redeem<H: Host>(client: &Client<H>, address: &str, record: &str) -> String {
     let Some(transaction) = Transaction::from_record(record) else { return String::new() };
+    let key = client.jwk_of(&transaction);
     let redeemed = client.redeem(address, transaction).await;
     let body = redeemed.as_ref().map(|redeemed| base64url::encode(&redeemed.response.body)).unwrap_or_default();
     let response = redeemed.as_ref().map(|Redeemed { response, received }| Answer {
@@ -261,5 +276,6 @@ async fn redeem<H: Host>(client: &Client<H>, address: &str, record: &str) -> Str
         received: *received,
     });
     let [metadata, keys] = &client.published();
-    to_string(&Handover { address, record, metadata, keys, response })
+    let key = key.as_ref().map(Secret::expose);
+    to_string(&Handover { address, record, metadata, keys, key, response })
 }

@@ -5,7 +5,7 @@
 //! lists the possible effects of each message.
 
 use super::devices;
-use super::guard::{at_guard, handed_over};
+use super::guard::{Handed, at_guard, handed_over};
 use super::machine;
 use super::registration;
 use super::wire::{
@@ -41,6 +41,9 @@ pub trait Worker {
 
     /// Sends news to the other vaults of the origin.
     fn tell(&self, news: &str);
+
+    /// Takes the keys that came with a deposit.
+    fn deposited_keys(&self) -> Vec<<Self::Host as Host>::Key>;
 }
 
 /// Sign-in options that have a name in this library, with the registered name of their parameter.
@@ -105,7 +108,8 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         }
         "recall" => {
             let Recall { deposit } = wire::read(&message)?;
-            vault.borrow_mut().recall(deposit, |number| worker.host(number));
+            let keys = worker.deposited_keys();
+            vault.borrow_mut().recall(deposit, &keys, |number| worker.host(number));
             return Ok(vault.borrow().deposit());
         }
         _ => {}
@@ -199,8 +203,10 @@ async fn begin<W: Worker>(
         },
         purpose: if restores == Some(true) { Purpose::Restore } else { Purpose::SignIn },
         carries: "",
+        is_draft: registered.is_some(),
+        bound_to: None,
     };
-    let AuthorizationRequest { url, mut transaction } = client.begin(sign_in).await?;
+    let AuthorizationRequest { url, mut transaction, .. } = client.begin(sign_in).await?;
     let departure = at_guard(&vault.borrow(), client, sign_in, &mut transaction)?;
     if let Some(departure) = departure {
         vault.borrow_mut().keep(client, *transaction, worker.now());
@@ -225,7 +231,10 @@ async fn complete<W: Worker>(
     let before = client.subject();
     let had_user = client.has_user();
     let handed_over = handed_over(&mut vault.borrow_mut(), client, state, handover, worker.now());
-    let (address, kept, redeemed, page) = if let Some((address, kept, redeemed)) = handed_over {
+    let (address, kept, redeemed, page) = if let Some(Handed { address, kept, redeemed, key }) = handed_over {
+        if let Some(key) = key {
+            client.adopt_jwk(key.expose()).await;
+        }
         (Cow::Owned(address), kept, redeemed, RedirectPage::OfOneProvider)
     } else {
         let kept = vault.borrow_mut().take(port, state, record, worker.now());
@@ -373,7 +382,7 @@ pub(super) fn whole_scope<H: Host>(vault: &Vault<H>, scope: Option<&str>, messag
 }
 
 /// Whether a page asks for the whole scope of the guard's file.
-fn asks_for_all<H>(vault: &Vault<H>, scope: Option<&str>) -> bool {
+fn asks_for_all<H: Host>(vault: &Vault<H>, scope: Option<&str>) -> bool {
     HAS_GUARD && vault.pinned.is_some() && scope.unwrap_or_default().is_empty()
 }
 

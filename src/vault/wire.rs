@@ -89,6 +89,9 @@ pub(super) struct Handover<'a> {
     pub(super) record: &'a str,
     pub(super) metadata: &'a str,
     pub(super) keys: &'a str,
+    /// The private key that the code is bound to, as a JWK.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<&'a str>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) response: Option<Answer<'a>>,
 }

@@ -365,6 +365,8 @@ fn response(body: &str) -> HttpResponse {
         status: 200,
         content_type,
         challenge: String::new(),
+        dpop_nonce: String::new(),
+        date: None,
         retry_after: None,
         body: body.into(),
         secrets: Secrets::default(),

@@ -1,18 +1,18 @@
 /** Glewlwyd, a provider in C. */
 import assert from 'node:assert/strict';
-import { call, isSignedIn, signIn, storiesAt, told, visit } from '../support/at_provider.mjs';
+import { call, isSignedIn, signIn, storiesAt } from '../support/at_provider.mjs';
 
 const storyAt = storiesAt('glewlwyd');
 
 storyAt(
-  'glewlwyd: if the provider requires pushed authorization requests, the page stays and gets the error `unsupported`',
+  'PAR-50 P0: glewlwyd: a user signs in if the provider requires pushed authorization requests',
   { start: { pushed: true } },
   async (stage) => {
-    const { page, provider, site } = stage;
-    await visit(stage);
-    assert.equal(await told(stage, 'client.signIn()'), 'unsupported');
-    assert.equal(await page.url(), site.url);
-    assert.equal(provider.count('authorization'), 0);
+    const { provider } = stage;
+    await signIn(stage);
+    assert.equal(provider.count('pushed'), 1);
+    assert.ok(provider.issued.authorizations.every(({ request_uri, state }) => request_uri && !state));
+    assert.equal(await call(stage), 200);
   },
 );
 

@@ -7,7 +7,7 @@ use valet_key::protocol::session::Change;
 use valet_key::protocol::transaction::{RedirectPage, Transaction};
 
 use crate::hostile::provider::{Place, change};
-use crate::hostile::world::{Here, TestRequest, Waiting, poll};
+use crate::hostile::world::{ApiAnswer, Here, TestRequest, Waiting, poll};
 use crate::support::signing::{base64url, honest_keys, set};
 use crate::support::{self, SIGN_IN, code};
 
@@ -103,7 +103,7 @@ fn req_10_state_nonce_and_verifier_are_separate_random_values() {
         (0..4).map(|_| Box::pin(client.begin(SIGN_IN)) as Waiting<'_, _>).collect();
     let mut used = Vec::new();
     for request in here.finish_all(begun) {
-        let AuthorizationRequest { url, transaction } = request.expect("a request");
+        let AuthorizationRequest { url, transaction, .. } = request.expect("a request");
         let state = transaction.state.expose().strip_prefix("vk.").expect("ours").to_owned();
         let (nonce, verifier) = (transaction.nonce.expose().to_owned(), transaction.code_verifier.expose().to_owned());
         assert!(url.contains(&state) && url.contains(&nonce) && !url.contains(&verifier), "{url}");
@@ -168,9 +168,9 @@ fn a_hundred_calls_share_one_renewal() {
     sign_in(&here, &client);
     here.wait(700);
     let request = TestRequest::new(&here, API);
-    let calls: Vec<Waiting<'_, Result<u16>>> =
+    let calls: Vec<Waiting<'_, Result<ApiAnswer>>> =
         (0..100).map(|_| Box::pin(client.fetch(&request)) as Waiting<'_, _>).collect();
-    assert!(here.finish_all(calls).into_iter().all(|status| status.is_ok_and(|status| status == 200)));
+    assert!(here.finish_all(calls).into_iter().all(|answer| answer.is_ok_and(|answer| answer.status == 200)));
     assert_eq!(here.asked(Place::Refresh), 1);
     assert_eq!(here.take_change(), Some(Change::Renewed));
     let tokens: Vec<String> = here.world().calls.drain(..).map(|call| call.authorization).collect();
@@ -209,7 +209,7 @@ fn a_refused_request_is_sent_once_more() {
     sign_in(&here, &client);
     let request = TestRequest::new(&here, API);
     here.world().statuses.extend([401, 401, 200]);
-    assert_eq!(here.finish(client.fetch(&request)).ok(), Some(401), "and not a third time");
+    assert_eq!(here.finish(client.fetch(&request)).map(|answer| answer.status), Ok(401), "and not a third time");
     assert_eq!(here.asked(Place::Refresh), 1);
     let tokens: Vec<String> = here.world().calls.drain(..).map(|call| call.authorization).collect();
     assert_eq!(tokens.len(), 2);
@@ -223,7 +223,7 @@ fn a_request_of_an_earlier_session_does_not_use_the_token_of_a_later_one() {
     sign_in(&here, &client);
     let request = TestRequest::new(&here, API);
     here.world().statuses.push_back(401);
-    let mut call: Waiting<'_, Result<u16>> = Box::pin(client.fetch(&request));
+    let mut call: Waiting<'_, Result<ApiAnswer>> = Box::pin(client.fetch(&request));
     assert!(poll(&mut call).is_pending(), "refused, it waits for a renewal");
     let held = here.world().wire.pop_front().expect("the renewal");
     assert_eq!(here.finish(client.end(None)).ok(), Some(None));

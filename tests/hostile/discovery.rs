@@ -336,20 +336,18 @@ fn disc_57_a_template_is_refused_as_an_issuer() {
 }
 
 #[test]
-fn disc_58_a_provider_that_requires_pushed_requests_is_detected_before_the_page_leaves() {
+fn disc_58_a_provider_that_requires_pushed_requests_has_to_name_their_endpoint() {
     let error = Case::new("DISC-58").metadata(&[("require_pushed_authorization_requests", "true")]).play().error;
     let message = error.expect("an error").message();
-    assert!(message.contains("(PAR)"), "{message}");
+    assert!(message.contains("pushed_authorization_request_endpoint"), "{message}");
     Case::new("DISC-36").metadata(&[("require_pushed_authorization_requests", "false")]).play();
     Case::new("DISC-36").metadata(&[("pushed_authorization_request_endpoint", r#""https://as.test/par""#)]).play();
     Case::new("DISC-05").metadata(&[("require_pushed_authorization_requests", r#""true""#)]).play();
     // The same if the app configures the metadata.
     let mut metadata = Provider::perfect("https://as.test").metadata;
     change(&mut metadata, &[("require_pushed_authorization_requests", "true")]);
-    let mut app = App::new(&options(&format!(r#""server":{},"#, object(&metadata)))).expect("well formed");
-    let outcome = app.begin(&mut Provider::perfect("https://as.test"), SIGN_IN);
-    assert_eq!(crate::support::code(&outcome), Some("unsupported"));
-    assert_eq!(app.pending.len(), 0);
+    let outcome = App::new(&options(&format!(r#""server":{},"#, object(&metadata))));
+    assert_eq!(crate::support::code(&outcome), Some("metadata_invalid"));
 }
 
 #[test]

@@ -1,11 +1,15 @@
 /**
  * A small resource API for the tests and the demo: the user, photos and notes.
  *
+ * It takes tokens that are bound to a key (RFC 9449) with a proof, and other tokens without one.
+ *
  * It introspects each token at the provider and refuses as RFC 6750 §3 says, with a challenge that pages can read. It
  * echoes no part of a request: an API that sends headers back would reveal the token to the page.
  */
+import { randomUUID } from 'node:crypto';
 import { bodyOf, close, listen, pathOf, portNear, record, serverOf } from './loopback.mjs';
 import { photos } from './photos.mjs';
+import { claimsOf, flawOf } from './proofs.mjs';
 
 /** The resources, and the scope that each needs. */
 const ROUTES = {
@@ -32,11 +36,17 @@ export async function startApi({ port = 0, provider, origins }) {
   const distrusted = new Set();
   let ticks = 0;
   const redirects = new Map();
+  /** The nonce that proofs need; empty for none. `exposes`: whether pages can read it. */
+  const settings = { nonce: '', exposes: true };
+  const seen = new Set();
+  /** What the proofs of all requests claim. */
+  const proofs = [];
 
   const server = serverOf(async (request, response) => {
     record(requests, request, response);
-    if (origins.includes(request.headers.origin)) allow(request.headers.origin, response);
+    if (origins.includes(request.headers.origin)) allow(request, response);
     if (request.method === 'OPTIONS') return response.writeHead(204).end();
+    if (request.headers.dpop) proofs.push({ method: request.method, ...claimsOf(request) });
 
     if (redirects.has(pathOf(request)))
       return response.writeHead(302, { location: redirects.get(pathOf(request)) }).end();
@@ -45,9 +55,17 @@ export async function startApi({ port = 0, provider, origins }) {
 
     const credentials = request.headers.authorization;
     if (!credentials) return challenge(response, 401, {}, 'This needs an access token.');
-    const [, shown] = /^Bearer ([\w.~+/-]+=*)$/i.exec(credentials) ?? [];
+    const [, scheme, shown] = /^(Bearer|DPoP) ([\w.~+/-]+=*)$/i.exec(credentials) ?? [];
     const token = shown && (await provider.introspect(shown));
-    if (!token || distrusted.has(credentials))
+    const key = token?.cnf?.jkt;
+    if (scheme === 'DPoP' || key) {
+      if (settings.exposes) response.setHeader('access-control-expose-headers', 'www-authenticate, dpop-nonce');
+      if (settings.nonce) response.setHeader('dpop-nonce', settings.nonce);
+      const { nonce } = settings;
+      const flaw = await flawOf(request, { token: shown, key, nonce, seen, at: `http://${request.headers.host}` });
+      if (flaw) return challenge(response, 401, { error: flaw }, 'This proof is not acceptable.', 'DPoP');
+    }
+    if (!token || distrusted.has(shown))
       return challenge(
         response,
         401,
@@ -78,7 +96,11 @@ export async function startApi({ port = 0, provider, origins }) {
     url: `http://localhost:${port}/`,
     requests,
     /** From now on this API refuses the token, even if it is valid. */
-    distrust: (token) => distrusted.add(`Bearer ${token}`),
+    distrust: (token) => distrusted.add(token),
+    settings,
+    proofs,
+    /** The API demands a new nonce from now on. */
+    renewNonce: () => (settings.nonce = randomUUID()),
     /** From now on the API redirects this path. */
     redirect: (path, location) => redirects.set(path, location),
     /** How many lines the last call of `/ticks` got; the API sends lines until the client disconnects. */
@@ -115,10 +137,10 @@ function tick(response, wanted, count) {
   response.on('close', () => clearInterval(timer));
 }
 
-function allow(origin, response) {
-  response.setHeader('access-control-allow-origin', origin);
-  response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
-  response.setHeader('access-control-allow-headers', 'authorization, content-type');
+function allow({ headers }, response) {
+  response.setHeader('access-control-allow-origin', headers.origin);
+  response.setHeader('access-control-allow-methods', headers['access-control-request-method'] ?? 'GET');
+  response.setHeader('access-control-allow-headers', 'authorization, content-type, dpop');
   response.setHeader('access-control-expose-headers', 'www-authenticate');
   response.setHeader('access-control-max-age', '600');
   response.setHeader('vary', 'origin');
@@ -127,9 +149,9 @@ function allow(origin, response) {
 /**
  * Refuses, with the reason in the header that clients read (RFC 6750 §3). A request without a token gets no error code.
  */
-function challenge(response, status, attributes, message) {
+function challenge(response, status, attributes, message, scheme = 'Bearer') {
   const pairs = Object.entries(attributes).map(([name, value]) => `${name}="${value}"`);
-  response.setHeader('www-authenticate', ['Bearer', pairs.join(', ')].filter(Boolean).join(' '));
+  response.setHeader('www-authenticate', [scheme, pairs.join(', ')].filter(Boolean).join(' '));
   send(response, status, { ...attributes, message });
 }
 

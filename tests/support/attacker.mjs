@@ -5,7 +5,7 @@ import { startHostile } from './hostile.mjs';
 import { startStranger } from './stranger.mjs';
 
 /** The abilities of the script, in a file that the page imports. */
-const ATTACKER = { '/attacker.js': readFileSync(new URL('attacker.js', import.meta.url), 'utf8') };
+export const ATTACKER = { '/attacker.js': readFileSync(new URL('attacker.js', import.meta.url), 'utf8') };
 
 /**
  * Options of a story whose page a script attacks. The provider asks the user nothing, so that each way to sign in takes

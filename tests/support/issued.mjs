@@ -14,6 +14,8 @@ export class Issued {
   nonces = new Set();
   /** The parameters of each authorization request. */
   authorizations = [];
+  /** The parameters of each pushed request. */
+  pushed = [];
   /** What pages have signed for a client with a key: header and claims of its assertions, also as base64. */
   signed = [];
   /** The forms of the requests with a device code. */
@@ -53,6 +55,7 @@ export class Issued {
    */
   note({ endpoint, query, form, answer, location }) {
     if (endpoint === 'authorization') this.authorizations.push({ ...query });
+    if (endpoint === 'pushed') this.pushed.push({ ...form });
     if (form.client_assertion) {
       const signed = form.client_assertion.replace(/\.[^.]*$/, '');
       this.signed.push(signed, Buffer.from(signed).toString('base64').slice(0, -4));

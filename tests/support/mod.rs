@@ -57,6 +57,8 @@ pub(crate) fn answer(status: u16, content_type: &str, body: &str) -> HttpRespons
         status,
         content_type: content_type.into(),
         challenge: String::new(),
+        dpop_nonce: String::new(),
+        date: None,
         retry_after: None,
         body: body.into(),
         secrets: Secrets::default(),

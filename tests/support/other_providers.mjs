@@ -157,6 +157,7 @@ const KINDS = {
     endsTokens: true,
     endpoints: new Endpoints({
       authorization: ['/api/oidc/auth'],
+      pushed: ['/api/oidc/par'],
       token: ['/api/oidc/token'],
       revocation: ['/api/oidc/revoke'],
       userinfo: ['/api/oidc/userinfo'],

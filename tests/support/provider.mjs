@@ -24,6 +24,7 @@ const ENDPOINTS = new Endpoints({
   device: ['/device/auth'],
   token: ['/token'],
   jwks: ['/jwks'],
+  pushed: ['/request'],
   revocation: ['/token/revocation'],
   userinfo: ['/me'],
   end_session: ['/session/end'],
@@ -38,6 +39,8 @@ const ENDPOINTS = new Endpoints({
  * @param {string} [options.redirectPath] the path of the redirect page
  * @param {number} [options.accessTokenSeconds]
  * @param {boolean} [options.refreshTokens]
+ * @param {boolean | 'offered'} [options.bound] whether clients may push their requests and prove a key, and unless that is only
+ *   `offered`, have to do so, with nonces of the provider's
  */
 export async function startProvider({
   port = 0,
@@ -47,6 +50,7 @@ export async function startProvider({
   redirectPath = path,
   accessTokenSeconds = 600,
   refreshTokens = true,
+  bound = false,
 }) {
   port ||= await portNear();
   const issuer = `http://${host}:${port}`;
@@ -70,7 +74,7 @@ export async function startProvider({
   const pages = origins.map((origin) => origin + path);
   const redirectPages = origins.map((origin) => origin + redirectPath);
   const adapter = memory();
-  const provider = new Provider(issuer, configuration({ adapter, pages, redirectPages, origins, settings }));
+  const provider = new Provider(issuer, configuration({ adapter, pages, redirectPages, origins, settings, bound }));
   provider.use(async (context, next) => {
     await next();
     if (context.body) context.body = settings.alter(context.path, context.body);
@@ -156,7 +160,7 @@ export async function startProvider({
   };
 }
 
-function configuration({ adapter, pages, redirectPages, origins, settings }) {
+function configuration({ adapter, pages, redirectPages, origins, settings, bound }) {
   let registered = 0;
   return {
     adapter,
@@ -169,6 +173,7 @@ function configuration({ adapter, pages, redirectPages, origins, settings }) {
         response_types: ['code'],
         redirect_uris: redirectPages,
         post_logout_redirect_uris: [...pages, ...pages.map((page) => `${page}?tab=2`)],
+        ...(bound === true && { dpop_bound_access_tokens: true, require_pushed_authorization_requests: true }),
       },
       {
         client_id: 'second',
@@ -245,6 +250,8 @@ function configuration({ adapter, pages, redirectPages, origins, settings }) {
         },
       },
       devInteractions: { enabled: false },
+      dPoP: { enabled: Boolean(bound), nonceSecret: randomBytes(32), requireNonce: () => bound === true },
+      pushedAuthorizationRequests: { enabled: Boolean(bound) },
       introspection: { enabled: true, allowedPolicy: async (context, client) => client.clientId === API_CLIENT.id },
       // The tokens for a resource are JWTs, which show their audience.
       resourceIndicators: {

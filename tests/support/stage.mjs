@@ -330,7 +330,8 @@ export class Stage {
       ['state', state.split('.')[1] ?? ''],
       ['challenge', challenge],
     ];
-    const requested = this.guarded ? issued.authorizations.flatMap(inRequests) : [];
+    const asked = [...issued.authorizations, ...issued.pushed].filter(({ state }) => state);
+    const requested = this.guarded ? asked.flatMap(inRequests) : [];
     return [
       ...search(requested, places),
       ...search(tokens, places),

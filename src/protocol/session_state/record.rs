@@ -8,6 +8,7 @@ use super::{Live, SessionState};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::id_token::Identity;
 use crate::protocol::json::{self, Value};
+use crate::protocol::public_key::PublicKey;
 use crate::protocol::secret::Secret;
 use crate::protocol::time::Now;
 
@@ -24,6 +25,8 @@ struct Record<'a> {
     scope: &'a str,
     access_token: &'a str,
     refresh_token: Option<&'a str>,
+    /// The public key that the tokens are bound to, as a JWK.
+    bound_to: Option<&'a str>,
     /// Absent if there is a user.
     form: Option<&'a str>,
     /// In milliseconds since 1970. The next vault has another monotonic clock.
@@ -49,6 +52,7 @@ impl SessionState {
             scope: &live.scope,
             access_token: live.access_token.expose(),
             refresh_token: live.refresh_token.as_ref().map(Secret::expose),
+            bound_to: live.bound_to.as_ref().map(PublicKey::to_jwk).as_deref(),
             form: (!live.form.is_empty()).then_some(&live.form),
             received: live.received.wall,
             lifetime: live.lifetime,
@@ -70,6 +74,10 @@ impl SessionState {
             shown: text(record.shown),
             auth_time: record.auth_time,
         });
+        let bound_to = match record.bound_to {
+            Some(jwk) => Some(PublicKey::from_jwk(jwk)?),
+            None => None,
+        };
         let live = Live {
             issuer: record.issuer.into(),
             identity,
@@ -77,6 +85,7 @@ impl SessionState {
             scope: record.scope.into(),
             access_token: Secret::new(record.access_token),
             refresh_token: record.refresh_token.map(Secret::new),
+            bound_to,
             form: text(record.form),
             former: Secrets::default(),
             received,

@@ -11,6 +11,7 @@
 
 pub(crate) mod app;
 pub(crate) mod case;
+pub(crate) mod proofs;
 pub(crate) mod provider;
 pub(crate) mod resource_server;
 pub(crate) mod text;

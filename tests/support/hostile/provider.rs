@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use valet_key::protocol::base64url;
-use valet_key::protocol::client_assertion::PublicKey;
 use valet_key::protocol::error::Result;
 use valet_key::protocol::form;
 use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
+use valet_key::protocol::public_key::PublicKey;
 
+use super::proofs::{Demands, Proof};
 use crate::support::signing::{CLIENT, honest_keys};
 use crate::support::{T0, id_token, json};
 
@@ -20,6 +21,7 @@ pub(crate) enum Place {
     Device,
     Poll,
     Machine,
+    Pushed,
     Registration,
     Revocation,
     Keys,
@@ -41,6 +43,8 @@ pub(crate) struct Seen {
     pub(crate) body: String,
     /// The `Authorization` header; empty without one.
     pub(crate) authorization: String,
+    /// The `DPoP` header; empty without one.
+    pub(crate) proof: String,
 }
 
 /// A code that was issued and not yet redeemed.
@@ -51,6 +55,8 @@ struct Pending {
     challenge: String,
     redirect_uri: String,
     client_id: String,
+    /// The key that it is bound to; empty for any.
+    jkt: String,
 }
 
 /// Issued tokens, and their user. A renewal replaces them.
@@ -60,6 +66,8 @@ struct Grant {
     refresh_token: String,
     client_id: String,
     user: &'static str,
+    /// The key that they are bound to; empty for none.
+    jkt: String,
 }
 
 #[derive(Debug)]
@@ -80,6 +88,12 @@ pub(crate) struct Provider {
     names: Vec<String>,
     /// Whether every client needs a key.
     pub(crate) needs_key: bool,
+    /// What it expects of proofs.
+    pub(crate) demands: Demands,
+    /// Members of the response to a pushed request.
+    pub(crate) reference: Members,
+    /// The requests that were pushed, with their references.
+    pushed: Vec<(String, String)>,
     /// Whether the user has consented on another device. It counts for one device code.
     pub(crate) consented: bool,
     /// Members of the token response to a refresh token; `refresh_token` and `access_token` are new each time unless
@@ -173,6 +187,9 @@ impl Provider {
             machine: members(&[("token_type", r#""Bearer""#), ("expires_in", "600"), ("-refresh_token", "")]),
             registration: Members::new(),
             needs_key: false,
+            demands: Demands::default(),
+            reference: members(&[("expires_in", "60")]),
+            pushed: Vec::new(),
             names: Vec::new(),
             consented: false,
             refresh: members(&[("token_type", r#""Bearer""#), ("expires_in", "600")]),
@@ -212,6 +229,23 @@ impl Provider {
         self.instead.clone_from(&other.instead);
     }
 
+    /// Binds tokens to keys from now on.
+    pub(crate) fn bind(&mut self) {
+        change(&mut self.metadata, &[("dpop_signing_alg_values_supported", r#"["RS256","ES256"]"#)]);
+    }
+
+    /// Takes pushed requests from now on.
+    pub(crate) fn take_pushed(&mut self) {
+        let endpoint = quoted(&format!("{}/par", self.issuer));
+        change(&mut self.metadata, &[("pushed_authorization_request_endpoint", &endpoint)]);
+    }
+
+    /// The proofs at a place, in order.
+    pub(crate) fn proofs_at(&self, place: Place) -> Vec<Proof> {
+        let seen = self.requests.iter().filter(|seen| seen.place == Some(place) && !seen.proof.is_empty());
+        seen.map(|seen| Proof::read(&seen.proof)).collect()
+    }
+
     /// Removes all changes, as after a repair.
     pub(crate) fn repair(&mut self) {
         self.speak_like(&Self::perfect(&self.issuer));
@@ -235,9 +269,14 @@ impl Provider {
 
     /// The user comes with an authorization request and consents. Returns the query of the authorization response.
     pub(crate) fn authorize(&mut self, url: &str) -> String {
-        let (body, authorization) = (String::new(), String::new());
-        self.requests.push(Seen { url: url.into(), place: Some(Place::Authorization), body, authorization });
-        let parameters = form::parse(url.split_once('?').expect("a query").1).expect("a form");
+        self.authorize_to(url).0
+    }
+
+    /// The same, with the redirect page.
+    pub(crate) fn authorize_to(&mut self, url: &str) -> (String, String) {
+        let [body, authorization, proof] = [const { String::new() }; 3];
+        self.requests.push(Seen { url: url.into(), place: Some(Place::Authorization), body, authorization, proof });
+        let parameters = self.parameters(url);
         let get = |name: &str| {
             let mut values = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone());
             let value = values.next().unwrap_or_default();
@@ -254,6 +293,7 @@ impl Provider {
             challenge: get("code_challenge"),
             redirect_uri: get("redirect_uri"),
             client_id: get("client_id"),
+            jkt: get("dpop_jkt"),
         });
         let mut query = String::new();
         form::append(&mut query, "code", &code);
@@ -261,7 +301,26 @@ impl Provider {
         if self.metadata.iter().any(|(name, value)| name.starts_with("authorization_response_iss") && value == "true") {
             form::append(&mut query, "iss", &self.issuer);
         }
-        (self.callback)(&query)
+        ((self.callback)(&query), get("redirect_uri"))
+    }
+
+    /// The parameters of an authorization request, which may have been pushed (RFC 9126 §4).
+    pub(crate) fn parameters(&mut self, url: &str) -> Vec<(String, String)> {
+        let parameters = form::parse(url.split_once('?').expect("a query").1).expect("a form");
+        let [(first, _), (name, reference)] = &parameters[..] else { return parameters };
+        assert_eq!([first.as_str(), name], ["client_id", "request_uri"]);
+        let place = self.pushed.iter().position(|(known, _)| known == reference).expect("a known reference");
+        form::parse(&self.pushed.remove(place).1).expect("a form")
+    }
+
+    /// Takes a pushed request (RFC 9126 §2.2).
+    fn push(&mut self, body: &str) -> HttpResponse {
+        self.count += 1;
+        let reference = format!("urn:ietf:params:oauth:request_uri:{}", self.count);
+        let mut answer = members(&[("request_uri", &quoted(&reference))]);
+        self.pushed.push((reference, body.into()));
+        merge(&mut answer, &self.reference);
+        json(201, &object(&answer))
     }
 
     /// The place of a request, by the valid addresses.
@@ -274,6 +333,7 @@ impl Provider {
             "/token" if body.contains("client_credentials") => Some(Place::Machine),
             "/token" => Some(Place::Token),
             "/device" => Some(Place::Device),
+            "/par" => Some(Place::Pushed),
             "/register" => Some(Place::Registration),
             "/revoke" => Some(Place::Revocation),
             "/jwks" => Some(Place::Keys),
@@ -302,31 +362,45 @@ impl Provider {
             place,
             body: body.clone(),
             authorization: authorization.into(),
+            proof: request.proof.as_ref().map_or("", |shown| shown.expose()).into(),
         });
         if let Some((_, answers)) = self.instead.iter_mut().find(|(here, _)| Some(*here) == place) {
             let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
             return answer.map(|answer| HttpResponse { url: request.url.clone(), ..answer });
         }
-        let answer =
-            match place {
-                Some(Place::Metadata) if request.url == format!("{origin}{}", self.well_known) => {
-                    json(200, &object(&self.metadata))
-                }
-                Some(
-                    Place::Token | Place::Refresh | Place::Poll | Place::Machine | Place::Device | Place::Revocation,
-                ) if !self.authenticates(place, &body) => json(401, r#"{"error":"invalid_client"}"#),
-                Some(Place::Machine) => self.serve_machine(),
-                Some(Place::Registration) => self.register(&body),
-                Some(Place::Token) => self.redeem(&body),
-                Some(Place::Refresh) => self.renew(&body),
-                Some(Place::Device) => self.show_code(&body),
-                Some(Place::Poll) => self.redeem_device(&body),
-                Some(Place::Revocation) => json(200, ""),
-                Some(Place::Keys) => json(200, &honest_keys()),
-                Some(Place::Userinfo) => self.describe(authorization),
-                _ => json(404, ""),
-            };
-        Ok(HttpResponse { url: request.url.clone(), ..answer })
+        let answer = self.serve(request, place, &body, authorization);
+        let (dpop_nonce, date) = self.demands.headers(T0 + self.now);
+        Ok(HttpResponse { url: request.url.clone(), dpop_nonce, date, ..answer })
+    }
+
+    fn serve(&mut self, request: &HttpRequest, place: Option<Place>, body: &str, authorization: &str) -> HttpResponse {
+        let proof = match self.demands.check(request, T0 + self.now) {
+            Ok(proof) => proof,
+            Err(error) => return json(400, &format!(r#"{{"error":"{error}"}}"#)),
+        };
+        let jkt = proof.as_ref().map_or("", |proof| &proof.jkt);
+        let origin = origin(&self.issuer).to_owned();
+        match place {
+            Some(Place::Metadata) if request.url == format!("{origin}{}", self.well_known) => {
+                json(200, &object(&self.metadata))
+            }
+            Some(Place::Token | Place::Refresh | Place::Poll | Place::Machine | Place::Device | Place::Revocation)
+                if !self.authenticates(place, body) =>
+            {
+                json(401, r#"{"error":"invalid_client"}"#)
+            }
+            Some(Place::Machine) => self.serve_machine(jkt),
+            Some(Place::Pushed) => self.push(body),
+            Some(Place::Registration) => self.register(body),
+            Some(Place::Token) => self.redeem(body, jkt),
+            Some(Place::Refresh) => self.renew(body, jkt),
+            Some(Place::Device) => self.show_code(body),
+            Some(Place::Poll) => self.redeem_device(body, jkt),
+            Some(Place::Revocation) => json(200, ""),
+            Some(Place::Keys) => json(200, &honest_keys()),
+            Some(Place::Userinfo) => self.describe(authorization, proof.as_ref()),
+            _ => json(404, ""),
+        }
     }
 
     /// RFC 7591 §3.2.1: the metadata of the request, and a new ID.
@@ -341,7 +415,7 @@ impl Provider {
     }
 
     /// RFC 6749 §4.1.3 and RFC 7636 §4.6, strictly.
-    fn redeem(&mut self, body: &str) -> HttpResponse {
+    fn redeem(&mut self, body: &str, jkt: &str) -> HttpResponse {
         let form = form::parse(body).expect("a form");
         let get = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
         self.secrets.push(get("code_verifier").to_owned());
@@ -351,22 +425,32 @@ impl Provider {
         };
         let challenge = challenge_of(get("code_verifier"));
         let same = ["redirect_uri", "client_id"].map(get) == [&*pending.redirect_uri, &*pending.client_id];
-        if challenge != pending.challenge || !same {
+        let is_bound_to_other = !pending.jkt.is_empty() && pending.jkt != jkt;
+        if challenge != pending.challenge || !same || is_bound_to_other {
             return json(400, r#"{"error":"invalid_grant"}"#);
         }
         let token = self.id_token(&pending.client_id, &pending.nonce, &self.claims.clone());
-        let mut answer = self.issue(pending.client_id, self.user);
+        let mut answer = self.issue(pending.client_id, self.user, jkt);
         if !pending.nonce.is_empty() {
             change(&mut answer, &[("id_token", &quoted(&token))]);
         }
         merge(&mut answer, &self.token);
+        self.name_type(&mut answer, jkt);
         json(200, &object(&answer))
     }
 
+    /// Tokens that are bound to a key have a type of their own (RFC 9449 §5).
+    fn name_type(&self, answer: &mut Members, jkt: &str) {
+        if !jkt.is_empty() && !self.demands.issues_unbound && answer.iter().any(|(_, value)| value == r#""Bearer""#) {
+            change(answer, &[("token_type", r#""DPoP""#)]);
+        }
+    }
+
     /// RFC 6749 §4.4.3.
-    fn serve_machine(&mut self) -> HttpResponse {
-        let mut answer = self.issue("machine".into(), "nobody");
+    fn serve_machine(&mut self, jkt: &str) -> HttpResponse {
+        let mut answer = self.issue("machine".into(), "nobody", jkt);
         merge(&mut answer, &self.machine);
+        self.name_type(&mut answer, jkt);
         json(200, &object(&answer))
     }
 
@@ -414,7 +498,7 @@ impl Provider {
     }
 
     /// RFC 8628 §3.5.
-    fn redeem_device(&mut self, body: &str) -> HttpResponse {
+    fn redeem_device(&mut self, body: &str, jkt: &str) -> HttpResponse {
         let form = form::parse(body).expect("a form");
         let get = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
         assert_eq!(get("grant_type"), "urn:ietf:params:oauth:grant-type:device_code");
@@ -427,28 +511,31 @@ impl Provider {
         self.consented = false;
         let (_, client_id) = self.devices.remove(place);
         let token = self.id_token(&client_id, "", &self.claims.clone());
-        let mut answer = self.issue(client_id, self.user);
+        let mut answer = self.issue(client_id, self.user, jkt);
         change(&mut answer, &[("id_token", &quoted(&token))]);
         merge(&mut answer, &self.token);
+        self.name_type(&mut answer, jkt);
         json(200, &object(&answer))
     }
 
     /// RFC 6749 §6, with rotation: an older refresh token is refused.
-    fn renew(&mut self, body: &str) -> HttpResponse {
+    fn renew(&mut self, body: &str, jkt: &str) -> HttpResponse {
         let form = form::parse(body).expect("a form");
         let get = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
         let shown = get("refresh_token");
-        let is_shown = |grant: &Grant| grant.refresh_token == shown && grant.client_id == get("client_id");
+        let is_shown =
+            |grant: &Grant| [&*grant.refresh_token, &grant.client_id, &grant.jkt] == [shown, get("client_id"), jkt];
         let Some(place) = self.grants.iter().position(is_shown) else {
             return json(400, r#"{"error":"invalid_grant","error_description":"reuse detected"}"#);
         };
         let Grant { client_id, user, .. } = self.grants.remove(place);
-        let mut answer = self.issue(client_id.clone(), user);
+        let mut answer = self.issue(client_id.clone(), user, jkt);
         if !self.refreshed_claims.is_empty() {
             let token = self.id_token(&client_id, "", &self.refreshed_claims.clone());
             change(&mut answer, &[("id_token", &quoted(&token))]);
         }
         merge(&mut answer, &self.refresh);
+        self.name_type(&mut answer, jkt);
         if answer.iter().all(|(name, value)| name != "refresh_token" || matches!(value.as_str(), "\"\"" | "null")) {
             shown.clone_into(&mut self.grants.last_mut().expect("one was issued").refresh_token);
         }
@@ -456,21 +543,24 @@ impl Provider {
     }
 
     /// OpenID Connect Core §5.3.2.
-    fn describe(&self, authorization: &str) -> HttpResponse {
-        let shown = authorization.strip_prefix("Bearer ").expect("RFC 6750 §2.1");
-        match self.grants.iter().find(|grant| grant.access_token == shown) {
+    fn describe(&self, authorization: &str, proof: Option<&Proof>) -> HttpResponse {
+        let (jkt, ath) = proof.map_or(("", ""), |proof| (&proof.jkt, &proof.ath));
+        let scheme = if jkt.is_empty() { "Bearer " } else { "DPoP " };
+        let shown = authorization.strip_prefix(scheme).expect("RFC 6750 §2.1, RFC 9449 §7.1");
+        assert!(jkt.is_empty() || ath == challenge_of(shown), "RFC 9449 §4.2");
+        match self.grants.iter().find(|grant| grant.access_token == shown && grant.jkt == jkt) {
             Some(grant) => json(200, &format!(r#"{{"sub":"{0}","name":"The user {0}"}}"#, grant.user)),
             None => json(401, ""),
         }
     }
 
-    fn issue(&mut self, client_id: String, user: &'static str) -> Members {
+    fn issue(&mut self, client_id: String, user: &'static str, jkt: &str) -> Members {
         self.count += 1;
         let (access, refresh) =
             (format!("access-token-number-{:08}", self.count), format!("refresh-token-number-{:08}", self.count));
         self.secrets.extend([access.clone(), refresh.clone()]);
-        let grant = Grant { access_token: access.clone(), refresh_token: refresh.clone(), client_id, user };
-        self.grants.push(grant);
+        let (access_token, refresh_token) = (access.clone(), refresh.clone());
+        self.grants.push(Grant { access_token, refresh_token, client_id, user, jkt: jkt.into() });
         members(&[("access_token", &quoted(&access)), ("refresh_token", &quoted(&refresh))])
     }
 

@@ -9,19 +9,19 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use valet_key::client::host::Host;
-use valet_key::client::{ApiRequest, AuthorizedRequest, Client};
-use valet_key::protocol::client_assertion::PublicKey;
+use valet_key::client::{ApiRequest, AuthorizedRequest, Client, Credentials};
 use valet_key::protocol::error::{Error, Kind, Result};
-use valet_key::protocol::form;
 use valet_key::protocol::http::HttpRequest;
 use valet_key::protocol::jwt::{Signature, Verification};
 use valet_key::protocol::options::Options;
+use valet_key::protocol::public_key::PublicKey;
 use valet_key::protocol::secret::Secret;
 use valet_key::protocol::session::{Change, Session};
 use valet_key::protocol::time::Now;
 use valet_key::vault::Vault;
 use valet_key::vault::messages::{self, Worker};
 
+use super::proofs::TestKey;
 use super::provider::{Answer, Place, Provider};
 use super::resource_server::ResourceServer;
 use crate::support::{self, at, options, signing};
@@ -52,6 +52,14 @@ pub(crate) struct World {
     pub(crate) asked_ahead: Vec<u32>,
     /// The statuses of the API for the next calls; 200 after that.
     pub(crate) statuses: VecDeque<u16>,
+    /// Responses of the API that come before those with the statuses.
+    pub(crate) answers: VecDeque<ApiAnswer>,
+    /// The keys that clients have made, in order.
+    pub(crate) proof_keys: Vec<TestKey>,
+    /// Whether a keeper has lost the keys.
+    pub(crate) loses_keys: bool,
+    /// By how many seconds the clock of this device is behind that of the providers.
+    pub(crate) behind: i64,
     /// Every client that a vault made.
     pub(crate) made: Vec<Sender>,
     /// The random values for states, nonces and verifiers, in the same encoding.
@@ -86,6 +94,18 @@ pub(crate) struct ApiCall {
     pub(crate) call: u32,
     pub(crate) url: String,
     pub(crate) authorization: String,
+    /// The `DPoP` header; empty without one.
+    pub(crate) proof: String,
+}
+
+/// A response of an API.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ApiAnswer {
+    pub(crate) status: u16,
+    /// The headers that the page can read; empty without one.
+    pub(crate) challenge: String,
+    pub(crate) nonce: String,
+    pub(crate) date: Option<i64>,
 }
 
 /// The receiver of the response to a request.
@@ -111,6 +131,7 @@ impl Future for Sent {
 }
 
 impl Host for Here {
+    type Key = TestKey;
     type Answer = Sent;
 
     fn send(&self, request: HttpRequest, timeout: u32) -> Sent {
@@ -125,8 +146,20 @@ impl Host for Here {
         signing::check(&question)
     }
 
+    async fn make_key(&self) -> Result<TestKey> {
+        let mut world = self.world();
+        let key = TestKey::new(world.proof_keys.len());
+        world.proof_keys.push(key.clone());
+        Ok(key)
+    }
+
+    async fn import_key(&self, jwk: &str) -> Option<TestKey> {
+        self.world().proof_keys.iter().find(|key| key.text() == jwk).cloned()
+    }
+
     fn now(&self) -> Now {
-        at(self.world().seconds)
+        let world = self.world();
+        at(world.seconds - world.behind)
     }
 
     fn origin(&self) -> String {
@@ -184,6 +217,11 @@ impl Worker for Here {
         Host::now(self)
     }
 
+    fn deposited_keys(&self) -> Vec<TestKey> {
+        let world = self.world();
+        if world.loses_keys { Vec::new() } else { world.proof_keys.clone() }
+    }
+
     fn tell(&self, news: &str) {
         self.world().told.push(news.into());
     }
@@ -209,17 +247,41 @@ impl TestRequest {
 }
 
 impl AuthorizedRequest for TestRequest {
-    type Response = u16;
+    type Response = ApiAnswer;
 
-    fn send(&self, authorization: Option<&Secret>) -> impl Future<Output = Result<u16>> {
-        let mut world = self.here.world();
-        let authorization = authorization.map_or("", Secret::expose).into();
-        world.calls.push(ApiCall { call: self.call, url: self.url.clone(), authorization });
-        ready(Ok(world.statuses.pop_front().unwrap_or(200)))
+    fn url(&self) -> String {
+        self.url.clone()
     }
 
-    fn status(response: &u16) -> u16 {
-        *response
+    fn method(&self) -> String {
+        "GET".into()
+    }
+
+    fn send(&self, credentials: Option<&Credentials>) -> impl Future<Output = Result<ApiAnswer>> {
+        let mut world = self.here.world();
+        let authorization = credentials.map_or("", |credentials| credentials.authorization.expose()).into();
+        let proof = credentials.and_then(|credentials| credentials.proof.as_ref()).map_or("", Secret::expose).into();
+        world.calls.push(ApiCall { call: self.call, url: self.url.clone(), authorization, proof });
+        if let Some(answer) = world.answers.pop_front() {
+            return ready(Ok(answer));
+        }
+        ready(Ok(ApiAnswer { status: world.statuses.pop_front().unwrap_or(200), ..ApiAnswer::default() }))
+    }
+
+    fn status(response: &ApiAnswer) -> u16 {
+        response.status
+    }
+
+    fn header(response: &ApiAnswer, name: &str) -> String {
+        match name {
+            "www-authenticate" => response.challenge.clone(),
+            "dpop-nonce" => response.nonce.clone(),
+            _ => panic!("{name}"),
+        }
+    }
+
+    fn date(response: &ApiAnswer) -> Option<i64> {
+        response.date
     }
 
     fn prepare_again(&self) -> bool {
@@ -228,15 +290,11 @@ impl AuthorizedRequest for TestRequest {
 }
 
 impl ApiRequest for TestRequest {
-    fn url(&self) -> String {
-        self.url.clone()
-    }
-
     fn brings_credentials(&self) -> bool {
         self.brings_credentials
     }
 
-    fn ask_ahead(&self) {
+    fn ask_ahead(&self, _is_bound: bool) {
         self.here.world().asked_ahead.push(self.call);
     }
 }
@@ -256,6 +314,10 @@ impl Here {
             calls: Vec::new(),
             asked_ahead: Vec::new(),
             statuses: VecDeque::new(),
+            answers: VecDeque::new(),
+            proof_keys: Vec::new(),
+            loses_keys: false,
+            behind: 0,
             made: Vec::new(),
             has_key: false,
             keys: Vec::new(),
@@ -362,10 +424,7 @@ impl Here {
 
     /// The redirect URI with the response.
     pub(crate) fn way_back(&self, url: &str) -> String {
-        let query = self.world().provider_at(url).expect("a provider's address").authorize(url);
-        let (_, asked) = url.split_once('?').expect("a query");
-        let asked = form::parse(asked).expect("a form");
-        let (_, page) = asked.iter().find(|(name, _)| name == "redirect_uri").expect("a redirect page");
+        let (query, page) = self.world().provider_at(url).expect("a provider's address").authorize_to(url);
         let separator = if page.contains('?') { '&' } else { '?' };
         format!("{page}{separator}{query}")
     }

@@ -1,0 +1,217 @@
+//! Proves the possession of the keys that tokens are bound to (RFC 9449).
+
+use core::cell::{Cell, RefCell};
+use core::future::ready;
+use core::pin::Pin;
+
+use super::host::{Host, ProofKey};
+use super::{Client, Core};
+use crate::protocol::authorization_request::{Navigates, SignIn};
+use crate::protocol::dpop::{self, Flaw, Nonces, Refusal, Server, Subject};
+use crate::protocol::error::Result;
+use crate::protocol::http::HttpResponse;
+use crate::protocol::metadata::ServerMetadata;
+use crate::protocol::public_key::PublicKey;
+use crate::protocol::secret::Secret;
+use crate::protocol::transaction::Transaction;
+
+/// A future of which the shipped module has the code once, wherever it is awaited.
+pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Maximum number of keys: that of the session, and those of pending sign-ins.
+const MAX_KEYS: usize = 34;
+
+/// The keys of a client, and what its servers expect of proofs.
+#[derive(Debug)]
+pub(super) struct Possession<K> {
+    /// The newest last.
+    keys: RefCell<Vec<K>>,
+    nonces: RefCell<Nonces>,
+    /// By how many milliseconds the servers' clocks are ahead of the clock of this device.
+    ahead: Cell<i64>,
+}
+
+impl<K> Default for Possession<K> {
+    fn default() -> Self {
+        Self { keys: RefCell::default(), nonces: RefCell::default(), ahead: Cell::new(0) }
+    }
+}
+
+/// The proofs of one request, and what was done about their refusals: each is done once.
+#[derive(Debug, Default)]
+pub(super) struct Proofs {
+    /// The nonce in the last one; empty without one.
+    nonce: String,
+    has_new_nonce: bool,
+    has_other_time: bool,
+}
+
+impl<H: Host> Client<H> {
+    /// Makes the key for a sign-in whose response comes to the same place, so that its code can be bound to the key. A redirect may end
+    /// in a page with another vault.
+    pub(super) async fn key_for(&self, sign_in: &SignIn<'_>, metadata: &ServerMetadata) -> Result<Option<H::Key>> {
+        let is_same_place = sign_in.navigates == Navigates::OtherWindow || !sign_in.carries.is_empty();
+        if is_same_place && !sign_in.is_draft { self.new_key(metadata).await } else { Ok(None) }
+    }
+
+    /// Makes the key for new tokens; `None` if they are not bound at this server.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`dpop::is_used`] and [`Host::make_key`].
+    pub(super) fn new_key<'a>(&'a self, metadata: &'a ServerMetadata) -> Boxed<'a, Result<Option<H::Key>>> {
+        // Boxed, so that the shipped module has this code once.
+        Box::pin(async move {
+            if !dpop::is_used(&self.core.config, metadata)? {
+                return Ok(None);
+            }
+            let key = self.core.host.make_key().await?;
+            self.keep_key(key.clone());
+            Ok(Some(key))
+        })
+    }
+
+    /// The key for the tokens of a sign-in: the one that its code is bound to, or a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::KeyLost`], and those of [`Client::new_key`].
+    pub(super) fn key_of<'a>(
+        &'a self,
+        transaction: &Transaction,
+        metadata: &'a ServerMetadata,
+    ) -> Boxed<'a, Result<Option<H::Key>>> {
+        if transaction.dpop_jkt.is_empty() {
+            return self.new_key(metadata);
+        }
+        let key = self.pending_key(transaction).map(Some).ok_or_else(|| Flaw::KeyLost.into());
+        Box::pin(ready(key))
+    }
+
+    /// The key that the code of a sign-in is bound to, for the vault that continues the sign-in.
+    pub(crate) fn jwk_of(&self, transaction: &Transaction) -> Option<Secret> {
+        self.pending_key(transaction)?.to_jwk()
+    }
+
+    /// Takes over a key from [`Client::jwk_of`].
+    pub(crate) async fn adopt_jwk(&self, jwk: &str) {
+        if let Some(key) = self.core.host.import_key(jwk).await {
+            self.keep_key(key);
+        }
+    }
+
+    fn pending_key(&self, transaction: &Transaction) -> Option<H::Key> {
+        let known = self.core.possession.keys.borrow();
+        known.iter().find(|key| key.public().thumbprint() == transaction.dpop_jkt).cloned()
+    }
+
+    /// Keeps a key. If there are too many, the oldest one goes that the session does not need.
+    pub(super) fn keep_key(&self, key: H::Key) {
+        let session = self.core.session.borrow();
+        let mut keys = self.core.possession.keys.borrow_mut();
+        if keys.len() >= MAX_KEYS
+            && let Some(place) = keys.iter().position(|known| Some(known.public()) != session.bound_to())
+        {
+            keys.remove(place);
+        }
+        keys.push(key);
+    }
+
+    /// The key with this public half.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::KeyLost`]
+    pub(super) fn key(&self, public: Option<&PublicKey>) -> Result<Option<H::Key>> {
+        let Some(public) = public else { return Ok(None) };
+        let known = self.core.possession.keys.borrow();
+        known.iter().find(|key| key.public() == public).cloned().map(Some).ok_or_else(|| Flaw::KeyLost.into())
+    }
+
+    /// The key that the tokens of the session are bound to, if they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::KeyLost`]
+    pub(super) fn session_key(&self) -> Result<Option<H::Key>> {
+        let bound_to = self.core.session.borrow().bound_to().cloned();
+        self.key(bound_to.as_ref())
+    }
+
+    /// The `DPoP` header for a request with this method and URL.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Host::entropy`] and [`ProofKey::sign`].
+    pub(super) fn proof<'a>(
+        &'a self,
+        key: &'a H::Key,
+        server: Server,
+        [method, url]: [&'a str; 2],
+        access_token: Option<&'a Secret>,
+        proofs: &'a mut Proofs,
+    ) -> Boxed<'a, Result<Secret>> {
+        // Boxed, so that the shipped module has this code once.
+        Box::pin(async move {
+            let Core { host, possession, .. } = &*self.core;
+            let seconds = host.now().wall.saturating_add(possession.ahead.get()).div_euclid(1000);
+            proofs.nonce = possession.nonces.borrow().get(server, url).unwrap_or_default().into();
+            let nonce = Some(proofs.nonce.as_str()).filter(|nonce| !nonce.is_empty());
+            let subject = Subject { method, url, access_token, nonce };
+            let input = subject.signing_input(key.public(), host.entropy()?, seconds);
+            let signature = key.sign(&input).await?;
+            Ok(dpop::proof(&input, &signature))
+        })
+    }
+
+    /// Takes note of what a response says about proofs. Returns whether the request makes sense once more, with another proof.
+    ///
+    /// # Errors
+    ///
+    /// The [`Flaw`] because of which it does not.
+    pub(super) fn hear(&self, said: Said<'_>, proofs: &mut Proofs) -> Result<bool> {
+        let Said { server, url, refusal, nonce, date } = said;
+        let Possession { nonces, ahead, .. } = &self.core.possession;
+        nonces.borrow_mut().learn(server, url, nonce);
+        let is_new = nonces.borrow().get(server, url).is_some_and(|latest| latest != proofs.nonce);
+        match refusal {
+            Refusal::Nonce | Refusal::Unreadable if is_new && !proofs.has_new_nonce => {
+                proofs.has_new_nonce = true;
+                Ok(true)
+            }
+            Refusal::Nonce => Err(if nonce.is_empty() { Flaw::HiddenNonce } else { Flaw::Nonce }.into()),
+            Refusal::Proof => {
+                let skew = dpop::skew(date, self.core.host.now().wall.saturating_add(ahead.get()));
+                let Some(skew) = skew.filter(|_| !proofs.has_other_time) else { return Err(Flaw::Proof.into()) };
+                proofs.has_other_time = true;
+                ahead.set(ahead.get().saturating_add(skew));
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The same for a response of the authorization server.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::hear`].
+    pub(super) fn hear_server(&self, response: &HttpResponse, proofs: &mut Proofs) -> Result<bool> {
+        let HttpResponse { url, dpop_nonce: nonce, date, .. } = response;
+        let refusal = Refusal::of_server(response);
+        self.hear(Said { server: Server::Authorization, url, refusal, nonce, date: *date }, proofs)
+    }
+}
+
+/// What a response says about proofs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said<'a> {
+    pub(super) server: Server,
+    /// The URL of the request.
+    pub(super) url: &'a str,
+    pub(super) refusal: Refusal,
+    /// `DPoP-Nonce`; empty if it cannot be read.
+    pub(super) nonce: &'a str,
+    /// `Date`, in milliseconds since 1970; absent if it cannot be read.
+    pub(super) date: Option<i64>,
+}

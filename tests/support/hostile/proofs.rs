@@ -1,0 +1,136 @@
+//! Proofs of possession as a server sees them (RFC 9449 §4.3), and keys that make them.
+
+use std::future::{Future, ready};
+use std::rc::Rc;
+
+use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use valet_key::client::host::ProofKey;
+use valet_key::protocol::base64url;
+use valet_key::protocol::error::Result as Outcome;
+use valet_key::protocol::http::{HttpRequest, Method};
+use valet_key::protocol::public_key::PublicKey;
+use valet_key::protocol::secret::Secret;
+
+use super::text::member;
+use crate::support::signing::{Curve, octets};
+
+/// A key of a client, whose private half is here.
+#[derive(Clone)]
+pub(crate) struct TestKey {
+    curve: Rc<Curve>,
+    public: PublicKey,
+    /// Its number in the world, which is its text.
+    number: usize,
+}
+
+impl TestKey {
+    pub(super) fn new(number: usize) -> Self {
+        let curve = Curve::new();
+        let public = PublicKey::from_jwk(&curve.jwk("")).expect("a key");
+        Self { curve: Rc::new(curve), public, number }
+    }
+
+    /// The text under which a guard passes it on.
+    pub(super) fn text(&self) -> String {
+        format!(r#"{{"number":{}}}"#, self.number)
+    }
+}
+
+impl ProofKey for TestKey {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, data: &str) -> impl Future<Output = Outcome<Vec<u8>>> {
+        ready(Ok(self.curve.sign_text(data)))
+    }
+
+    fn to_jwk(&self) -> Option<Secret> {
+        Some(Secret::new(self.text()))
+    }
+}
+
+/// A proof whose form and signature are right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// The thumbprint of its key.
+    pub(crate) jkt: String,
+    pub(crate) jti: String,
+    pub(crate) htm: String,
+    pub(crate) htu: String,
+    pub(crate) iat: i64,
+    /// Empty without one.
+    pub(crate) nonce: String,
+    pub(crate) ath: String,
+}
+
+impl Proof {
+    /// Reads a proof as strictly as a server may.
+    pub(crate) fn read(proof: &str) -> Self {
+        let parts: Vec<&str> = proof.split('.').collect();
+        let [header, claims, signature] = parts[..] else { panic!("{} parts", parts.len()) };
+        let text = |part: &str| String::from_utf8(base64url::decode(part).expect("base64url")).expect("UTF-8");
+        let (read, claims) = (text(header), text(claims));
+        let begin = r#"{"typ":"dpop+jwt","alg":"ES256","jwk":"#;
+        let jwk = read.strip_prefix(begin).and_then(|rest| rest.strip_suffix('}')).expect("RFC 9449 §4.2");
+        assert!(!jwk.contains("\"d\""), "the private half");
+        let key = PublicKey::from_jwk(jwk).expect("a key");
+        let point = [vec![4], octets(jwk, "x").expect("x"), octets(jwk, "y").expect("y")].concat();
+        let signed = &proof[..proof.rfind('.').expect("a signature")];
+        let signature = base64url::decode(signature).expect("base64url");
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed.as_bytes(), &signature).expect("signed");
+        let claim = |name: &str| member(&claims, name).unwrap_or_default();
+        let (_, iat) = claims.split_once("\"iat\":").expect("a time");
+        let digits = iat.bytes().take_while(u8::is_ascii_digit).count();
+        Self {
+            jkt: key.thumbprint(),
+            jti: claim("jti"),
+            htm: claim("htm"),
+            htu: claim("htu"),
+            iat: iat[..digits].parse().expect("seconds"),
+            nonce: claim("nonce"),
+            ath: claim("ath"),
+        }
+    }
+}
+
+/// What a server expects of proofs.
+#[derive(Debug)]
+pub(crate) struct Demands {
+    /// The nonce in them; empty for none.
+    pub(crate) nonce: String,
+    /// Whether pages can read the headers with the nonce and the time.
+    pub(crate) exposes: bool,
+    /// Whether the server issues tokens that are not bound, whatever its metadata promise.
+    pub(crate) issues_unbound: bool,
+    /// The names of all proofs.
+    seen: Vec<String>,
+}
+
+impl Default for Demands {
+    fn default() -> Self {
+        Self { nonce: String::new(), exposes: true, issues_unbound: false, seen: Vec::new() }
+    }
+}
+
+impl Demands {
+    /// `DPoP-Nonce` and `Date`, as a page can read them.
+    pub(super) fn headers(&self, seconds: i64) -> (String, Option<i64>) {
+        if self.exposes { (self.nonce.clone(), seconds.checked_mul(1000)) } else { (String::new(), None) }
+    }
+
+    /// Checks the proof of a request (RFC 9449 §4.3), if there is one. Without a nonce, it may be a minute old.
+    pub(super) fn check(&mut self, request: &HttpRequest, seconds: i64) -> Result<Option<Proof>, &'static str> {
+        let Some(proof) = &request.proof else { return Ok(None) };
+        let proof = Proof::read(proof.expose());
+        assert!(!self.seen.contains(&proof.jti), "each proof has a name of its own");
+        self.seen.push(proof.jti.clone());
+        assert_eq!(proof.htu, request.url.split(['?', '#']).next().expect("a URL"));
+        assert_eq!(proof.htm, if matches!(request.method, Method::Get) { "GET" } else { "POST" });
+        match () {
+            () if proof.nonce != self.nonce => Err("use_dpop_nonce"),
+            () if self.nonce.is_empty() && (proof.iat - seconds).abs() > 60 => Err("invalid_dpop_proof"),
+            () => Ok(Some(proof)),
+        }
+    }
+}
