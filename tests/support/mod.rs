@@ -133,6 +133,12 @@ pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
     format!("{{{}}}", members.join(","))
 }
 
+/// The hash of a token in a proof of possession (RFC 9449 §4.2).
+pub(crate) fn hash_of(token: &str) -> String {
+    use sha2::Digest as _;
+    signing::base64url(sha2::Sha256::digest(token))
+}
+
 /// A failure that has a code.
 pub(crate) trait Coded {
     fn code(&self) -> &'static str;

@@ -13,7 +13,7 @@ use crate::hostile::text::member;
 use crate::hostile::worker::{Mode, Port, SharedWorker};
 use crate::hostile::world::ApiAnswer;
 use crate::support::signing::CLIENT;
-use crate::support::{code, json, options};
+use crate::support::{code, hash_of, json, options};
 use crate::{app, worker};
 
 const CALL: &str = r#""url":"https://api.test/v1/x?y=1#z""#;
@@ -39,11 +39,6 @@ fn proofs_at(worker: &SharedWorker, place: Place) -> Vec<Proof> {
 /// The proofs of the calls to APIs, in order.
 fn calls(worker: &SharedWorker) -> Vec<Proof> {
     worker.here.world().calls.iter().map(|call| Proof::read(&call.proof)).collect()
-}
-
-fn hash_of(token: &str) -> String {
-    use sha2::Digest as _;
-    base64url::encode(&sha2::Sha256::digest(token))
 }
 
 /// The hint of an error.

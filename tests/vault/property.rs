@@ -23,12 +23,13 @@ use valet_key::protocol::http::{HttpRequest, HttpResponse, Method};
 use valet_key::protocol::session::Change;
 use valet_key::vault::messages::{Outcome, to_json};
 
+use crate::hostile::proofs::Proof;
 use crate::hostile::provider::{Answer, Provider, change};
 use crate::hostile::resource_server::ResourceServer;
 use crate::hostile::text::{Spelling, forms, member, string, with_member};
 use crate::hostile::worker::{Begun, Mode, SharedWorker};
 use crate::hostile::world::{Here, Sender, Sending, Waiting, World, poll};
-use crate::support::{answer, json};
+use crate::support::{answer, hash_of, json};
 
 const ONE: &str = "https://one.test";
 const TWO: &str = "https://two.test/tenant";
@@ -55,6 +56,8 @@ struct Choice {
     hints: bool,
     in_page: bool,
     has_key: bool,
+    /// Whether its tokens are bound to a key.
+    is_bound: bool,
     connection: Connection,
 }
 
@@ -87,6 +90,7 @@ fn choices() -> Vec<Choice> {
         hints: true,
         in_page: false,
         has_key: false,
+        is_bound: false,
         connection: Connection::No,
     };
     let evil_api: &[&str] = &["https://evil.test/", "https://api.test/v1/"];
@@ -100,13 +104,16 @@ fn choices() -> Vec<Choice> {
     vec![
         choice("one", named(ONE, "", V1), ONE, V1),
         choice("one, wide", named(ONE, "", WIDE), ONE, WIDE),
-        choice(
-            "two",
-            named(TWO, "", &["https://data.test"]).replace("\"spa\"", "\"app-2\""),
-            TWO,
-            &["https://data.test/"],
-        )
-        .of("app-2"),
+        Choice {
+            is_bound: true,
+            ..choice(
+                "two",
+                named(TWO, r#""dpop":"required","#, &["https://data.test"]).replace("\"spa\"", "\"app-2\""),
+                TWO,
+                &["https://data.test/"],
+            )
+            .of("app-2")
+        },
         Choice {
             hints: false,
             ..choice(
@@ -491,6 +498,10 @@ struct Run {
     news: Vec<String>,
     /// The user of the session in the last event of each page.
     users: BTreeMap<Sender, Option<String>>,
+    /// The client of each key that was proved, by its thumbprint.
+    keys: BTreeMap<String, &'static str>,
+    /// The names of all proofs.
+    proofs: BTreeSet<String>,
     /// How far the sequence got.
     reached: BTreeSet<&'static str>,
 }
@@ -534,6 +545,8 @@ impl Run {
             calls: BTreeMap::new(),
             news: Vec::new(),
             users: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            proofs: BTreeSet::new(),
             reached: BTreeSet::new(),
         };
         (0..2).for_each(|worker| run.open(worker));
@@ -1114,7 +1127,7 @@ impl Run {
         }
         for call in &calls {
             let (choice, worker) = self.calls[&call.call];
-            let token = call.authorization.strip_prefix("Bearer ").unwrap_or_default();
+            let (scheme, token) = call.authorization.split_once(' ').unwrap_or_default();
             let of = self.hidden.iter().find(|hidden| hidden.text == token && hidden.kind == Kind::AccessToken);
             let of =
                 of.filter(|hidden| hidden.owner.worker == worker).map(|hidden| self.choice_of(hidden.owner).client);
@@ -1127,6 +1140,12 @@ impl Run {
             if !choice.is_some_and(|choice| choice.permits(&call.url)) {
                 return Err(broken("a token goes to an API that is not on the list", &call.url));
             }
+            let (client, is_bound) = choice.map(|choice| (choice.client, choice.is_bound)).unwrap_or_default();
+            if !token.is_empty() && (scheme == "DPoP") != is_bound {
+                return Err(broken("a token is sent in another way than it was issued for", &format!("{call:?}")));
+            }
+            let token = token.to_owned();
+            self.look_at_proof(client, is_bound && !token.is_empty(), &call.proof, ["GET", &call.url], &token)?;
         }
         if !ahead.is_empty() {
             return Err(broken("no page wants its API asked ahead", &format!("{ahead:?}")));
@@ -1166,6 +1185,34 @@ impl Run {
         if fits { Ok(()) } else { Err(broken("a change does not say what it is", text)) }
     }
 
+    /// Checks the proof of a request: that there is one exactly if there should be, for this request and this token, with a name of its
+    /// own and a key of this client.
+    fn look_at_proof(
+        &mut self,
+        client: &'static str,
+        is_due: bool,
+        proof: &str,
+        target: [&str; 2],
+        token: &str,
+    ) -> Verdict {
+        if is_due == proof.is_empty() {
+            return Err(broken("a proof is sent exactly if the tokens are bound", &format!("{client}: {target:?}")));
+        }
+        if proof.is_empty() {
+            return Ok(());
+        }
+        let shown = Proof::read(proof);
+        let hash = if token.is_empty() { String::new() } else { hash_of(token) };
+        if [&*shown.htm, &shown.htu, &shown.ath] != [target[0], target[1], &hash] {
+            return Err(broken("a proof is for another request", &format!("{target:?}: {shown:?}")));
+        }
+        if !self.proofs.insert(shown.jti) || *self.keys.entry(shown.jkt).or_insert(client) != client {
+            return Err(broken("a proof, or a key, is used for two purposes", client));
+        }
+        self.reached.insert("proof");
+        Ok(())
+    }
+
     fn look_at_request(&mut self, Sending { from, request, .. }: &Sending) -> Verdict {
         let (choice, endpoints) = (self.choice_of(*from), &self.endpoints[from]);
         let form = form_of(request);
@@ -1198,6 +1245,16 @@ impl Run {
         if form.contains("client_assertion=") != (choice.has_key && matches!(request.method, Method::Post(_))) {
             return Err(broken("a client signs exactly if it has a key", &shown));
         }
+        let method = if matches!(request.method, Method::Get) { "GET" } else { "POST" };
+        let (client, is_bound) = (choice.client, choice.is_bound);
+        let proves = matches!(purpose, "token_endpoint" | "userinfo_endpoint");
+        let proof = request.proof.as_ref().map_or("", |proof| proof.expose());
+        let token = authorization.split_once(' ').map_or("", |(_, token)| token);
+        // A revocation can lack a proof.
+        if proves || is_bound == proof.is_empty() {
+            self.look_at_proof(client, is_bound && proves, proof, [method, &request.url], token)?;
+        }
+        let choice = self.choice_of(*from);
         let redeems = form.contains("grant_type=authorization_code");
         let polls = form.contains("device_code=");
         let renews = form.contains("grant_type=refresh_token");
@@ -1270,7 +1327,8 @@ fn whatever_a_page_says_tokens_codes_and_verifiers_go_where_options_and_issuer_s
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() };
     // The same sequences each time.
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
-    let goals: [&[&str]; 4] = [&["session", "renewal", "UserInfo"], &["device"], &["machine"], &["connection"]];
+    let goals: [&[&str]; 5] =
+        [&["session", "renewal", "UserInfo"], &["device"], &["machine"], &["connection"], &["proof"]];
     let counts = goals.map(|_| AtomicUsize::new(0));
     let outcome = runner.run(&steps(), |steps| {
         let mut run = Run::new();
@@ -1288,14 +1346,18 @@ fn whatever_a_page_says_tokens_codes_and_verifiers_go_where_options_and_issuer_s
         Err(TestError::Fail(reason, steps)) => panic!("{reason}\nafter {steps:#?}"),
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
-    let [all, device, machine, connection] = counts.map(AtomicUsize::into_inner);
+    let [all, device, machine, connection, proof] = counts.map(AtomicUsize::into_inner);
     let text = format!(
-        "of {cases}, {all} have a session, a renewal and UserInfo, {device} a device, {machine} a machine, {connection} a connection"
+        "of {cases}, {all} have a session, a renewal and UserInfo, {device} a device, {machine} a machine, {connection} a connection, {proof} a proof"
     );
     println!("{text}");
     let cases = usize::try_from(cases).expect("a number");
     assert!(
-        all * 4 >= cases && device * 20 >= cases && machine * 20 >= cases && connection * 20 >= cases,
+        all * 4 >= cases
+            && device * 20 >= cases
+            && machine * 20 >= cases
+            && connection * 20 >= cases
+            && proof * 20 >= cases,
         "too few: {text}"
     );
 }
