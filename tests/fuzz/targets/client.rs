@@ -18,6 +18,7 @@ use valet_key::protocol::transaction::{RedirectPage, Transaction};
 use valet_key::protocol::url::{Loopback, Url};
 
 use super::{printed, seeds as list, text};
+use crate::hostile::proofs::Proof;
 use crate::hostile::provider::Answer;
 use crate::hostile::text::{Spelling, forms, member, string, with_member};
 use crate::hostile::world::{Here, Sending, TestRequest, Waiting, World, poll};
@@ -39,7 +40,7 @@ const ADDRESSES: [&str; 5] = [
     "https://api.test/v1",
 ];
 
-const MEMBERS: [&str; 16] = [
+const MEMBERS: [&str; 17] = [
     "issuer",
     "authorization_endpoint",
     "token_endpoint",
@@ -47,6 +48,7 @@ const MEMBERS: [&str; 16] = [
     "userinfo_endpoint",
     "revocation_endpoint",
     "authorization_response_iss_parameter_supported",
+    "dpop_signing_alg_values_supported",
     "access_token",
     "refresh_token",
     "id_token",
@@ -58,7 +60,7 @@ const MEMBERS: [&str; 16] = [
     "sub",
 ];
 
-const VALUES: [&str; 14] = [
+const VALUES: [&str; 17] = [
     "",
     "null",
     "true",
@@ -69,6 +71,9 @@ const VALUES: [&str; 14] = [
     "\"\"",
     "\"invalid_grant\"",
     "\"Bearer\"",
+    "\"DPoP\"",
+    "\"use_dpop_nonce\"",
+    "[\"ES256\"]",
     "\"https://evil.test/x\"",
     "\"https://as.test/userinfo\"",
     "[]",
@@ -82,7 +87,7 @@ const STATUSES: [u16; 8] = [200, 201, 400, 401, 404, 429, 500, 0];
 const CONTENT_TYPES: [&str; 4] = ["application/json", "application/jwt", "text/html", ""];
 
 pub(super) fn run(bytes: &[u8]) {
-    let (mut program, mut run) = (Program(bytes), Run::new());
+    let (mut program, mut run) = (Program(bytes), Run::new(bytes.len() % 2 == 1));
     for _ in 0..STEPS {
         let Some(step) = program.next() else { break };
         run.step(step, &mut program);
@@ -184,8 +189,12 @@ struct Run {
 }
 
 impl Run {
-    fn new() -> Self {
+    /// With a provider that binds tokens to keys, or one that does not.
+    fn new(binds: bool) -> Self {
         let here = Here::new();
+        if binds {
+            here.world().provider.bind();
+        }
         Self {
             client: here.client(),
             here,
@@ -397,7 +406,11 @@ impl Run {
                 assert!(ADDRESSES.contains(url) && url.starts_with("https://api.test/v1"), "{url}");
                 for call in self.here.world().calls.drain(..) {
                     assert!(call.url.starts_with("https://api.test/v1") && !call.url.contains(".."), "{}", call.url);
-                    assert!(call.authorization.starts_with("Bearer "));
+                    let is_bound = call.authorization.starts_with("DPoP ");
+                    assert!(is_bound || call.authorization.starts_with("Bearer "));
+                    assert_eq!(is_bound, !call.proof.is_empty());
+                    let url = is_bound.then(|| Proof::read(&call.proof).htu);
+                    assert!(url.is_none_or(|url| url == call.url), "{}", call.url);
                 }
             }
             // The provider receives its own ID Token.
@@ -473,7 +486,9 @@ fn quoting(request: &HttpRequest, program: &mut Program<'_>) -> HttpResponse {
             .collect(),
         Method::Get | Method::Head | Method::PostJson(_) => Vec::new(),
     };
-    secrets.extend(request.authorization.iter().map(|shown| shown.expose().replacen("Bearer ", "", 1)));
+    secrets.extend(
+        request.authorization.iter().map(|shown| shown.expose().replacen("Bearer ", "", 1).replacen("DPoP ", "", 1)),
+    );
     let secret = secrets.get(program.below(secrets.len())).cloned().unwrap_or_default();
     let text = string(&program.one_of(&Spelling::ALL).of(&secret));
     let body = match program.below(4) {
