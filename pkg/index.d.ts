@@ -173,9 +173,10 @@ export interface Options {
    */
   tokenEndpointAuthMethod?: 'none' | 'private_key_jwt';
   /**
-   * Whether tokens are bound to a key that no script can read (DPoP, RFC 9449), so that a stolen token is of no use. `auto`: if the
-   * provider's metadata have `dpop_signing_alg_values_supported`; with `tokens: 'page'`, never. `required`: in any case. The provider
-   * then has to issue such tokens: the client refuses others with `dpop_error`. See `docs/bound-tokens.md`. Default: `auto`.
+   * Whether tokens are bound to a private key that cannot be exported (DPoP, RFC 9449), so that a stolen token is of no use. `auto`: if
+   * the provider's metadata have `dpop_signing_alg_values_supported`; with `tokens: 'page'`, never. `required`: always; the client then
+   * refuses other tokens with `dpop_error`. `off`: never. The API must accept the scheme `DPoP`. A client with another value has a
+   * separate session. See `docs/bound-tokens.md`. Default: `auto`.
    */
   dpop?: 'auto' | 'required' | 'off';
   /** Milliseconds after which a request to the provider counts as failed. Default: 10000. */
@@ -244,8 +245,9 @@ export interface ServerMetadata {
   end_session_endpoint?: string;
   /** With this endpoint, the client pushes its authorization requests (RFC 9126 §5). */
   pushed_authorization_request_endpoint?: string;
+  /** If `true`, the metadata must name that endpoint; otherwise the client refuses them with `metadata_invalid` (RFC 9126 §5). */
   require_pushed_authorization_requests?: boolean;
-  /** With `ES256` among them, tokens are bound to a key (RFC 9449 §5.1): see the option `dpop`. */
+  /** If it lists `ES256`, tokens are bound to a key (RFC 9449 §5.1); if it lists only others, `dpop: 'off'` is needed. */
   dpop_signing_alg_values_supported?: string[];
   authorization_response_iss_parameter_supported?: boolean;
   [member: string]: unknown;
@@ -538,8 +540,8 @@ export type ErrorCode =
   /** The provider's metadata could not be found. */
   | 'discovery_failed'
   /**
-   * A token that should be bound to a key (DPoP, RFC 9449) is not, or the proof of the key was refused: the `hint` names the setting or
-   * the header of the server.
+   * The server issued a token that is not bound to the key (DPoP, RFC 9449), refused the proof of the key, or hides a header that the
+   * client needs, or the key is gone. The `hint` says what to change; `oauth` has the server's reason, if there is one.
    */
   | 'dpop_error'
   /** The authorization response contains a parameter twice (RFC 6749 §3.1). */

@@ -32,7 +32,7 @@ extern "C" {
 /// The parameters of Web Cryptography for keys and for signatures.
 const ALGORITHM: &str = r#"{"name":"ECDSA","namedCurve":"P-256","hash":"SHA-256"}"#;
 
-/// A key pair. The private half is a `CryptoKey` that cannot be exported.
+/// A key pair. The private half is a `CryptoKey` that cannot be exported; but see `jwk`.
 #[derive(Clone)]
 pub struct Key {
     public: PublicKey,

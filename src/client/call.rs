@@ -52,7 +52,7 @@ pub trait ApiRequest: AuthorizedRequest {
     fn ask_ahead(&self, is_bound: bool);
 }
 
-/// The headers of one request that authorize it.
+/// The headers with which a request proves that it may call the API.
 #[derive(Debug)]
 pub struct Credentials {
     /// `Authorization` (RFC 6750 §2.1, RFC 9449 §7.1).
@@ -131,7 +131,7 @@ impl<H: Host> Client<H> {
                     // The API takes other tokens than this one, renewed or not.
                     Refusal::Scheme => return Ok(response),
                     Refusal::Unreadable if is_renewed && !self.is_own_origin(url) => {
-                        return Err(Flaw::HiddenChallenge.into());
+                        return Err(Flaw::HiddenChallenge.at(url));
                     }
                     _ => {}
                 }

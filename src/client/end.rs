@@ -7,7 +7,7 @@ use super::Client;
 use super::host::Host;
 use crate::protocol::authorization_request::{own_page, own_state};
 use crate::protocol::config::AuthMethod;
-use crate::protocol::error::Result;
+use crate::protocol::error::{Kind, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::logout;
@@ -108,15 +108,24 @@ impl<H: Host> Client<H> {
 
     /// Revokes the remaining tokens, all at once, and waits until the responses have arrived or their deadline has passed.
     pub(super) async fn revoke(&self, leftover: Vec<Leftover>) {
-        let none = Secrets::default();
         // A key that is gone is no reason to leave a token valid: the server need not ask for a proof here.
-        let keys: Vec<_> = leftover.iter().map(|token| self.key(token.bound_to.as_ref()).ok().flatten()).collect();
-        let requests = self.revocations(&leftover).into_iter().zip(&keys);
-        let mut asked: Vec<_> = requests.map(|(request, key)| self.present(request, key.as_ref(), &none)).collect();
+        let keys = leftover.iter().map(|token| self.key(token.bound_to.as_ref()).ok().flatten());
+        let requests = self.revocations(&leftover).into_iter().zip(keys);
+        let mut asked: Vec<_> = requests.map(|(request, key)| Box::pin(self.revoke_one(request, key))).collect();
         poll_fn(|context| {
             asked.retain_mut(|asked| asked.as_mut().poll(context).is_pending());
             if asked.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+    }
+
+    async fn revoke_one(&self, request: HttpRequest, key: Option<H::Key>) {
+        let none = Secrets::default();
+        let outcome = self.present(request.clone(), key.as_ref(), &none).await;
+        // Because of the header `DPoP`, the browser first asks whether it may be sent. This endpoint need not be prepared for that.
+        let is_lost = outcome.is_err_and(|error| matches!(error.kind(), Kind::Network { .. }));
+        if is_lost && key.is_some() {
+            drop(self.present(request, None, &none).await);
+        }
     }
 }

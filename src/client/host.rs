@@ -9,8 +9,8 @@ use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 use core::future::Future;
 
-/// A key pair that tokens are bound to (RFC 9449), on the curve P-256. Nothing but the environment that made it, and those to which it
-/// passes it on, can use the private half.
+/// A key pair that tokens are bound to (RFC 9449), on the curve P-256. The private half stays in its environment, or goes to the one that
+/// continues the session. A clone is the same key.
 pub trait ProofKey: Clone {
     /// The public half.
     fn public(&self) -> &PublicKey;
@@ -24,7 +24,7 @@ pub trait ProofKey: Clone {
     /// [`Kind::Environment`]: crate::protocol::error::Kind::Environment
     fn sign(&self, data: &str) -> impl Future<Output = Result<Vec<u8>>>;
 
-    /// The private half as a JWK, in an environment that has to pass it on as a text.
+    /// The private half as a JWK, in an environment that has to pass it on as a text; `None` elsewhere.
     fn to_jwk(&self) -> Option<Secret>;
 }
 

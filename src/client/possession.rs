@@ -1,13 +1,13 @@
 //! Proves the possession of the keys that tokens are bound to (RFC 9449).
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use core::future::ready;
 use core::pin::Pin;
 
 use super::host::{Host, ProofKey};
 use super::{Client, Core};
 use crate::protocol::authorization_request::{Navigates, SignIn};
-use crate::protocol::dpop::{self, Flaw, Nonces, Refusal, Server, Subject};
+use crate::protocol::dpop::{self, Flaw, Refusal, Server, Servers, Subject};
 use crate::protocol::error::Result;
 use crate::protocol::http::HttpResponse;
 use crate::protocol::metadata::ServerMetadata;
@@ -26,14 +26,12 @@ const MAX_KEYS: usize = 34;
 pub(super) struct Possession<K> {
     /// The newest last.
     keys: RefCell<Vec<K>>,
-    nonces: RefCell<Nonces>,
-    /// By how many milliseconds the servers' clocks are ahead of the clock of this device.
-    ahead: Cell<i64>,
+    servers: RefCell<Servers>,
 }
 
 impl<K> Default for Possession<K> {
     fn default() -> Self {
-        Self { keys: RefCell::default(), nonces: RefCell::default(), ahead: Cell::new(0) }
+        Self { keys: RefCell::default(), servers: RefCell::default() }
     }
 }
 
@@ -84,7 +82,7 @@ impl<H: Host> Client<H> {
         if transaction.dpop_jkt.is_empty() {
             return self.new_key(metadata);
         }
-        let key = self.pending_key(transaction).map(Some).ok_or_else(|| Flaw::KeyLost.into());
+        let key = self.pending_key(transaction).map(Some).ok_or_else(|| Flaw::KeyLost.at(""));
         Box::pin(ready(key))
     }
 
@@ -125,7 +123,7 @@ impl<H: Host> Client<H> {
     pub(super) fn key(&self, public: Option<&PublicKey>) -> Result<Option<H::Key>> {
         let Some(public) = public else { return Ok(None) };
         let known = self.core.possession.keys.borrow();
-        known.iter().find(|key| key.public() == public).cloned().map(Some).ok_or_else(|| Flaw::KeyLost.into())
+        known.iter().find(|key| key.public() == public).cloned().map(Some).ok_or_else(|| Flaw::KeyLost.at(""))
     }
 
     /// The key that the tokens of the session are bound to, if they are.
@@ -154,8 +152,13 @@ impl<H: Host> Client<H> {
         // Boxed, so that the shipped module has this code once.
         Box::pin(async move {
             let Core { host, possession, .. } = &*self.core;
-            let seconds = host.now().wall.saturating_add(possession.ahead.get()).div_euclid(1000);
-            proofs.nonce = possession.nonces.borrow().get(server, url).unwrap_or_default().into();
+            let (nonce, ahead) = {
+                let servers = possession.servers.borrow();
+                let (nonce, ahead) = servers.get(server, url);
+                (String::from(nonce), ahead)
+            };
+            let seconds = host.now().wall.saturating_add(ahead).div_euclid(1000);
+            proofs.nonce = nonce;
             let nonce = Some(proofs.nonce.as_str()).filter(|nonce| !nonce.is_empty());
             let subject = Subject { method, url, access_token, nonce };
             let input = subject.signing_input(key.public(), host.entropy()?, seconds);
@@ -171,20 +174,21 @@ impl<H: Host> Client<H> {
     /// The [`Flaw`] because of which it does not.
     pub(super) fn hear(&self, said: Said<'_>, proofs: &mut Proofs) -> Result<bool> {
         let Said { server, url, refusal, nonce, date } = said;
-        let Possession { nonces, ahead, .. } = &self.core.possession;
-        nonces.borrow_mut().learn(server, url, nonce);
-        let is_new = nonces.borrow().get(server, url).is_some_and(|latest| latest != proofs.nonce);
+        let servers = &self.core.possession.servers;
+        servers.borrow_mut().learn_nonce(server, url, nonce);
+        let latest = String::from(servers.borrow().get(server, url).0);
         match refusal {
-            Refusal::Nonce | Refusal::Unreadable if is_new && !proofs.has_new_nonce => {
+            Refusal::Nonce | Refusal::Unreadable if latest != proofs.nonce && !proofs.has_new_nonce => {
                 proofs.has_new_nonce = true;
                 Ok(true)
             }
-            Refusal::Nonce => Err(if nonce.is_empty() { Flaw::HiddenNonce } else { Flaw::Nonce }.into()),
+            Refusal::Nonce => Err(if nonce.is_empty() { Flaw::HiddenNonce } else { Flaw::Nonce }.at(url)),
             Refusal::Proof => {
-                let skew = dpop::skew(date, self.core.host.now().wall.saturating_add(ahead.get()));
-                let Some(skew) = skew.filter(|_| !proofs.has_other_time) else { return Err(Flaw::Proof.into()) };
+                let now = self.core.host.now().wall;
+                if proofs.has_other_time || !servers.borrow_mut().learn_time(server, url, date, now) {
+                    return Err(Flaw::Proof.at(url));
+                }
                 proofs.has_other_time = true;
-                ahead.set(ahead.get().saturating_add(skew));
                 Ok(true)
             }
             _ => Ok(false),
@@ -199,7 +203,8 @@ impl<H: Host> Client<H> {
     pub(super) fn hear_server(&self, response: &HttpResponse, proofs: &mut Proofs) -> Result<bool> {
         let HttpResponse { url, dpop_nonce: nonce, date, .. } = response;
         let refusal = Refusal::of_server(response);
-        self.hear(Said { server: Server::Authorization, url, refusal, nonce, date: *date }, proofs)
+        let heard = self.hear(Said { server: Server::Authorization, url, refusal, nonce, date: *date }, proofs);
+        heard.map_err(|error| dpop::with_reason(error, response))
     }
 }
 

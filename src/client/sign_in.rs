@@ -9,6 +9,7 @@ use super::{Client, Core, Exchange};
 use crate::protocol::authorization_request::{AuthorizationRequest, Entropy, SignIn};
 use crate::protocol::authorization_response::{AuthorizationResponse, Declines};
 use crate::protocol::config::AuthMethod;
+use crate::protocol::dpop;
 use crate::protocol::error::{Error, Kind, OAuthError, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpResponse};
@@ -97,6 +98,7 @@ impl<H: Host> Client<H> {
         let mut params = sign_in.params.to_vec();
         params.extend(self.login_hint(&sign_in));
         let sign_in = SignIn { params: &params, ..sign_in };
+        dpop::is_used(config, &metadata)?; // before the page leaves
         let key = self.key_for(&sign_in, &metadata).await?;
         let sign_in = SignIn { bound_to: key.as_ref().map(ProofKey::public), ..sign_in };
         let entropy = Entropy { state: host.entropy()?, nonce: host.entropy()?, code_verifier: host.entropy()? };

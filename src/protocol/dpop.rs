@@ -1,7 +1,7 @@
 //! Tokens that are bound to a key: demonstrating proof of possession, `DPoP` (RFC 9449).
 //!
-//! The server writes the thumbprint of the key into the tokens. Each request with them has a proof: a JWT about this one request,
-//! signed with the private half, which the host keeps. Tokens without the key are of no use to anyone.
+//! The server stores the thumbprint of the key in the tokens, or with them (RFC 9449 §6). Each request with them has a proof: a JWT that
+//! names method and address, signed with the private half, which the host keeps. Tokens without the key are of no use to anyone.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::base64url;
 use super::config::Config;
 use super::error::{Error, Kind, Result};
-use super::http::HttpResponse;
+use super::http::{HttpResponse, oauth_error_of};
 use super::json::{Value, to_string};
 use super::list::cut;
 use super::metadata::ServerMetadata;
@@ -28,24 +28,27 @@ const MAX_SERVERS: usize = 64;
 /// Milliseconds by which the clocks of this device and of a server may differ before the server is asked again with its own time.
 const SKEW: i64 = 5_000;
 
+/// The words of a message about a server that cannot bind tokens to the keys that this client makes.
+pub(super) const WITHOUT_ES256: &str = "a server that binds tokens (DPoP) without ES256";
+
 /// Whether tokens are bound to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dpop {
-    /// If the server's metadata say that it binds tokens.
+    /// If the server's metadata say that it binds tokens; the default. Counts as `Off` with [`Tokens::Page`](super::config::Tokens::Page).
     Auto,
-    /// In any case: the server's metadata may say nothing about it.
+    /// Always, also if the server's metadata do not mention it.
     Required,
     /// Never.
     Off,
 }
 
-/// A flaw of tokens, or of a server, with which a bound token cannot be used.
+/// Why a token that is bound to a key, or the proof for it, cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// The server sent a token that is not bound (RFC 9449 §5).
     Unbound,
-    /// The server demands a nonce in a header that a page cannot read (RFC 9449 §8, Fetch §3.3.3).
+    /// The server demands a nonce in a header that a page cannot read (RFC 9449 §8 and §9, Fetch §3.3.3).
     HiddenNonce,
     /// The server refused the nonce that it has just sent.
     Nonce,
@@ -58,42 +61,43 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// What happened.
-    pub fn message(self) -> &'static str {
+    /// What happened, as the words before the URL of the server, if there is one, and after it.
+    pub(super) fn message(self) -> [&'static str; 2] {
         match self {
-            Self::Unbound => "the server sent a token that is not bound to the key (DPoP)",
-            Self::HiddenNonce => "the server demands a nonce that the page cannot read",
-            Self::Nonce => "the server refused the nonce that it had sent",
-            Self::HiddenChallenge => "the API refused a token that is bound to a key, and the page cannot read why",
-            Self::Proof => "the server refused the proof that this browser has the key (DPoP)",
-            Self::KeyLost => "the key that the code or the token is bound to is gone",
+            Self::Unbound => ["the token from ", " is not bound to the key (DPoP)"],
+            Self::HiddenNonce => ["", " demands a DPoP nonce that the page cannot read"],
+            Self::Nonce => ["", " refused the DPoP nonce that it had sent"],
+            Self::HiddenChallenge => ["", " refused a token that is bound to a key, and the page cannot read why"],
+            Self::Proof => ["", " refused the proof that this browser has the key (DPoP)"],
+            Self::KeyLost => ["the key that the code or the token is bound to (DPoP) is gone", ""],
         }
     }
 
     /// What to do about it.
-    pub fn hint(self) -> &'static str {
+    pub(super) fn hint(self) -> &'static str {
         match self {
             Self::Unbound => {
-                "Set up this client for DPoP at the provider, whose metadata promise it, or set `dpop: 'off'` in `createClient`."
+                "Set up this client for DPoP at the provider, or set `dpop: 'off'` in `createClient` if the API accepts `Bearer`."
             }
             Self::HiddenNonce => "The server has to list `DPoP-Nonce` in `Access-Control-Expose-Headers`.",
-            Self::Nonce => "Check the server: with a nonce of its own, it has to accept the next request.",
+            Self::Nonce => "Check the server: it has to accept a proof with the nonce that it has just sent.",
             Self::HiddenChallenge => {
-                "The API has to list `WWW-Authenticate` and `DPoP-Nonce` in `Access-Control-Expose-Headers`."
+                "The API has to list `WWW-Authenticate` and `DPoP-Nonce` in `Access-Control-Expose-Headers`. If it does not know \
+                 DPoP, set `dpop: 'off'`."
             }
             Self::Proof => {
-                "Check the clock of this device, and that the server knows its own public address. With `Date` in \
-                 `Access-Control-Expose-Headers`, the server's clock is used."
+                "Read `oauth.error_description`. Check the clock of this device, and that the server knows its own public address. \
+                 With `Date` in `Access-Control-Expose-Headers`, the client uses the server's clock."
             }
-            Self::KeyLost => "Sign in again.",
+            Self::KeyLost => "Call `signIn()`.",
         }
     }
-}
 
-impl From<Flaw> for Error {
+    /// The error of a server at this URL.
     #[cold]
-    fn from(flaw: Flaw) -> Self {
-        Kind::Dpop(flaw).into()
+    pub fn at(self, url: &str) -> Error {
+        let said = None;
+        Kind::Dpop { flaw: self, url: cut(cut(url, b'#').0, b'?').0.into(), said }.into()
     }
 }
 
@@ -101,14 +105,12 @@ impl From<Flaw> for Error {
 ///
 /// # Errors
 ///
-/// [`Kind::Unsupported`] for a server that binds tokens with other algorithms alone.
+/// [`Kind::Unsupported`] for a server that lists algorithms for proofs, but not ES256.
 pub fn is_used(config: &Config, metadata: &ServerMetadata) -> Result<bool> {
     match (config.dpop, metadata.binds_by_es256) {
         (Dpop::Off, _) | (Dpop::Auto, None) => Ok(false),
         (Dpop::Required, None) | (_, Some(true)) => Ok(true),
-        (_, Some(false)) => {
-            Err(Kind::Unsupported { feature: "a server that binds tokens (DPoP) without ES256" }.into())
-        }
+        (_, Some(false)) => Err(Kind::Unsupported { feature: WITHOUT_ES256 }.into()),
     }
 }
 
@@ -137,7 +139,7 @@ struct Claims<'a> {
 pub struct Subject<'a> {
     /// The method of the request, as it is sent.
     pub method: &'a str,
-    /// The URL of the request, as it is sent.
+    /// The URL of the request, as it is sent. The proof has it without query and fragment.
     pub url: &'a str,
     /// The access token in the request, if there is one.
     pub access_token: Option<&'a Secret>,
@@ -177,28 +179,60 @@ pub enum Server {
     Resource,
 }
 
-/// The latest nonce of each server.
+/// What is known of each server, separately for the two kinds and for each origin.
 #[derive(Debug, Default)]
-pub struct Nonces(Vec<(Server, String, String)>);
+pub struct Servers(Vec<Known>);
 
-impl Nonces {
-    /// The nonce for a request to this URL.
-    pub fn get(&self, server: Server, url: &str) -> Option<&str> {
-        let url = Url::parse(url, Loopback::Allowed)?;
-        self.0.iter().find(|(kind, origin, _)| *kind == server && origin == url.origin()).map(|(_, _, nonce)| &**nonce)
+#[derive(Debug)]
+struct Known {
+    kind: Server,
+    origin: String,
+    /// The latest one; empty if there is none.
+    nonce: String,
+    /// By how many milliseconds its clock is ahead of the clock of this device.
+    ahead: i64,
+}
+
+impl Servers {
+    /// The latest nonce of the server at this URL, which is empty if there is none, and by how many milliseconds its clock is ahead of
+    /// the clock of this device.
+    pub fn get(&self, kind: Server, url: &str) -> (&str, i64) {
+        let url = Url::parse(url, Loopback::Allowed);
+        let origin = url.as_ref().map_or("", Url::origin);
+        let known = self.0.iter().find(|known| known.kind == kind && known.origin == origin);
+        known.map_or(("", 0), |known| (&known.nonce, known.ahead))
     }
 
     /// Takes the `DPoP-Nonce` of a response from this URL. A text that is no nonce (RFC 9449 §8.1), such as two headers in one, is
     /// ignored.
-    pub fn learn(&mut self, server: Server, url: &str, header: &str) {
+    pub fn learn_nonce(&mut self, kind: Server, url: &str, header: &str) {
         let is_nonce = (1..=MAX_NONCE).contains(&header.len())
             && header.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
-        let Some(url) = Url::parse(url, Loopback::Allowed).filter(|_| is_nonce) else { return };
-        self.0.retain(|(kind, origin, _)| *kind != server || origin != url.origin());
+        if is_nonce {
+            let (_, ahead) = self.get(kind, url);
+            self.keep(kind, url, header.into(), ahead);
+        }
+    }
+
+    /// Takes the time of a server, in milliseconds since 1970, at the time `now` of this device. Returns whether it is another one than
+    /// the last proof had.
+    pub fn learn_time(&mut self, kind: Server, url: &str, date: Option<i64>, now: i64) -> bool {
+        let (nonce, known) = self.get(kind, url);
+        let nonce = nonce.into();
+        let ahead = date.map(|date| date.saturating_sub(now));
+        let is_new = |ahead: &i64| ahead.saturating_sub(known).saturating_abs() > SKEW;
+        let Some(ahead) = ahead.filter(is_new) else { return false };
+        self.keep(kind, url, nonce, ahead);
+        true
+    }
+
+    fn keep(&mut self, kind: Server, url: &str, nonce: String, ahead: i64) {
+        let Some(url) = Url::parse(url, Loopback::Allowed) else { return };
+        self.0.retain(|known| known.kind != kind || known.origin != url.origin());
         if self.0.len() == MAX_SERVERS {
             self.0.remove(0);
         }
-        self.0.push((server, url.origin().into(), header.into()));
+        self.0.push(Known { kind, origin: url.origin().into(), nonce, ahead });
     }
 }
 
@@ -246,7 +280,11 @@ impl Refusal {
     }
 }
 
-/// By how many milliseconds a server's clock is ahead of the time `now`; `None` if its `Date` is unknown or about the same.
-pub fn skew(date: Option<i64>, now: i64) -> Option<i64> {
-    date.map(|date| date.saturating_sub(now)).filter(|ahead| ahead.saturating_abs() > SKEW)
+/// Adds the reason of an authorization server to an error.
+#[cold]
+pub fn with_reason(error: Error, response: &HttpResponse) -> Error {
+    let Kind::Dpop { flaw, url, .. } = error.kind() else { return error };
+    let value = response.text().ok().and_then(|text| Value::parse(text).ok());
+    let said = value.and_then(|value| oauth_error_of(false, &value, &response.secrets).ok().flatten());
+    Kind::Dpop { flaw: *flaw, url: url.clone(), said }.into()
 }

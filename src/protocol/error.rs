@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::dpop::Flaw;
+use super::dpop::{Flaw, WITHOUT_ES256};
 use super::foreign::ForeignText;
 
 /// Whose turn it is after an error.
@@ -84,7 +84,7 @@ pub enum Kind {
     /// An option is wrong or missing; `hint` says what to write instead.
     Config { option: String, problem: &'static str, hint: &'static str },
     /// A token that has to be bound to a key is not, or cannot be used (RFC 9449).
-    Dpop(Flaw),
+    Dpop { flaw: Flaw, url: String, said: Option<OAuthError> },
     /// The browser lacks a feature, or a script or a policy keeps the client from using it.
     Environment(&'static str),
     /// No metadata was found.
@@ -203,7 +203,7 @@ impl Error {
             Kind::Cancelled => "cancelled",
             Kind::Config { .. } | Kind::Environment(_) | Kind::Unregistered { .. } => "config_error",
             Kind::DiscoveryFailed { .. } | Kind::NoResourceMetadata { .. } => "discovery_failed",
-            Kind::Dpop(_) => "dpop_error",
+            Kind::Dpop { .. } => "dpop_error",
             Kind::DuplicateParameter { .. } => "duplicate_parameter",
             Kind::IdTokenInvalid { .. } => "id_token_invalid",
             Kind::IssMismatch { .. } | Kind::OtherPage { .. } => "iss_mismatch",
@@ -239,6 +239,7 @@ impl Error {
                 Fault::User
             }
             Kind::Cancelled
+            | Kind::Dpop { flaw: Flaw::KeyLost, .. }
             | Kind::InteractionRequired(_)
             | Kind::LoginRequired
             | Kind::SessionEnded
@@ -268,6 +269,7 @@ impl Error {
             | Kind::RegistrationRefused(said)
             | Kind::TokenRefused(said)
             | Kind::Unbound(said) => Some(said),
+            Kind::Dpop { said, .. } => said.as_ref(),
             _ => None,
         }
     }
@@ -287,7 +289,10 @@ impl Error {
             Kind::Cancelled => ["superseded by a sign-out or another sign-in", "", "", ""],
             Kind::Config { option, problem, .. } => ["option `", option, "`: ", problem],
             Kind::Environment(problem) => [problem, "", "", ""],
-            Kind::Dpop(flaw) => [flaw.message(), "", "", ""],
+            Kind::Dpop { flaw, url, .. } => {
+                let [before, after] = flaw.message();
+                [before, url, after, ""]
+            }
             Kind::DiscoveryFailed { url } => ["no metadata at ", url, "", ""],
             Kind::NoResourceMetadata { url } => {
                 ["the API at ", url, " does not say which server its users sign in at", ""]
@@ -374,7 +379,7 @@ impl Error {
             }
             Kind::Cancelled => "Ignore it: the newer call decides.",
             Kind::Config { hint, .. } | Kind::RequestBlocked { hint, .. } => hint,
-            Kind::Dpop(flaw) => flaw.hint(),
+            Kind::Dpop { flaw, .. } => flaw.hint(),
             Kind::Environment(_) => "Look for a script that replaces `crypto` or talks to the worker.",
             Kind::DiscoveryFailed { .. } => {
                 "Open the address in a tab. If it leads elsewhere or nowhere, check `issuer`, or pass the metadata as `server`."
@@ -413,6 +418,9 @@ impl Error {
             Kind::Unsupported { feature: WITHOUT_ISS } => {
                 "The server has to send `iss` (RFC 9207). If you trust it, pass `issuer` and `clientId` to `connect`."
             }
+            Kind::Unsupported { feature: WITHOUT_ES256 } => {
+                "Set `dpop: 'off'`, or let the provider accept proofs with ES256 (`dpop_signing_alg_values_supported`)."
+            }
             Kind::Unsupported { .. } | Kind::UserinfoInvalid { .. } => MISCONFIGURED,
             Kind::OtherPage { .. } => {
                 "Register the page's final address at the provider and set `redirectUri` to it, to the last slash and with its query. \
@@ -440,7 +448,8 @@ impl Error {
             }
             Kind::Network { .. } => {
                 "If the address opens in a tab, its response needs the CORS header `Access-Control-Allow-Origin` with this \
-                 page's origin, and a policy of worker.js must allow it in `connect-src`. Redirects are not followed."
+                 page's origin, and for bound tokens (DPoP) `dpop` in `Access-Control-Allow-Headers`. A policy of worker.js must \
+                 allow it in `connect-src`. Redirects are not followed."
             }
             Kind::NotJson { .. } => "Open the address in a tab: HTML there means a wrong path or a proxy's error page.",
             Kind::ResponseInvalid { part } => match part.as_str() {

@@ -244,7 +244,8 @@ impl OptionsBuilder {
         self
     }
 
-    /// Whether tokens are bound to a key (RFC 9449); by default, if the server's metadata say that it binds tokens.
+    /// Whether tokens are bound to a key (RFC 9449); by default, if the server's metadata say that it binds tokens. The API must accept the
+    /// scheme `DPoP`. A token from [`Client::access_token`](crate::Client::access_token) has no proof.
     #[must_use]
     pub fn dpop(mut self, dpop: Dpop) -> Self {
         self.dpop = Some(dpop);

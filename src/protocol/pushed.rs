@@ -17,7 +17,7 @@ use super::url::Url;
 #[derive(Debug)]
 pub struct Pushed {
     request_uri: String,
-    /// Milliseconds from the response on, in which the browser has to arrive at the server.
+    /// Milliseconds for which the reference is valid. The client counts from its request on, to be safe.
     pub lifetime: i64,
 }
 

@@ -167,7 +167,7 @@ impl TokenResponse {
         let expires_in = expires_in.map(|Seconds(seconds)| seconds);
         if !token_type.eq_ignore_ascii_case(if key.is_some() { "dpop" } else { "bearer" }) {
             return Err(match key {
-                Some(_) => Flaw::Unbound.into(),
+                Some(_) => Flaw::Unbound.at(&response.url),
                 None => Kind::Unsupported { feature: "a token type other than Bearer" }.into(),
             });
         }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use valet_key::protocol::base64url;
-use valet_key::protocol::dpop::{Nonces, Server, Subject, proof};
+use valet_key::protocol::dpop::{Server, Servers, Subject, proof};
+use valet_key::protocol::error::Kind;
 use valet_key::protocol::public_key::PublicKey;
 use valet_key::vault::messages::{Outcome, to_json};
 
@@ -114,6 +115,46 @@ fn dpop_27_a_later_request_has_a_proof_of_its_own_time() {
     assert_ne!(second.jti, first.jti);
 }
 
+/// The server's reason reaches the app.
+#[test]
+fn dpop_67_a_refused_proof_has_the_reason_of_the_server() {
+    let worker = binding();
+    let refusal = json(400, r#"{"error":"invalid_dpop_proof","error_description":"htu mismatch"}"#);
+    worker.here.world().provider.instead.push((Place::Token, vec![Ok(refusal)]));
+    let outcome = redirect(worker.page(1, &app()));
+    assert_eq!(code(&outcome), Some("dpop_error"));
+    assert!(hint(&outcome).contains("htu mismatch"), "{}", hint(&outcome));
+    assert!(hint(&outcome).contains("https://as.test/token refused"), "{}", hint(&outcome));
+}
+
+/// An API that lies about the time makes no difference to the provider.
+#[test]
+fn dpop_68_each_server_has_a_clock_of_its_own() {
+    let worker = binding();
+    let port = worker.page(1, &app());
+    port.sign_in();
+    let lie = ApiAnswer { date: Some(0), ..refuse(r#"DPoP error="invalid_dpop_proof""#, "") };
+    worker.here.world().answers.extend([lie.clone(), lie]);
+    assert_eq!(code(&port.say("fetch", CALL)), Some("dpop_error"));
+    assert_eq!(worker.here.world().calls.len(), 2, "once more with the time of the API");
+    assert_eq!(calls(&worker)[1].iat, 0);
+    port.say("refresh", "").expect("a renewal");
+    assert_eq!(worker.here.asked(Place::Refresh), 1);
+}
+
+/// A revocation endpoint that answers no preflight.
+#[test]
+fn dpop_69_a_revocation_needs_no_proof() {
+    let worker = binding();
+    let port = worker.page(1, &app());
+    port.sign_in();
+    let lost = || Err(Kind::Network { url: "https://as.test/revoke".into() }.into());
+    worker.here.world().provider.instead.push((Place::Revocation, vec![lost(), lost(), Ok(json(200, ""))]));
+    port.say("end", "").expect("a sign-out");
+    assert_eq!(worker.here.asked(Place::Revocation), 4);
+    assert_eq!(proofs_at(&worker, Place::Revocation).len(), 2);
+}
+
 #[test]
 fn dpop_50_a_code_is_bound_where_its_response_comes_to_the_vault_that_has_the_key() {
     let worker = binding();
@@ -169,9 +210,9 @@ fn dpop_51_a_nonce_that_is_hidden_or_refused_is_reported() {
     };
     let rows = [
         (vec![refusal()], "Access-Control-Expose-Headers", 1),
-        (vec![with_nonce("n1"), with_nonce("n2"), with_nonce("n3")], "a nonce of its own", 2),
-        (vec![with_nonce("n1"), with_nonce("n1")], "a nonce of its own", 2),
-        (vec![with_nonce("a \"b")], "a nonce of its own", 1),
+        (vec![with_nonce("n1"), with_nonce("n2"), with_nonce("n3")], "just sent", 2),
+        (vec![with_nonce("n1"), with_nonce("n1")], "just sent", 2),
+        (vec![with_nonce("a \"b")], "just sent", 1),
     ];
     for (answers, expected, sent) in rows {
         let worker = binding();
@@ -255,18 +296,18 @@ fn dpop_17_no_server_sees_the_nonce_of_another() {
 fn dpop_18_what_is_no_nonce_is_ignored() {
     let url = "https://as.test/token";
     let long = "n".repeat(10_000);
-    let mut nonces = Nonces::default();
-    nonces.learn(Server::Authorization, url, "first");
+    let mut nonces = Servers::default();
+    nonces.learn_nonce(Server::Authorization, url, "first");
     for text in ["", "a, b", "a b", "a\"b", "a\\b", "a\r\nb", "é", &long] {
-        nonces.learn(Server::Authorization, url, text);
-        assert_eq!(nonces.get(Server::Authorization, url), Some("first"), "{text}");
+        nonces.learn_nonce(Server::Authorization, url, text);
+        assert_eq!(nonces.get(Server::Authorization, url).0, "first", "{text}");
     }
-    assert_eq!(nonces.get(Server::Resource, url), None);
-    assert_eq!(nonces.get(Server::Authorization, "https://as.test:8443/token"), None);
+    assert_eq!(nonces.get(Server::Resource, url).0, "");
+    assert_eq!(nonces.get(Server::Authorization, "https://as.test:8443/token").0, "");
     for number in 0..1_000 {
-        nonces.learn(Server::Resource, &format!("https://{number}.test/"), "n");
+        nonces.learn_nonce(Server::Resource, &format!("https://{number}.test/"), "n");
     }
-    assert_eq!(nonces.get(Server::Authorization, url), None, "the number of nonces has a limit");
+    assert_eq!(nonces.get(Server::Authorization, url).0, "", "the number of servers has a limit");
 }
 
 /// DPOP-19
@@ -326,9 +367,11 @@ fn dpop_33_the_metadata_and_the_option_decide() {
             change(metadata, &[("dpop_signing_alg_values_supported", algorithms)]);
         }
         let port = worker.page(1, &options(more));
-        let outcome = redirect(port);
+        let outcome = port.begin_with(Mode::Redirect, "{}").and_then(|_| redirect(port));
         assert_eq!(code(&outcome), expected.err(), "{more} {algorithms:?}");
         assert_eq!(!proofs_at(&worker, Place::Token).is_empty(), expected == Ok(true), "{more} {algorithms:?}");
+        let has_left = worker.here.asked(Place::Authorization) > 0;
+        assert_eq!(has_left, expected.is_ok(), "an error comes before the page leaves");
     }
 }
 
