@@ -209,11 +209,18 @@ impl<H: Host> Vault<H> {
     /// Stores a transaction that a client began. The port that began it may be gone by now, or may have another client.
     pub fn keep(&mut self, client: &Client<H>, transaction: Transaction, now: Now) {
         let Some(tenant) = self.clients.iter_mut().find(|tenant| tenant.client.is_same(client)) else { return };
-        tenant.transactions.retain(|kept| !kept.is_expired(now));
-        if tenant.transactions.len() == MAX_TRANSACTIONS {
-            tenant.transactions.remove(0);
+        let Tenant { client, transactions, .. } = tenant;
+        transactions.retain(|kept| {
+            let is_over = kept.is_expired(now);
+            if is_over {
+                client.take_key(kept);
+            }
+            !is_over
+        });
+        if transactions.len() == MAX_TRANSACTIONS {
+            client.take_key(&transactions.remove(0));
         }
-        tenant.transactions.push(transaction);
+        transactions.push(transaction);
     }
 
     /// Takes out the transaction for a response with this state: from the vault or, if the vault has none, from the page's
@@ -254,7 +261,11 @@ impl<H: Host> Vault<H> {
     /// Takes out a transaction whose response is no longer expected. With a guard, which has a transaction of its own, the state
     /// counts as used. Returns whether there was such a transaction.
     pub fn give_up(&mut self, port: u32, state: &str, now: Now) -> bool {
-        let was_pending = self.abandon(port, state).is_some();
+        let given_up = self.abandon(port, state);
+        let was_pending = given_up.is_some();
+        if let Some((kept, tenant)) = given_up.zip(self.tenant(port)) {
+            tenant.client.take_key(&kept);
+        }
         if was_pending && HAS_GUARD && self.pinned.is_some() {
             self.spend(state, now);
         }
@@ -265,7 +276,11 @@ impl<H: Host> Vault<H> {
     pub fn abandon_all(&mut self, news: &News<'_>, now: Now) {
         let is_over = |tenant: &Tenant<H>| news.end_sign_ins() && news.concern(tenant.client.config());
         let over = self.clients.iter_mut().filter(|tenant| is_over(tenant));
-        let transactions: Vec<Transaction> = over.flat_map(|tenant| tenant.transactions.drain(..)).collect();
+        let all_of = |tenant: &mut Tenant<H>| {
+            tenant.transactions.iter().for_each(|kept| drop(tenant.client.take_key(kept)));
+            core::mem::take(&mut tenant.transactions)
+        };
+        let transactions: Vec<Transaction> = over.flat_map(all_of).collect();
         for kept in transactions {
             self.spend(kept.state.expose(), now);
         }

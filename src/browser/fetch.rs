@@ -166,8 +166,9 @@ impl AuthorizedRequest for AppRequest {
 
     fn prepare_again(&self) -> bool {
         let again = self.again.borrow_mut().as_mut().and_then(|make| make());
-        // The API list permits the URL of the first request.
-        let Some(again) = again.filter(|again| again.url() == self.url) else { return false };
+        // The API list permits the URL of the first request, and a proof names its method.
+        let is_same = |again: &Request| again.url() == self.url && again.method() == self.request.borrow().method();
+        let Some(again) = again.filter(is_same) else { return false };
         self.request.replace(again);
         true
     }

@@ -49,18 +49,18 @@ impl<H: Host> Client<H> {
     ) -> Pin<Box<dyn Future<Output = Result<HttpResponse>> + 'a>> {
         // Boxed, so that the shipped module has this code once.
         Box::pin(async move {
-            let mut proofs = Proofs::default();
+            let (mut proofs, url) = (Proofs::default(), request.url.clone());
             loop {
                 let mut request = match self.core.config.auth_method {
                     AuthMethod::None => request.clone(),
                     AuthMethod::PrivateKeyJwt => self.authenticated(request.clone()).await?,
                 };
                 if let Some(key) = key {
-                    let target = ["POST", &request.url];
+                    let target = ["POST", &*url];
                     request.proof = Some(self.proof(key, Server::Authorization, target, None, &mut proofs).await?);
                 }
                 let response = self.send(request).response(part_of).await?;
-                if key.is_none() || !self.hear_server(&response, &mut proofs)? {
+                if key.is_none() || !self.hear_server(&url, &response, &mut proofs)? {
                     return Ok(response);
                 }
             }

@@ -130,7 +130,7 @@ impl<H: Host> Client<H> {
                 match refusal {
                     // The API takes other tokens than this one, renewed or not.
                     Refusal::Scheme => return Ok(response),
-                    Refusal::Unreadable if is_renewed && !self.is_own_origin(url) => {
+                    Refusal::Unreadable if !self.is_own_origin(url) && (is_renewed || !self.can_renew()) => {
                         return Err(Flaw::HiddenChallenge.at(url));
                     }
                     _ => {}
@@ -139,7 +139,7 @@ impl<H: Host> Client<H> {
             if R::status(&response) != 401 || is_renewed || !self.refused(call) || !request.prepare_again() {
                 return Ok(response);
             }
-            is_renewed = true;
+            (is_renewed, proofs) = (true, Proofs::default());
             match self.credentials(call, [method, url], &mut proofs).await {
                 Ok(renewed) => (call, credentials) = renewed,
                 // No renewal is possible, and the API's own response says more than this error.
@@ -147,6 +147,10 @@ impl<H: Host> Client<H> {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn can_renew(&self) -> bool {
+        self.core.session.borrow().can_renew()
     }
 
     /// Whether a page can read all headers of a response from this URL.
@@ -186,6 +190,10 @@ impl<H: Host> Client<H> {
                 Some(key) => Some(self.proof(&key, Server::Resource, target, Some(&token), proofs).await?),
                 None => None,
             };
+            // The user may have signed out, or another one in, while the key signed.
+            if !self.core.session.borrow().is_same(call) {
+                return Err(if self.is_signed_in() { Kind::Cancelled } else { Kind::LoginRequired }.into());
+            }
             Ok((call, Credentials { authorization, proof }))
         })
     }

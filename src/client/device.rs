@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use super::host::{Host, ProofKey};
+use super::host::Host;
 use super::sign_in::Completing;
 use super::{Client, Core};
 use crate::protocol::device::{self, Pending, Prompt, Step};
@@ -12,7 +12,6 @@ use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Method;
 use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::session_state::Call;
-use crate::protocol::token::TokenResponse;
 use crate::protocol::transaction::Transaction;
 
 /// A sign-in on another device, until another one begins.
@@ -124,7 +123,7 @@ impl<H: Host> Client<H> {
             }
             let key = waiting.key.borrow().clone();
             let response = self.exchange(request, key.as_ref(), &Secrets::default()).await?;
-            TokenResponse::from_response_to(&response, key.as_ref().map(ProofKey::public))
+            self.tokens_in(&response, key.as_ref()).await
         };
         let tokens = match asked.await {
             Err(failure) => return waiting.pending.borrow_mut().later(failure, host.now()).map(Polled::Wait),
@@ -137,7 +136,8 @@ impl<H: Host> Client<H> {
             return Err(Kind::Cancelled.into());
         }
         let _completing = Completing::begin(&self.core);
-        self.start_session(tokens, None, metadata, &waiting.transaction, waiting.call).await?;
+        let key = waiting.key.borrow().clone();
+        self.start_session(tokens, None, metadata, &waiting.transaction, waiting.call, key).await?;
         Ok(Polled::SignedIn)
     }
 

@@ -1,13 +1,13 @@
 //! A sign-in without a user: the client itself gets the tokens (RFC 6749 §4.4).
 
 use super::Client;
-use super::host::{Host, ProofKey};
+use super::host::Host;
 use super::sign_in::Completing;
 use crate::protocol::authorization_request::check_params;
 use crate::protocol::config::{AuthMethod, scope, scope_without};
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
-use crate::protocol::token::{TokenRequest, TokenResponse};
+use crate::protocol::token::TokenRequest;
 use crate::protocol::transaction::Transaction;
 
 impl<H: Host> Client<H> {
@@ -39,8 +39,8 @@ impl<H: Host> Client<H> {
         let request = TokenRequest::for_machine(&form).request(&metadata.token_endpoint);
         let key = self.new_key(&metadata).await?;
         let response = self.exchange(request, key.as_ref(), &Secrets::default()).await?;
-        let tokens = TokenResponse::from_response_to(&response, key.as_ref().map(ProofKey::public))?;
+        let tokens = self.tokens_in(&response, key.as_ref()).await?;
         let transaction = Transaction::of_machine(config, &scope, form, self.core.host.now());
-        self.start_session(tokens, None, &metadata, &transaction, call).await
+        self.start_session(tokens, None, &metadata, &transaction, call, key).await
     }
 }

@@ -103,7 +103,14 @@ impl<H: Host> Client<H> {
         let sign_in = SignIn { bound_to: key.as_ref().map(ProofKey::public), ..sign_in };
         let entropy = Entropy { state: host.entropy()?, nonce: host.entropy()?, code_verifier: host.entropy()? };
         let request = AuthorizationRequest::new(config, &metadata, sign_in, &origin, &entropy, host.now())?;
-        if sign_in.is_draft { Ok(request) } else { self.pushed(request, key, &metadata).await }
+        if sign_in.is_draft {
+            return Ok(request);
+        }
+        let request = self.pushed(request, key.as_ref(), &metadata, !sign_in.carries.is_empty()).await?;
+        if let Some(key) = key {
+            self.hold_key(key);
+        }
+        Ok(request)
     }
 
     /// Pushes a request to the server, if the server takes pushed requests. A reference that has expired before the browser could use
@@ -116,16 +123,20 @@ impl<H: Host> Client<H> {
     async fn pushed(
         &self,
         request: AuthorizationRequest,
-        key: Option<H::Key>,
+        key: Option<&H::Key>,
         metadata: &ServerMetadata,
+        in_guard: bool,
     ) -> Result<AuthorizationRequest> {
         let Some(endpoint) = &metadata.pushed_authorization_request_endpoint else { return Ok(request) };
+        if in_guard && self.core.config.auth_method != AuthMethod::None {
+            return Ok(request); // no page is there that could sign
+        }
         let host = &self.core.host;
         let secrets = request.transaction.secrets();
         for _ in 0..2 {
             let sent = host.now();
             let pushing = pushed::request(endpoint, &request.form, secrets.clone());
-            let response = self.exchange(pushing, key.as_ref(), &secrets).await?;
+            let response = self.exchange(pushing, key, &secrets).await?;
             let pushed = Pushed::from_response(&response)?;
             if host.now().since(sent) < pushed.lifetime {
                 let url = pushed.url(metadata, &self.core.config);
@@ -189,13 +200,14 @@ impl<H: Host> Client<H> {
         if config.auth_method != AuthMethod::None {
             return None;
         }
+        let taken = self.take_key(&transaction);
         let response = AuthorizationResponse::parse(response_in(address)).ok()??;
         let bound = response.bind(transaction, config, address, RedirectPage::OfOneProvider, host.now()).ok()?;
         let secrets = bound.secrets();
         // Known since the sign-in began.
         let metadata = self.core.lookup.borrow().found.clone()?;
         let (request, transaction) = TokenRequest::for_grant(bound.accept(&metadata, config).ok()?, config);
-        let key = self.key_of(&transaction, &metadata).await.ok()?;
+        let key = self.key_of(&transaction, taken, &metadata).await.ok()?;
         let mut response = self.present(request.request(&metadata.token_endpoint), key.as_ref(), &secrets);
         let first = poll_fn(|context| Poll::Ready(response.as_mut().poll(context))).await;
         // The vault will need them.
@@ -239,6 +251,7 @@ impl<H: Host> Client<H> {
             };
         };
         let (host, config) = (&self.core.host, &self.core.config);
+        let taken = self.take_key(&transaction);
         let bound = response.bind(transaction, config, address, redirect_page, host.now())?;
         self.core.doubted.set(false); // the provider knows the client
         let _completing = Completing::begin(&self.core);
@@ -254,7 +267,7 @@ impl<H: Host> Client<H> {
         let keys = self.core.keys.borrow_mut().early(&metadata, host.now());
         let keys = keys.map(|request| self.send(request));
         let (request, transaction) = TokenRequest::for_grant(grant, config);
-        let key = self.key_of(&transaction, &metadata).await?;
+        let key = self.key_of(&transaction, taken, &metadata).await?;
         let mut age = 0;
         let response = match redeemed {
             None => self.exchange(request.request(&metadata.token_endpoint), key.as_ref(), &secrets).await?,
@@ -265,19 +278,19 @@ impl<H: Host> Client<H> {
                 HttpResponse { secrets: known, ..response }
             }
         };
-        let mut tokens = match TokenResponse::from_response_to(&response, key.as_ref().map(ProofKey::public)) {
+        let mut tokens = match self.tokens_in(&response, key.as_ref()).await {
             Err(error) => return declined(error, declines, return_to),
             Ok(tokens) => tokens,
         };
         tokens.expires_in = tokens.expires_in.map(|seconds| seconds.saturating_sub(age).max(0));
-        match self.start_session(tokens, keys, &metadata, &transaction, call).await {
+        match self.start_session(tokens, keys, &metadata, &transaction, call, key).await {
             Ok(()) => Ok(Completion::ReturnTo(return_to)),
             Err(error) => declined(error, declines, return_to),
         }
     }
 
     /// Checks the tokens of a sign-in, which began when the session was in the state `call`, and begins the session. `keys` is a
-    /// request for the provider's keys, if one was sent.
+    /// request for the provider's keys, if one was sent. The tokens are bound to `key`, if there is one.
     ///
     /// # Errors
     ///
@@ -289,6 +302,7 @@ impl<H: Host> Client<H> {
         metadata: &'a ServerMetadata,
         transaction: &'a Transaction,
         call: Call,
+        key: Option<H::Key>,
     ) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
         // Boxed, so that the shipped module has this code once.
         Box::pin(async move {
@@ -298,6 +312,9 @@ impl<H: Host> Client<H> {
                 if session.is_overtaken(call) {
                     (Err(Kind::Cancelled.into()), session.too_late(*tokens))
                 } else {
+                    if let Some(key) = key {
+                        self.keep_key(key);
+                    }
                     session.sign_in(tokens, proof, transaction, &self.core.config, self.core.host.now())
                 }
             };

@@ -31,6 +31,10 @@ const SKEW: i64 = 5_000;
 /// The words of a message about a server that cannot bind tokens to the keys that this client makes.
 pub(super) const WITHOUT_ES256: &str = "a server that binds tokens (DPoP) without ES256";
 
+/// What to do about such a server.
+pub(super) const WITH_ES256: &str =
+    "Set `dpop: 'off'`, or let the provider accept proofs with ES256 (`dpop_signing_alg_values_supported`).";
+
 /// Whether tokens are bound to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -153,10 +157,12 @@ impl Subject<'_> {
     pub fn signing_input(&self, key: &PublicKey, jti: [u8; 32], seconds: i64) -> String {
         let header = to_string(&Header { typ: "dpop+jwt", alg: "ES256", jwk: key.coordinates() });
         let hash = |token: &Secret| base64url::encode(&Sha256::digest(token.expose()));
+        let parsed = Url::parse(self.url, Loopback::Allowed);
+        let htu = parsed.map(|url| [&*url.canonical_origin(), url.path()].concat());
         let claims = to_string(&Claims {
             jti: random_text(jti).expose(),
             htm: self.method,
-            htu: cut(cut(self.url, b'#').0, b'?').0,
+            htu: htu.as_deref().unwrap_or_else(|| cut(cut(self.url, b'#').0, b'?').0),
             iat: seconds,
             nonce: self.nonce,
             ath: self.access_token.map(hash).as_deref(),
@@ -197,8 +203,7 @@ impl Servers {
     /// The latest nonce of the server at this URL, which is empty if there is none, and by how many milliseconds its clock is ahead of
     /// the clock of this device.
     pub fn get(&self, kind: Server, url: &str) -> (&str, i64) {
-        let url = Url::parse(url, Loopback::Allowed);
-        let origin = url.as_ref().map_or("", Url::origin);
+        let origin = Url::parse(url, Loopback::Allowed).as_ref().map(Url::canonical_origin).unwrap_or_default();
         let known = self.0.iter().find(|known| known.kind == kind && known.origin == origin);
         known.map_or(("", 0), |known| (&known.nonce, known.ahead))
     }
@@ -228,11 +233,12 @@ impl Servers {
 
     fn keep(&mut self, kind: Server, url: &str, nonce: String, ahead: i64) {
         let Some(url) = Url::parse(url, Loopback::Allowed) else { return };
-        self.0.retain(|known| known.kind != kind || known.origin != url.origin());
+        let origin = url.canonical_origin();
+        self.0.retain(|known| known.kind != kind || known.origin != origin);
         if self.0.len() == MAX_SERVERS {
             self.0.remove(0);
         }
-        self.0.push(Known { kind, origin: url.origin().into(), nonce, ahead });
+        self.0.push(Known { kind, origin, nonce, ahead });
     }
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::dpop::{Flaw, WITHOUT_ES256};
+use super::dpop::{self, Flaw, WITHOUT_ES256};
 use super::foreign::ForeignText;
 
 /// Whose turn it is after an error.
@@ -168,6 +168,10 @@ const BY_HAND: &str = "Register a public client (single-page app) at the provide
 
 /// The members of the metadata of a resource, and the parameter of its challenge.
 const OF_RESOURCE: [&str; 4] = ["authorization_servers", "resource", "resource_metadata", "scopes_supported"];
+
+const NO_RESPONSE: &str = "If the address opens in a tab, its response needs the CORS header `Access-Control-Allow-Origin` with this \
+     page's origin, and for bound tokens (DPoP) `dpop` in `Access-Control-Allow-Headers`. A policy of worker.js must \
+     allow it in `connect-src`. Redirects are not followed.";
 
 const MISCONFIGURED: &str = "Check the settings of this client at the provider, and any proxy in between.";
 
@@ -418,9 +422,7 @@ impl Error {
             Kind::Unsupported { feature: WITHOUT_ISS } => {
                 "The server has to send `iss` (RFC 9207). If you trust it, pass `issuer` and `clientId` to `connect`."
             }
-            Kind::Unsupported { feature: WITHOUT_ES256 } => {
-                "Set `dpop: 'off'`, or let the provider accept proofs with ES256 (`dpop_signing_alg_values_supported`)."
-            }
+            Kind::Unsupported { feature: WITHOUT_ES256 } => dpop::WITH_ES256,
             Kind::Unsupported { .. } | Kind::UserinfoInvalid { .. } => MISCONFIGURED,
             Kind::OtherPage { .. } => {
                 "Register the page's final address at the provider and set `redirectUri` to it, to the last slash and with its query. \
@@ -446,11 +448,7 @@ impl Error {
             Kind::MetadataInvalid { .. } | Kind::UrlRejected { .. } => {
                 "Correct it at the provider. Its metadata can also be passed as `server`."
             }
-            Kind::Network { .. } => {
-                "If the address opens in a tab, its response needs the CORS header `Access-Control-Allow-Origin` with this \
-                 page's origin, and for bound tokens (DPoP) `dpop` in `Access-Control-Allow-Headers`. A policy of worker.js must \
-                 allow it in `connect-src`. Redirects are not followed."
-            }
+            Kind::Network { .. } => NO_RESPONSE,
             Kind::NotJson { .. } => "Open the address in a tab: HTML there means a wrong path or a proxy's error page.",
             Kind::ResponseInvalid { part } => match part.as_str() {
                 ID_TOKEN_ALONE => {

@@ -117,6 +117,9 @@ impl ServerMetadata {
             .map(|text| endpoint("pushed_authorization_request_endpoint", text))
             .transpose()?
             .filter(|url| names_itself || is_one_server(url));
+        if must_push && pushed_authorization_request_endpoint.is_none() {
+            return Err(Kind::Unsupported { feature: WITHOUT_ISS }.into());
+        }
         let binds_by_es256 =
             members.dpop_signing_alg_values_supported.map(|list| list.iter().any(|item| item.0 == Some("ES256")));
         Ok(Self {

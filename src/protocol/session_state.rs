@@ -312,6 +312,16 @@ impl SessionState {
         Call { sign_outs: self.sign_outs, epoch: self.epoch, renewals, failures }
     }
 
+    /// Whether the session is the one in which a call began.
+    pub fn is_same(&self, call: Call) -> bool {
+        call.epoch == self.epoch
+    }
+
+    /// Whether the tokens of the session can be renewed.
+    pub fn can_renew(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.can_renew())
+    }
+
     /// Whether a sign-out took place since a call began.
     pub fn is_overtaken(&self, call: Call) -> bool {
         call.sign_outs != self.sign_outs

@@ -76,6 +76,13 @@ impl Url {
         self.text.get(..self.origin).unwrap_or_default()
     }
 
+    /// The origin as a browser spells it: in lower case, without the default port.
+    pub fn canonical_origin(&self) -> String {
+        let default_port = if self.text.starts_with("https") { ":443" } else { ":80" };
+        let origin = self.origin();
+        origin.strip_suffix(default_port).unwrap_or(origin).to_ascii_lowercase()
+    }
+
     /// The path, starting with `/`.
     pub fn path(&self) -> &str {
         self.text.get(self.origin..self.path).unwrap_or_default()

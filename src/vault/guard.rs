@@ -12,7 +12,7 @@
 use super::messages::{Failed, Outcome, Worker, to_json};
 use super::wire::{self, Answer, Begun, Handover, Onward, Started};
 use super::{HAS_GUARD, Kept, Vault};
-use crate::client::host::Host;
+use crate::client::host::{Host, ProofKey};
 use crate::client::{Client, Redeemed};
 use crate::protocol::authorization_request::{AuthorizationRequest, Navigates, SignIn, is_in_window, new_flow};
 use crate::protocol::authorization_response::AuthorizationResponse;
@@ -264,7 +264,10 @@ fn returning<H: Host>(vault: &Vault<H>, carried: &Carried, transaction: Result<O
 
 async fn redeem<H: Host>(client: &Client<H>, address: &str, record: &str) -> String {
     let Some(transaction) = Transaction::from_record(record) else { return String::new() };
-    let key = client.jwk_of(&transaction);
+    let key = client.take_key(&transaction);
+    if let Some(key) = &key {
+        client.hold_key(key.clone());
+    }
     let redeemed = client.redeem(address, transaction).await;
     let body = redeemed.as_ref().map(|redeemed| base64url::encode(&redeemed.response.body)).unwrap_or_default();
     let response = redeemed.as_ref().map(|Redeemed { response, received }| Answer {
@@ -276,6 +279,7 @@ async fn redeem<H: Host>(client: &Client<H>, address: &str, record: &str) -> Str
         received: *received,
     });
     let [metadata, keys] = &client.published();
+    let key = key.and_then(|key| key.to_jwk());
     let key = key.as_ref().map(Secret::expose);
     to_string(&Handover { address, record, metadata, keys, key, response })
 }

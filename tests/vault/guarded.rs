@@ -608,3 +608,38 @@ fn the_text_of_a_token_response_that_the_guard_received_shows_no_secret() {
     let told = to_json(&outcome.expect_err("a refusal"));
     assert!(told.contains("invalid_grant") && !told.contains(&secret), "{told}");
 }
+
+#[test]
+fn dpop_50_the_guard_binds_the_code_to_a_key_that_goes_to_the_vault() {
+    let guarded = Guarded::new();
+    let here = &guarded.vault.here;
+    {
+        let mut world = here.world();
+        world.provider.bind();
+        world.provider.take_pushed();
+    }
+    let (begun, request) = guarded.leave(Mode::Redirect, "{}");
+    assert_eq!(here.asked(Place::Pushed), 1, "the vault has only checked the request");
+    let address = here.way_back(&request);
+    guarded.hand_over(&address, &guarded.arrive(&address), &begun.state).expect("a session");
+    guarded.page().say("refresh", "").expect("a renewal");
+    let world = here.world();
+    let places = [Place::Pushed, Place::Token, Place::Refresh];
+    let keys: Vec<_> =
+        places.iter().flat_map(|place| world.provider.proofs_at(*place)).map(|proof| proof.jkt).collect();
+    assert_eq!(keys.len(), 3);
+    assert!(keys.iter().all(|key| *key == keys[0]));
+    assert_eq!(world.proof_keys.len(), 1);
+}
+
+/// No page is there that could sign.
+#[test]
+fn par_53_the_guard_pushes_no_request_of_a_client_with_a_key() {
+    let guarded = Guarded::with(&file(r#""tokenEndpointAuthMethod":"private_key_jwt","#));
+    guarded.vault.here.world().has_key = true;
+    guarded.vault.here.world().provider.take_pushed();
+    let (begun, request) = guarded.leave(Mode::Redirect, "{}");
+    let address = guarded.vault.here.way_back(&request);
+    guarded.hand_over(&address, &guarded.arrive(&address), &begun.state).expect("a session");
+    assert_eq!(guarded.vault.here.asked(Place::Pushed), 0);
+}

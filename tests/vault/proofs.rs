@@ -12,7 +12,7 @@ use crate::hostile::proofs::Proof;
 use crate::hostile::provider::{Place, change};
 use crate::hostile::text::member;
 use crate::hostile::worker::{Mode, Port, SharedWorker};
-use crate::hostile::world::ApiAnswer;
+use crate::hostile::world::{ApiAnswer, poll};
 use crate::support::signing::CLIENT;
 use crate::support::{code, hash_of, json, options};
 use crate::{app, worker};
@@ -113,6 +113,149 @@ fn dpop_27_a_later_request_has_a_proof_of_its_own_time() {
     let [first, second] = &calls(&worker)[..] else { panic!("two calls") };
     assert_eq!(second.iat, first.iat + 3);
     assert_ne!(second.jti, first.jti);
+}
+
+/// Begins a sign-in on another device, and returns its number.
+fn begin_device(port: Port<'_>) -> String {
+    let begun = port.say("beginDevice", r#""scope":"read","options":{}"#).expect("codes");
+    let (_, rest) = begun.split_once("\"number\":").expect("a number");
+    rest.split([',', '}']).next().expect("digits").to_owned()
+}
+
+const SILENTLY: &str =
+    r#""redirectUri":"https://app.test/cb","scope":"read","returnTo":"/","options":{},"inWindow":true,"shared":false"#;
+
+/// Begins sign-ins in windows, which are given up.
+fn begin_many(port: Port<'_>) {
+    for _ in 0..100 {
+        let begun = port.begin(Mode::Window);
+        port.say("abandon", &format!(r#""state":"{}""#, begun.state)).expect("nothing");
+    }
+}
+
+/// A key goes with its transaction: others cannot push it out.
+#[test]
+fn dpop_70_a_pending_sign_in_keeps_its_key() {
+    let worker = binding();
+    let port = worker.page(1, &app());
+    let popup = port.begin(Mode::Window);
+    begin_many(port);
+    let address = worker.here.way_back(&popup.url);
+    port.complete(&address, &popup.state, None).expect("a session");
+
+    // While the code is being redeemed.
+    let popup = port.begin(Mode::Window);
+    let address = worker.here.way_back(&popup.url);
+    let mut completing = port.start_complete(&address, &popup.state, None);
+    assert!(poll(&mut completing).is_pending());
+    for _ in 0..100 {
+        drop(worker.here.finish(port.start("begin", SILENTLY)));
+    }
+    worker.here.finish(completing).expect("a session");
+    port.say("fetch", CALL).expect("the API");
+    port.say("refresh", "").expect("a renewal");
+
+    // While the user signs in on another device.
+    let worker = binding();
+    let port = worker.page(1, &app());
+    let number = begin_device(port);
+    worker.here.wait(5);
+    port.say("pollDevice", &format!(r#""number":{number}"#)).expect("an answer");
+    begin_many(port);
+    worker.here.world().provider.consented = true;
+    worker.here.wait(5);
+    port.say("pollDevice", &format!(r#""number":{number}"#)).expect("a session");
+    port.say("fetch", CALL).expect("the API");
+    port.say("refresh", "").expect("a renewal");
+}
+
+#[test]
+fn dpop_71_requests_side_by_side_learn_the_time_together() {
+    let worker = binding();
+    worker.here.world().behind = 600;
+    let port = worker.page(1, &options(r#""openid":false,"#));
+    let popups = [port.begin(Mode::Window), port.begin(Mode::Window)];
+    let complete = |begun: &crate::hostile::worker::Begun| {
+        let address = worker.here.way_back(&begun.url);
+        port.start_complete(&address, &begun.state, None)
+    };
+    let outcomes = worker.here.finish_all(popups.iter().map(complete).collect());
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+}
+
+#[test]
+fn dpop_72_a_hidden_challenge_does_not_end_a_session_that_cannot_be_renewed() {
+    let worker = binding();
+    change(&mut worker.here.world().provider.token, &[("refresh_token", "null")]);
+    let port = worker.page(1, &app());
+    port.sign_in();
+    worker.here.world().answers.push_back(refuse("", ""));
+    assert_eq!(code(&port.say("fetch", CALL)), Some("dpop_error"));
+    assert!(port.is_signed_in());
+    worker.here.world().answers.push_back(refuse(r#"DPoP error="invalid_token""#, ""));
+    port.say("fetch", CALL).expect("the refusal");
+    assert!(!port.is_signed_in(), "a readable one does");
+}
+
+#[test]
+fn dpop_73_a_nonce_may_change_again_with_a_renewal() {
+    let worker = binding();
+    let port = worker.page(1, &app());
+    port.sign_in();
+    let invalid = refuse(r#"DPoP error="invalid_token""#, "");
+    worker.here.world().answers.extend([refuse(USE_NONCE, "r1"), invalid, refuse(USE_NONCE, "r2")]);
+    port.say("fetch", CALL).expect("the API");
+    let nonces: Vec<_> = calls(&worker).into_iter().map(|proof| proof.nonce).collect();
+    assert_eq!(nonces, ["", "r1", "r1", "r2"]);
+    // It ends, whatever the API says.
+    let more = (3..20).map(|number| refuse(USE_NONCE, &format!("r{number}")));
+    worker.here.world().answers.extend(more);
+    assert_eq!(code(&port.say("fetch", CALL)), Some("dpop_error"));
+    assert_eq!(calls(&worker).len(), 6);
+}
+
+/// A browser spells the address in another way than the metadata.
+#[test]
+fn dpop_74_the_spelling_of_an_endpoint_does_not_matter() {
+    for endpoint in ["https://as.test:443/token", "https://AS.test/token"] {
+        let worker = binding();
+        change(&mut worker.here.world().provider.metadata, &[("token_endpoint", &format!("\"{endpoint}\""))]);
+        let port = worker.page(1, &options(r#""openid":false,"#));
+        let begun = port.begin(Mode::Redirect);
+        let address = worker.here.way_back(&begun.url);
+        let completing = port.start_complete(&address, &begun.state, begun.record.as_deref());
+        let mut shown = Vec::new();
+        let outcome = worker.here.finish_with(completing, &mut |_, request| {
+            shown.push(Proof::read(request.proof.as_ref().expect("a proof").expose()));
+            let refusal = json(400, r#"{"error":"use_dpop_nonce"}"#);
+            let url = "https://as.test/token".into();
+            Ok(valet_key::protocol::http::HttpResponse { url, dpop_nonce: "n1".into(), ..refusal })
+        });
+        assert_eq!(code(&outcome), Some("dpop_error"));
+        let nonces: Vec<_> = shown.iter().map(|proof| (proof.nonce.as_str(), proof.htu.as_str())).collect();
+        assert_eq!(nonces, [("", "https://as.test/token"), ("n1", "https://as.test/token")], "{endpoint}");
+    }
+}
+
+#[test]
+fn dpop_75_no_token_leaves_after_a_sign_out_that_came_while_the_key_signed() {
+    let worker = binding();
+    let port = worker.page(1, &app());
+    port.sign_in();
+    let mut call = port.start("fetch", CALL);
+    assert!(poll(&mut call).is_pending());
+    port.say("end", "").expect("a sign-out");
+    assert_eq!(code(&worker.here.finish(call)), Some("login_required"));
+    assert!(worker.here.world().calls.is_empty());
+}
+
+#[test]
+fn dpop_76_tokens_that_are_not_bound_are_revoked() {
+    let worker = binding();
+    worker.here.world().provider.demands.issues_unbound = true;
+    let port = worker.page(1, &app());
+    assert_eq!(code(&redirect(port)), Some("dpop_error"));
+    assert_eq!(worker.here.asked(Place::Revocation), 2);
 }
 
 /// The server's reason reaches the app.
@@ -514,9 +657,7 @@ fn dpop_57_pending_sign_ins_do_not_cost_the_session_its_key() {
 fn dpop_58_devices_and_machines_have_keys_too() {
     let worker = binding();
     let port = worker.page(1, &app());
-    let begun = port.say("beginDevice", r#""scope":"read","options":{}"#).expect("codes");
-    let number =
-        begun.split_once("\"number\":").expect("a number").1.split([',', '}']).next().expect("digits").to_owned();
+    let number = begin_device(port);
     let poll = || port.say("pollDevice", &format!(r#""number":{number}"#)).expect("an answer");
     worker.here.wait(5);
     poll();

@@ -56,8 +56,6 @@ struct Choice {
     hints: bool,
     in_page: bool,
     has_key: bool,
-    /// Whether its tokens are bound to a key.
-    is_bound: bool,
     connection: Connection,
 }
 
@@ -90,7 +88,6 @@ fn choices() -> Vec<Choice> {
         hints: true,
         in_page: false,
         has_key: false,
-        is_bound: false,
         connection: Connection::No,
     };
     let evil_api: &[&str] = &["https://evil.test/", "https://api.test/v1/"];
@@ -104,16 +101,13 @@ fn choices() -> Vec<Choice> {
     vec![
         choice("one", named(ONE, "", V1), ONE, V1),
         choice("one, wide", named(ONE, "", WIDE), ONE, WIDE),
-        Choice {
-            is_bound: true,
-            ..choice(
-                "two",
-                named(TWO, r#""dpop":"required","#, &["https://data.test"]).replace("\"spa\"", "\"app-2\""),
-                TWO,
-                &["https://data.test/"],
-            )
-            .of("app-2")
-        },
+        choice(
+            "two",
+            named(TWO, r#""dpop":"required","#, &["https://data.test"]).replace("\"spa\"", "\"app-2\""),
+            TWO,
+            &["https://data.test/"],
+        )
+        .of("app-2"),
         Choice {
             hints: false,
             ..choice(
@@ -153,6 +147,11 @@ fn choices() -> Vec<Choice> {
 impl Choice {
     fn of(self, client_id: &'static str) -> Self {
         Self { client_id, ..self }
+    }
+
+    /// Whether its tokens are bound to a key.
+    fn is_bound(&self) -> bool {
+        self.options.contains("\"dpop\"")
     }
 
     /// RFC 8414 §3.1 and §5, OpenID Connect Discovery §4.
@@ -1140,7 +1139,7 @@ impl Run {
             if !choice.is_some_and(|choice| choice.permits(&call.url)) {
                 return Err(broken("a token goes to an API that is not on the list", &call.url));
             }
-            let (client, is_bound) = choice.map(|choice| (choice.client, choice.is_bound)).unwrap_or_default();
+            let (client, is_bound) = choice.map(|choice| (choice.client, choice.is_bound())).unwrap_or_default();
             if !token.is_empty() && (scheme == "DPoP") != is_bound {
                 return Err(broken("a token is sent in another way than it was issued for", &format!("{call:?}")));
             }
@@ -1246,7 +1245,7 @@ impl Run {
             return Err(broken("a client signs exactly if it has a key", &shown));
         }
         let method = if matches!(request.method, Method::Get) { "GET" } else { "POST" };
-        let (client, is_bound) = (choice.client, choice.is_bound);
+        let (client, is_bound) = (choice.client, choice.is_bound());
         let proves = matches!(purpose, "token_endpoint" | "userinfo_endpoint");
         let proof = request.proof.as_ref().map_or("", |proof| proof.expose());
         let token = authorization.split_once(' ').map_or("", |(_, token)| token);

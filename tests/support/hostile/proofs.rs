@@ -1,7 +1,9 @@
 //! Proofs of possession as a server sees them (RFC 9449 §4.3), and keys that make them.
 
-use std::future::{Future, ready};
+use std::future::poll_fn;
+use std::mem::replace;
 use std::rc::Rc;
+use std::task::Poll;
 
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use valet_key::client::host::ProofKey;
@@ -41,8 +43,15 @@ impl ProofKey for TestKey {
         &self.public
     }
 
-    fn sign(&self, data: &str) -> impl Future<Output = Outcome<Vec<u8>>> {
-        ready(Ok(self.curve.sign_text(data)))
+    /// Takes a moment, as Web Cryptography does.
+    async fn sign(&self, data: &str) -> Outcome<Vec<u8>> {
+        let mut has_waited = false;
+        poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if replace(&mut has_waited, true) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        Ok(self.curve.sign_text(data))
     }
 
     fn to_jwk(&self) -> Option<Secret> {

@@ -227,6 +227,9 @@ impl Worker for Here {
     }
 }
 
+/// How often an operation is polled before the next response arrives: another operation, or a signature, may have woken it.
+const POLLS: usize = 8;
+
 /// A request of the app, to which the API responds with the next status.
 pub(crate) struct TestRequest {
     pub(super) here: Here,
@@ -392,8 +395,10 @@ impl Here {
     ) -> T {
         let mut future: Waiting<'_, T> = Box::pin(future);
         loop {
-            if let Poll::Ready(value) = poll(&mut future) {
-                return value;
+            for _ in 0..POLLS {
+                if let Poll::Ready(value) = poll(&mut future) {
+                    return value;
+                }
             }
             let (sending, slot) =
                 self.world().wire.pop_front().expect("a future waits for a request that was not sent");
@@ -405,8 +410,7 @@ impl Here {
     pub(crate) fn finish_all<T>(&self, mut futures: Vec<Waiting<'_, T>>) -> Vec<T> {
         let mut outcomes: Vec<Option<T>> = futures.iter().map(|_| None).collect();
         loop {
-            // Twice, because one operation may have woken another one that was polled before it.
-            for _ in 0..2 {
+            for _ in 0..POLLS {
                 for (future, outcome) in futures.iter_mut().zip(&mut outcomes) {
                     if outcome.is_none()
                         && let Poll::Ready(value) = poll(future)
