@@ -5,6 +5,7 @@
  * but is not a failure, because machines differ. Countable promises are also tests, in `tests/e2e`.
  */
 import { cpus, loadavg } from 'node:os';
+import { bound } from './bound.mjs';
 import { calls } from './calls.mjs';
 import { expiry } from './expiry.mjs';
 import { table } from './figure.mjs';
@@ -13,7 +14,7 @@ import { mainThread } from './main_thread.mjs';
 import { stream } from './stream.mjs';
 import { trips } from './trips.mjs';
 
-const BENCHMARKS = { calls, stream, 'main-thread': mainThread, trips, expiry, guard };
+const BENCHMARKS = { calls, bound, stream, 'main-thread': mainThread, trips, expiry, guard };
 
 const given = process.argv.slice(2);
 const asJson = given.includes('--json');

@@ -18,12 +18,12 @@ export async function startQuickApi({ origins, accepts = () => true }) {
     record(requests, request, response);
     if (origins.includes(request.headers.origin)) {
       response.setHeader('access-control-allow-origin', request.headers.origin);
-      response.setHeader('access-control-allow-headers', 'authorization');
+      response.setHeader('access-control-allow-headers', 'authorization, dpop');
       response.setHeader('access-control-max-age', '600');
       response.setHeader('cache-control', 'no-store');
     }
     if (request.method === 'OPTIONS') return response.writeHead(204).end();
-    const [, token] = /^Bearer (.+)$/.exec(request.headers.authorization) ?? [];
+    const [, token] = /^(?:Bearer|DPoP) (.+)$/.exec(request.headers.authorization) ?? [];
     if (!token || !accepts(token)) {
       const headers = {
         'www-authenticate': 'Bearer error="invalid_token"',
