@@ -28,7 +28,7 @@ use crate::hostile::provider::{Answer, Provider, change};
 use crate::hostile::resource_server::ResourceServer;
 use crate::hostile::text::{Spelling, forms, member, string, with_member};
 use crate::hostile::worker::{Begun, Mode, SharedWorker};
-use crate::hostile::world::{Here, Sender, Sending, Waiting, World, poll};
+use crate::hostile::world::{Here, POLLS, Sender, Sending, Waiting, World, poll};
 use crate::support::{answer, hash_of, json};
 
 const ONE: &str = "https://one.test";
@@ -632,7 +632,7 @@ impl Run {
 
     /// Runs everything as far as possible, and checks the results.
     fn go_on(&mut self) -> Verdict {
-        let mut rest = 2;
+        let mut rest = POLLS;
         while rest > 0 {
             rest -= 1;
             let mut at = 0;
@@ -643,7 +643,7 @@ impl Run {
                         let task = self.tasks.remove(at);
                         self.look_at_traffic()?;
                         self.finished(&task, outcome)?;
-                        rest = 2;
+                        rest = POLLS;
                     }
                 }
             }

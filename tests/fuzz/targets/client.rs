@@ -21,7 +21,7 @@ use super::{printed, seeds as list, text};
 use crate::hostile::proofs::Proof;
 use crate::hostile::provider::Answer;
 use crate::hostile::text::{Spelling, forms, member, string, with_member};
-use crate::hostile::world::{Here, Sending, TestRequest, Waiting, World, poll};
+use crate::hostile::world::{Here, POLLS, Sending, TestRequest, Waiting, World, poll};
 use crate::support::{SIGN_IN, answer, json};
 
 /// The maximum number of steps of a program.
@@ -343,23 +343,20 @@ impl Run {
 
     /// Polls until no operation can continue without a response.
     fn settle(&mut self) {
-        loop {
-            let mut is_settled = true;
+        let mut polls = 0;
+        while polls < POLLS {
+            polls += 1;
             for task in std::mem::take(&mut self.tasks) {
                 let Task { asked, mut future } = task;
                 match poll(&mut future) {
                     Poll::Pending => self.tasks.push(Task { asked, future }),
                     Poll::Ready(outcome) => {
-                        is_settled = false;
+                        polls = 0;
                         self.check(&asked, outcome);
                     }
                 }
             }
             self.check_requests();
-            if is_settled {
-                // A caller that waits for another one may have been polled before it, but only once.
-                break;
-            }
         }
         let view = self.client.session().as_ref().map(Session::to_json);
         assert_eq!(view.is_some(), self.client.is_signed_in());

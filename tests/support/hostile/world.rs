@@ -228,7 +228,7 @@ impl Worker for Here {
 }
 
 /// How often an operation is polled before the next response arrives: another operation, or a signature, may have woken it.
-const POLLS: usize = 8;
+pub(crate) const POLLS: usize = 8;
 
 /// A request of the app, to which the API responds with the next status.
 pub(crate) struct TestRequest {
