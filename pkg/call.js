@@ -17,17 +17,19 @@
  * @param {(use: (calls: Calls) => void) => Promise<void>} reach opens the vault if it is not open
  * @param {RequestInfo | URL} input @param {RequestInit | undefined} init
  * @param {import('./index.d.ts').Client} client
- * @param {'popup' | 'redirect'} [signInMode] how a call that needs a sign-in makes one
- * @returns {Promise<Response>}
+ * @param {{ signIn?: Mode, stepUp?: Mode }} options how a call makes a sign-in: one that needs a user, and one for which the API asks
+ * @returns {Promise<import('./index.d.ts').ApiResponse>}
  */
-export async function callThrough(failure, reach, input, init, client, signInMode) {
-  if (signInMode && signInMode !== 'popup' && signInMode !== 'redirect')
-    throw failure(
-      'config_error',
-      'app',
-      'option `signIn`: neither `popup` nor `redirect`',
-      'Leave it out, or write one.',
-    );
+export async function callThrough(failure, reach, input, init, client, options) {
+  for (const name of /** @type {const} */ (['signIn', 'stepUp']))
+    if (![undefined, 'popup', 'redirect'].includes(options[name]))
+      throw failure(
+        'config_error',
+        'app',
+        `option \`${name}\`: neither \`popup\` nor \`redirect\``,
+        'Leave it out, or write one.',
+      );
+  const { signIn, stepUp } = options;
   const { body: given, redirect = 'error', priority } = /** @type {RequestInit} */ ({ __proto__: null, ...init });
   const once = given instanceof ReadableStream;
   const streamed = once && sendsStreams();
@@ -73,8 +75,17 @@ export async function callThrough(failure, reach, input, init, client, signInMod
     return calls.send({ url, once, init: requestInit }, { transfer: streamed ? given : undefined, signal });
   };
   const sent =
-    signInMode && !once ? send().catch((error) => afterSignIn(client, signInMode, error).then(send)) : send();
-  const { value: received } = await sent;
+    signIn && !once
+      ? send().catch((error) => {
+          if (error.code !== 'login_required') throw error;
+          return signedIn(client, { mode: signIn }, error).then(send);
+        })
+      : send();
+  let { value: received } = await sent;
+  if (stepUp && received.stepUp && !once && (await steppedUp(client, { mode: stepUp, ...received.stepUp }))) {
+    if (!received.content) await calls.cancel(received.id);
+    ({ value: received } = await send());
+  }
   const { id, content = streamOf(calls, id, signal) } = received;
   return new VaultResponse(content, received.init, received, signal);
 }
@@ -82,26 +93,45 @@ export async function callThrough(failure, reach, input, init, client, signInMod
 /** Milliseconds after which a page that a call wanted to leave for a sign-in counts as staying. */
 const LEAVES = 20_000;
 
-/** The sign-ins that calls of a client have begun. @type {WeakMap<object, Promise<unknown>>} */
+/** @typedef {'popup' | 'redirect'} Mode */
+
+/** The sign-ins that calls of a client have begun, by their options. @type {WeakMap<object, Map<string, Promise<unknown>>>} */
 const signIns = new WeakMap();
 
 /**
- * Signs the user in, because a call was refused. Calls that are refused at the same time share the sign-in.
- * @param {import('./index.d.ts').Client} client @param {'popup' | 'redirect'} mode @param {any} error of the call
+ * Signs the user in, because a call was refused. Calls that are refused for the same reason at the same time share the sign-in.
+ * @param {import('./index.d.ts').Client} client @param {{ mode: Mode }} options @param {unknown} stay the error if the page stays
  */
-async function afterSignIn(client, mode, error) {
-  if (error.code !== 'login_required') throw error;
-  let signIn = signIns.get(client);
+async function signedIn(client, options, stay) {
+  const name = JSON.stringify(options);
+  const begun = signIns.get(client) ?? new Map();
+  signIns.set(client, begun);
+  let signIn = begun.get(name);
   if (!signIn) {
-    const signedIn = client.signIn(/** @type {any} */ ({ mode }));
-    signIn = Promise.race(mode === 'redirect' ? [signedIn, stayed(error)] : [signedIn]);
-    signIns.set(client, signIn);
-    signIn.finally(() => signIns.delete(client)).catch(() => {});
+    const succeeded = client.signIn(/** @type {any} */ (options));
+    signIn = Promise.race(options.mode === 'redirect' ? [succeeded, stayed(stay)] : [succeeded]);
+    begun.set(name, signIn);
+    signIn.finally(() => begun.delete(name)).catch(() => {});
   }
   await signIn;
 }
 
-/** Rejects if the page has not left, or has come back as it was. @param {any} error of the call @returns {Promise<never>} */
+/**
+ * Makes the sign-in for which an API asks. Returns false if the page was to leave for it and has stayed.
+ * @param {import('./index.d.ts').Client} client @param {{ mode: Mode }} options
+ */
+const steppedUp = (client, options) =>
+  signedIn(client, options, STAYED).then(
+    () => true,
+    (error) => {
+      if (error !== STAYED) throw error;
+      return false;
+    },
+  );
+
+const STAYED = Symbol();
+
+/** Rejects if the page has not left, or has come back as it was. @param {unknown} error @returns {Promise<never>} */
 const stayed = (error) =>
   new Promise((_, reject) => {
     setTimeout(reject, LEAVES, error);
@@ -176,7 +206,7 @@ function streamOf(calls, of, signal) {
 
 /** A response of the vault, which has the properties that the constructor of `Response` cannot set. */
 class VaultResponse extends Response {
-  /** @type {{ url: string, type: ResponseType }} */
+  /** @type {{ url: string, type: ResponseType, stepUp?: import('./index.d.ts').StepUp }} */
   #received;
   /** @type {AbortSignal} */
   #signal;
@@ -194,6 +224,10 @@ class VaultResponse extends Response {
 
   get type() {
     return this.#received.type;
+  }
+
+  get stepUp() {
+    return this.#received.stepUp;
   }
 
   clone() {

@@ -57,6 +57,7 @@ export interface ConnectOptions
     | 'allowLoopbackHttp'
     | 'tokenEndpointAuthMethod'
     | 'dpop'
+    | 'stepUp'
     | 'timeout'
     | 'workerUrl'
     | 'wasmUrl'
@@ -173,6 +174,12 @@ export interface Options {
    */
   tokenEndpointAuthMethod?: 'none' | 'private_key_jwt';
   /**
+   * How a call makes the sign-in for which an API asks (see {@link ApiResponse.stepUp}), after which the call is sent once more. `popup`:
+   * in a window, so the call has to be made in a click. `redirect`: the page leaves. Calls with the same demand share the sign-in. If the API
+   * asks again, its response is the result. A call whose body is a stream makes none. Default: none, the API's response is the result.
+   */
+  stepUp?: 'popup' | 'redirect';
+  /**
    * Whether tokens are bound to a private key that cannot be exported (DPoP, RFC 9449), so that a stolen token is of no use. `auto`: if
    * the provider's metadata have `dpop_signing_alg_values_supported`; with `tokens: 'page'`, never. `required`: always; the client then
    * refuses other tokens with `dpop_error`. `off`: never. The API must accept the scheme `DPoP`. A client with another value has a
@@ -219,6 +226,23 @@ export interface ClientMetadata {
   scope?: string;
   post_logout_redirect_uris?: string[];
   [member: string]: unknown;
+}
+
+/** A response of an API. */
+export interface ApiResponse extends Response {
+  /**
+   * What the API asks another sign-in for, in the spelling of {@link SignInOptions}, so that `client.signIn({ mode: 'popup',
+   * ...response.stepUp })` makes it: `scope` after `insufficient_scope` (RFC 6750 §3.1), `acrValues` and `maxAge` after
+   * `insufficient_user_authentication` (RFC 9470). Absent if the API asks for nothing, or hides `WWW-Authenticate` from pages.
+   */
+  readonly stepUp?: StepUp;
+}
+
+/** What an API asks a sign-in for. Show it to the user: an API can ask for anything. */
+export interface StepUp {
+  readonly scope?: string;
+  readonly acrValues?: string;
+  readonly maxAge?: number;
 }
 
 /** An API with further settings. */
@@ -444,7 +468,7 @@ export interface Client {
    * stream is sent only once. Chromium sends it while it is read (over HTTP/2 or later, as with `fetch`). In other browsers,
    * the client reads the whole stream before it sends the request.
    */
-  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<ApiResponse>;
 
   /** Requests a new access token now. Rarely needed, because `fetch` renews the token by itself. */
   refresh(): Promise<Session>;

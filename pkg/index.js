@@ -191,7 +191,7 @@ class Client extends EventTarget {
       input,
       init,
       this,
-      this.#options.signIn,
+      this.#options,
     );
   };
 
@@ -546,6 +546,7 @@ class Client extends EventTarget {
       scope,
       registration,
       signIn,
+      stepUp,
       ...options
     } = this.#options;
     this.#app = this.#known();

@@ -13,6 +13,8 @@ use web_sys::Request;
 
 use crate::browser::fetch::{Again, AppRequest};
 use crate::browser::{Browser, Key, now};
+use crate::protocol::json::to_string;
+use crate::protocol::step_up::StepUp;
 use crate::protocol::time::Now;
 use crate::vault::Vault;
 #[cfg(feature = "guard")]
@@ -52,6 +54,13 @@ pub fn listen(changed: Function, tell: Function, deposit: Function, sign: Functi
 pub fn perform(message: String) -> Promise {
     let vault = VAULT.with(Clone::clone);
     promise(Box::pin(async move { messages::perform(&vault, &Here, &message).await.map(Into::into) }))
+}
+
+/// What an API asks the next sign-in for, as JSON text with the options of a sign-in; see [`StepUp`]. Absent if another sign-in would
+/// not help.
+#[wasm_bindgen(js_name = stepUp)]
+pub fn step_up(status: u16, challenge: &str) -> Option<String> {
+    StepUp::asked_by(status, challenge).as_ref().map(to_string)
 }
 
 /// Takes over the keys that came with a deposit, before the message `recall`. A key is `[jwk]` or `[public jwk, CryptoKey]`.

@@ -20,6 +20,7 @@ import {
   listen,
   guard as tellGuard,
   perform as tellVault,
+  stepUp,
   __wbg_reset_state as startAnew,
 } from '../wasm/glue.js';
 
@@ -163,16 +164,18 @@ function connect(port, wasmUrl, inPage) {
       frontChannel: forwarded('frontChannel', { query: 'string' }),
       fetch: {
         takes: { url: 'string', init: 'object', once: 'boolean' },
-        run: async ({ id, url, init, once }, signal) => {
+        run: async ({ id, url, init: given, once }, signal) => {
           if (__HAS_GUARD__) await beforeCore('fetch', {});
-          const make = () => new Request(url, { ...init, redirect: 'error', duplex: 'half', signal });
+          const make = () => new Request(url, { ...given, redirect: 'error', duplex: 'half', signal });
           const response = await authorized(number, make(), once ? undefined : make);
           const { status, statusText, headers, type } = response;
           // Whatever `body` is in this engine, the constructor of `Response` accepts none for these.
           const body = response.body && ![204, 205, 304].includes(status) ? new Body(response.body) : null;
           const content = body && (await body.whole());
           if (body && content === undefined && !signal.aborted) bodies.set(id, body);
-          const value = { id, content, url: response.url, type, init: { status, statusText, headers: [...headers] } };
+          const asked = stepUp(status, headers.get('www-authenticate') ?? '');
+          const init = { status, statusText, headers: [...headers] };
+          const value = { id, content, url: response.url, type, init, stepUp: asked && JSON.parse(asked) };
           return { value, transfer: content ? [content.buffer] : [] };
         },
       },

@@ -9,6 +9,7 @@ use crate::protocol::resource::blocked;
 use crate::protocol::secret::Secret;
 use crate::protocol::session::Change;
 use crate::protocol::session_state::{Call, Refused};
+use crate::protocol::step_up::StepUp;
 use crate::protocol::url::{Loopback, Url};
 use core::future::Future;
 
@@ -136,7 +137,9 @@ impl<H: Host> Client<H> {
                     _ => {}
                 }
             }
-            if R::status(&response) != 401 || is_renewed || !self.refused(call) || !request.prepare_again() {
+            let status = R::status(&response);
+            let asks_for_sign_in = || StepUp::asked_by(status, &R::header(&response, "www-authenticate")).is_some();
+            if status != 401 || is_renewed || asks_for_sign_in() || !self.refused(call) || !request.prepare_again() {
                 return Ok(response);
             }
             (is_renewed, proofs) = (true, Proofs::default());

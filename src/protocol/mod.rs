@@ -41,6 +41,7 @@ pub mod resource;
 pub mod secret;
 pub mod session;
 pub mod session_state;
+pub mod step_up;
 pub mod time;
 pub mod token;
 pub mod transaction;

@@ -260,9 +260,15 @@ pub struct Challenge {
     pub resource_metadata: Option<String>,
     /// The scope that the request needs.
     pub scope: Option<String>,
+    /// Why the request was refused.
+    pub error: Option<String>,
+    /// The authentication contexts that the request needs, separated by spaces (RFC 9470 §3).
+    pub acr_values: Option<String>,
+    /// The age of the authentication that the request needs, in seconds (RFC 9470 §3).
+    pub max_age: Option<String>,
     /// Whether there is a challenge for a token that is bound to a key (RFC 9449 §7.1).
     pub takes_dpop: bool,
-    /// The error in that challenge.
+    /// The error in that challenge, which may be another one than the first.
     pub dpop_error: Option<String>,
 }
 
@@ -290,11 +296,16 @@ impl Challenge {
                 continue;
             };
             let Some((value, next)) = read_value(split(value, is_space).1) else { break };
+            if is_dpop && name.eq_ignore_ascii_case("error") {
+                challenge.dpop_error.get_or_insert_with(|| value.clone());
+            }
             let slot = match () {
                 () if !is_for_token => None,
                 () if name.eq_ignore_ascii_case("resource_metadata") => Some(&mut challenge.resource_metadata),
                 () if name.eq_ignore_ascii_case("scope") => Some(&mut challenge.scope),
-                () if is_dpop && name.eq_ignore_ascii_case("error") => Some(&mut challenge.dpop_error),
+                () if name.eq_ignore_ascii_case("error") => Some(&mut challenge.error),
+                () if name.eq_ignore_ascii_case("acr_values") => Some(&mut challenge.acr_values),
+                () if name.eq_ignore_ascii_case("max_age") => Some(&mut challenge.max_age),
                 () => None,
             };
             if let Some(slot) = slot {

@@ -1,13 +1,16 @@
 //! The browser host, as the npm package and Rust front ends use it: what only a browser can show. The same tests run in
 //! a page, in a worker and in a shared worker, by `cargo xtask test browser`.
 
-use valet_key::browser::{Client, Completion, OtherSignIns, keys};
+use valet_key::browser::{Browser, Client, Completion, OtherSignIns, keys};
+use valet_key::client::host::{Host, ProofKey};
 use valet_key::protocol::authorization_request::SignIn;
+use valet_key::protocol::base64url;
 use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Signature, Unverified};
 use valet_key::protocol::options::Options;
+use valet_key::protocol::public_key::SIGNATURE;
 use valet_key::protocol::transaction::RedirectPage;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -110,18 +113,24 @@ async fn a_silent_sign_in_does_not_redirect_to_an_unreachable_provider() {
     assert_eq!(code(client.begin(silent).await), "network_error");
 }
 
-/// The browser's verdict on the signature of a token.
-async fn signature(token: &str, key: &str) -> Signature {
-    let mut keys = Keys::default();
-    let answer = HttpResponse {
+fn empty() -> HttpResponse {
+    HttpResponse {
         url: String::new(),
         status: 200,
         content_type: "application/json".into(),
         challenge: String::new(),
+        dpop_nonce: String::new(),
+        date: None,
         retry_after: None,
-        body: format!(r#"{{"keys":[{key}]}}"#).into(),
+        body: Vec::new(),
         secrets: Secrets::default(),
-    };
+    }
+}
+
+/// The browser's verdict on the signature of a token.
+async fn signature(token: &str, key: &str) -> Signature {
+    let mut keys = Keys::default();
+    let answer = HttpResponse { body: format!(r#"{{"keys":[{key}]}}"#).into(), ..empty() };
     keys.receive(Ok(answer)).expect("a key set");
     let token = Unverified::parse(token, Algorithms::ALL).expect("well formed");
     keys::check(keys.select(&token, "").expect("one key")).await.0
@@ -152,4 +161,33 @@ async fn a_key_with_a_point_outside_of_its_curve_is_refused() {
     // WebKitGTK accepts it as a key, with which every signature is wrong.
     let signature = signature(token, &key.replacen("\"y\":\"x", "\"y\":\"y", 1)).await;
     assert!(matches!(signature, Signature::Unusable | Signature::Wrong), "{signature:?}");
+}
+
+#[wasm_bindgen_test]
+async fn a_key_signs_proofs_and_cannot_be_exported() {
+    let key = Browser::default().make_key().await.expect("a key");
+    let signature = key.sign("data").await.expect("a signature");
+    assert_eq!(signature.len(), SIGNATURE);
+    assert_ne!(key.sign("data").await.expect("another one"), signature);
+    let mut set = Keys::default();
+    let jwk = key.public().to_jwk();
+    let answer = HttpResponse { body: format!(r#"{{"keys":[{jwk}]}}"#).into(), ..empty() };
+    set.receive(Ok(answer)).expect("a key set");
+    let header = base64url::encode(br#"{"alg":"ES256"}"#);
+    let input = [header.as_str(), ".", &base64url::encode(b"{}")].concat();
+    let signed = key.sign(&input).await.expect("a signature");
+    let token = [input.as_str(), ".", &base64url::encode(&signed)].concat();
+    let token = Unverified::parse(&token, Algorithms::ALL).expect("well formed");
+    let question = set.select(&token, "").expect("the key");
+    assert_eq!(keys::check(question).await.0, Signature::Right);
+
+    // Where a key has to be passed on as a text, it arrives as the same one.
+    if let Some(jwk) = key.to_jwk() {
+        let imported = Browser::default().import_key(jwk.expose()).await.expect("a key");
+        assert_eq!(imported.public(), key.public());
+        assert_eq!(imported.sign("data").await.expect("a signature").len(), SIGNATURE);
+    }
+    for text in ["", "{}", "not JSON", &key.public().to_jwk()] {
+        assert!(Browser::default().import_key(text).await.is_none(), "{text}");
+    }
 }

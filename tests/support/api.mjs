@@ -36,8 +36,11 @@ export async function startApi({ port = 0, provider, origins }) {
   const distrusted = new Set();
   let ticks = 0;
   const redirects = new Map();
-  /** The nonce that proofs need; empty for none. `exposes`: whether pages can read it. */
-  const settings = { nonce: '', exposes: true };
+  /**
+   * The nonce that proofs need; empty for none. `exposes`: whether pages can read it. `demand` says what a token lacks
+   * (RFC 9470 §3), as the attributes of a challenge.
+   */
+  const settings = { nonce: '', exposes: true, demand: undefined };
   const seen = new Set();
   /** What the proofs of all requests claim. */
   const proofs = [];
@@ -72,12 +75,15 @@ export async function startApi({ port = 0, provider, origins }) {
         { error: 'invalid_token' },
         'This access token is over, or not from our provider.',
       );
+    const asked = settings.demand?.(shown);
+    if (asked) return challenge(response, 401, asked, 'This needs another login.', scheme);
     if (route.scope && !(token.scope ?? '').split(' ').includes(route.scope)) {
       return challenge(
         response,
         403,
         { error: 'insufficient_scope', scope: route.scope },
         `This needs the scope ${route.scope}.`,
+        scheme,
       );
     }
 

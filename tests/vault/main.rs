@@ -24,6 +24,7 @@ mod records;
 mod registration;
 mod silent;
 mod states;
+mod step_up;
 
 use hostile::provider::Provider;
 use hostile::worker::{Begun, SharedWorker};
