@@ -17,19 +17,19 @@
  * @param {(use: (calls: Calls) => void) => Promise<void>} reach opens the vault if it is not open
  * @param {RequestInfo | URL} input @param {RequestInit | undefined} init
  * @param {import('./index.d.ts').Client} client
- * @param {{ signIn?: Mode, stepUp?: Mode }} options how a call makes a sign-in: one that needs a user, and one for which the API asks
+ * @param {Mode} [signIn] how a call that needs a user makes a sign-in
+ * @param {Mode} [stepUp] how a call makes the sign-in for which the API asks
  * @returns {Promise<import('./index.d.ts').ApiResponse>}
  */
-export async function callThrough(failure, reach, input, init, client, options) {
-  for (const name of /** @type {const} */ (['signIn', 'stepUp']))
-    if (![undefined, 'popup', 'redirect'].includes(options[name]))
+export async function callThrough(failure, reach, input, init, client, signIn, stepUp) {
+  for (const [name, value] of Object.entries({ signIn, stepUp }))
+    if (value && value !== 'popup' && value !== 'redirect')
       throw failure(
         'config_error',
         'app',
         `option \`${name}\`: neither \`popup\` nor \`redirect\``,
         'Leave it out, or write one.',
       );
-  const { signIn, stepUp } = options;
   const { body: given, redirect = 'error', priority } = /** @type {RequestInit} */ ({ __proto__: null, ...init });
   const once = given instanceof ReadableStream;
   const streamed = once && sendsStreams();
@@ -74,17 +74,27 @@ export async function callThrough(failure, reach, input, init, client, options) 
     await reach((opened) => (calls = opened));
     return calls.send({ url, once, init: requestInit }, { transfer: streamed ? given : undefined, signal });
   };
-  const sent =
-    signIn && !once
-      ? send().catch((error) => {
-          if (error.code !== 'login_required') throw error;
-          return signedIn(client, { mode: signIn }, error).then(send);
-        })
-      : send();
-  let { value: received } = await sent;
-  if (stepUp && received.stepUp && !once && (await steppedUp(client, { mode: stepUp, ...received.stepUp }))) {
-    if (!received.content) await calls.cancel(received.id);
-    ({ value: received } = await send());
+  let hasSignedIn = false;
+  const sentAt = performance.now();
+  let { value: received } = await send().catch(async (error) => {
+    if (!signIn || once || error.code !== 'login_required') throw error;
+    await signedIn(client, signIn, error);
+    hasSignedIn = true;
+    return send();
+  });
+  if (stepUp && received.stepUp && !once && !hasSignedIn) {
+    const { id: first } = received;
+    const drop = () => void calls.cancel(first).catch(() => {});
+    const stepping = steppedUp(client, { mode: stepUp, ...received.stepUp }, url, sentAt);
+    const isMade = await orAborted(stepping, signal).catch((error) => {
+      if (!signal.aborted) return void (received.stepUpError = error);
+      drop();
+      throw error;
+    });
+    if (isMade) {
+      drop();
+      received = (await send()).value;
+    }
   }
   const { id, content = streamOf(calls, id, signal) } = received;
   return new VaultResponse(content, received.init, received, signal);
@@ -95,47 +105,88 @@ const LEAVES = 20_000;
 
 /** @typedef {'popup' | 'redirect'} Mode */
 
-/** The sign-ins that calls of a client have begun, by their options. @type {WeakMap<object, Map<string, Promise<unknown>>>} */
+/** The sign-ins that calls of a client have begun. @type {WeakMap<object, Promise<unknown>>} */
 const signIns = new WeakMap();
 
 /**
- * Signs the user in, because a call was refused. Calls that are refused for the same reason at the same time share the sign-in.
- * @param {import('./index.d.ts').Client} client @param {{ mode: Mode }} options @param {unknown} stay the error if the page stays
+ * Signs the user in, because a call needs one. Calls at the same time share the sign-in.
+ * @param {import('./index.d.ts').Client} client @param {Mode} mode @param {unknown} error of the call
  */
-async function signedIn(client, options, stay) {
-  const name = JSON.stringify(options);
-  const begun = signIns.get(client) ?? new Map();
-  signIns.set(client, begun);
-  let signIn = begun.get(name);
+async function signedIn(client, mode, error) {
+  let signIn = signIns.get(client);
   if (!signIn) {
-    const succeeded = client.signIn(/** @type {any} */ (options));
-    signIn = Promise.race(options.mode === 'redirect' ? [succeeded, stayed(stay)] : [succeeded]);
-    begun.set(name, signIn);
-    signIn.finally(() => begun.delete(name)).catch(() => {});
+    const succeeded = client.signIn(/** @type {any} */ ({ mode }));
+    signIn = Promise.race(mode === 'redirect' ? [succeeded, stayed(error)] : [succeeded]);
+    signIns.set(client, signIn);
+    signIn.finally(() => signIns.delete(client)).catch(() => {});
   }
   await signIn;
 }
 
-/**
- * Makes the sign-in for which an API asks. Returns false if the page was to leave for it and has stayed.
- * @param {import('./index.d.ts').Client} client @param {{ mode: Mode }} options
- */
-const steppedUp = (client, options) =>
-  signedIn(client, options, STAYED).then(
-    () => true,
-    (error) => {
-      if (error !== STAYED) throw error;
-      return false;
-    },
-  );
+/** The sign-ins for which APIs ask: one at a time for each client, and when the last one was made. @type {WeakMap<object, { made: number, now?: Promise<unknown> }>} */
+const stepUps = new WeakMap();
 
-const STAYED = Symbol();
+/** In session storage: the call for which the page has left, so that it does not leave again for the same one when it is back. */
+const LEFT = 'valet-key:left-for-api';
+
+/**
+ * Makes the sign-in for which an API asks, unless another call makes one or has made one since this call was sent. Says whether the call is
+ * to be sent again: not if another user is signed in by then, and not if the page was to leave and has stayed, or has left for the same
+ * reason before.
+ * @param {import('./index.d.ts').Client} client @param {{ mode: Mode }} options @param {string} url of the call @param {number} sentAt
+ * @returns {Promise<boolean>}
+ */
+async function steppedUp(client, options, url, sentAt) {
+  const { sub } = client.session ?? {};
+  const state = stepUps.get(client) ?? { made: -1 };
+  stepUps.set(client, state);
+  if (state.now) await state.now.catch(() => {});
+  else if (state.made < sentAt) {
+    const reason = `${url.split('?')[0]} ${JSON.stringify(options)}`;
+    if (options.mode === 'redirect' && hasLeftFor(reason)) return false;
+    const succeeded = client.signIn(/** @type {any} */ (options));
+    const stays = new Error('the page stays');
+    state.now = Promise.race(options.mode === 'redirect' ? [succeeded, stayed(stays)] : [succeeded]);
+    try {
+      await state.now;
+      state.made = performance.now();
+    } catch (error) {
+      if (error === stays) return false;
+      throw error;
+    } finally {
+      state.now = undefined;
+    }
+  }
+  return client.session?.sub === sub;
+}
+
+/** Whether the page has left for this reason before; if not, it does now. @param {string} reason */
+function hasLeftFor(reason) {
+  try {
+    const before = sessionStorage.getItem(LEFT);
+    if (before === reason) sessionStorage.removeItem(LEFT);
+    else sessionStorage.setItem(LEFT, reason);
+    return before === reason;
+  } catch {
+    return false; // without storage, there is no sign-in by redirect
+  }
+}
+
+/** @template T @param {Promise<T>} promise @param {AbortSignal} signal @returns {Promise<T>} */
+const orAborted = (promise, signal) =>
+  Promise.race([
+    promise,
+    new Promise((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener('abort', () => reject(signal.reason));
+    }),
+  ]);
 
 /** Rejects if the page has not left, or has come back as it was. @param {unknown} error @returns {Promise<never>} */
 const stayed = (error) =>
   new Promise((_, reject) => {
     setTimeout(reject, LEAVES, error);
-    addEventListener('pageshow', ({ persisted }) => persisted && reject(error), { once: true });
+    addEventListener('pageshow', ({ persisted }) => persisted && reject(error));
   });
 
 /** @param {typeof import('./errors.js').failure} failure @param {RequestInfo | URL} input @param {RequestInit} [init] */
@@ -206,7 +257,7 @@ function streamOf(calls, of, signal) {
 
 /** A response of the vault, which has the properties that the constructor of `Response` cannot set. */
 class VaultResponse extends Response {
-  /** @type {{ url: string, type: ResponseType, stepUp?: import('./index.d.ts').StepUp }} */
+  /** @type {{ url: string, type: ResponseType, stepUp?: import('./index.d.ts').StepUp, stepUpError?: import('./index.d.ts').ValetKeyError }} */
   #received;
   /** @type {AbortSignal} */
   #signal;
@@ -228,6 +279,10 @@ class VaultResponse extends Response {
 
   get stepUp() {
     return this.#received.stepUp;
+  }
+
+  get stepUpError() {
+    return this.#received.stepUpError;
   }
 
   clone() {

@@ -174,9 +174,10 @@ export interface Options {
    */
   tokenEndpointAuthMethod?: 'none' | 'private_key_jwt';
   /**
-   * How a call makes the sign-in for which an API asks (see {@link ApiResponse.stepUp}), after which the call is sent once more. `popup`:
-   * in a window, so the call has to be made in a click. `redirect`: the page leaves. Calls with the same demand share the sign-in. If the API
-   * asks again, its response is the result. A call whose body is a stream makes none. Default: none, the API's response is the result.
+   * How a call makes the sign-in for which an API asks (see {@link ApiResponse.stepUp}). `popup`: in a window, after which the call is
+   * sent once more. Make the call in a click. `redirect`: the page leaves, and the app calls again when it is back. If the API asks again, if the
+   * sign-in fails, or if the page stays for twenty seconds, the API's response is the result. A call whose body is a stream makes no
+   * sign-in. Default: none.
    */
   stepUp?: 'popup' | 'redirect';
   /**
@@ -236,9 +237,12 @@ export interface ApiResponse extends Response {
    * `insufficient_user_authentication` (RFC 9470). Absent if the API asks for nothing, or hides `WWW-Authenticate` from pages.
    */
   readonly stepUp?: StepUp;
+  /** With the option `stepUp`: why that sign-in failed, for example with `popup_blocked`. */
+  readonly stepUpError?: ValetKeyError;
+  clone(): ApiResponse;
 }
 
-/** What an API asks a sign-in for. Show it to the user: an API can ask for anything. */
+/** What an API asks a sign-in for. An API can ask for anything. */
 export interface StepUp {
   readonly scope?: string;
   readonly acrValues?: string;

@@ -191,7 +191,8 @@ class Client extends EventTarget {
       input,
       init,
       this,
-      this.#options,
+      this.#options.signIn,
+      this.#options.stepUp,
     );
   };
 

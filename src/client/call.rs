@@ -9,7 +9,7 @@ use crate::protocol::resource::blocked;
 use crate::protocol::secret::Secret;
 use crate::protocol::session::Change;
 use crate::protocol::session_state::{Call, Refused};
-use crate::protocol::step_up::StepUp;
+use crate::protocol::step_up;
 use crate::protocol::url::{Loopback, Url};
 use core::future::Future;
 
@@ -138,7 +138,7 @@ impl<H: Host> Client<H> {
                 }
             }
             let status = R::status(&response);
-            let asks_for_sign_in = || StepUp::asked_by(status, &R::header(&response, "www-authenticate")).is_some();
+            let asks_for_sign_in = || step_up::is_asked(&R::header(&response, "www-authenticate"));
             if status != 401 || is_renewed || asks_for_sign_in() || !self.refused(call) || !request.prepare_again() {
                 return Ok(response);
             }

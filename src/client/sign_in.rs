@@ -312,10 +312,12 @@ impl<H: Host> Client<H> {
                 if session.is_overtaken(call) {
                     (Err(Kind::Cancelled.into()), session.too_late(*tokens))
                 } else {
-                    if let Some(key) = key {
+                    let begun = session.sign_in(tokens, proof, transaction, &self.core.config, self.core.host.now());
+                    // After a failure, the earlier session goes on with its own key.
+                    if let Some(key) = key.filter(|_| begun.0.is_ok()) {
                         self.keep_key(key);
                     }
-                    session.sign_in(tokens, proof, transaction, &self.core.config, self.core.host.now())
+                    begun
                 }
             };
             match &result {

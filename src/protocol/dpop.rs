@@ -281,7 +281,10 @@ impl Refusal {
         match () {
             () if header.is_empty() => Self::Unreadable,
             () if !challenge.takes_dpop => Self::Scheme,
-            () => Self::named(challenge.dpop_error.as_deref()),
+            () => {
+                let reason = challenge.reasons.iter().find(|reason| reason.is_dpop);
+                Self::named(reason.and_then(|reason| reason.error.as_deref()))
+            }
         }
     }
 }

@@ -260,16 +260,25 @@ pub struct Challenge {
     pub resource_metadata: Option<String>,
     /// The scope that the request needs.
     pub scope: Option<String>,
-    /// Why the request was refused.
+    /// What each of the challenges says.
+    pub reasons: Vec<Reason>,
+    /// Whether there is a challenge for a token that is bound to a key (RFC 9449 §7.1).
+    pub takes_dpop: bool,
+}
+
+/// Why a request was refused, in one challenge for a token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reason {
+    /// Whether the challenge is for a token that is bound to a key.
+    pub is_dpop: bool,
+    /// The error code.
     pub error: Option<String>,
+    /// The scope that the request needs.
+    pub scope: Option<String>,
     /// The authentication contexts that the request needs, separated by spaces (RFC 9470 §3).
     pub acr_values: Option<String>,
     /// The age of the authentication that the request needs, in seconds (RFC 9470 §3).
     pub max_age: Option<String>,
-    /// Whether there is a challenge for a token that is bound to a key (RFC 9449 §7.1).
-    pub takes_dpop: bool,
-    /// The error in that challenge, which may be another one than the first.
-    pub dpop_error: Option<String>,
 }
 
 impl Challenge {
@@ -277,7 +286,7 @@ impl Challenge {
     /// value of each parameter counts.
     pub fn parse(header: &str) -> Self {
         let mut challenge = Self::default();
-        let (mut is_for_token, mut is_dpop) = (false, false);
+        let mut is_for_token = false;
         let mut rest = header;
         loop {
             let (name, after) = split(split(rest, |byte| matches!(byte, b' ' | b'\t' | b',')).1, is_tchar);
@@ -289,23 +298,31 @@ impl Challenge {
             }
             let value = split(after, is_space).1.strip_prefix('=').filter(|value| !value.starts_with('='));
             let Some(value) = value else {
-                is_dpop = name.eq_ignore_ascii_case("dpop");
+                let is_dpop = name.eq_ignore_ascii_case("dpop");
                 challenge.takes_dpop |= is_dpop;
                 is_for_token = is_dpop || name.eq_ignore_ascii_case("bearer");
+                if is_for_token {
+                    challenge.reasons.push(Reason { is_dpop, ..Reason::default() });
+                }
                 rest = after;
                 continue;
             };
             let Some((value, next)) = read_value(split(value, is_space).1) else { break };
-            if is_dpop && name.eq_ignore_ascii_case("error") {
-                challenge.dpop_error.get_or_insert_with(|| value.clone());
+            let reason = challenge.reasons.last_mut().filter(|_| is_for_token);
+            let part = reason.and_then(|reason| match () {
+                () if name.eq_ignore_ascii_case("error") => Some(&mut reason.error),
+                () if name.eq_ignore_ascii_case("scope") => Some(&mut reason.scope),
+                () if name.eq_ignore_ascii_case("acr_values") => Some(&mut reason.acr_values),
+                () if name.eq_ignore_ascii_case("max_age") => Some(&mut reason.max_age),
+                () => None,
+            });
+            if let Some(part) = part {
+                part.get_or_insert_with(|| value.clone());
             }
             let slot = match () {
                 () if !is_for_token => None,
                 () if name.eq_ignore_ascii_case("resource_metadata") => Some(&mut challenge.resource_metadata),
                 () if name.eq_ignore_ascii_case("scope") => Some(&mut challenge.scope),
-                () if name.eq_ignore_ascii_case("error") => Some(&mut challenge.error),
-                () if name.eq_ignore_ascii_case("acr_values") => Some(&mut challenge.acr_values),
-                () if name.eq_ignore_ascii_case("max_age") => Some(&mut challenge.max_age),
                 () => None,
             };
             if let Some(slot) = slot {

@@ -100,13 +100,13 @@ story(
 );
 
 story(
-  'a provider that requires pushed authorization requests is detected before the page leaves',
+  'a provider that requires pushed requests and names no endpoint for them is detected before the page leaves',
   OPEN,
   async (stage) => {
     const { page, provider, site } = stage;
     alterMetadata(stage, (metadata) => ({ ...metadata, require_pushed_authorization_requests: true }));
     await stage.visit();
-    assert.equal(await told(stage, 'client.signIn()'), 'unsupported');
+    assert.equal(await told(stage, 'client.signIn()'), 'metadata_invalid');
     assert.equal(await page.url(), site.url);
     assert.equal(provider.count('authorization'), 0);
   },

@@ -169,6 +169,22 @@ fn dpop_70_a_pending_sign_in_keeps_its_key() {
     port.say("refresh", "").expect("a renewal");
 }
 
+/// A sign-in that fails leaves the earlier session, with its key.
+#[test]
+fn dpop_77_failed_sign_ins_do_not_cost_the_session_its_key() {
+    let worker = binding();
+    let port = worker.page(1, &app());
+    port.sign_in();
+    for _ in 0..10 {
+        let begun = port.begin_with(Mode::Window, r#"{"acrValues":"mfa"}"#).expect("a request");
+        let begun = crate::hostile::worker::Begun::read(&begun);
+        let address = worker.here.way_back(&begun.url);
+        assert_eq!(code(&port.complete(&address, &begun.state, None)), Some("id_token_invalid"));
+    }
+    port.say("fetch", CALL).expect("the API");
+    port.say("refresh", "").expect("a renewal");
+}
+
 #[test]
 fn dpop_71_requests_side_by_side_learn_the_time_together() {
     let worker = binding();

@@ -24,6 +24,25 @@ fn par_17_what_an_api_asks_for_is_read() {
         (401, r#"Bearer error="insufficient_user_authentication", max_age="-1""#, None),
         (401, r#"Bearer error="insufficient_user_authentication", max_age="soon", acr_values="""#, None),
         (401, r#"Bearer error="insufficient_user_authentication", acr_values="a\\b""#, None),
+        (401, r#"Bearer error="insufficient_user_authentication", acr_values=" ""#, None),
+        (401, r#"Bearer error="insufficient_user_authentication", max_age="9223372036854775807""#, None),
+        (401, "Bearer error=insufficient_user_authentication, max_age=.", None),
+        (
+            401,
+            "Bearer error=insufficient_user_authentication, max_age=5, scope=write, acr_values=\" a  b a\"",
+            Some(asked(Some("write"), Some("a b"), Some(5))),
+        ),
+        (
+            403,
+            r#"Bearer scope="default", DPoP error="insufficient_scope", scope="write""#,
+            Some(asked(Some("write"), None, None)),
+        ),
+        (
+            401,
+            r#"Bearer error="invalid_token", DPoP error="insufficient_user_authentication", max_age=0"#,
+            Some(asked(None, None, Some(0))),
+        ),
+        (403, r#"Bearer error="insufficient_scope", acr_values="a""#, None),
         (401, r#"Bearer error="insufficient_user_authentication""#, None),
         (
             403,
@@ -51,10 +70,12 @@ fn par_18_a_renewal_is_no_step_up() {
     let worker = worker();
     let port = worker.page(1, &app());
     port.sign_in();
-    let challenge = r#"Bearer error="insufficient_user_authentication", max_age="0""#.into();
-    worker.here.world().answers.push_back(ApiAnswer { status: 401, challenge, ..ApiAnswer::default() });
-    port.say("fetch", r#""url":"https://api.test/v1/x""#).expect("the refusal");
-    assert_eq!(worker.here.world().calls.len(), 1);
+    for more in [r#", max_age="0""#, ""] {
+        let challenge = format!(r#"Bearer error="insufficient_user_authentication"{more}"#);
+        worker.here.world().answers.push_back(ApiAnswer { status: 401, challenge, ..ApiAnswer::default() });
+        port.say("fetch", r#""url":"https://api.test/v1/x""#).expect("the refusal");
+    }
+    assert_eq!(worker.here.world().calls.len(), 2);
     assert_eq!(worker.here.asked(Place::Refresh), 0);
     assert!(port.is_signed_in());
 }
