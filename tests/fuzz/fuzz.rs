@@ -31,9 +31,10 @@ struct Target {
     is_reader: bool,
 }
 
-/// The steps that an input may take in any case, and for each byte: about three times the most that valid inputs took.
+/// The steps that an input may take in any case, and for each byte: about five times the most that valid inputs took. Texts of which every
+/// piece resembles a secret, with several layers of escapes, took 325 for each byte at every length.
 const STEPS: u64 = 100_000;
-const STEPS_PER_BYTE: u64 = 300;
+const STEPS_PER_BYTE: u64 = 500;
 
 impl Target {
     /// Runs, and checks that the steps are in proportion to the bytes. Some inputs are then made longer: quadratic
