@@ -360,6 +360,8 @@ story(
       await page.goto(site.url);
       await page.see('Outcomes: nobody and nobody');
       await page.click('button', 'Sign in at 2');
+      // A driver may name the address of a page before its request has been answered.
+      await page.until('the request', () => second.issued.states.size > 0);
       await page.until('the provider', async () => (await page.url()).startsWith(second.issuer));
       const [state] = second.issued.states;
       await page.goto(`${site.origin}/www/index.html?code=c&state=${state}`);
