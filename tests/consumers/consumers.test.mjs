@@ -38,7 +38,10 @@ const CONSUMERS = {
     build: async (context) => {
       const output = { path: join(context, 'site') };
       const stats = await promisify(webpack)({ mode: 'production', context, entry: './main.js', output });
-      assert.ok(!stats.hasErrors() && !stats.hasWarnings(), stats.toString());
+      // webpack recommends that no uncompressed file exceeds 244 KiB. The module is larger, and a worker loads it.
+      const isAboutModule = ({ message }) => /^asset size limit:/.test(message) && !/\.js \(/.test(message);
+      const warnings = stats.toJson().warnings.filter((warning) => !isAboutModule(warning));
+      assert.ok(!stats.hasErrors() && !warnings.length, stats.toString());
       await cp(join(context, 'index.html'), join(context, 'site/index.html'));
     },
   },
