@@ -27,7 +27,9 @@ pub use client::Client;
 pub use protocol::authorization_request::SignIn;
 pub use protocol::error::{Error, Result};
 pub use protocol::options::Options;
+pub use protocol::resource::ApiEntry;
 pub use protocol::session::Session;
+pub use protocol::socket::SocketToken;
 
 pub mod client;
 pub mod protocol;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use js_sys::{Array, Function, Promise};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::Request;
 
 use crate::browser::fetch::{Again, AppRequest};
@@ -19,6 +19,7 @@ use crate::protocol::time::Now;
 use crate::vault::Vault;
 #[cfg(feature = "guard")]
 use crate::vault::guard;
+use crate::vault::kept::{Kept, Whose};
 use crate::vault::messages::{self, Failed, Worker, to_json};
 
 #[global_allocator]
@@ -37,16 +38,21 @@ struct Listeners {
     tell: Function,
     deposit: Function,
     sign: Function,
+    device: Function,
+    trace: Function,
 }
 
 /// Registers the functions to call: `changed(port, text)` at each change of the session of a port's client, with
 /// `{ session, reason }` as JSON; `tell(text)` with news for the other vaults of the origin; and `deposit(text, keys)` with the text
-/// from which the next vault continues, which contains tokens, and the keys that these are bound to, for [`adopt`]. `sign(ports, name, data, creates)` asks the pages behind these ports
-/// for a key and a signature; its promise resolves to a text. JavaScript calls this function once, before all others.
+/// from which the next vault continues, which contains tokens, and the keys that these are bound to, for [`adopt`].
+/// `sign(ports, name, data, creates)` asks the pages behind these ports for a key and a signature; its promise resolves to a text.
+/// `device(op, name, text, key, sub)` uses what the device keeps: see `pkg/vault/device.js`. `trace(port, text)` tells a page that
+/// listens a step of its client; see [`trace`](crate::protocol::trace).
+/// JavaScript calls this function once, before all others.
 #[wasm_bindgen]
-pub fn listen(changed: Function, tell: Function, deposit: Function, sign: Function) {
+pub fn listen(changed: Function, tell: Function, deposit: Function, sign: Function, device: Function, trace: Function) {
     // A second call has no effect.
-    drop(LISTENERS.with(|listeners| listeners.set(Listeners { changed, tell, deposit, sign })));
+    drop(LISTENERS.with(|listeners| listeners.set(Listeners { changed, tell, deposit, sign, device, trace })));
 }
 
 /// Carries out a message; see [`messages`]. The promise resolves to a text, which is empty if there is no result.
@@ -95,6 +101,16 @@ pub fn fetch(port: u32, request: Request, again: Option<Function>) -> Promise {
     }))
 }
 
+/// What a socket to this URL is opened with, as JSON: see [`Opening`](crate::protocol::socket::Opening). It has the token, so the worker
+/// passes it to no page.
+#[wasm_bindgen(js_name = openingOf)]
+pub fn opening_of(port: u32, url: String) -> Promise {
+    promise(Box::pin(async move {
+        let client = VAULT.with(|vault| vault.borrow().client(port))?;
+        Ok(client.socket(&url).await?.to_json().into())
+    }))
+}
+
 /// The only function that turns a future into a promise: each further one would add a copy of the generated code.
 fn promise(future: Pin<Box<dyn Future<Output = Result<JsValue, Failed>>>>) -> Promise {
     future_to_promise(async move { future.await.map_err(|failed| to_json(&failed).into()) })
@@ -117,6 +133,18 @@ impl Worker for Here {
             let (text, keys) = VAULT.with(|vault| (vault.borrow().deposit(), vault.borrow().deposited_keys()));
             let (text, keys) = (JsValue::from(text), keys.iter().map(Key::to_js).collect::<Array>());
             call(|listeners| listeners.deposit.call2(&JsValue::NULL, &text, &keys));
+            for Kept { name, session, sub } in VAULT.with(|vault| vault.borrow().kept()) {
+                let (text, key) = session.unzip();
+                device("keep", &name, text, key.as_ref().map(Key::to_pair), sub);
+            }
+        })
+        .with_tracer(move |told| {
+            let told = VAULT.with(|vault| vault.try_borrow_mut().ok()?.told(client, told));
+            let Some((text, ports)) = told else { return };
+            let text = JsValue::from(text);
+            for port in ports {
+                call(|listeners| listeners.trace.call2(&JsValue::NULL, &port.into(), &text));
+            }
         })
         .with_signer(Box::new(move |name, data, page| {
             let ports: Array = page
@@ -140,8 +168,40 @@ impl Worker for Here {
         DEPOSITED_KEYS.with(RefCell::take)
     }
 
+    async fn can_keep(&self) -> bool {
+        answer(device("probe", "", None, None, None)).await.is_truthy()
+    }
+
+    async fn kept(&self, name: &str) -> Option<(String, Key)> {
+        let found: Array = answer(device("load", name, None, None, None)).await.dyn_into().ok()?;
+        Some((found.get(0).as_string()?, Key::from_js(found.get(1).dyn_into().ok()?).await?))
+    }
+
+    fn forget_kept(&self, begin: &str, whose: Whose<'_>) {
+        let (op, sub) = match whose {
+            Whose::Any => ("forget", None),
+            Whose::Of(sub) => ("forget", Some(sub)),
+            Whose::NotOf(sub) => ("forgetOthers", Some(sub)),
+        };
+        device(op, begin, None, None, sub.map(Into::into));
+    }
+
     fn tell(&self, news: &str) {
         call(|listeners| listeners.tell.call1(&JsValue::NULL, &news.into()));
+    }
+}
+
+/// Calls the listener that uses what the device keeps. Its promise resolves to the result, if there is one.
+fn device(op: &str, name: &str, text: Option<String>, key: Option<Array>, sub: Option<String>) -> Option<JsValue> {
+    let arguments = Array::of5(&op.into(), &name.into(), &text.into(), &key.into(), &sub.into());
+    LISTENERS.with(|listeners| listeners.get()?.device.apply(&JsValue::NULL, &arguments).ok())
+}
+
+/// The result of [`device`]; undefined if there is none.
+async fn answer(asked: Option<JsValue>) -> JsValue {
+    match asked.and_then(|asked| asked.dyn_into::<Promise>().ok()) {
+        Some(promise) => JsFuture::from(promise).await.unwrap_or_default(),
+        None => JsValue::UNDEFINED,
     }
 }
 

@@ -17,6 +17,7 @@
 mod deposit;
 mod devices;
 pub mod guard;
+pub mod kept;
 mod machine;
 pub mod messages;
 mod registration;
@@ -41,6 +42,9 @@ const MAX_CLIENTS: usize = 32;
 /// Maximum number of pending sign-ins of one client; more than any honest user has.
 const MAX_TRANSACTIONS: usize = 32;
 
+/// Maximum number of steps that a guard notes; more than two sign-ins have.
+const MAX_NOTED: usize = 64;
+
 /// Maximum number of remembered states; more than arrive within the lifetime of a transaction.
 const MAX_SPENT: usize = 1024;
 
@@ -56,6 +60,8 @@ pub struct Vault<H: Host> {
     last: u32,
     /// The options of the only client, if this vault belongs to a guard.
     pinned: Option<Pinned>,
+    /// The steps of sign-ins that a guard has noted for its vault, as JSON texts; absent in a vault.
+    noted: Option<Vec<String>>,
 }
 
 /// One client, and the sign-ins that this vault began for it.
@@ -74,6 +80,8 @@ struct Port<H: Host> {
     number: u32,
     tenant: u32,
     client: Client<H>,
+    /// Whether the page listens to the steps of the client.
+    is_traced: bool,
 }
 
 /// The transaction that was kept for a response.
@@ -89,7 +97,7 @@ pub enum Kept {
 
 impl<H: Host> Default for Vault<H> {
     fn default() -> Self {
-        Self { clients: Vec::new(), ports: Vec::new(), spent: Vec::new(), last: 0, pinned: None }
+        Self { clients: Vec::new(), ports: Vec::new(), spent: Vec::new(), last: 0, pinned: None, noted: None }
     }
 }
 
@@ -125,7 +133,7 @@ impl<H: Host> Vault<H> {
             let client = self.add(text, options, host);
             (self.last, client)
         };
-        self.ports.push(Port { number: port, tenant, client });
+        self.ports.push(Port { number: port, tenant, client, is_traced: false });
         Ok(())
     }
 
@@ -194,6 +202,33 @@ impl<H: Host> Vault<H> {
     /// The ports of the client with this number, which are the pages to notify of a change.
     pub fn ports_of(&self, client: u32) -> Vec<u32> {
         self.ports.iter().filter(|port| port.tenant == client).map(|port| port.number).collect()
+    }
+
+    /// From now on, the page of this port receives the steps of its client.
+    pub fn trace(&mut self, port: u32) {
+        self.ports.iter_mut().filter(|known| known.number == port).for_each(|known| known.is_traced = true);
+    }
+
+    /// Passes a step of the client with this number on. `told` makes its text, if a page of the client listens or a guard notes it.
+    /// Returns the text with the ports of the pages. A text that contains a secret of another client or of a pending sign-in is left out.
+    pub fn told(&mut self, client: u32, told: &dyn Fn() -> Option<String>) -> Option<(String, Vec<u32>)> {
+        let traced = self.ports.iter().filter(|port| port.is_traced && port.tenant == client);
+        let ports: Vec<u32> = traced.map(|port| port.number).collect();
+        let is_noted = HAS_GUARD && self.noted.is_some();
+        let text = if ports.is_empty() && !is_noted { None } else { told() }?;
+        let is_in = |tenant: &Tenant<H>| {
+            let pending = tenant.transactions.iter().any(|kept| kept.secrets().are_in(&text));
+            pending || tenant.client.has_secret_in(&text)
+        };
+        if self.clients.iter().any(is_in) {
+            return None;
+        }
+        let Some(noted) = self.noted.as_mut().filter(|_| is_noted) else { return Some((text, ports)) };
+        if noted.len() == MAX_NOTED {
+            noted.remove(0);
+        }
+        noted.push(text);
+        None
     }
 
     /// Every client of the vault.

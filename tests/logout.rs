@@ -42,7 +42,7 @@ fn out_01_signing_out_needs_no_session() {
     let mut session = signed_in(&config(), &[]);
     assert_eq!(session.end().len(), 2);
     assert_eq!(session.view(at(1)), None, "before any request");
-    let action = session.next(session.call(), &metadata().token_endpoint, &config(), at(1));
+    let action = session.next(session.call(0), &metadata().token_endpoint, &config(), at(1));
     assert!(matches!(action, Action::SignIn), "{action:?}");
 }
 

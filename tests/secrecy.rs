@@ -51,7 +51,7 @@ fn nothing_printable_holds_a_credential() {
     assert!(!tokens_only.contains(CANARY), "a session: {tokens_only}");
     assert_silent(
         "an action",
-        &format!("{:?}", session.next(session.call(), &metadata().token_endpoint, &config(), at(1))),
+        &format!("{:?}", session.next(session.call(0), &metadata().token_endpoint, &config(), at(1))),
     );
 }
 

@@ -20,7 +20,7 @@ use crate::protocol::error::Result;
 use crate::protocol::http::HttpRequest;
 use crate::protocol::jwt::{Signature, Verification};
 use crate::protocol::options::Options;
-use crate::protocol::public_key::PublicKey;
+use crate::protocol::public_key::{KeyAlgorithm, PublicKey};
 use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 
@@ -39,7 +39,11 @@ pub struct Browser {
     listener: Option<Listener>,
     depositor: Option<Box<dyn Fn()>>,
     signer: Option<Signer>,
+    tracer: Option<Tracer>,
 }
+
+/// Called at each step of a flow, with a function that makes its text.
+type Tracer = Box<dyn Fn(&dyn Fn() -> Option<String>)>;
 
 /// Called at each change of the session, with the session after the change.
 type Listener = Box<dyn Fn(Change, Option<Session>)>;
@@ -76,6 +80,12 @@ impl Host for Browser {
         }
     }
 
+    fn trace(&self, told: &dyn Fn() -> Option<String>) {
+        if let Some(tracer) = &self.tracer {
+            tracer(told);
+        }
+    }
+
     fn deposit(&self) {
         if let Some(depositor) = &self.depositor {
             depositor();
@@ -86,8 +96,8 @@ impl Host for Browser {
         signer::sign(self.signer.as_ref(), name, data, page).await
     }
 
-    async fn make_key(&self) -> Result<Key> {
-        Key::make().await
+    async fn make_key(&self, algorithm: KeyAlgorithm) -> Result<Key> {
+        Key::make(algorithm).await
     }
 
     async fn import_key(&self, jwk: &str) -> Option<Key> {
@@ -109,6 +119,13 @@ impl Browser {
     #[cfg(feature = "npm")]
     pub(crate) fn with_depositor(self, depositor: impl Fn() + 'static) -> Self {
         Self { depositor: Some(Box::new(depositor)), ..self }
+    }
+
+    /// Also calls `tracer` at each step of a flow. The function that it receives makes the JSON text of a
+    /// [`Told`](crate::protocol::trace::Told), unless the text would repeat a secret.
+    #[must_use]
+    pub fn with_tracer(self, tracer: impl Fn(&dyn Fn() -> Option<String>) + 'static) -> Self {
+        Self { tracer: Some(Box::new(tracer)), ..self }
     }
 
     /// Also asks `signer` for a client's key.

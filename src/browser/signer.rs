@@ -10,7 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 use crate::protocol::base64url;
 use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::json::Value;
-use crate::protocol::public_key::{PublicKey, SIGNATURE};
+use crate::protocol::public_key::{KeyAlgorithm, PublicKey, SIGNATURE};
 
 /// Asks pages for the public key of this name, and for a signature of the data unless it is empty: one page, which makes the key if
 /// there is none, or all pages of the client. The promise resolves to a JSON text.
@@ -43,7 +43,7 @@ pub(super) fn sign(signer: Option<&Signer>, name: &str, data: &str, page: Option
         let text = response.as_string().unwrap_or_default();
         let value = Value::parse(&text).map_err(|_| unreadable())?;
         let Signed { jwk, signature, lacks } = value.read().map_err(|_| unreadable())?;
-        let key = jwk.and_then(PublicKey::from_jwk);
+        let key = jwk.and_then(PublicKey::from_jwk).filter(|key| key.algorithm == KeyAlgorithm::Es256);
         let signature = base64url::decode(signature.unwrap_or_default()).unwrap_or_default();
         let length = if is_signed { SIGNATURE } else { 0 };
         key.map(|key| (key, signature))

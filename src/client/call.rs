@@ -3,6 +3,7 @@
 use super::Client;
 use super::host::Host;
 use super::possession::{Boxed, Proofs, Said};
+use super::trace::Traced;
 use crate::protocol::dpop::{self, Flaw, Refusal, Server};
 use crate::protocol::error::{Kind, Result};
 use crate::protocol::resource::blocked;
@@ -79,17 +80,19 @@ impl<H: Host> Client<H> {
             request.ask_ahead(self.is_bound());
         }
         self.completed().await;
-        self.core.config.api.permit(&url)?;
+        let target = self.core.config.api.permit(&url)?;
         if request.brings_credentials() {
             return Err(blocked(
                 "it brings its own `Authorization` or `DPoP` header",
                 "Leave the header out: the client adds it.",
             ));
         }
+        let request = &Traced { client: self, request };
         if self.core.config.resource.is_none() {
-            return self.authorized(request).await;
+            return self.authorized(request, target).await;
         }
-        let response = if self.is_signed_in() { self.authorized(request).await? } else { request.send(None).await? };
+        let response =
+            if self.is_signed_in() { self.authorized(request, target).await? } else { request.send(None).await? };
         if R::status(&response) == 401 && !self.is_signed_in() {
             return Err(Kind::LoginRequired.into());
         }
@@ -105,14 +108,17 @@ impl<H: Host> Client<H> {
     /// Whether tokens of this client are bound to a key, as far as it is known by now.
     fn is_bound(&self) -> bool {
         let found = self.core.lookup.borrow().found.clone();
-        found.is_some_and(|metadata| dpop::is_used(&self.core.config, &metadata).unwrap_or_default())
+        found.is_some_and(|metadata| {
+            dpop::algorithms(&self.core.config, &metadata).is_ok_and(|usable| !usable.is_empty())
+        })
     }
 
-    /// Sends a request with the access token, and after a 401 a second time with a renewed token. If the token is bound to a key, the
-    /// request also proves the possession of the key, and is sent again if the API demands a nonce (RFC 9449 §9).
-    pub(super) async fn authorized<R: AuthorizedRequest>(&self, request: &R) -> Result<R::Response> {
+    /// Sends a request with the access token for the target at this place of the API list, and after a 401 a second time with a renewed
+    /// token. If the token is bound to a key, the request also proves the possession of the key, and is sent again if the API demands a
+    /// nonce (RFC 9449 §9).
+    pub(super) async fn authorized<R: AuthorizedRequest>(&self, request: &R, target: usize) -> Result<R::Response> {
         let mut proofs = Proofs::default();
-        let call = self.core.session.borrow().call();
+        let call = self.core.session.borrow().call(target);
         let (method, url) = (&*request.method(), &*request.url());
         let (mut call, mut credentials) = self.credentials(call, [method, url], &mut proofs).await?;
         let mut is_renewed = false;
@@ -184,8 +190,8 @@ impl<H: Host> Client<H> {
             // The session is read only now, so that `call` describes the token that is attached.
             let (call, token, bound_to) = {
                 let session = self.core.session.borrow();
-                let token = session.access_token().ok_or(Kind::LoginRequired)?;
-                (session.call(), token.clone(), session.bound_to().cloned())
+                let token = session.access_token(call.target()).ok_or(Kind::LoginRequired)?;
+                (session.call(call.target()), token.clone(), session.bound_to().cloned())
             };
             let scheme = if bound_to.is_some() { "DPoP " } else { "Bearer " };
             let authorization = Secret::new([scheme, token.expose()].concat());

@@ -7,10 +7,12 @@ use super::host::Host;
 use super::sign_in::Completing;
 use super::{Client, Core};
 use crate::protocol::device::{self, Pending, Prompt, Step};
+use crate::protocol::dpop;
 use crate::protocol::error::{Error, Kind, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::Method;
 use crate::protocol::metadata::ServerMetadata;
+use crate::protocol::resource::OF_SIGN_IN;
 use crate::protocol::session_state::Call;
 use crate::protocol::transaction::Transaction;
 
@@ -53,6 +55,7 @@ impl<H: Host> Client<H> {
         config.check_id()?;
         let scope = device::check(config, scope, params)?;
         let metadata = self.metadata().await?;
+        dpop::algorithms(config, &metadata)?; // before the user enters a code
         let request = device::request(&metadata, config, &scope, params)?;
         let Method::Post(form) = &request.method else { return Err(Error::unexpected("a request without a form")) };
         let form = String::from(form.expose());
@@ -60,7 +63,7 @@ impl<H: Host> Client<H> {
         while self.core.beginning.get() {
             self.core.ended.rung().await;
         }
-        let call = self.core.session.borrow().call();
+        let call = self.core.session.borrow().call(OF_SIGN_IN);
         if let Some(waiting) = &*self.core.device.borrow()
             && waiting.form == form
             && waiting.is_open()

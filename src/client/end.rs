@@ -9,11 +9,12 @@ use crate::protocol::authorization_request::{own_page, own_state};
 use crate::protocol::config::AuthMethod;
 use crate::protocol::error::{Kind, Result};
 use crate::protocol::foreign::Secrets;
-use crate::protocol::http::HttpRequest;
+use crate::protocol::http::{Cache, HttpRequest};
 use crate::protocol::logout;
 use crate::protocol::secret::Secret;
 use crate::protocol::session::Change;
 use crate::protocol::token::Leftover;
+use crate::protocol::trace::Step;
 
 /// A session that has ended, with the data that is needed to end it at the provider.
 #[derive(Debug)]
@@ -50,14 +51,19 @@ impl<H: Host> Client<H> {
     /// [`Kind::Environment`]: crate::protocol::error::Kind::Environment
     pub async fn end_at_provider(&self, ended: Ended, return_to: Option<&str>) -> Result<Option<String>> {
         let Ended { leftover, id_token } = ended;
+        let secrets = Secrets::new(leftover.iter().map(|left| &left.token).chain(&id_token));
         self.revoke(leftover).await;
         // The sign-in at the server of an API is for that API. The user's own session there may be one of other apps.
         let Some(return_to) = return_to.filter(|_| self.core.config.found_by().is_none()) else { return Ok(None) };
-        match self.metadata().await {
+        match self.metadata_from(Cache::NoCache, &secrets).await {
             Ok(metadata) => {
                 let state = own_state(self.core.host.entropy()?, "");
                 let hint = id_token.filter(|_| self.page.id_token_hint);
-                logout::end_session_url(&metadata, &self.core.config, return_to, &state, hint.as_ref())
+                let url = logout::end_session_url(&metadata, &self.core.config, return_to, &state, hint.as_ref())?;
+                if let Some(url) = &url {
+                    self.tell_navigation(Step::EndSession, url, &secrets);
+                }
+                Ok(url)
             }
             Err(_) => Ok(None),
         }
@@ -85,6 +91,17 @@ impl<H: Host> Client<H> {
         self.end_at_provider(self.forget(), return_to).await
     }
 
+    /// Leaves the tokens of a session that has ended until the metadata of the server are known: see [`Client::settle`].
+    pub(crate) fn owe(&self, Ended { leftover, .. }: Ended) {
+        self.core.owed.borrow_mut().extend(leftover);
+    }
+
+    /// Revokes the tokens of [`Client::owe`].
+    pub(crate) async fn settle(&self) {
+        let owed = self.core.owed.take();
+        self.revoke(owed).await;
+    }
+
     /// Forgets the session, and asks the provider to revoke its tokens without waiting for the responses. For a client with a key,
     /// nothing is revoked, since nothing waits for the signature.
     pub fn end_unheard(&self) {
@@ -108,6 +125,12 @@ impl<H: Host> Client<H> {
 
     /// Revokes the remaining tokens, all at once, and waits until the responses have arrived or their deadline has passed.
     pub(super) async fn revoke(&self, leftover: Vec<Leftover>) {
+        if leftover.is_empty() {
+            return;
+        }
+        // The metadata are unknown if the session was kept on the device, and ends before it was used.
+        let secrets = Secrets::new(leftover.iter().map(|left| &left.token));
+        drop(self.metadata_from(Cache::NoCache, &secrets).await);
         // A key that is gone is no reason to leave a token valid: the server need not ask for a proof here.
         let keys = leftover.iter().map(|token| self.key(token.bound_to.as_ref()).ok().flatten());
         let requests = self.revocations(&leftover).into_iter().zip(keys);

@@ -3,19 +3,19 @@
 use crate::protocol::error::Result;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwt::{Signature, Verification};
-use crate::protocol::public_key::PublicKey;
+use crate::protocol::public_key::{KeyAlgorithm, PublicKey};
 use crate::protocol::secret::Secret;
 use crate::protocol::session::{Change, Session};
 use crate::protocol::time::Now;
 use core::future::Future;
 
-/// A key pair that tokens are bound to (RFC 9449), on the curve P-256. The private half stays in its environment, or goes to the one that
+/// A key pair that tokens are bound to (RFC 9449). The private half stays in its environment, or goes to the one that
 /// continues the session. A clone is the same key.
 pub trait ProofKey: Clone {
     /// The public half.
     fn public(&self) -> &PublicKey;
 
-    /// Signs with ES256 (RFC 7518 §3.4).
+    /// Signs with the algorithm of the public half.
     ///
     /// # Errors
     ///
@@ -68,10 +68,10 @@ pub trait Host {
     ///
     /// # Errors
     ///
-    /// [`Kind::Environment`] if the environment makes no keys.
+    /// [`Kind::Environment`] if the environment makes no keys of this algorithm.
     ///
     /// [`Kind::Environment`]: crate::protocol::error::Kind::Environment
-    fn make_key(&self) -> impl Future<Output = Result<Self::Key>>;
+    fn make_key(&self, algorithm: KeyAlgorithm) -> impl Future<Output = Result<Self::Key>>;
 
     /// Takes over a key pair from [`ProofKey::to_jwk`] of another environment; `None` for any other text.
     fn import_key(&self, jwk: &str) -> impl Future<Output = Option<Self::Key>>;
@@ -84,6 +84,14 @@ pub trait Host {
 
     /// Receives a change of the session. `session` is the part of the session that the app may know after the change.
     fn changed(&self, change: Change, session: Option<Session>);
+
+    /// Receives a step of a flow: `told` makes its JSON text; see [`Told`]. A host to which no page listens does not call it. There is no
+    /// text if a server has made the step repeat a secret.
+    ///
+    /// [`Told`]: crate::protocol::trace::Told
+    fn trace(&self, told: &dyn Fn() -> Option<String>) {
+        let _ = told;
+    }
 
     /// Receives that [`Client::deposit`] may have another value now. A host that deposits nothing ignores this.
     ///

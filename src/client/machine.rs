@@ -4,9 +4,10 @@ use super::Client;
 use super::host::Host;
 use super::sign_in::Completing;
 use crate::protocol::authorization_request::check_params;
-use crate::protocol::config::{AuthMethod, scope, scope_without};
+use crate::protocol::config::{AuthMethod, scope, scope_set, scope_without};
 use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
+use crate::protocol::resource::OF_SIGN_IN;
 use crate::protocol::token::TokenRequest;
 use crate::protocol::transaction::Transaction;
 
@@ -31,12 +32,13 @@ impl<H: Host> Client<H> {
         }
         config.check_id()?;
         check_params(config, params)?;
-        let scope = scope_without("openid", &scope(asked, false)?);
+        let asked = scope_without("openid", &scope(asked, false)?);
+        let scope = scope_set(&asked, &config.api.target(OF_SIGN_IN).scope);
         let _completing = Completing::begin(&self.core);
-        let call = self.core.session.borrow().call();
+        let call = self.core.session.borrow().call(OF_SIGN_IN);
         let metadata = self.metadata().await?;
-        let form = TokenRequest::client_credentials(&scope, params, config);
-        let request = TokenRequest::for_machine(&form).request(&metadata.token_endpoint);
+        let form = TokenRequest::client_credentials(&asked, params, config);
+        let request = TokenRequest::for_machine(&form, OF_SIGN_IN, config).request(&metadata.token_endpoint);
         let key = self.new_key(&metadata).await?;
         let response = self.exchange(request, key.as_ref(), &Secrets::default()).await?;
         let tokens = self.tokens_in(&response, key.as_ref()).await?;

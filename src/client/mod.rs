@@ -8,10 +8,12 @@
 //! machine   the session of a client without a user         authentication   of a client with a key
 //! registration   of an app without a client ID
 //! call      requests with the token     renewal   of the token     userinfo   the provider's claims about the user
+//! socket    what a WebSocket with the token is opened with
 //! end       sign-out, revocation, and the provider's own session
 //! lookup    metadata         proof   signatures         bell   callers that wait for another caller
 //! possession   of the keys that tokens are bound to
-//! deposit   what outlives a vault
+//! trace     the steps of a flow, told to pages that listen
+//! deposit   what outlives a vault    kept   what outlives the browser
 //! ```
 
 mod authentication;
@@ -21,6 +23,7 @@ mod deposit;
 mod device;
 mod end;
 pub mod host;
+mod kept;
 mod lookup;
 mod machine;
 mod possession;
@@ -28,6 +31,8 @@ mod proof;
 mod registration;
 mod renewal;
 mod sign_in;
+mod socket;
+mod trace;
 mod userinfo;
 
 use bell::Bell;
@@ -37,6 +42,7 @@ use host::Host;
 use lookup::Lookup;
 use possession::Possession;
 use std::rc::Rc;
+use trace::Asked;
 
 pub use call::{ApiRequest, AuthorizedRequest, Credentials};
 pub use deposit::Deposit;
@@ -52,6 +58,7 @@ use crate::protocol::jwks::Keys;
 use crate::protocol::options::{Options, PageOptions};
 use crate::protocol::session::{Change, Session};
 use crate::protocol::session_state::SessionState;
+use crate::protocol::token::Leftover;
 
 /// One client of one provider, as one page uses it. Calls may overlap.
 ///
@@ -77,8 +84,16 @@ struct Core<H: Host> {
     ended: Bell,
     /// The number of sign-ins that are being completed.
     completing: Cell<usize>,
+    /// Whether the client knows by now what the device keeps of it.
+    is_awake: Cell<bool>,
+    /// Whether the device keeps a session of this client.
+    is_kept: Cell<bool>,
+    /// The tokens of a session that has ended, until the metadata of the server are known.
+    owed: RefCell<Vec<Leftover>>,
     /// Whether something suggests that the provider has forgotten this client.
     doubted: Cell<bool>,
+    /// The number of the last exchange.
+    exchanges: Cell<i64>,
 }
 
 impl<H: Host> fmt::Debug for Client<H> {
@@ -97,6 +112,7 @@ impl<H: Host> Clone for Client<H> {
 struct Exchange<H: Host> {
     core: Rc<Core<H>>,
     response: H::Answer,
+    asked: Asked,
     /// The secrets that the server knew when the request was sent.
     secrets: Secrets,
 }
@@ -106,12 +122,13 @@ impl<H: Host> Exchange<H> {
     /// of the request and at the time of the response, the secrets of the sign-in or renewal that the request is part of, and
     /// the secrets in the request itself. If there are too many, those of the request are dropped last.
     async fn response(self, part_of: &Secrets) -> Result<HttpResponse> {
-        let Self { core, response, secrets: asked } = self;
-        let response = response.await?;
+        let Self { core, response, asked, secrets: earlier } = self;
+        let response = response.await;
         let mut secrets = core.session.borrow().secrets();
         secrets.join(part_of);
-        secrets.join(&asked);
-        Ok(HttpResponse { secrets, ..response })
+        secrets.join(&earlier);
+        core.tell_response(asked, response.as_ref(), &secrets);
+        Ok(HttpResponse { secrets, ..response? })
     }
 }
 
@@ -131,7 +148,11 @@ impl<H: Host> Client<H> {
             beginning: Cell::new(false),
             ended: Bell::default(),
             completing: Cell::new(0),
+            is_awake: Cell::new(false),
+            is_kept: Cell::new(false),
+            owed: RefCell::default(),
             doubted: Cell::new(false),
+            exchanges: Cell::new(0),
         };
         Self { core: Rc::new(core), page: Rc::new(page) }
     }
@@ -167,7 +188,7 @@ impl<H: Host> Client<H> {
 
     /// Whether the client has tokens.
     pub fn is_signed_in(&self) -> bool {
-        self.core.session.borrow().access_token().is_some()
+        self.core.session.borrow().is_live()
     }
 
     /// Whether a user is signed in, and not the client itself.
@@ -189,7 +210,9 @@ impl<H: Host> Client<H> {
     fn send(&self, request: HttpRequest) -> Exchange<H> {
         let mut secrets = self.core.session.borrow().secrets();
         secrets.join(&request.secrets);
-        Exchange { core: self.core.clone(), response: self.core.host.send(request, self.page.timeout), secrets }
+        let asked = self.core.tell_request(&request);
+        let response = self.core.host.send(request, self.page.timeout);
+        Exchange { core: self.core.clone(), response, asked, secrets }
     }
 
     /// Notifies the host of a change, before the call that caused the change ends.

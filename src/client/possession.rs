@@ -77,14 +77,19 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     ///
-    /// Those of [`dpop::is_used`] and [`Host::make_key`].
+    /// Those of [`dpop::algorithms`] and [`Host::make_key`].
     pub(super) fn new_key<'a>(&'a self, metadata: &'a ServerMetadata) -> Boxed<'a, Result<Option<H::Key>>> {
         // Boxed, so that the shipped module has this code once.
         Box::pin(async move {
-            if !dpop::is_used(&self.core.config, metadata)? {
-                return Ok(None);
+            let Core { config, host, .. } = &*self.core;
+            let mut made = Ok(None);
+            for algorithm in dpop::algorithms(config, metadata)? {
+                made = host.make_key(algorithm).await.map(Some);
+                if made.is_ok() {
+                    break;
+                }
             }
-            self.core.host.make_key().await.map(Some)
+            made
         })
     }
 
@@ -115,7 +120,13 @@ impl<H: Host> Client<H> {
         Some(pending.remove(place))
     }
 
-    /// Takes over a key from [`ProofKey::to_jwk`] of the guard, for a sign-in that it began.
+    /// In the guard: the key that the code of a sign-in is bound to, for [`Client::adopt_jwk`] of the vault.
+    pub(crate) fn jwk_of(&self, transaction: &Transaction) -> Option<Secret> {
+        let pending = self.core.possession.pending.borrow();
+        pending.iter().find(|key| key.public().thumbprint() == transaction.dpop_jkt)?.to_jwk()
+    }
+
+    /// Takes over a key from [`Client::jwk_of`] of the guard, for a sign-in that it began.
     pub(crate) async fn adopt_jwk(&self, jwk: &str) {
         if let Some(key) = self.core.host.import_key(jwk).await {
             self.hold_key(key);
@@ -123,7 +134,7 @@ impl<H: Host> Client<H> {
     }
 
     /// Holds a key until its sign-in takes it out.
-    pub(crate) fn hold_key(&self, key: H::Key) {
+    pub(super) fn hold_key(&self, key: H::Key) {
         add(&self.core.possession.pending, key, MAX_PENDING);
     }
 

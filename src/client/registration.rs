@@ -9,6 +9,7 @@ use crate::protocol::http::{Cache, HttpRequest};
 use crate::protocol::metadata::{Expected, ServerMetadata};
 use crate::protocol::protected_resource::{self, Challenge, Resource, ResourceMetadata, is_document};
 use crate::protocol::registration::{self, Registered, Registration};
+use crate::protocol::trace::Step;
 
 impl<H: Host> Client<H> {
     /// Registers the app at the provider as a public client for this redirect page, and returns what the browser has to remember.
@@ -92,7 +93,7 @@ impl<H: Host> Client<H> {
             _ => Challenge::default(),
         };
         for url in resource.metadata_addresses(&challenge, loopback)? {
-            let request = HttpRequest { cache: Cache::NoCache, ..HttpRequest::get(url) };
+            let request = HttpRequest { cache: Cache::NoCache, ..HttpRequest::get(Step::ResourceMetadata, url) };
             let response = self.send(request).response(&none).await;
             match response.and_then(|response| resource.metadata_from(&response, &challenge, loopback)) {
                 Err(error)

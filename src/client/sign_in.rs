@@ -15,9 +15,11 @@ use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{Cache, HttpResponse};
 use crate::protocol::metadata::ServerMetadata;
 use crate::protocol::pushed::{self, Pushed};
+use crate::protocol::resource::OF_SIGN_IN;
 use crate::protocol::session::Change;
 use crate::protocol::session_state::Call;
 use crate::protocol::token::{TokenRequest, TokenResponse};
+use crate::protocol::trace::Step;
 use crate::protocol::transaction::{RedirectPage, Transaction};
 
 /// The result of an authorization response.
@@ -98,7 +100,7 @@ impl<H: Host> Client<H> {
         let mut params = sign_in.params.to_vec();
         params.extend(self.login_hint(&sign_in));
         let sign_in = SignIn { params: &params, ..sign_in };
-        dpop::is_used(config, &metadata)?; // before the page leaves
+        dpop::algorithms(config, &metadata)?; // before the page leaves
         let key = self.key_for(&sign_in, &metadata).await?;
         let sign_in = SignIn { bound_to: key.as_ref().map(ProofKey::public), ..sign_in };
         let entropy = Entropy { state: host.entropy()?, nonce: host.entropy()?, code_verifier: host.entropy()? };
@@ -110,6 +112,7 @@ impl<H: Host> Client<H> {
         if let Some(key) = key {
             self.hold_key(key);
         }
+        self.tell_navigation(Step::Authorization, &request.url, &request.transaction.secrets());
         Ok(request)
     }
 
@@ -207,6 +210,7 @@ impl<H: Host> Client<H> {
         // Known since the sign-in began.
         let metadata = self.core.lookup.borrow().found.clone()?;
         let (request, transaction) = TokenRequest::for_grant(bound.accept(&metadata, config).ok()?, config);
+        self.tell_return(response_in(address), &secrets);
         let key = self.key_of(&transaction, taken, &metadata).await.ok()?;
         let mut response = self.present(request.request(&metadata.token_endpoint), key.as_ref(), &secrets);
         let first = poll_fn(|context| Poll::Ready(response.as_mut().poll(context))).await;
@@ -256,6 +260,9 @@ impl<H: Host> Client<H> {
         self.core.doubted.set(false); // the provider knows the client
         let _completing = Completing::begin(&self.core);
         let secrets = bound.secrets();
+        if redeemed.is_none() {
+            self.tell_return(response_in(address), &secrets);
+        }
         // The metadata was revalidated before the page left, so a cached copy saves a request on the way back.
         let metadata = self.metadata_from(Cache::ForceCache, &secrets).await?;
         let (return_to, declines) = (String::from(bound.return_to()), bound.declines());
@@ -263,7 +270,7 @@ impl<H: Host> Client<H> {
             Err(error) => return declined(error, declines, return_to),
             Ok(grant) => grant,
         };
-        let call = self.core.session.borrow().call();
+        let call = self.core.session.borrow().call(OF_SIGN_IN);
         let keys = self.core.keys.borrow_mut().early(&metadata, host.now());
         let keys = keys.map(|request| self.send(request));
         let (request, transaction) = TokenRequest::for_grant(grant, config);
@@ -307,6 +314,7 @@ impl<H: Host> Client<H> {
         // Boxed, so that the shipped module has this code once.
         Box::pin(async move {
             let proof = self.prove(&tokens, metadata, keys, transaction.has_user()).await;
+            let has_id_token = self.core.config.openid && tokens.id_token.is_some();
             let (result, leftover) = {
                 let mut session = self.core.session.borrow_mut();
                 if session.is_overtaken(call) {
@@ -317,9 +325,15 @@ impl<H: Host> Client<H> {
                     if let Some(key) = key.filter(|_| begun.0.is_ok()) {
                         self.keep_key(key);
                     }
+                    self.core.is_awake.set(true);
                     begun
                 }
             };
+            // A sign-in that was overtaken was not checked.
+            let is_overtaken = result.as_ref().is_err_and(|error| matches!(error.kind(), Kind::Cancelled));
+            if has_id_token && !is_overtaken {
+                self.tell_check(result.as_ref().err());
+            }
             match &result {
                 Ok(change) => self.changed(*change),
                 Err(error) if matches!(error.kind(), Kind::UserChanged) => self.changed(Change::UserChanged),
@@ -344,7 +358,7 @@ impl<H: Host> Client<H> {
 }
 
 /// Marks a sign-in as being completed while this value exists. Calls wait until it is dropped.
-pub(super) struct Completing<'a, H: Host>(&'a Core<H>);
+pub(crate) struct Completing<'a, H: Host>(&'a Core<H>);
 
 impl<'a, H: Host> Completing<'a, H> {
     pub(super) fn begin(core: &'a Core<H>) -> Self {

@@ -8,6 +8,7 @@ use crate::protocol::error::{Error, Result};
 use crate::protocol::foreign::Secrets;
 use crate::protocol::http::{HttpRequest, HttpResponse};
 use crate::protocol::jwt::Algorithms;
+use crate::protocol::resource::OF_SIGN_IN;
 use crate::protocol::userinfo;
 use core::future::Future;
 
@@ -83,7 +84,7 @@ impl<H: Host> Client<H> {
         }
         let metadata = self.metadata().await?;
         let request = UserinfoRequest { client: self, request: userinfo::request(&metadata)? };
-        let response = self.authorized(&request).await?;
+        let response = self.authorized(&request, self.userinfo_target()).await?;
         let mut claims = String::from(userinfo::text(&response)?);
         if config.userinfo == Userinfo::Signed {
             let token = self.verify(&claims, "", Algorithms::ALL, &metadata, None, &response.secrets).await;
@@ -91,5 +92,12 @@ impl<H: Host> Client<H> {
         }
         userinfo::check(&claims, expected, &metadata, config)?;
         Ok(response.secrets.cleared(&claims))
+    }
+
+    /// The target of the access token for the UserInfo endpoint. A token for a resource need not be valid there (RFC 8707 §2), and its
+    /// refusal would end the session. All tokens of a connection are for its API.
+    fn userinfo_target(&self) -> usize {
+        let config = &self.core.config;
+        if config.resource.is_none() { config.api.plain() } else { OF_SIGN_IN }
     }
 }

@@ -1,6 +1,7 @@
 //! The authorization request (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1).
 
-use super::config::{Config, check_page_url, scope};
+use super::authorization_details as details;
+use super::config::{Config, check_page_url};
 use super::error::{Error, Result};
 use super::form;
 use super::json;
@@ -9,6 +10,7 @@ use super::metadata::ServerMetadata;
 use super::pkce::{CodeVerifier, random_text};
 use super::public_key::PublicKey;
 use super::replaced::replaced;
+use super::resource::resource_indicator;
 use super::secret::Secret;
 use super::time::Now;
 use super::transaction::{Purpose, RedirectPage, Transaction, return_target};
@@ -132,8 +134,8 @@ impl<'a> SignIn<'a> {
     /// # Errors
     ///
     /// [`Kind::Config`] names a `redirectUri` that is not a page of `origin` or whose query cannot be decoded, an invalid
-    /// `scope`, a `returnTo` that is not a path of this origin, a parameter that only the client may set, a `max_age` that is not
-    /// a number of seconds, or a silent sign-in at a server that the app has not named.
+    /// `scope`, a `returnTo` that is not a path of this origin, a parameter as [`check_params`] does, or a silent sign-in at a server that
+    /// the app has not named.
     pub fn check(&self, config: &Config, origin: &str) -> Result<String> {
         own_page("redirectUri", self.redirect_uri, origin)?;
         // A response is distinguished from others by the parameters of the page at which it arrives.
@@ -153,7 +155,7 @@ impl<'a> SignIn<'a> {
                 "Let the user sign in, or pass `issuer` and `clientId` to `connect`.",
             ));
         }
-        scope(self.scope, config.openid)
+        config.scope(self.scope)
     }
 }
 
@@ -161,14 +163,24 @@ impl<'a> SignIn<'a> {
 ///
 /// # Errors
 ///
-/// [`Kind::Config`] names a parameter that only the client may set, or a `max_age` that is not a number of seconds.
+/// [`Kind::Config`] names a parameter that only the client may set, or whose value has the wrong form.
 pub(crate) fn check_params(config: &Config, params: &[(String, String)]) -> Result<()> {
     for (name, value) in params {
         let refused = replaced(name);
-        let is_set = name == "resource" && config.resource.is_some();
+        let is_set = name == "resource" && config.api.resources().next().is_some();
         if is_set || refused.is_some() || RESERVED.contains(&name.as_str()) {
-            let (problem, hint) = refused.unwrap_or(("only the client may set it", "Remove it from `params`."));
+            let hint = if is_set {
+                "Remove it: the client sends the resources of its API list."
+            } else {
+                "Remove it from `params`."
+            };
+            let (problem, hint) = refused.unwrap_or(("only the client may set it", hint));
             return Err(Error::config(name, problem, hint));
+        }
+        match name.as_str() {
+            "resource" => drop(resource_indicator(value)?),
+            details::NAME => details::check(value)?,
+            _ => {}
         }
         if name == "max_age" && json::integer(value).is_none_or(|seconds| seconds < 0) {
             return Err(Error::config(
@@ -295,10 +307,12 @@ impl AuthorizationRequest {
             ("nonce", transaction.nonce.expose()),
             ("code_challenge", &transaction.code_verifier.challenge()),
             ("code_challenge_method", "S256"),
-            ("resource", config.resource_parameter()),
             ("dpop_jkt", &transaction.dpop_jkt),
         ] {
             form::append_some(&mut query, name, value);
+        }
+        for resource in config.api.resources() {
+            form::append(&mut query, "resource", resource);
         }
         for (name, value) in params {
             form::append(&mut query, name, value);
@@ -308,7 +322,7 @@ impl AuthorizationRequest {
             return Err(Error::config(
                 "params",
                 "too long for a URL",
-                "Shorten `scope`, `claims`, `loginHint` or `params`.",
+                "Shorten `scope`, `claims`, `loginHint`, `authorizationDetails` or `params`, or use a provider that takes pushed requests.",
             ));
         }
         Ok(Self { url, form: Secret::new(query), transaction })

@@ -7,6 +7,7 @@ use super::error::{Error, Result};
 use super::list::{cut, items, repetitions};
 use super::metadata::{Expected, ServerMetadata};
 use super::protected_resource::{NamedBy, Resource};
+use super::public_key::KeyAlgorithm;
 use super::resource::ApiList;
 use super::url::{Loopback, Url};
 
@@ -24,7 +25,7 @@ pub struct Config {
     pub client_id: String,
     /// Whether to use OpenID Connect, with an ID Token, or plain OAuth 2.
     pub openid: bool,
-    /// Where the access token may be sent.
+    /// Where access tokens may be sent, and what each of them is for.
     pub api: ApiList,
     /// The API to which the app connects, if it does: tokens are requested for this API alone.
     pub resource: Option<Resource>,
@@ -38,6 +39,10 @@ pub struct Config {
     pub auth_method: AuthMethod,
     /// Whether tokens are bound to a key.
     pub dpop: Dpop,
+    /// The preferred algorithm of the keys that tokens are bound to.
+    pub dpop_algorithm: KeyAlgorithm,
+    /// How long a session lasts.
+    pub keep: Keep,
     /// The app's label for one of several accounts at the provider; empty if it has one account.
     pub account: String,
 }
@@ -72,6 +77,16 @@ pub enum Tokens {
     Page,
 }
 
+/// Where a session is kept, and so how long it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// In memory, until the browser is closed.
+    Memory,
+    /// Also on the device, where it outlives the browser: the refresh token, bound to a key that cannot be exported.
+    Device,
+}
+
 impl Config {
     /// The part that metadata are checked against.
     pub fn expected(&self) -> Expected<'_> {
@@ -89,9 +104,14 @@ impl Config {
         self.issuer.is_empty() && self.found_by().is_some()
     }
 
-    /// The value of the parameter `resource` (RFC 8707 §2); empty if there is none.
-    pub fn resource_parameter(&self) -> &str {
-        self.resource.as_ref().map_or("", Resource::identifier)
+    /// The scope of a sign-in that asks for this one (RFC 6749 §3.3): with `openid` for OpenID Connect, with the scope of the APIs, and
+    /// without repetitions.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Config`](super::error::Kind::Config)
+    pub fn scope(&self, asked: &str) -> Result<String> {
+        Ok(scope_set(&scope(asked, self.openid)?, &self.api.scope()))
     }
 
     /// Checks that the app has an ID, which every sign-in needs.

@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::authorization_request::check_params;
-use super::config::{Config, scope};
+use super::config::Config;
 use super::error::{Error, Kind, OAuthError, Result};
 use super::foreign::Secrets;
 use super::form;
@@ -23,6 +23,7 @@ use super::metadata::{ServerMetadata, acceptable};
 use super::secret::Secret;
 use super::time::Now;
 use super::token::{Seconds, TokenRequest};
+use super::trace;
 use super::url::{Loopback, Url};
 
 /// Milliseconds between requests if the server does not name an interval (RFC 8628 §3.2), or names 0.
@@ -102,14 +103,21 @@ pub fn request(
     let endpoint = acceptable(endpoint, config.loopback)
         .ok_or_else(|| Kind::UrlRejected { member: "device_authorization_endpoint".into() })?;
     let mut body = String::new();
-    let resource = config.resource_parameter();
-    for (name, value) in [("client_id", config.client_id.as_str()), ("scope", scope), ("resource", resource)] {
+    for (name, value) in [("client_id", config.client_id.as_str()), ("scope", scope)] {
         form::append_some(&mut body, name, value);
+    }
+    for resource in config.api.resources() {
+        form::append(&mut body, "resource", resource);
     }
     for (name, value) in params {
         form::append(&mut body, name, value);
     }
-    Ok(HttpRequest::post(endpoint.as_str().into(), Secret::new(body), Secrets::default()))
+    Ok(HttpRequest::post(
+        trace::Step::DeviceAuthorization,
+        endpoint.as_str().into(),
+        Secret::new(body),
+        Secrets::default(),
+    ))
 }
 
 /// Checks what an app asks for, and returns the scope without repetitions.
@@ -119,7 +127,7 @@ pub fn request(
 /// [`Kind::Config`] names an invalid `scope`, or a parameter that only the client may set.
 pub fn check(config: &Config, asked: &str, params: &[(String, String)]) -> Result<String> {
     check_params(config, params)?;
-    scope(asked, config.openid)
+    config.scope(asked)
 }
 
 impl Pending {

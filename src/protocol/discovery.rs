@@ -3,6 +3,7 @@
 use super::error::{Error, Kind, Result};
 use super::http::{Cache, HttpRequest, HttpResponse, REPEATED};
 use super::metadata::{Expected, ServerMetadata, missing};
+use super::trace::Step;
 
 /// RFC 8615 §3.
 const WELL_KNOWN: &str = "/.well-known/";
@@ -32,7 +33,7 @@ impl Discovery {
         let mut requests: Vec<HttpRequest> = Vec::new();
         for url in &self.candidates {
             if !requests.iter().any(|earlier| earlier.url == *url) {
-                requests.push(HttpRequest { cache, ..HttpRequest::get(url.clone()) });
+                requests.push(HttpRequest { cache, ..HttpRequest::get(Step::Metadata, url.clone()) });
             }
         }
         requests

@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::base64url;
-use super::config::Config;
-use super::error::{Error, Kind, Result};
+use super::config::{Config, Keep};
+use super::error::{Error, Kind, Result, WITHOUT_BINDING};
 use super::http::{HttpResponse, oauth_error_of};
 use super::json::{Value, to_string};
 use super::list::cut;
 use super::metadata::ServerMetadata;
 use super::pkce::random_text;
 use super::protected_resource::Challenge;
-use super::public_key::{Coordinates, PublicKey};
+use super::public_key::{Coordinates, KeyAlgorithm, PublicKey};
 use super::secret::Secret;
 use super::url::{Loopback, Url};
 
@@ -29,10 +29,10 @@ const MAX_SERVERS: usize = 64;
 const SKEW: i64 = 5_000;
 
 /// The words of a message about a server that cannot bind tokens to the keys that this client makes.
-pub(super) const WITHOUT_ES256: &str = "a server that binds tokens (DPoP) without ES256";
+pub(super) const WITHOUT_ALGORITHM: &str = "a server that binds tokens (DPoP) with neither ES256 nor Ed25519";
 
 /// What to do about such a server.
-pub(super) const WITH_ES256: &str =
+pub(super) const WITH_ALGORITHM: &str =
     "Set `dpop: 'off'`, or let the provider accept proofs with ES256 (`dpop_signing_alg_values_supported`).";
 
 /// Whether tokens are bound to a key.
@@ -105,17 +105,32 @@ impl Flaw {
     }
 }
 
-/// Whether the tokens of a client are bound to a key at this server.
+/// The algorithms of which a new key for the tokens of a client may be, the preferred one first; empty if tokens are not bound at this
+/// server. An environment may not make keys of all of them.
 ///
 /// # Errors
 ///
-/// [`Kind::Unsupported`] for a server that lists algorithms for proofs, but not ES256.
-pub fn is_used(config: &Config, metadata: &ServerMetadata) -> Result<bool> {
-    match (config.dpop, metadata.binds_by_es256) {
-        (Dpop::Off, _) | (Dpop::Auto, None) => Ok(false),
-        (Dpop::Required, None) | (_, Some(true)) => Ok(true),
-        (_, Some(false)) => Err(Kind::Unsupported { feature: WITHOUT_ES256 }.into()),
+/// [`Kind::Unsupported`] for a server that lists algorithms for proofs, but none of this client's, and for one that does not bind tokens
+/// if the client keeps them on the device.
+pub fn algorithms(config: &Config, metadata: &ServerMetadata) -> Result<Vec<KeyAlgorithm>> {
+    let Config { dpop, dpop_algorithm: asked, keep, .. } = config;
+    let mut usable = match (dpop, &metadata.dpop_signing_alg_values_supported) {
+        (Dpop::Off, _) | (Dpop::Auto, None) if *keep == Keep::Device => {
+            return Err(Kind::Unsupported { feature: WITHOUT_BINDING }.into());
+        }
+        (Dpop::Off, _) | (Dpop::Auto, None) => return Ok(Vec::new()),
+        // Every server that binds tokens takes ES256, as far as is known.
+        (Dpop::Required, None) if *asked == KeyAlgorithm::Es256 => vec![KeyAlgorithm::Es256],
+        (Dpop::Required, None) => vec![KeyAlgorithm::Es256, *asked],
+        (_, Some(listed)) if listed.is_empty() => {
+            return Err(Kind::Unsupported { feature: WITHOUT_ALGORITHM }.into());
+        }
+        (_, Some(listed)) => listed.clone(),
+    };
+    if *asked != KeyAlgorithm::Es256 && usable.starts_with(&[KeyAlgorithm::Es256]) {
+        usable.rotate_left(1);
     }
+    Ok(usable)
 }
 
 #[derive(Serialize)]
@@ -152,10 +167,10 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// The text that the host signs with ES256 (RFC 9449 §4.2, RFC 7515 §5.1). `jti` is 32 random bytes; `seconds` is the time, since
+    /// The text that the host signs with the key (RFC 9449 §4.2, RFC 7515 §5.1). `jti` is 32 random bytes; `seconds` is the time, since
     /// 1970.
     pub fn signing_input(&self, key: &PublicKey, jti: [u8; 32], seconds: i64) -> String {
-        let header = to_string(&Header { typ: "dpop+jwt", alg: "ES256", jwk: key.coordinates() });
+        let header = to_string(&Header { typ: "dpop+jwt", alg: key.algorithm.name(), jwk: key.coordinates() });
         let hash = |token: &Secret| base64url::encode(&Sha256::digest(token.expose()));
         let parsed = Url::parse(self.url, Loopback::Allowed);
         let htu = parsed.map(|url| [&*url.canonical_origin(), url.path()].concat());

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::dpop::{self, Flaw, WITHOUT_ES256};
+use super::dpop::{self, Flaw, WITHOUT_ALGORITHM};
 use super::foreign::ForeignText;
 
 /// Whose turn it is after an error.
@@ -161,6 +161,19 @@ pub(super) const WITH_SECRET: &str = "a registration with a secret, which a page
 /// The words of a message about a server that an API names, and that cannot be told apart from another one.
 pub(super) const WITHOUT_ISS: &str = "a server with endpoints at several origins that sends no `iss`";
 
+/// The words of a message about a session on the device at a server that does not bind its refresh token to a key.
+pub(super) const WITHOUT_BINDING: &str = "`keep: 'device'` at a server that binds no tokens to a key";
+
+/// The words of a message about a socket whose token needs a proof.
+pub(super) const WITH_BOUND_SOCKET: &str = "a socket with a token that is bound to a key (DPoP)";
+
+/// The words of a message about a token with a character that no subprotocol may have.
+pub(super) const WITH_ODD_TOKEN: &str = "a subprotocol with the characters of this token";
+
+/// The words of a message about an API that needs an access token of its own.
+pub(super) const WITHOUT_REFRESH_TOKEN: &str =
+    "there is no refresh token with which to request the access token for this API";
+
 /// What a developer enters in the form of a provider.
 const BY_HAND: &str = "Register a public client (single-page app) at the provider: no client secret; grant types authorization code and \
      refresh token; PKCE with S256; `redirectUri` as redirect URI and as post-logout redirect URI; its origin for CORS. Then set `clientId`, \
@@ -169,8 +182,8 @@ const BY_HAND: &str = "Register a public client (single-page app) at the provide
 /// The members of the metadata of a resource, and the parameter of its challenge.
 const OF_RESOURCE: [&str; 4] = ["authorization_servers", "resource", "resource_metadata", "scopes_supported"];
 
-const NO_RESPONSE: &str = "If the address opens in a tab, its response needs the CORS header `Access-Control-Allow-Origin` with this \
-     page's origin, and for bound tokens (DPoP) `dpop` in `Access-Control-Allow-Headers`. A policy of worker.js must \
+const NO_RESPONSE: &str = "Check that the server runs and that its CORS settings (`Access-Control-Allow-Origin`, often “allowed web origins”) \
+     allow this page's origin; and for bound tokens (DPoP) `dpop` in `Access-Control-Allow-Headers`. A policy of worker.js must \
      allow it in `connect-src`. Redirects are not followed.";
 
 const MISCONFIGURED: &str = "Check the settings of this client at the provider, and any proxy in between.";
@@ -236,7 +249,10 @@ impl Error {
     /// Whose turn it is.
     pub fn fault(&self) -> Fault {
         match self.kind() {
-            Kind::Config { .. } | Kind::RequestBlocked { .. } | Kind::Unregistered { .. } => Fault::App,
+            Kind::Config { .. }
+            | Kind::RequestBlocked { .. }
+            | Kind::Unregistered { .. }
+            | Kind::Unsupported { feature: WITHOUT_REFRESH_TOKEN } => Fault::App,
             Kind::AuthorizationRefused(said) | Kind::TokenRefused(said) | Kind::Unbound(said)
                 if matches!(said.error.as_str(), "access_denied" | "expired_token") =>
             {
@@ -353,6 +369,7 @@ impl Error {
                 ", with the page ",
                 redirect_uri,
             ],
+            Kind::Unsupported { feature: feature @ WITHOUT_REFRESH_TOKEN } => [feature, "", "", ""],
             Kind::Unsupported { feature } => ["not supported by this client: ", feature, "", ""],
             Kind::UrlRejected { member } => ["`", member, "` is not an acceptable https URL", ""],
             Kind::UserChanged => ["another user is signed in at the provider; the session is over", "", "", ""],
@@ -366,20 +383,7 @@ impl Error {
     pub fn hint(&self) -> &'static str {
         match self.kind() {
             Kind::AuthorizationRefused(said) | Kind::TokenRefused(said) | Kind::Unbound(said) => {
-                match said.error.as_str() {
-                    "access_denied" => "The user declined or lacks permission. Offer the sign-in again.",
-                    "invalid_scope" => "Check `scope` against what this client may ask for at the provider.",
-                    "invalid_grant" => "The code is used up or expired, or `redirectUri` differs. Sign in again.",
-                    "expired_token" => "The codes have expired. Call `signIn()` again for new ones.",
-                    "unauthorized_client"
-                    | "unsupported_grant_type"
-                    | "invalid_client"
-                    | "invalid_request"
-                    | "unsupported_response_type" => {
-                        "Check at the provider that this client is a public one (single-page app) or has the key of `publicKey()`, and may use this grant type."
-                    }
-                    _ => "Read `oauth.error_description`, or the provider's log.",
-                }
+                after_refusal(&said.error)
             }
             Kind::Cancelled => "Ignore it: the newer call decides.",
             Kind::Config { hint, .. } | Kind::RequestBlocked { hint, .. } => hint,
@@ -416,14 +420,9 @@ impl Error {
             Kind::RegistrationRefused(said) if said.error.as_str() == "invalid_client_metadata" => {
                 "Read `oauth.error_description`, and change `registration` in `createClient`."
             }
-            Kind::RegistrationRefused(_) | Kind::Unregistered { .. } | Kind::Unsupported { feature: WITH_SECRET } => {
-                BY_HAND
-            }
-            Kind::Unsupported { feature: WITHOUT_ISS } => {
-                "The server has to send `iss` (RFC 9207). If you trust it, pass `issuer` and `clientId` to `connect`."
-            }
-            Kind::Unsupported { feature: WITHOUT_ES256 } => dpop::WITH_ES256,
-            Kind::Unsupported { .. } | Kind::UserinfoInvalid { .. } => MISCONFIGURED,
+            Kind::RegistrationRefused(_) | Kind::Unregistered { .. } => BY_HAND,
+            Kind::Unsupported { feature } => without(feature),
+            Kind::UserinfoInvalid { .. } => MISCONFIGURED,
             Kind::OtherPage { .. } => {
                 "Register the page's final address at the provider and set `redirectUri` to it, to the last slash and with its query. \
                  For a server that drops the query, set `exactRedirectUri` in `connect`."
@@ -461,6 +460,54 @@ impl Error {
             Kind::ServerUnavailable { .. } | Kind::Timeout { .. } => "Try again later. The session is kept.",
             Kind::Unexpected(_) => "Please report it.",
         }
+    }
+}
+
+/// The hint for a refusal of the server, by its error code.
+fn after_refusal(error: &ForeignText) -> &'static str {
+    match error.as_str() {
+        "access_denied" => "The user declined or lacks permission. Offer the sign-in again.",
+        "invalid_scope" => {
+            "Check `scope`, also in the entries of `api`, against what this client may ask for at the provider."
+        }
+        "invalid_target" => "Check `resource` in the entries of `api`: spell it exactly as the provider does.",
+        "invalid_authorization_details" => {
+            "Check `authorizationDetails`: the provider does not know a `type`, or does not allow it for this client."
+        }
+        "invalid_grant" => {
+            "The code is used up or expired, `redirectUri` differs, or the user has not agreed to this API. Sign in again."
+        }
+        "expired_token" => "The codes have expired. Call `signIn()` again for new ones.",
+        "invalid_request" => {
+            "Read `oauth.error_description`. Often `redirectUri` is not registered at the provider, to the letter."
+        }
+        "unauthorized_client" | "unsupported_grant_type" | "invalid_client" | "unsupported_response_type" => {
+            "Check at the provider that this client is a public one (single-page app) or has the key of `publicKey()`, and may use this grant type."
+        }
+        _ => "Read `oauth.error_description`, or the provider's log.",
+    }
+}
+
+/// The hint for a feature that is not supported.
+fn without(feature: &'static str) -> &'static str {
+    match feature {
+        WITH_SECRET => BY_HAND,
+        WITHOUT_ISS => {
+            "The server has to send `iss` (RFC 9207). If you trust it, pass `issuer` and `clientId` to `connect`."
+        }
+        WITHOUT_ALGORITHM => dpop::WITH_ALGORITHM,
+        WITHOUT_BINDING => {
+            "Remove `keep`. If the server binds tokens (DPoP) and its metadata do not say so, set `dpop: 'required'`."
+        }
+        WITH_BOUND_SOCKET => {
+            "Get a one-time ticket for the socket with `client.fetch`, and open it with the browser's `WebSocket`; or set `dpop: 'off'`."
+        }
+        WITH_ODD_TOKEN => "Let the API take the token in the first message: `socket: { message: '…{token}…' }`.",
+        WITHOUT_REFRESH_TOKEN => {
+            "Add `offline_access` to `scope`, or allow refresh tokens for this client at the provider. If the session had one, call \
+             `signIn()`."
+        }
+        _ => MISCONFIGURED,
     }
 }
 

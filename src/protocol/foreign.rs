@@ -12,8 +12,9 @@ use super::secret::Secret;
 /// Maximum number of characters of a server's text that are shown, in UTF-16 code units, as JavaScript counts them.
 const MAX_TEXT: usize = 1000;
 
-/// Maximum number of secrets of one exchange. The oldest are dropped first.
-const MAX_SECRETS: usize = 32;
+/// Maximum number of secrets of one exchange: an access token for each entry of an API list, and those of the exchange itself. The oldest
+/// are dropped first.
+const MAX_SECRETS: usize = 128;
 
 /// Minimum length of a secret in bytes. Shorter ones occur in a text by chance.
 const MIN_SECRET: usize = 16;
@@ -250,11 +251,11 @@ mod tests {
 
     #[test]
     fn the_newest_secrets_are_kept() {
-        let numbered: Vec<Secret> = (0..40).map(|number| Secret::new(format!("secret-number-{number:08}"))).collect();
+        let numbered: Vec<Secret> = (0..140).map(|number| Secret::new(format!("secret-number-{number:08}"))).collect();
         let mut secrets = Secrets::new(&numbered);
-        assert!(!secrets.are_in(numbered[7].expose()) && secrets.are_in(numbered[8].expose()));
-        secrets.add(&numbered[39]);
-        assert!(secrets.are_in(numbered[8].expose()), "one that is known takes no room");
+        assert!(!secrets.are_in(numbered[11].expose()) && secrets.are_in(numbered[12].expose()));
+        secrets.add(&numbered[139]);
+        assert!(secrets.are_in(numbered[12].expose()), "one that is known takes no room");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::foreign::{Secrets, is_plain};
 use super::json::{Flaw, IfText, Value};
 use super::list::cut;
 use super::secret::Secret;
+use super::trace::Step;
 use super::url::{Loopback, Url};
 
 /// Maximum size of a response in bytes; larger than any honest metadata, key set or token response.
@@ -49,6 +50,8 @@ pub enum Cache {
 /// A request to the authorization server. It is sent without cookies, and no redirect is followed.
 #[derive(Clone, Debug)]
 pub struct HttpRequest {
+    /// The step of the flow that this request is.
+    pub step: Step,
     /// The URL of the request.
     pub url: String,
     /// The method and the body.
@@ -65,14 +68,14 @@ pub struct HttpRequest {
 
 impl HttpRequest {
     /// Creates a `GET` request.
-    pub fn get(url: String) -> Self {
-        let (authorization, proof) = (None, None);
-        Self { url, method: Method::Get, authorization, proof, cache: Cache::NoStore, secrets: Secrets::default() }
+    pub fn get(step: Step, url: String) -> Self {
+        let (authorization, proof, cache) = (None, None, Cache::NoStore);
+        Self { step, url, method: Method::Get, authorization, proof, cache, secrets: Secrets::default() }
     }
 
     /// Creates a `POST` request with a form that contains secrets.
-    pub fn post(url: String, form: Secret, secrets: Secrets) -> Self {
-        Self { method: Method::Post(form), secrets, ..Self::get(url) }
+    pub fn post(step: Step, url: String, form: Secret, secrets: Secrets) -> Self {
+        Self { method: Method::Post(form), secrets, ..Self::get(step, url) }
     }
 }
 

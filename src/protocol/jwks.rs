@@ -9,6 +9,7 @@ use super::json::{self, IfText, OneOrMany, Value};
 use super::jwt::{Algorithm, Unverified, Verification, invalid};
 use super::metadata::ServerMetadata;
 use super::time::Now;
+use super::trace::Step;
 
 /// Maximum number of keys; more than any honest provider has at a time.
 const MAX_KEYS: usize = 100;
@@ -47,7 +48,7 @@ impl Keys {
         let [_, last] = self.free;
         self.free = [last, now.monotonic + PAUSE];
         self.old = now.monotonic + LIFE;
-        Some(HttpRequest::get(url))
+        Some(HttpRequest::get(Step::Keys, url))
     }
 
     /// Stores the response. An invalid response changes nothing. Without a response, the keys count as old.

@@ -10,6 +10,7 @@ use super::json::Value;
 use super::metadata::{ServerMetadata, acceptable};
 use super::secret::Secret;
 use super::token::Leftover;
+use super::trace::Step;
 
 /// The requests that revoke the remaining tokens of a session, in their order. The responses do not have to be read: they
 /// contain nothing that would change anything here (RFC 7009 §2.2).
@@ -23,7 +24,7 @@ pub fn revocation_requests(leftover: &[Leftover], metadata: &ServerMetadata, con
         form::append(&mut body, "token", token.expose());
         form::append(&mut body, "token_type_hint", token_type_hint);
         form::append(&mut body, "client_id", &config.client_id);
-        HttpRequest::post(endpoint.as_str().into(), Secret::new(body), Secrets::new([token]))
+        HttpRequest::post(Step::Revocation, endpoint.as_str().into(), Secret::new(body), Secrets::new([token]))
     };
     leftover.iter().map(request).collect()
 }

@@ -8,6 +8,7 @@ use super::json::{IfText, Value};
 use super::jwt::Algorithms;
 use super::list::cut;
 use super::protected_resource::Resource;
+use super::public_key::KeyAlgorithm;
 use super::url::{Loopback, Url};
 
 /// The part of the metadata that the client uses. Every [`Url`] in it is acceptable.
@@ -39,8 +40,9 @@ pub struct ServerMetadata {
     pub client_id_metadata_document_supported: bool,
     /// RFC 9126 §5. Present only if it is acceptable.
     pub pushed_authorization_request_endpoint: Option<Url>,
-    /// Whether the server binds tokens to keys that sign with ES256 (RFC 9449 §5.1); absent if it does not say how it binds tokens.
-    pub binds_by_es256: Option<bool>,
+    /// The algorithms of keys to which the server binds tokens (RFC 9449 §5.1), as far as this client makes such keys; absent if the
+    /// server does not say how it binds tokens.
+    pub dpop_signing_alg_values_supported: Option<Vec<KeyAlgorithm>>,
 }
 
 /// The part of a client's configuration that metadata are checked against.
@@ -109,19 +111,18 @@ impl ServerMetadata {
         let userinfo_endpoint = members.userinfo_endpoint.filter(is_there);
         let userinfo_endpoint = userinfo_endpoint.map(|text| endpoint("userinfo_endpoint", Some(text))).transpose()?;
         let userinfo_endpoint = userinfo_endpoint.filter(|url| names_itself || is_one_server(url));
-        let pushed = members.pushed_authorization_request_endpoint;
         let must_push = members.require_pushed_authorization_requests == Some(true);
-        let pushed_authorization_request_endpoint = pushed
-            .filter(is_there)
-            .map_or(if must_push { Some(None) } else { None }, |text| Some(Some(text)))
-            .map(|text| endpoint("pushed_authorization_request_endpoint", text))
-            .transpose()?
-            .filter(|url| names_itself || is_one_server(url));
+        let pushed = members.pushed_authorization_request_endpoint.filter(is_there);
+        let is_needed = must_push || pushed.is_some();
+        let pushed = is_needed.then(|| endpoint("pushed_authorization_request_endpoint", pushed)).transpose()?;
+        let pushed_authorization_request_endpoint = pushed.filter(|url| names_itself || is_one_server(url));
         if must_push && pushed_authorization_request_endpoint.is_none() {
             return Err(Kind::Unsupported { feature: WITHOUT_ISS }.into());
         }
-        let binds_by_es256 =
-            members.dpop_signing_alg_values_supported.map(|list| list.iter().any(|item| item.0 == Some("ES256")));
+        let dpop_signing_alg_values_supported = members.dpop_signing_alg_values_supported.map(|list| {
+            let is_listed = |algorithm: &KeyAlgorithm| list.iter().any(|item| item.0 == Some(algorithm.name()));
+            KeyAlgorithm::ALL.into_iter().filter(is_listed).collect()
+        });
         Ok(Self {
             issuer: issuer.into(),
             authorization_endpoint: authorization_endpoint.clone(),
@@ -136,7 +137,7 @@ impl ServerMetadata {
             authorization_response_iss_parameter_supported: names_itself,
             client_id_metadata_document_supported: members.client_id_metadata_document_supported == Some(true),
             pushed_authorization_request_endpoint,
-            binds_by_es256,
+            dpop_signing_alg_values_supported,
         })
     }
 }

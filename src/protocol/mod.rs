@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod authorization_details;
 pub mod authorization_request;
 pub mod authorization_response;
 pub mod base64url;
@@ -41,9 +42,11 @@ pub mod resource;
 pub mod secret;
 pub mod session;
 pub mod session_state;
+pub mod socket;
 pub mod step_up;
 pub mod time;
 pub mod token;
+pub mod trace;
 pub mod transaction;
 pub mod url;
 pub mod userinfo;

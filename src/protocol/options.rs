@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::config::{AuthMethod, Config, Tokens, Userinfo};
+use super::config::{AuthMethod, Config, Keep, Tokens, Userinfo};
 use super::dpop::Dpop;
 use super::error::{Error, Result};
 use super::foreign::Secrets;
@@ -13,8 +13,10 @@ use super::json::{Mismatch, Value};
 use super::list::cut;
 use super::metadata::ServerMetadata;
 use super::protected_resource::{NamedBy, Resource, is_document};
+use super::public_key::KeyAlgorithm;
 use super::replaced::replaced;
 use super::resource::{ApiEntry, ApiList};
+use super::socket::SocketToken;
 use super::url::{Loopback, Url};
 
 /// The checked options of one page.
@@ -40,23 +42,29 @@ pub struct PageOptions {
 }
 
 /// The names of the options, as the app spells them. URLs are absolute: the page, which knows its own URL, has resolved them.
-const OPTIONS: [&str; 15] = [
+const OPTIONS: [&str; 18] = [
     "account",
     "allowLoopbackHttp",
     "api",
     "clientId",
     "dpop",
+    "dpopAlgorithm",
     "foundIssuer",
     "idTokenHint",
     "issuer",
+    "keep",
     "openid",
     "resource",
+    "restore",
     "server",
     "timeout",
     "tokenEndpointAuthMethod",
     "tokens",
     "userinfo",
 ];
+
+/// The members of an entry of `api`.
+const OF_ENTRY: [&str; 5] = ["url", "warm", "resource", "scope", "socket"];
 
 impl Options {
     /// Begins options for the client that is registered at the provider under this ID (RFC 6749 §2.2).
@@ -89,10 +97,24 @@ impl Options {
             return Err(unknown(name));
         }
         let options = Value::Object(members);
+        // The page acts on it.
+        let is_way = |restore: &Value<'_>| matches!(restore.as_str(), Some("silent" | "vault" | "none"));
+        if options.get("restore").is_some_and(|restore| !is_way(restore)) {
+            return Err(mistyped("restore"));
+        }
+        let entries = options.get("api").and_then(Value::as_array).unwrap_or_default();
+        let has_unknown = |entry: &Value<'_>| match entry {
+            Value::Object(members) => members.iter().any(|(name, _)| !OF_ENTRY.contains(&&**name)),
+            _ => false,
+        };
+        if entries.iter().any(has_unknown) {
+            return Err(mistyped("api"));
+        }
         let members: Members<'_> = options.read().map_err(|Mismatch { member }| {
-            // Members of an entry.
-            let option = if matches!(member, "url" | "warm") { "api" } else { member };
-            mistyped(option)
+            let is_of_entry =
+                OF_ENTRY.contains(&member) && options.get(member).is_none_or(|value| value.as_str().is_some());
+            let is_of_socket = matches!(member, "protocol" | "message");
+            mistyped(if is_of_entry || is_of_socket { "api" } else { member })
         })?;
         Self::check(&members, options.get("server"))
     }
@@ -122,9 +144,11 @@ struct Members<'a> {
     api: Option<Vec<ApiEntry<'a>>>,
     client_id: Option<&'a str>,
     dpop: Option<Dpop>,
+    dpop_algorithm: Option<KeyAlgorithm>,
     found_issuer: Option<&'a str>,
     id_token_hint: Option<bool>,
     issuer: Option<&'a str>,
+    keep: Option<Keep>,
     openid: Option<bool>,
     resource: Option<&'a str>,
     timeout: Option<u32>,
@@ -141,10 +165,14 @@ pub(crate) fn mistyped(option: &str) -> Error {
             ("neither true nor false", "Write `true` or `false` without quotes.")
         }
         "api" => (
-            "not an array of addresses and of `{ url, warm }`",
-            "Write an array, such as `['https://api.example.com/v1/']`.",
+            "not an array of addresses and of `{ url, warm, resource, scope, socket }`",
+            "Write an array, such as `['https://api.example.com/v1/']`. `warm` is `true` or `false`, `socket` an object, and the others are \
+             strings.",
         ),
         "dpop" => ("none of `auto`, `required` and `off`", "Leave it out, or write `'required'`."),
+        "dpopAlgorithm" => ("neither `ES256` nor `Ed25519`", "Leave it out, or write `'Ed25519'`."),
+        "keep" => ("neither `memory` nor `device`", "Leave it out, or write `'device'`."),
+        "restore" => ("none of `silent`, `vault` and `none`", "Leave it out, or write `'none'`."),
         "timeout" => ("not a positive number of milliseconds", "Write a whole number, such as `10000`."),
         "tokenEndpointAuthMethod" => (
             "neither `none` nor `private_key_jwt`",
@@ -172,9 +200,10 @@ pub(crate) fn mistyped(option: &str) -> Error {
 pub struct OptionsBuilder {
     client_id: Option<String>,
     dpop: Option<Dpop>,
+    dpop_algorithm: Option<KeyAlgorithm>,
     issuer: Option<String>,
     server: Option<String>,
-    api: Vec<(String, bool)>,
+    api: Vec<Entry>,
     account: Option<String>,
     allow_loopback_http: Option<bool>,
     id_token_hint: Option<bool>,
@@ -183,6 +212,27 @@ pub struct OptionsBuilder {
     found_issuer: Option<String>,
     timeout: Option<u32>,
     userinfo: Option<Userinfo>,
+}
+
+/// An [`ApiEntry`] of the builder.
+#[derive(Clone, Debug)]
+struct Entry {
+    url: String,
+    is_warm: bool,
+    resource: Option<String>,
+    scope: Option<String>,
+    /// The two members of [`SocketToken`].
+    socket: Option<[Option<String>; 2]>,
+}
+
+impl Entry {
+    fn borrowed(&self) -> ApiEntry<'_> {
+        let Self { url, is_warm, resource, scope, socket } = self;
+        let socket = socket
+            .as_ref()
+            .map(|[protocol, message]| SocketToken { protocol: protocol.as_deref(), message: message.as_deref() });
+        ApiEntry { url, is_warm: *is_warm, resource: resource.as_deref(), scope: scope.as_deref(), socket }
+    }
 }
 
 impl OptionsBuilder {
@@ -200,18 +250,21 @@ impl OptionsBuilder {
         self
     }
 
-    /// Adds an API to which the access token may be sent: an origin with a path.
+    /// Adds an API that needs no access token of its own: an origin with a path.
     #[must_use]
-    pub fn api(mut self, url: &str) -> Self {
-        self.api.push((url.into(), false));
-        self
+    pub fn api(self, url: &str) -> Self {
+        self.api_entry(ApiEntry::at(url))
     }
 
-    /// Adds an API as [`OptionsBuilder::api`] does. A call that waits for a sign-in sends it a request without the token, so
-    /// that the CORS preflight is complete when the token arrives.
+    /// Adds an API to which an access token may be sent. If the first API names a resource, the sign-in gets the token for this resource.
+    /// The token for any other target is requested with the refresh token before the first call to one of its APIs.
     #[must_use]
-    pub fn warm_api(mut self, url: &str) -> Self {
-        self.api.push((url.into(), true));
+    pub fn api_entry(mut self, entry: ApiEntry<'_>) -> Self {
+        let ApiEntry { url, is_warm, resource, scope, socket } = entry;
+        let (resource, scope) = (resource.map(Into::into), scope.map(Into::into));
+        let socket =
+            socket.map(|SocketToken { protocol, message }| [protocol, message].map(|text| text.map(Into::into)));
+        self.api.push(Entry { url: url.into(), is_warm, resource, scope, socket });
         self
     }
 
@@ -249,6 +302,14 @@ impl OptionsBuilder {
     #[must_use]
     pub fn dpop(mut self, dpop: Dpop) -> Self {
         self.dpop = Some(dpop);
+        self
+    }
+
+    /// The preferred algorithm of the keys that tokens are bound to: [`KeyAlgorithm::Es256`] by default. If the server does not list it, or
+    /// the browser makes no such keys, the other one is used.
+    #[must_use]
+    pub fn dpop_algorithm(mut self, algorithm: KeyAlgorithm) -> Self {
+        self.dpop_algorithm = Some(algorithm);
         self
     }
 
@@ -296,12 +357,14 @@ impl OptionsBuilder {
         let members = Members {
             account: self.account.as_deref(),
             allow_loopback_http: self.allow_loopback_http,
-            api: Some(self.api.iter().map(|(url, is_warm)| ApiEntry { url, is_warm: *is_warm }).collect()),
+            api: Some(self.api.iter().map(Entry::borrowed).collect()),
             client_id: self.client_id.as_deref(),
             dpop: self.dpop,
+            dpop_algorithm: self.dpop_algorithm,
             found_issuer: self.found_issuer.as_deref(),
             id_token_hint: self.id_token_hint,
             issuer: self.issuer.as_deref(),
+            keep: None,
             openid: self.openid,
             resource: self.resource.as_deref(),
             timeout: self.timeout,
@@ -366,7 +429,16 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
         (Dpop::Auto, Tokens::Page) => Dpop::Off,
         (dpop, _) => dpop,
     };
-    let only = options.resource.map(|url| ApiEntry { url, is_warm: false });
+    let keep = options.keep.unwrap_or(Keep::Memory);
+    if keep == Keep::Device && dpop == Dpop::Off {
+        return Err(Error::config(
+            "keep",
+            "`device` needs tokens that are bound to a key",
+            "Remove `dpop: 'off'`. With `tokens: 'page'`, set `dpop: 'required'`.",
+        ));
+    }
+    let identifier = resource.as_ref().map(Resource::identifier);
+    let only = options.resource.map(|url| ApiEntry { resource: identifier, ..ApiEntry::at(url) });
     let mut config = Config {
         api: ApiList::of(only.iter().chain(options.api.iter().flatten()), loopback)?,
         resource,
@@ -376,6 +448,8 @@ fn read_client(options: &Members<'_>, server: Option<&Value<'_>>) -> Result<Conf
         userinfo: options.userinfo.unwrap_or(Userinfo::Json),
         tokens,
         dpop,
+        dpop_algorithm: options.dpop_algorithm.unwrap_or(KeyAlgorithm::Es256),
+        keep,
         auth_method: options.token_endpoint_auth_method.unwrap_or(AuthMethod::None),
         account: options.account.unwrap_or_default().into(),
         loopback,

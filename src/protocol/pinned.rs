@@ -11,7 +11,7 @@ use std::borrow::Cow;
 const REDIRECT_PAGE: &str = "callback.html";
 
 /// The options that a page may choose itself: they belong to no client.
-const OF_PAGE: [&str; 2] = ["idTokenHint", "timeout"];
+const OF_PAGE: [&str; 3] = ["idTokenHint", "restore", "timeout"];
 
 /// The one client of a folder.
 #[derive(Debug)]

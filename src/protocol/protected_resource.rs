@@ -21,6 +21,7 @@ use super::jwt::MAX_JWT;
 use super::list::{cut, items};
 use super::metadata::{ServerMetadata, acceptable};
 use super::secret::Secret;
+use super::trace::Step;
 use super::url::{Loopback, Url};
 
 /// RFC 9728 §3.
@@ -90,7 +91,7 @@ impl Resource {
     /// The request that a resource refuses with a challenge. It has no body, and its response should have none: a `GET` may open a
     /// stream of events.
     pub fn probe(&self) -> HttpRequest {
-        HttpRequest { method: Method::Head, ..HttpRequest::get(self.url.as_str().into()) }
+        HttpRequest { method: Method::Head, ..HttpRequest::get(Step::ResourceMetadata, self.url.as_str().into()) }
     }
 
     /// Where the metadata of the resource are, in order: at the address in the challenge or, without one, at the well-known addresses

@@ -11,6 +11,7 @@ use super::http::{HttpRequest, HttpResponse, oauth_error_of};
 use super::json::Mismatch;
 use super::metadata::ServerMetadata;
 use super::secret::Secret;
+use super::trace::Step;
 use super::url::Url;
 
 /// A reference to a pushed request.
@@ -23,7 +24,7 @@ pub struct Pushed {
 
 /// The request that pushes the parameters of an authorization request (§2.1).
 pub fn request(endpoint: &Url, form: &Secret, secrets: Secrets) -> HttpRequest {
-    HttpRequest::post(endpoint.as_str().into(), form.clone(), secrets)
+    HttpRequest::post(Step::PushedAuthorization, endpoint.as_str().into(), form.clone(), secrets)
 }
 
 #[derive(Deserialize)]
@@ -38,7 +39,8 @@ impl Pushed {
     /// # Errors
     ///
     /// [`Kind::AuthorizationRefused`] for an error response (§2.3), [`Kind::ResponseInvalid`] for a success without the status 201 and
-    /// for a missing or malformed member, [`Kind::ServerUnavailable`] for a failure without an error response, and those of [`HttpResponse::text`] and [`HttpResponse::json`].
+    /// for a missing or malformed member, [`Kind::ServerUnavailable`] for a failure without an error response, and those of
+    /// [`HttpResponse::text`] and [`HttpResponse::json`].
     pub fn from_response(response: &HttpResponse) -> Result<Self> {
         let invalid = |part: &str| Error::from(Kind::ResponseInvalid { part: part.into() });
         let failed = |error: Error| match error.kind() {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use super::config::{AuthMethod, Config, scope};
+use super::config::{AuthMethod, Config};
 use super::error::{Error, Kind, Result, WITH_SECRET};
 use super::http::{HttpRequest, HttpResponse, Method, oauth_error_of};
 use super::json::{Value, to_string};
@@ -19,6 +19,7 @@ use super::replaced::replaced;
 use super::secret::Secret;
 use super::time::Now;
 use super::token::DEVICE_CODE;
+use super::trace::Step;
 use super::url::Loopback;
 
 /// Milliseconds within which a provider that has given an ID knows it: a sign-in that failed since then had another cause.
@@ -142,7 +143,7 @@ pub fn request(
     let endpoint = acceptable(endpoint, config.loopback)
         .ok_or_else(|| Kind::UrlRejected { member: "registration_endpoint".into() })?;
     let body = Secret::new(to_string(&members));
-    Ok(HttpRequest { method: Method::PostJson(body), ..HttpRequest::get(endpoint.as_str().into()) })
+    Ok(HttpRequest { method: Method::PostJson(body), ..HttpRequest::get(Step::Registration, endpoint.as_str().into()) })
 }
 
 /// The error for a provider at which a developer has to register the app.
@@ -210,7 +211,7 @@ fn members<'a>(
         ("response_types", list(&["code"])),
         ("token_endpoint_auth_method", Value::String("none".into())),
     ];
-    let scope = scope(app.scope, config.openid)?;
+    let scope = config.scope(app.scope)?;
     let defaults = [
         ("application_type", Some(Value::String("web".into()))),
         ("client_name", Some(Value::String(name.into()))),

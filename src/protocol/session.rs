@@ -3,6 +3,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::authorization_details::AuthorizationDetails;
 use super::json::{self, Spelled, Value};
 
 /// A session, as the app may know it: who is signed in, and what the access token is for. It contains no token.
@@ -20,6 +21,9 @@ pub struct Session {
     pub expires_at: Option<i64>,
     /// The time of the user's last authentication, in seconds since 1970.
     pub auth_time: Option<i64>,
+    /// What was granted of a rich authorization request (RFC 9396 §7); absent if the server does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_details: Option<AuthorizationDetails>,
     /// The claims of the ID Token about the user.
     pub claims: Claims,
 }
@@ -60,6 +64,8 @@ impl Serialize for Claims {
 pub enum Change {
     /// A user signed in.
     SignedIn,
+    /// The provider signed the user in without interaction (OpenID Connect Core §3.1.2.1, `prompt=none`).
+    Restored,
     /// A sign-out ended the session.
     SignedOut,
     /// The tokens of the same user were renewed.
@@ -77,6 +83,7 @@ impl Change {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SignedIn => "signed_in",
+            Self::Restored => "restored",
             Self::SignedOut => "signed_out",
             Self::Renewed => "renewed",
             Self::UserChanged => "user_changed",

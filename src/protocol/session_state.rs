@@ -15,10 +15,14 @@
 //! While the session is due or refreshing, a token that is still valid is used if the renewal fails. [`Call`] and [`Ticket`]
 //! keep calls and renewals of an earlier session from touching a later one.
 
+mod access;
 mod record;
 
+use access::Access;
+
+use super::authorization_details::AuthorizationDetails;
 use super::config::Config;
-use super::error::{Error, Kind, Result};
+use super::error::{Error, Kind, OAuthError, Result, WITHOUT_REFRESH_TOKEN};
 use super::foreign::Secrets;
 use super::http::HttpRequest;
 use super::id_token::Identity;
@@ -26,6 +30,7 @@ use super::json::Value;
 use super::jwt::Verified;
 use super::logout;
 use super::public_key::PublicKey;
+use super::resource::OF_SIGN_IN;
 use super::secret::Secret;
 use super::session::{Change, Claims, Session};
 use super::time::Now;
@@ -34,7 +39,7 @@ use super::transaction::Transaction;
 use super::url::Url;
 
 /// Maximum number of former tokens that are remembered, so that no text of the server reveals them.
-const MAX_FORMER: usize = 8;
+const MAX_FORMER: usize = 16;
 
 /// Maximum length of a login hint in bytes; longer than any name with which users sign in. An e-mail address has at most 254
 /// characters (RFC 5321 §4.5.3.1).
@@ -68,8 +73,17 @@ pub enum Action {
 pub struct Call {
     sign_outs: u32,
     epoch: u32,
+    target: usize,
     renewals: u32,
     failures: u32,
+    outages: u32,
+}
+
+impl Call {
+    /// The target of the access token that the call needs, as its place in the API list.
+    pub fn target(&self) -> usize {
+        self.target
+    }
 }
 
 /// Identifies the session that a renewal belongs to, so that its response cannot affect another session.
@@ -77,6 +91,14 @@ pub struct Call {
 pub struct Ticket {
     epoch: u32,
     user: u32,
+    target: usize,
+}
+
+impl Ticket {
+    /// Whether the renewal is for the target of the sign-in, whose access token the app sees in its session.
+    pub fn is_of_sign_in(&self) -> bool {
+        self.target == OF_SIGN_IN
+    }
 }
 
 /// The consequence of an API's refusal of a token.
@@ -109,8 +131,14 @@ struct Live {
     identity: Option<Identity>,
     /// As received, so that the provider recognizes it.
     id_token: Option<Secret>,
+    /// The scope of the first access token.
     scope: String,
-    access_token: Secret,
+    /// What was granted of a rich authorization request, to the first access token.
+    details: Option<AuthorizationDetails>,
+    /// The access token of the sign-in, for the first target of the API list.
+    first: Access,
+    /// Those for the further targets, in their order.
+    further: Vec<Access>,
     refresh_token: Option<Secret>,
     /// The key that the tokens are bound to, if they are.
     bound_to: Option<PublicKey>,
@@ -118,40 +146,17 @@ struct Live {
     form: String,
     /// Tokens that were replaced, some of which the server may still accept.
     former: Secrets,
-    received: Now,
-    /// Milliseconds from receipt; absent if the server did not specify them.
-    lifetime: Option<i64>,
-    /// An API refused the token before it expired.
-    refused: bool,
-    /// The app has requested a renewal. The token may be used in the meantime.
-    due: bool,
-    refreshing: bool,
-    renewals: u32,
-    failures: u32,
-    failure: Option<Failure>,
-}
-
-#[derive(Debug)]
-struct Failure {
-    error: Error,
-    at: Now,
-    /// Milliseconds until the next attempt.
-    delay: i64,
+    /// The target whose access token is being renewed.
+    refreshing: Option<usize>,
+    /// How often there was no response to a renewal, and the last such error.
+    outages: u32,
+    outage: Option<Error>,
+    /// Whether the server has refused the refresh token for a further target: the next renewal, for the first one, tells whether the
+    /// token is valid.
+    doubted: bool,
 }
 
 impl Live {
-    fn left(&self, now: Now) -> i64 {
-        match self.lifetime {
-            _ if self.refused => 0,
-            Some(lifetime) => lifetime.saturating_sub(now.since(self.received)),
-            None => i64::MAX,
-        }
-    }
-
-    fn is_fresh(&self, now: Now) -> bool {
-        !self.due && self.left(now) > MARGIN.min(self.lifetime.unwrap_or(0) / 4)
-    }
-
     fn has_user(&self) -> bool {
         self.form.is_empty()
     }
@@ -160,24 +165,44 @@ impl Live {
         self.refresh_token.is_some() || !self.has_user()
     }
 
-    fn receive(&mut self, tokens: TokenResponse, now: Now) {
-        self.former.add_to(MAX_FORMER, &self.access_token);
-        self.access_token = tokens.access_token;
+    /// The access token for the target at a place of the API list.
+    fn access(&self, target: usize) -> Option<&Access> {
+        target.checked_sub(1).map_or(Some(&self.first), |place| self.further.get(place))
+    }
+
+    fn access_mut(&mut self, target: usize) -> Option<&mut Access> {
+        target.checked_sub(1).map_or(Some(&mut self.first), |place| self.further.get_mut(place))
+    }
+
+    /// The request for the access token for a target, if a user or the client itself can still get it.
+    fn request(&self, target: usize, config: &Config) -> Option<TokenRequest> {
+        match &self.refresh_token {
+            _ if !self.has_user() => Some(TokenRequest::for_machine(&self.form, target, config)),
+            Some(refresh_token) => Some(TokenRequest::for_refresh(refresh_token, config.api.target(target), config)),
+            None => None,
+        }
+    }
+
+    fn receive(&mut self, target: usize, tokens: TokenResponse, now: Now) {
         self.bound_to = tokens.bound_to;
-        self.received = now;
-        self.refused = false;
-        self.due = false;
-        self.failure = None;
         if tokens.refresh_token.is_some() && self.has_user() {
             self.drop_refresh_token();
             self.refresh_token = tokens.refresh_token;
         }
+        if target == OF_SIGN_IN {
+            self.scope = tokens.scope.unwrap_or_else(|| core::mem::take(&mut self.scope));
+            // In a renewal, a flaw of this member is no reason to lose the tokens.
+            self.details = tokens.authorization_details.unwrap_or_default().or_else(|| self.details.take());
+        }
         // Without a means of renewal, a lifetime of 0 seconds counts as unspecified: a few servers write 0 for a token that does
         // not expire. An API's refusal shows when such a token is no longer valid.
         let said = tokens.expires_in.filter(|seconds| *seconds > 0 || self.can_renew());
-        self.lifetime = said.map(|seconds| seconds.saturating_mul(1000));
-        if let Some(scope) = tokens.scope {
-            self.scope = scope;
+        let lifetime = said.map(|seconds| seconds.saturating_mul(1000));
+        let Some(access) = self.access_mut(target) else { return };
+        let former = access.token.take();
+        access.renew(tokens.access_token, lifetime, now);
+        if let Some(former) = former {
+            self.former.add_to(MAX_FORMER, &former);
         }
     }
 
@@ -220,9 +245,10 @@ impl SessionState {
             Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
-        let identity = match identity {
-            Ok(identity) => identity,
-            Err(error) => return (Err(error), self.overtaken(*tokens, None)),
+        let identity = match (identity, &tokens.authorization_details) {
+            (Ok(identity), Ok(_)) => identity,
+            (Err(error), _) => return (Err(error), self.overtaken(*tokens, None)),
+            (_, Err(error)) => return (Err(error.clone()), self.overtaken(*tokens, None)),
         };
         let sub = |identity: &Option<Identity>| identity.as_ref().map(|identity| identity.sub.clone());
         let change = match &self.live {
@@ -231,40 +257,50 @@ impl SessionState {
             {
                 Change::UserChanged
             }
+            _ if transaction.asks_to("none") => Change::Restored,
             _ => Change::SignedIn,
         };
         let mut leftover = self.forget();
-        if change == Change::SignedIn {
-            leftover.clear();
-        } else {
+        if change == Change::UserChanged {
             self.user = self.user.wrapping_add(1);
             if transaction.asks_to("none") {
                 leftover.extend(tokens.into_leftover());
                 return (Err(Kind::UserChanged.into()), leftover);
             }
+        } else {
+            leftover.clear();
         }
         let mut live = Box::new(Live {
             issuer: config.issuer.clone(),
             identity,
             id_token: tokens.id_token.clone().filter(|_| transaction.has_user()),
             scope: transaction.scope.clone(),
-            access_token: Secret::new(""),
+            details: None,
+            first: Access::default(),
+            further: further(config),
             refresh_token: None,
             bound_to: None,
             form: transaction.form.clone(),
             former: Secrets::default(),
-            received: now,
-            lifetime: None,
-            refused: false,
-            due: false,
-            refreshing: false,
-            renewals: 0,
-            failures: 0,
-            failure: None,
+            refreshing: None,
+            outages: 0,
+            outage: None,
+            doubted: false,
         });
-        live.receive(*tokens, now);
+        live.receive(OF_SIGN_IN, *tokens, now);
         self.live = Some(live);
         (Ok(change), leftover)
+    }
+
+    /// Continues a session that the device has kept, unless a sign-in or a sign-out has taken place since `call`. Returns whether it does.
+    pub fn wake(&mut self, kept: Self, call: Call) -> bool {
+        if self.live.is_some() || call.epoch != self.epoch || self.is_overtaken(call) {
+            return false;
+        }
+        self.epoch = self.epoch.wrapping_add(1);
+        self.user = self.user.wrapping_add(1);
+        self.live = kept.live;
+        true
     }
 
     /// Signs out. Responses to pending requests no longer find a session.
@@ -289,7 +325,7 @@ impl SessionState {
 
     /// Ends the session if its token is no longer valid and cannot be renewed. Returns whether it did.
     pub fn expire(&mut self, now: Now) -> bool {
-        let is_over = |live: &Live| !live.can_renew() && live.left(now) <= 0;
+        let is_over = |live: &Live| !live.can_renew() && live.first.left(now) <= 0;
         let is_over = self.live.as_deref().is_some_and(is_over);
         if is_over {
             // A token that is no longer valid does not have to be revoked.
@@ -301,15 +337,25 @@ impl SessionState {
     fn forget(&mut self) -> Vec<Leftover> {
         self.epoch = self.epoch.wrapping_add(1);
         match self.live.take() {
-            Some(live) => Leftover::of(live.refresh_token, live.access_token, live.bound_to.as_ref()),
+            Some(live) => {
+                let Live { first, mut further, refresh_token, bound_to, .. } = *live;
+                let mut access_tokens = Vec::new();
+                further.push(first);
+                for access in further {
+                    access_tokens.extend(access.token);
+                }
+                Leftover::of(refresh_token, access_tokens, bound_to.as_ref())
+            }
             None => Vec::new(),
         }
     }
 
-    /// Records the state of the session at the start of a call.
-    pub fn call(&self) -> Call {
-        let (renewals, failures) = self.live.as_ref().map_or((0, 0), |live| (live.renewals, live.failures));
-        Call { sign_outs: self.sign_outs, epoch: self.epoch, renewals, failures }
+    /// Records the state of the session at the start of a call that needs the access token for the target at this place of the API list.
+    pub fn call(&self, target: usize) -> Call {
+        let access = self.live.as_ref().and_then(|live| live.access(target));
+        let (renewals, failures) = access.map_or((0, 0), |access| (access.renewals, access.failures));
+        let outages = self.live.as_ref().map_or(0, |live| live.outages);
+        Call { sign_outs: self.sign_outs, epoch: self.epoch, target, renewals, failures, outages }
     }
 
     /// Whether the session is the one in which a call began.
@@ -334,28 +380,33 @@ impl SessionState {
             return if self.live.is_some() { Action::Fail(Kind::Cancelled.into()) } else { Action::SignIn };
         }
         let Some(live) = &mut self.live else { return Action::SignIn };
-        if live.is_fresh(now) || live.renewals != call.renewals {
+        let Some(access) = live.access(call.target) else { return Action::SignIn };
+        if access.is_fresh(now) || access.renewals != call.renewals {
             return Action::Use;
         }
-        if live.refreshing {
-            return Action::Wait;
+        let usable = access.left(now) > 0;
+        match live.refreshing {
+            // The call need not wait for the token of another API.
+            Some(target) if target != call.target && usable && !access.due => return Action::Use,
+            Some(_) => return Action::Wait,
+            None => {}
         }
-        let usable = live.left(now) > 0;
-        if let Some(Failure { error, at, delay }) = &live.failure
-            && (live.failures != call.failures || now.since(*at) < *delay)
-        {
+        // A call that has waited for another renewal does not wait for the same server a second time.
+        let outage = live.outage.as_ref().filter(|_| live.outages != call.outages);
+        if let Some(error) = access.failure_for(call, now).or(outage).filter(|_| !live.doubted) {
             return if usable { Action::Use } else { Action::Fail(error.clone()) };
         }
-        if live.can_renew() {
-            live.refreshing = true;
-            let request = match &live.refresh_token {
-                Some(refresh_token) => TokenRequest::for_refresh(refresh_token, config),
-                None => TokenRequest::for_machine(&live.form),
-            };
-            let request = request.request(token_endpoint);
-            return Action::Refresh(request, Ticket { epoch: self.epoch, user: self.user });
+        let target = if live.doubted { OF_SIGN_IN } else { call.target };
+        if let Some(request) = live.request(target, config) {
+            live.refreshing = Some(target);
+            let ticket = Ticket { epoch: self.epoch, user: self.user, target };
+            return Action::Refresh(request.request(token_endpoint), ticket);
         }
-        if self.expire(now) { Action::Expired } else { Action::Use }
+        match usable {
+            true => Action::Use,
+            false if self.expire(now) => Action::Expired,
+            false => Action::Fail(Kind::Unsupported { feature: WITHOUT_REFRESH_TOKEN }.into()),
+        }
     }
 
     /// Processes the outcome of a renewal, or the failure to send it. A renewal may lack an ID Token
@@ -383,15 +434,24 @@ impl SessionState {
                 return (Err(Kind::Cancelled.into()), leftover.unwrap_or_default());
             }
         };
-        live.refreshing = false;
-        live.due = false;
-        match tokens.and_then(|tokens| renew(live, tokens, proof, config, now)) {
+        live.refreshing = None;
+        live.doubted = false;
+        if let Some(access) = live.access_mut(ticket.target) {
+            access.due = false;
+        }
+        match tokens.and_then(|tokens| renew(live, ticket.target, tokens, proof, config, now)) {
             Ok(()) => (Ok(Change::Renewed), Vec::new()),
             Err(error) => {
+                let is_of_sign_in = ticket.target == OF_SIGN_IN;
                 let ends = match error.kind() {
+                    // A few servers, such as Entra ID, say so if the user has not consented to a further target.
+                    Kind::TokenRefused(said) if !is_of_sign_in => {
+                        live.doubted = said.error.as_str() == "invalid_grant";
+                        false
+                    }
                     // Without a user, the next sign-in may succeed, for example with another key.
                     Kind::TokenRefused(said) => {
-                        said.error.as_str() == "invalid_grant" || (!live.has_user() && live.left(now) <= 0)
+                        said.error.as_str() == "invalid_grant" || (!live.has_user() && live.first.left(now) <= 0)
                     }
                     error => matches!(error, Kind::IdTokenInvalid { .. } | Kind::WrongAudience { .. }),
                 };
@@ -401,13 +461,26 @@ impl SessionState {
                     let refused = matches!(error.kind(), Kind::TokenRefused(_));
                     return (Err(if refused { Kind::SessionEnded.into() } else { error }), leftover);
                 }
-                if matches!(error.kind(), Kind::TokenRefused(_)) {
+                let is_of_target = |said: &OAuthError| is_of_target(said) && !live.further.is_empty();
+                if matches!(error.kind(), Kind::TokenRefused(said) if is_of_sign_in && !is_of_target(said)) {
                     live.drop_refresh_token();
                 }
-                live.failures = live.failures.wrapping_add(1);
-                live.failure = Some(failure(error.clone(), live.failure.as_ref(), now));
+                if matches!(error.kind(), Kind::Network { .. } | Kind::Timeout { .. }) {
+                    live.outages = live.outages.wrapping_add(1);
+                    live.outage = Some(error.clone());
+                }
+                if let Some(access) = live.access_mut(ticket.target) {
+                    access.fail(error.clone(), now);
+                }
                 (Err(error), Vec::new())
             }
+        }
+    }
+
+    /// Records that the outcome of a renewal will not be known. Another one may begin.
+    pub fn abandoned(&mut self, ticket: Ticket) {
+        if let Some(live) = self.live.as_deref_mut().filter(|_| ticket.epoch == self.epoch) {
+            live.refreshing = None;
         }
     }
 
@@ -415,10 +488,11 @@ impl SessionState {
     pub fn refused(&mut self, call: Call, now: Now) -> Refused {
         match &mut self.live {
             Some(live) if call.epoch == self.epoch => {
-                let renewed = live.renewals != call.renewals;
-                live.refused |= !renewed;
-                let again = renewed || live.can_renew() || live.refreshing;
-                match again {
+                let can_renew = live.can_renew() || live.refreshing.is_some();
+                let Some(access) = live.access_mut(call.target) else { return Refused::Stands };
+                let renewed = access.renewals != call.renewals;
+                access.refused |= !renewed;
+                match renewed || can_renew {
                     true => Refused::Again,
                     false if self.expire(now) => Refused::Ends,
                     false => Refused::Stands,
@@ -428,11 +502,11 @@ impl SessionState {
         }
     }
 
-    /// Makes the next call renew the token, whatever its age. See [`SessionState::renewed`].
+    /// Makes the next call to an API renew its token, whatever its age. See [`SessionState::renewed`].
     pub fn renew(&mut self) {
         if let Some(live) = &mut self.live {
-            live.due = true;
-            live.failure = None;
+            live.first.make_due();
+            live.further.iter_mut().for_each(Access::make_due);
         }
     }
 
@@ -442,17 +516,23 @@ impl SessionState {
     ///
     /// The reason why it was not: the error of the last renewal, or [`Kind::LoginRequired`] if it cannot be renewed.
     pub fn renewed(&self, call: Call) -> Result<()> {
-        let Some(live) = &self.live else { return Err(Kind::LoginRequired.into()) };
-        match &live.failure {
-            _ if live.renewals != call.renewals => Ok(()),
+        let access = self.live.as_ref().and_then(|live| live.access(call.target));
+        let Some(access) = access else { return Err(Kind::LoginRequired.into()) };
+        match &access.failure {
+            _ if access.renewals != call.renewals => Ok(()),
             Some(failure) => Err(failure.error.clone()),
             None => Err(Kind::LoginRequired.into()),
         }
     }
 
-    /// The access token, for the line that attaches it.
-    pub fn access_token(&self) -> Option<&Secret> {
-        self.live.as_ref().map(|live| &live.access_token)
+    /// Whether there is a session.
+    pub fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// The access token for the target at this place of the API list, for the line that attaches it.
+    pub fn access_token(&self, target: usize) -> Option<&Secret> {
+        self.live.as_ref()?.access(target)?.token.as_ref()
     }
 
     /// The key that the tokens are bound to, if they are.
@@ -484,8 +564,9 @@ impl SessionState {
     pub fn secrets(&self) -> Secrets {
         let Some(live) = &self.live else { return Secrets::default() };
         let mut secrets = live.former.clone();
-        let others = [&live.refresh_token, &live.id_token];
-        others.into_iter().flatten().chain([&live.access_token]).for_each(|token| secrets.add(token));
+        live.further.iter().filter_map(|access| access.token.as_ref()).for_each(|token| secrets.add(token));
+        let others = [&live.refresh_token, &live.id_token, &live.first.token];
+        others.into_iter().flatten().for_each(|token| secrets.add(token));
         secrets
     }
 
@@ -505,8 +586,9 @@ impl SessionState {
     pub fn view(&self, now: Now) -> Option<Session> {
         let live = self.live.as_ref()?;
         let identity = live.identity.as_ref();
-        let expires_at = live.lifetime.map(|lifetime| {
-            let left = lifetime.saturating_sub(now.since(live.received));
+        let Access { lifetime, received, .. } = &live.first;
+        let expires_at = lifetime.map(|lifetime| {
+            let left = lifetime.saturating_sub(now.since(*received));
             now.wall.saturating_add(left)
         });
         Some(Session {
@@ -515,17 +597,27 @@ impl SessionState {
             scope: live.scope.clone(),
             expires_at,
             auth_time: identity.and_then(|identity| identity.auth_time),
+            authorization_details: live.details.clone(),
             claims: Claims(identity.map_or("{}", |identity| &identity.shown).into()),
         })
     }
 }
 
 /// Stores new tokens, unless the ID Token among them is for another user (OpenID Connect Core §12.2).
-fn renew(live: &mut Live, tokens: Box<TokenResponse>, proof: Proof, config: &Config, now: Now) -> Result<()> {
+fn renew(
+    live: &mut Live,
+    target: usize,
+    tokens: Box<TokenResponse>,
+    proof: Proof,
+    config: &Config,
+    now: Now,
+) -> Result<()> {
     match (proof, &live.identity) {
         (Ok(Some(token)), Some(earlier)) => {
             if let Some(identity) = Identity::from_refresh(token, earlier, config, now)? {
                 live.identity = Some(identity.cleared(&tokens.secrets)?);
+                // A session that was kept on the device has none.
+                live.id_token = live.id_token.take().or_else(|| tokens.id_token.clone());
             }
         }
         (Err(error), _)
@@ -536,19 +628,18 @@ fn renew(live: &mut Live, tokens: Box<TokenResponse>, proof: Proof, config: &Con
         }
         _ => {}
     }
-    live.receive(*tokens, now);
-    live.renewals = live.renewals.wrapping_add(1);
+    live.receive(target, *tokens, now);
     Ok(())
 }
 
-/// A renewal after a lost connection may be tried again immediately. After any other failure there is a delay.
-fn failure(error: Error, earlier: Option<&Failure>, now: Now) -> Failure {
-    let delay = match error.kind() {
-        Kind::Network { .. } | Kind::Timeout { .. } => 0,
-        _ => {
-            let doubled = earlier.map_or(0, |earlier| earlier.delay.saturating_mul(2)).clamp(BACK_OFF.0, BACK_OFF.1);
-            doubled.max(i64::from(error.retry_after().unwrap_or(0)) * 1000)
-        }
-    };
-    Failure { error, at: now, delay }
+/// Whether the refusal of a token request is about its target, and says nothing about the refresh token (RFC 8707 §2, RFC 6749 §5.2).
+fn is_of_target(said: &OAuthError) -> bool {
+    matches!(said.error.as_str(), "invalid_target" | "invalid_scope")
+}
+
+/// The access tokens of a new session for the further targets: none yet.
+fn further(config: &Config) -> Vec<Access> {
+    let mut further = Vec::new();
+    further.resize_with(config.api.targets().len().saturating_sub(1), Access::default);
+    further
 }

@@ -1,7 +1,7 @@
 //! Time, as given by the caller. The protocol never reads a clock.
 
 /// One reading of both of the browser's clocks, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
     /// Milliseconds since 1970. The user can change this clock, also backwards.
     pub wall: i64,

@@ -3,8 +3,9 @@
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::authorization_details::AuthorizationDetails;
 use super::authorization_response::Grant;
-use super::config::{Config, scope_set};
+use super::config::{Config, scope_set, scope_without};
 use super::dpop::Flaw;
 use super::error::{Error, ID_TOKEN_ALONE, Kind, Result};
 use super::foreign::Secrets;
@@ -12,7 +13,9 @@ use super::form;
 use super::http::{HttpRequest, HttpResponse, oauth_error_of};
 use super::json::{self, Mismatch, Value};
 use super::public_key::PublicKey;
+use super::resource::{OF_SIGN_IN, Target};
 use super::secret::Secret;
+use super::trace::Step;
 use super::transaction::Transaction;
 use super::url::Url;
 
@@ -37,20 +40,22 @@ impl TokenRequest {
             ("redirect_uri", &transaction.redirect_uri),
             ("client_id", &config.client_id),
             ("code_verifier", transaction.code_verifier.expose()),
-            ("resource", config.resource_parameter()),
+            ("resource", &config.api.target(OF_SIGN_IN).resource),
         ]);
         let mut secrets = transaction.secrets();
         secrets.add(&code);
         (Self { secrets, ..request }, transaction)
     }
 
-    /// Renews tokens (RFC 6749 §6), for the scope that was granted.
-    pub fn for_refresh(refresh_token: &Secret, config: &Config) -> Self {
+    /// Requests an access token for a target (RFC 6749 §6, RFC 8707 §2.2). Its scope is everything that was granted for the resource.
+    /// Without a resource, it is that of the target, or everything that was granted.
+    pub fn for_refresh(refresh_token: &Secret, target: &Target, config: &Config) -> Self {
         let request = Self::new(&[
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose()),
             ("client_id", &config.client_id),
-            ("resource", config.resource_parameter()),
+            ("resource", &target.resource),
+            ("scope", if target.resource.is_empty() { &target.scope } else { "" }),
         ]);
         Self { secrets: Secrets::new([refresh_token]), ..request }
     }
@@ -61,7 +66,7 @@ impl TokenRequest {
             ("grant_type", DEVICE_CODE),
             ("device_code", device_code.expose()),
             ("client_id", &config.client_id),
-            ("resource", config.resource_parameter()),
+            ("resource", &config.api.target(OF_SIGN_IN).resource),
         ]);
         Self { secrets: Secrets::new([device_code]), ..request }
     }
@@ -70,12 +75,8 @@ impl TokenRequest {
     /// names.
     pub fn client_credentials(scope: &str, params: &[(String, String)], config: &Config) -> String {
         let mut body = String::new();
-        for (name, value) in [
-            ("grant_type", "client_credentials"),
-            ("client_id", &config.client_id),
-            ("scope", scope),
-            ("resource", config.resource_parameter()),
-        ] {
+        for (name, value) in [("grant_type", "client_credentials"), ("client_id", &*config.client_id), ("scope", scope)]
+        {
             form::append_some(&mut body, name, value);
         }
         for (name, value) in params {
@@ -84,9 +85,25 @@ impl TokenRequest {
         body
     }
 
-    /// Asks for tokens with a form of [`TokenRequest::client_credentials`].
-    pub fn for_machine(form: &str) -> Self {
-        Self { form: Secret::new(form), secrets: Secrets::default() }
+    /// Requests an access token for the target at this place of the API list, with a form of [`TokenRequest::client_credentials`]. The
+    /// scope of the target is added to that of the form, or takes its place for a further target.
+    pub fn for_machine(form: &str, place: usize, config: &Config) -> Self {
+        let Target { resource, scope } = config.api.target(place);
+        let mut body = String::new();
+        let mut asked = String::new();
+        for (name, value) in form::parse(form).unwrap_or_default() {
+            if name == "scope" {
+                asked = value;
+            } else {
+                form::append(&mut body, &name, &value);
+            }
+        }
+        let replaces = place != OF_SIGN_IN && !scope.is_empty();
+        let scope = if replaces { scope_without("openid", scope) } else { scope_set(&asked, scope) };
+        for (name, value) in [("scope", &scope), ("resource", resource)] {
+            form::append_some(&mut body, name, value);
+        }
+        Self { form: Secret::new(body), secrets: Secrets::default() }
     }
 
     fn new(parameters: &[(&str, &str)]) -> Self {
@@ -99,7 +116,7 @@ impl TokenRequest {
 
     /// The HTTP request, which may be sent once.
     pub fn request(self, token_endpoint: &Url) -> HttpRequest {
-        HttpRequest::post(token_endpoint.as_str().into(), self.form, self.secrets)
+        HttpRequest::post(Step::Token, token_endpoint.as_str().into(), self.form, self.secrets)
     }
 }
 
@@ -116,6 +133,8 @@ pub struct TokenResponse {
     pub scope: Option<String>,
     /// The identity of the user (OpenID Connect Core §3.1.3.3).
     pub id_token: Option<Secret>,
+    /// What was granted of a rich authorization request, if the server says so. A flaw of it matters to a sign-in only.
+    pub authorization_details: Result<Option<AuthorizationDetails>>,
     /// The key that the tokens are bound to, if they are.
     pub bound_to: Option<PublicKey>,
     /// The secrets that the exchange must not reveal: those sent to the server, and these tokens.
@@ -180,6 +199,7 @@ impl TokenResponse {
             refresh_token: refresh_token.filter(there).map(Secret::new),
             scope: scope.map(|scope| if secrets.are_in(scope) { String::new() } else { scope_set("", scope) }),
             id_token: id_token.filter(there).map(Secret::new),
+            authorization_details: AuthorizationDetails::from_response(&value, &secrets),
             bound_to: key.cloned(),
             secrets,
         }))
@@ -189,7 +209,7 @@ impl TokenResponse {
 impl TokenResponse {
     /// The tokens as a list, to be revoked because the session does not use them.
     pub fn into_leftover(self) -> Vec<Leftover> {
-        Leftover::of(self.refresh_token, self.access_token, self.bound_to.as_ref())
+        Leftover::of(self.refresh_token, vec![self.access_token], self.bound_to.as_ref())
     }
 }
 
@@ -251,9 +271,15 @@ pub struct Leftover {
 
 impl Leftover {
     /// The tokens of one grant: the refresh token first, since it can make new ones.
-    pub(super) fn of(refresh_token: Option<Secret>, access_token: Secret, key: Option<&PublicKey>) -> Vec<Self> {
-        let one = |token, token_type_hint| Self { token, token_type_hint, bound_to: key.cloned() };
-        let refresh_token = refresh_token.map(|token| one(token, "refresh_token"));
-        refresh_token.into_iter().chain([one(access_token, "access_token")]).collect()
+    pub(super) fn of(refresh_token: Option<Secret>, access_tokens: Vec<Secret>, key: Option<&PublicKey>) -> Vec<Self> {
+        let mut all = Vec::new();
+        let mut add = |token, token_type_hint| all.push(Self { token, token_type_hint, bound_to: key.cloned() });
+        if let Some(token) = refresh_token {
+            add(token, "refresh_token");
+        }
+        for token in access_tokens {
+            add(token, "access_token");
+        }
+        all
     }
 }

@@ -181,7 +181,8 @@ impl Transaction {
 
     /// The secrets that the provider knows and must not reveal to a page.
     pub fn secrets(&self) -> Secrets {
-        Secrets::new([&self.state, &self.nonce, self.code_verifier.secret()])
+        let challenge = &Secret::new(self.code_verifier.challenge());
+        Secrets::new([&self.state, &self.nonce, self.code_verifier.secret(), challenge])
     }
 
     /// Whether the request has this value of `prompt` (OpenID Connect Core §3.1.2.1).

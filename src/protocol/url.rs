@@ -105,6 +105,20 @@ impl Url {
             && !has_dot_segment(self.path())
     }
 
+    /// The path as a careless server may read it: decoded, in lower case, without empty segments and without parameters of segments. Each
+    /// segment ends with a slash.
+    pub fn loose_path(&self) -> Vec<u8> {
+        let mut loose = Vec::new();
+        for segment in decoded(self.path()).split(|byte| matches!(byte, b'/' | b'\\')) {
+            let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
+            if !name.is_empty() {
+                loose.extend(name.to_ascii_lowercase());
+                loose.push(b'/');
+            }
+        }
+        loose
+    }
+
     /// The URL with a form added to its query (RFC 6749 §3.1: an existing query is kept).
     pub fn with_query(&self, form: &str) -> String {
         let mut text = self.text.clone();
@@ -187,6 +201,11 @@ fn is_host(host: &str) -> bool {
 /// Looks for `.` and `..` between separators, after every round of decoding that a careless server might add. Dots and
 /// separators are not hexadecimal digits, so no further round changes them: the text after the last round contains all of them.
 fn has_dot_segment(path: &str) -> bool {
+    decoded(path).split(|byte| matches!(byte, b'/' | b'\\' | b';')).any(|segment| matches!(segment, b"." | b".."))
+}
+
+/// The text after every round of decoding.
+fn decoded(path: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(path.len());
     for byte in path.bytes() {
         decoded.push(byte);
@@ -198,7 +217,7 @@ fn has_dot_segment(path: &str) -> bool {
             decoded.push(high << 4 | low);
         }
     }
-    decoded.split(|byte| matches!(byte, b'/' | b'\\' | b';')).any(|segment| matches!(segment, b"." | b".."))
+    decoded
 }
 
 #[cfg(test)]

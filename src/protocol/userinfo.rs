@@ -9,6 +9,7 @@ use super::http::{HttpRequest, HttpResponse};
 use super::json::{Mismatch, OneOrMany};
 use super::jwt::object;
 use super::metadata::ServerMetadata;
+use super::trace::Step;
 
 /// The request. The access token is attached in the same way as for a request to an API (OpenID Connect Core §5.3.1).
 ///
@@ -18,7 +19,7 @@ use super::metadata::ServerMetadata;
 pub fn request(metadata: &ServerMetadata) -> Result<HttpRequest> {
     let endpoint = metadata.userinfo_endpoint.as_ref();
     let url = endpoint.ok_or_else(|| Kind::MetadataInvalid { member: "userinfo_endpoint".into() })?.as_str().into();
-    Ok(HttpRequest::get(url))
+    Ok(HttpRequest::get(Step::Userinfo, url))
 }
 
 /// The text of a response: JSON, or a JWT if the provider is registered to send one.

@@ -29,6 +29,7 @@ impl<H: Host> Vault<H> {
         let deposits: Vec<(&str, Deposit)> = self
             .clients
             .iter()
+            .filter(|tenant| !(HAS_GUARD && self.pinned.is_some() && tenant.client.has_key_without_text()))
             .filter_map(|tenant| Some((tenant.options.as_str(), tenant.client.deposit()?)))
             .collect();
         if deposits.is_empty() {

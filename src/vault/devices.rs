@@ -1,6 +1,7 @@
 //! The messages about sign-ins on another device.
 
 use super::Vault;
+use super::kept;
 use super::messages::{Outcome, Worker, read_options, signed_in, whole_scope};
 use super::wire::{self, Begin, BegunDevice, OfDevice};
 use crate::client::{Client, Polled};
@@ -23,6 +24,7 @@ pub(super) async fn perform<W: Worker>(
 ) -> Outcome {
     if op == "beginDevice" {
         let Begin { scope, .. } = wire::read(message)?;
+        kept::check(worker, client).await?;
         let scope = whole_scope(&vault.borrow(), scope, message)?;
         let params = read_options(message.get("options"))?;
         let registered = vault.borrow().registered(&scope);

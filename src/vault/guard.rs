@@ -12,7 +12,7 @@
 use super::messages::{Failed, Outcome, Worker, to_json};
 use super::wire::{self, Answer, Begun, Handover, Onward, Started};
 use super::{HAS_GUARD, Kept, Vault};
-use crate::client::host::{Host, ProofKey};
+use crate::client::host::Host;
 use crate::client::{Client, Redeemed};
 use crate::protocol::authorization_request::{AuthorizationRequest, Navigates, SignIn, is_in_window, new_flow};
 use crate::protocol::authorization_response::AuthorizationResponse;
@@ -103,6 +103,8 @@ pub(super) struct Handed {
     pub(super) redeemed: Option<Redeemed>,
     /// The private key that the code is bound to, as a JWK.
     pub(super) key: Option<Secret>,
+    /// The steps that the guard has noted, as JSON texts.
+    pub(super) steps: Vec<String>,
 }
 
 /// In the vault: what the guard has for a sign-in. `None` without a guard.
@@ -115,12 +117,13 @@ pub(super) fn handed_over<H: Host>(
 ) -> Option<Handed> {
     vault.pinned.as_ref().filter(|_| HAS_GUARD)?;
     let handed = read_handover(client, handover).filter(|_| !vault.is_spent(flow, now));
-    Some(handed.unwrap_or(Handed { address: String::new(), kept: Kept::Spent, redeemed: None, key: None }))
+    let none = Handed { address: String::new(), kept: Kept::Spent, redeemed: None, key: None, steps: Vec::new() };
+    Some(handed.unwrap_or(none))
 }
 
 fn read_handover<H: Host>(client: &Client<H>, handover: Option<&str>) -> Option<Handed> {
     let value = Value::parse(handover?).ok()?;
-    let Handover { address, record, metadata, keys, key, response } = value.read().ok()?;
+    let Handover { address, record, metadata, keys, key, response, steps } = value.read().ok()?;
     let redeemed = response.and_then(|answer| {
         let response = HttpResponse {
             url: answer.url.into(),
@@ -137,7 +140,13 @@ fn read_handover<H: Host>(client: &Client<H>, handover: Option<&str>) -> Option<
     });
     client.learn([metadata, keys]);
     let kept = Kept::Transaction(Transaction::from_record(record)?);
-    Some(Handed { address: address.into(), kept, redeemed, key: key.map(Secret::new) })
+    Some(Handed {
+        address: address.into(),
+        kept,
+        redeemed,
+        key: key.map(Secret::new),
+        steps: steps.unwrap_or_default(),
+    })
 }
 
 /// Carries out a message of the guard:
@@ -154,8 +163,9 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
     let message = Value::parse(message).map_err(|_| Error::unexpected("not JSON"))?;
     let wire::OfGuard { port, carried, address, record } = wire::read(&message)?;
     let client = vault.borrow().client(port)?;
+    vault.borrow_mut().noted.get_or_insert_default();
     if let Some((address, record)) = address.zip(record) {
-        return Ok(redeem(&client, address, record).await);
+        return Ok(redeem(vault, &client, address, record).await);
     }
     let step = match (carried, address) {
         // A page decides nothing about the second request.
@@ -262,12 +272,9 @@ fn returning<H: Host>(vault: &Vault<H>, carried: &Carried, transaction: Result<O
     to_string(&Onward { to: Some(&to), flow: Some(&carried.flow), record, failure })
 }
 
-async fn redeem<H: Host>(client: &Client<H>, address: &str, record: &str) -> String {
+async fn redeem<H: Host>(vault: &RefCell<Vault<H>>, client: &Client<H>, address: &str, record: &str) -> String {
     let Some(transaction) = Transaction::from_record(record) else { return String::new() };
-    let key = client.take_key(&transaction);
-    if let Some(key) = &key {
-        client.hold_key(key.clone());
-    }
+    let key = client.jwk_of(&transaction);
     let redeemed = client.redeem(address, transaction).await;
     let body = redeemed.as_ref().map(|redeemed| base64url::encode(&redeemed.response.body)).unwrap_or_default();
     let response = redeemed.as_ref().map(|Redeemed { response, received }| Answer {
@@ -279,7 +286,7 @@ async fn redeem<H: Host>(client: &Client<H>, address: &str, record: &str) -> Str
         received: *received,
     });
     let [metadata, keys] = &client.published();
-    let key = key.and_then(|key| key.to_jwk());
     let key = key.as_ref().map(Secret::expose);
-    to_string(&Handover { address, record, metadata, keys, key, response })
+    let steps = vault.borrow_mut().noted.replace(Vec::new());
+    to_string(&Handover { address, record, metadata, keys, key, response, steps })
 }

@@ -6,6 +6,7 @@
 
 use super::devices;
 use super::guard::{Handed, at_guard, handed_over};
+use super::kept::{self, Whose};
 use super::machine;
 use super::registration;
 use super::wire::{
@@ -44,11 +45,21 @@ pub trait Worker {
 
     /// Takes the keys that came with a deposit.
     fn deposited_keys(&self) -> Vec<<Self::Host as Host>::Key>;
+
+    /// Whether the device can keep sessions: it stores a `CryptoKey` that cannot be exported, and lets one vault at a time use it.
+    fn can_keep(&self) -> impl Future<Output = bool>;
+
+    /// What the device keeps under a name, if no other vault uses it: the text and the key of [`Kept`](super::kept::Kept).
+    fn kept(&self, name: &str) -> impl Future<Output = Option<(String, <Self::Host as Host>::Key)>>;
+
+    /// Removes what the device keeps under all names that begin so.
+    fn forget_kept(&self, begin: &str, whose: Whose<'_>);
 }
 
 /// Sign-in options that have a name in this library, with the registered name of their parameter.
-pub(super) const OPTIONS: [(&str, &str); 8] = [
+pub(super) const OPTIONS: [(&str, &str); 9] = [
     ("acrValues", "acr_values"),
+    ("authorizationDetails", "authorization_details"),
     ("claims", "claims"),
     ("claimsLocales", "claims_locales"),
     ("display", "display"),
@@ -78,6 +89,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             vault.borrow_mut().configure(port, options, make)?;
             let client = vault.borrow().client(port)?;
             if had == Some(0) {
+                kept::end(vault, worker, &client).await;
                 client.cancel_device();
                 if client.is_signed_in() {
                     sign_out_unheard(vault, worker, &client);
@@ -85,14 +97,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             }
             return Ok(String::new());
         }
-        "pin" if HAS_GUARD => {
-            let Pin { options, folder } = wire::read(&message)?;
-            let earlier = vault.borrow_mut().pin(options, folder)?;
-            for client in earlier.iter().filter(|client| client.is_signed_in()) {
-                client.end_unheard();
-            }
-            return Ok(vault.borrow().deposit());
-        }
+        "pin" if HAS_GUARD => return pin(vault, worker, &message),
         "leave" => {
             if let Ok(client) = vault.borrow().client(port) {
                 client.leave_device(port);
@@ -110,13 +115,19 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             let Recall { deposit } = wire::read(&message)?;
             let keys = worker.deposited_keys();
             vault.borrow_mut().recall(deposit, &keys, |number| worker.host(number));
+            // From now on, this vault is the one that uses what the device keeps.
+            let clients = vault.borrow().clients();
+            clients.iter().for_each(Client::keep_now);
             return Ok(vault.borrow().deposit());
         }
         _ => {}
     }
     let client = vault.borrow().client(port)?;
     match op {
-        "prepare" => client.prepare().await?,
+        "prepare" => {
+            client.prepare().await?;
+            client.settle().await;
+        }
         "begin" => return begin(vault, worker, &client, &message).await,
         "abandon" => {
             let Abandon { state } = wire::read(&message)?;
@@ -124,6 +135,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
                 client.doubt();
             }
         }
+        "trace" => vault.borrow_mut().trace(port),
         "complete" => return complete(vault, worker, port, &client, &message).await,
         "beginDevice" | "pollDevice" | "abandonDevice" => {
             return devices::perform(vault, worker, port, &client, op, &message).await;
@@ -132,6 +144,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         "register" if vault.borrow().pinned.is_none() => return registration::register(&client, &message).await,
         "publicKey" => return machine::public_key::<W>(&client, port).await,
         "session" => {
+            kept::wake(worker, &client, kept::Tokens::Renew).await;
             client.completed().await;
             return Ok(client.session().as_ref().map(Session::to_json).unwrap_or_default());
         }
@@ -145,29 +158,35 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         }
         // A client with any other setting never returns a token, wherever its port is.
         "accessToken" if client.config().tokens == Tokens::Page => {
+            let url = message.get("url").and_then(Value::as_str);
             client.completed().await;
-            return Ok(client.access_token().await?);
+            return Ok(client.access_token(url).await?);
         }
         // Returns the URL at which the provider ends its own session; empty if there is none, or if the message has no
         // `returnTo`.
-        "end" => {
-            let End { return_to } = wire::read(&message)?;
-            client.check_return(return_to)?;
-            let (subject, is_machine) = (client.subject(), client.is_machine());
-            let session = client.forget();
-            if !is_machine {
-                ended(vault, worker, &client, subject.as_deref(), SignIns::End);
-            }
-            return Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default());
-        }
+        "end" => return end(vault, worker, &client, &message).await,
         // Returns whether it ended a session.
         "frontChannel" => {
             let FrontChannel { query } = wire::read(&message)?;
-            return Ok(to_string(&front_channel(vault, worker, query)));
+            kept::wake(worker, &client, kept::Tokens::Leave).await;
+            return Ok(to_string(&front_channel(vault, worker, query).await));
         }
         _ => return Err(Error::unexpected("no such operation").into()),
     }
     Ok(String::new())
+}
+
+/// Takes the options from the file of the guard's folder. The sessions of other options end.
+fn pin<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &Value<'_>) -> Outcome {
+    let Pin { options, folder } = wire::read(message)?;
+    let earlier = vault.borrow_mut().pin(options, folder)?;
+    for client in &earlier {
+        worker.forget_kept(&kept::begin_of_names(client.config()), Whose::Any);
+        if client.is_signed_in() {
+            client.end_unheard();
+        }
+    }
+    Ok(vault.borrow().deposit())
 }
 
 /// Begins a sign-in. Returns `{ url, state, record }`. For a sign-in in another window there is no record, because its
@@ -179,6 +198,7 @@ async fn begin<W: Worker>(
     message: &Value<'_>,
 ) -> Outcome {
     let Begin { redirect_uri, names_page, scope, return_to, in_window, shared, restores } = wire::read(message)?;
+    kept::check(worker, client).await?;
     let params = &read_options(message.get("options"))?;
     let in_window = in_window == Some(true);
     let scope = whole_scope(&vault.borrow(), scope, message)?;
@@ -231,7 +251,10 @@ async fn complete<W: Worker>(
     let before = client.subject();
     let had_user = client.has_user();
     let handed_over = handed_over(&mut vault.borrow_mut(), client, state, handover, worker.now());
-    let (address, kept, redeemed, page) = if let Some(Handed { address, kept, redeemed, key }) = handed_over {
+    let (address, kept, redeemed, page) = if let Some(Handed { address, kept, redeemed, key, steps }) = handed_over {
+        for told in &steps {
+            client.tell_noted(told);
+        }
         if let Some(key) = key {
             client.adopt_jwk(key.expose()).await;
         }
@@ -266,12 +289,33 @@ async fn complete<W: Worker>(
         }
         Completion::ReturnTo(path) => {
             signed_in(vault, worker, client, had_user, before.as_deref());
-            let has = client.session().map(|session| session.scope).unwrap_or_default();
+            // The scope of the session says nothing about what was granted for further resources.
+            let is_known = client.config().api.resources().next().is_none();
+            let has = client.session().filter(|_| is_known).map_or(asked.clone(), |session| session.scope);
             let base = scope.filter(|_| !asks_for_all(&vault.borrow(), scope));
-            granted = base.map(|base| scope_beyond(base, &asked, &has));
+            let of_apis = client.config().api.scope();
+            granted = base.map(|base| scope_beyond(&scope_set(base, &of_apis), &asked, &has));
             Completed { return_to: Some(path), declined: None, granted: granted.as_deref() }
         }
     }))
+}
+
+/// Signs out. Returns the URL at which the provider ends its own session.
+async fn end<W: Worker>(
+    vault: &RefCell<Vault<W::Host>>,
+    worker: &W,
+    client: &Client<W::Host>,
+    message: &Value<'_>,
+) -> Outcome {
+    let End { return_to } = wire::read(message)?;
+    client.check_return(return_to)?;
+    kept::wake(worker, client, kept::Tokens::Leave).await;
+    let (subject, is_machine) = (client.subject(), client.is_machine());
+    let session = client.forget();
+    if !is_machine {
+        ended(vault, worker, client, subject.as_deref(), SignIns::End);
+    }
+    Ok(client.end_at_provider(session, return_to).await?.unwrap_or_default())
 }
 
 /// Whose responses arrive at the redirect page, from a member of a message.
@@ -304,13 +348,14 @@ pub(super) fn signed_in<W: Worker>(
     }
     if let Some(sub) = &after {
         let config = client.config();
+        kept::forget_others(worker, config, sub);
         let (provider, client_id, account) = (config.provider(), &*config.client_id, &*config.account);
         worker.tell(&to_string(&wire::News::from(&News::SignedIn { provider, client_id, account, sub })));
     }
 }
 
-/// Ends the sessions of a user in the other clients with the same provider and client ID, in this vault and in others.
-fn ended<W: Worker>(
+/// Ends the sessions of a user in the other clients with the same provider and client ID, in this vault, in others, and on the device.
+pub(super) fn ended<W: Worker>(
     vault: &RefCell<Vault<W::Host>>,
     worker: &W,
     client: &Client<W::Host>,
@@ -321,15 +366,20 @@ fn ended<W: Worker>(
     let (provider, client_id) = (config.provider(), config.client_id.as_str());
     let news = News::Ended { provider, client_id, sub, sign_ins };
     end_others(vault, worker, Some(client), &news);
+    worker.forget_kept(&kept::begin_of_names(config), sub.map_or(Whose::Any, Whose::Of));
     worker.tell(&to_string(&wire::News::from(&news)));
 }
 
 /// Ends the session that the provider names (Front-Channel Logout §2), and the other sessions of its user. Returns whether
 /// there was such a session.
-fn front_channel<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, query: &str) -> bool {
+async fn front_channel<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, query: &str) -> bool {
     let named = vault.borrow().clients().into_iter().find(|client| client.is_named_by(query));
     let Some(client) = named else { return false };
-    sign_out_unheard(vault, worker, &client);
+    if client.knows_server() {
+        sign_out_unheard(vault, worker, &client);
+    } else {
+        kept::end_woken(vault, worker, &client).await;
+    }
     true
 }
 
@@ -416,7 +466,10 @@ pub(super) fn read_options(options: Option<&Value<'_>>) -> Result<Vec<(String, S
             ));
         }
         let mut spelling = String::new();
-        spell(&mut spelling, value);
+        match &**name {
+            "authorizationDetails" => spelling = to_string(value),
+            _ => spell(&mut spelling, value),
+        }
         read.push(((*registered).into(), spelling));
     }
     match params {

@@ -94,6 +94,9 @@ pub(super) struct Handover<'a> {
     pub(super) key: Option<&'a str>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) response: Option<Answer<'a>>,
+    /// The steps of the sign-in, as JSON texts; see [`crate::protocol::trace`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) steps: Option<Vec<String>>,
 }
 
 /// The response of the token endpoint, unchecked.

@@ -5,12 +5,13 @@ use valet_key::browser::{Browser, Client, Completion, OtherSignIns, keys};
 use valet_key::client::host::{Host, ProofKey};
 use valet_key::protocol::authorization_request::SignIn;
 use valet_key::protocol::base64url;
+use valet_key::protocol::error::Result;
 use valet_key::protocol::foreign::Secrets;
 use valet_key::protocol::http::HttpResponse;
 use valet_key::protocol::jwks::Keys;
 use valet_key::protocol::jwt::{Algorithms, Signature, Unverified};
 use valet_key::protocol::options::Options;
-use valet_key::protocol::public_key::SIGNATURE;
+use valet_key::protocol::public_key::{KeyAlgorithm, SIGNATURE};
 use valet_key::protocol::transaction::RedirectPage;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -163,19 +164,18 @@ async fn a_key_with_a_point_outside_of_its_curve_is_refused() {
     assert!(matches!(signature, Signature::Unusable | Signature::Wrong), "{signature:?}");
 }
 
-#[wasm_bindgen_test]
-async fn a_key_signs_proofs_and_cannot_be_exported() {
-    let key = Browser::default().make_key().await.expect("a key");
-    let signature = key.sign("data").await.expect("a signature");
-    assert_eq!(signature.len(), SIGNATURE);
-    assert_ne!(key.sign("data").await.expect("another one"), signature);
+/// Makes a key whose signatures verify, and that goes to another environment as the same one.
+async fn check_key(algorithm: KeyAlgorithm) -> Result<()> {
+    let key = Browser::default().make_key(algorithm).await?;
+    assert_eq!(key.public().algorithm, algorithm);
     let mut set = Keys::default();
     let jwk = key.public().to_jwk();
     let answer = HttpResponse { body: format!(r#"{{"keys":[{jwk}]}}"#).into(), ..empty() };
     set.receive(Ok(answer)).expect("a key set");
-    let header = base64url::encode(br#"{"alg":"ES256"}"#);
+    let header = base64url::encode(format!(r#"{{"alg":"{}"}}"#, algorithm.name()).as_bytes());
     let input = [header.as_str(), ".", &base64url::encode(b"{}")].concat();
     let signed = key.sign(&input).await.expect("a signature");
+    assert_eq!(signed.len(), SIGNATURE);
     let token = [input.as_str(), ".", &base64url::encode(&signed)].concat();
     let token = Unverified::parse(&token, Algorithms::ALL).expect("well formed");
     let question = set.select(&token, "").expect("the key");
@@ -189,5 +189,20 @@ async fn a_key_signs_proofs_and_cannot_be_exported() {
     }
     for text in ["", "{}", "not JSON", &key.public().to_jwk()] {
         assert!(Browser::default().import_key(text).await.is_none(), "{text}");
+    }
+    Ok(())
+}
+
+#[wasm_bindgen_test]
+async fn a_key_signs_proofs() {
+    check_key(KeyAlgorithm::Es256).await.expect("a key");
+}
+
+/// Not every browser makes such keys.
+#[wasm_bindgen_test]
+async fn a_key_on_ed25519_signs_proofs_or_is_not_made() {
+    for algorithm in [KeyAlgorithm::Ed25519, KeyAlgorithm::EdDsa] {
+        let outcome = check_key(algorithm).await;
+        assert!(outcome.is_ok() || outcome.is_err_and(|error| error.code() == "config_error"), "{algorithm:?}");
     }
 }

@@ -104,7 +104,7 @@ fn simultaneous_calls_share_one_renewal() {
     for (id, asleep) in [("RT-05", 700), ("RT-23", 8 * 3600)] {
         let (mut app, mut provider) = signed_in();
         app.wait(&mut provider, asleep);
-        let calls: Vec<_> = (0..20).map(|_| app.session.call()).collect();
+        let calls: Vec<_> = (0..20).map(|_| app.session.call(0)).collect();
         let Action::Refresh(request, ticket) = app.ask(calls[0]) else { panic!("{id}: a renewal") };
         for call in &calls[1..] {
             assert!(matches!(app.ask(*call), Action::Wait), "{id}");
@@ -118,7 +118,7 @@ fn simultaneous_calls_share_one_renewal() {
     // They share its failure, too: no caller tries again by itself.
     let (mut app, mut provider) = signed_in();
     app.wait(&mut provider, 700);
-    let calls: Vec<_> = (0..20).map(|_| app.session.call()).collect();
+    let calls: Vec<_> = (0..20).map(|_| app.session.call(0)).collect();
     let Action::Refresh(_, ticket) = app.ask(calls[0]) else { panic!("a renewal") };
     app.refreshed(&mut provider, ticket, lost().remove(0)).expect_err("no response");
     for call in calls {
@@ -319,7 +319,7 @@ fn an_invalid_response_keeps_the_session() {
 fn rt_24_setting_the_clock_back_causes_one_renewal() {
     let (mut app, mut provider) = signed_in();
     app.now.wall -= 86_400_000;
-    let call = app.session.call();
+    let call = app.session.call(0);
     app.call_of(&mut provider, call).expect("the token still looks good");
     assert_eq!(app.session.refused(call, app.now), Refused::Again, "the API says 401");
     app.call_of(&mut provider, call).expect("a new token");
@@ -333,7 +333,7 @@ fn rt_24_setting_the_clock_back_causes_one_renewal() {
 fn rt_27_a_sign_out_ends_a_pending_renewal() {
     let (mut app, mut provider) = signed_in();
     app.wait(&mut provider, 700);
-    let call = app.session.call();
+    let call = app.session.call(0);
     let Action::Refresh(request, ticket) = app.ask(call) else { panic!("a renewal") };
     app.sign_out(&mut provider);
     let revoked = provider.count(Place::Revocation);
@@ -352,7 +352,7 @@ fn rt_27_a_sign_out_ends_a_pending_renewal() {
 fn rt_28_a_renewal_for_alice_does_not_reach_bob() {
     let (mut app, mut provider) = signed_in();
     app.wait(&mut provider, 700);
-    let call = app.session.call();
+    let call = app.session.call(0);
     let Action::Refresh(request, ticket) = app.ask(call) else { panic!("a renewal") };
     let late = provider.answer(&request);
     provider.user = "bob";
@@ -421,7 +421,7 @@ fn rt_38_a_renewal_that_ends_after_a_sign_in_of_the_same_user_revokes_nothing() 
     for (user, revoked) in [("alice", 0), ("bob", 2)] {
         let (mut app, mut provider) = signed_in();
         app.wait(&mut provider, 700);
-        let call = app.session.call();
+        let call = app.session.call(0);
         let Action::Refresh(request, ticket) = app.ask(call) else { panic!("a renewal") };
         let late = provider.answer(&request);
         provider.user = user;

@@ -241,7 +241,7 @@ fn pop_28_a_silent_sign_in_of_the_same_user_succeeds() {
             let address = here.way_back(&request.url);
             let outcome = complete(&here, &client, request, &address);
             assert!(matches!(outcome, Ok(Completion::ReturnTo(_))), "{by:?} {signed_in}: {outcome:?}");
-            assert_eq!(here.take_change(), Some(Change::SignedIn));
+            assert_eq!(here.take_change(), Some(Change::Restored));
             assert_eq!(here.asked(Place::Revocation), 0, "{by:?} {signed_in}");
         }
     }

@@ -43,7 +43,7 @@ fn sign_in(session: &mut SessionState, access: &str, claims: &str) -> Result<Cha
 }
 
 fn next(session: &mut SessionState, seconds: i64) -> Action {
-    session.next(session.call(), &metadata().token_endpoint, &config(), at(seconds))
+    session.next(session.call(0), &metadata().token_endpoint, &config(), at(seconds))
 }
 
 fn refresh(session: &mut SessionState, seconds: i64) -> (HttpRequest, Ticket) {
@@ -66,7 +66,7 @@ fn outcome(
 }
 
 fn token(session: &SessionState) -> &str {
-    session.access_token().map_or("", |token| token.expose())
+    session.access_token(0).map_or("", |token| token.expose())
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn the_old_refresh_token_stays_if_there_is_no_new_one() {
 #[test]
 fn an_immediately_expired_token_is_used_for_the_call_that_waited() {
     let mut session = signed_in();
-    let call = session.call();
+    let call = session.call(0);
     let (_, ticket) = refresh(&mut session, 700);
     assert_eq!(outcome(&mut session, ticket, Ok(tokens("a2", r#","expires_in":0"#)), at(700)).0, None);
     let action = session.next(call, &metadata().token_endpoint, &config(), at(701));
@@ -126,7 +126,7 @@ fn temporary_failures_never_end_a_session() {
     ];
     for (label, trouble, expected) in rows {
         let mut session = signed_in();
-        let waiting = session.call();
+        let waiting = session.call(0);
         // Within the margin: the token is still valid for ten seconds.
         let (_, ticket) = refresh(&mut session, 595);
         let (code, leftover) = outcome(&mut session, ticket, trouble, at(596));
@@ -357,7 +357,7 @@ fn an_unreadable_id_token_of_a_refresh_is_ignored() {
 #[test]
 fn a_response_after_the_end_of_the_session_is_dropped() {
     let mut session = signed_in();
-    let call = session.call();
+    let call = session.call(0);
     let (_, ticket) = refresh(&mut session, 700);
     assert_eq!(exposed(&session.end()), ["r1", "a1"]);
     let late = tokens("a2", r#","refresh_token":"r2""#);
@@ -368,7 +368,7 @@ fn a_response_after_the_end_of_the_session_is_dropped() {
 
     // Bob signs in while Alice's refresh is pending.
     let mut session = signed_in();
-    let call = session.call();
+    let call = session.call(0);
     let (_, ticket) = refresh(&mut session, 700);
     let change = sign_in(&mut session, "b1", &claims(&[("sub", r#""bob""#)])).expect("an honest sign-in");
     assert_eq!(change, Change::UserChanged);
@@ -401,7 +401,7 @@ fn tokens_of_a_late_response_are_revoked_if_no_session_shares_their_grant() {
     ];
     for (label, by, revoked) in rows {
         let mut session = signed_in();
-        let call = session.call();
+        let call = session.call(0);
         let (_, ticket) = refresh(&mut session, 595);
         match by {
             By::SameUser => assert_eq!(sign_in(&mut session, "b1", &claims(&[])).ok(), Some(Change::SignedIn)),
@@ -461,7 +461,7 @@ fn a_session_without_a_refresh_token_ends_with_its_token() {
             assert!(!session.expire(at(seconds)), "{endless}: its lifetime is unknown");
             assert!(matches!(next(&mut session, seconds), Action::Use), "{endless}");
         }
-        let call = session.call();
+        let call = session.call(0);
         assert_eq!(session.refused(call, at(5)), Refused::Ends, "{endless}: one 401");
         assert_eq!((session.view(at(5)), session.refused(call, at(5))), (None, Refused::Stands), "{endless}");
     }
@@ -479,7 +479,7 @@ fn a_session_without_a_refresh_token_ends_with_its_token() {
 fn a_silent_sign_in_of_another_user_ends_the_session_without_a_new_one() {
     for (prompt, sub, expected, revoked) in [
         ("none", r#""bob""#, Err("user_changed"), vec!["r1", "a1", "r1", "b1"]),
-        ("none", r#""alice""#, Ok(Change::SignedIn), vec![]),
+        ("none", r#""alice""#, Ok(Change::Restored), vec![]),
         ("", r#""bob""#, Ok(Change::UserChanged), vec!["r1", "a1"]),
         ("login", r#""bob""#, Ok(Change::UserChanged), vec!["r1", "a1"]),
     ] {
@@ -504,7 +504,7 @@ fn a_silent_sign_in_of_another_user_ends_the_session_without_a_new_one() {
     let response = TokenResponse::from_response(&tokens("a1", &members)).expect("well formed");
     let proof = proof(&response);
     let (result, _) = nobody.sign_in(response, proof, &transaction, &config(), at(0));
-    assert_eq!(result.ok(), Some(Change::SignedIn), "where no user is signed in, any user is welcome");
+    assert_eq!(result.ok(), Some(Change::Restored), "where no user is signed in, any user is welcome");
 }
 
 /// POP-30: the hint by which the provider recognizes the user.
@@ -532,7 +532,7 @@ fn the_login_hint_is_a_claim_made_for_it() {
 #[test]
 fn another_sign_in_of_the_same_user_revokes_no_token() {
     let mut session = signed_in();
-    let call = session.call();
+    let call = session.call(0);
     let mut again = |sub: &str| {
         let members = format!(r#","refresh_token":"r9","id_token":"{}""#, id_token(&claims(&[("sub", sub)])));
         let tokens = TokenResponse::from_response(&tokens("a9", &members)).expect("well formed");
@@ -566,7 +566,7 @@ fn a_refused_sign_in_keeps_the_earlier_session() {
 #[test]
 fn a_token_that_an_api_refused_is_renewed_once() {
     let mut session = signed_in();
-    let call = session.call();
+    let call = session.call(0);
     assert_eq!(session.refused(call, at(0)), Refused::Again, "worth another try");
     let (_, ticket) = refresh(&mut session, 1);
     assert_eq!(outcome(&mut session, ticket, Ok(tokens("a2", r#","expires_in":600"#)), at(1)).0, None);
@@ -578,7 +578,7 @@ fn a_token_that_an_api_refused_is_renewed_once() {
         .expect("well formed");
     let proof = proof(&only);
     alone.sign_in(only, proof, &transaction(), &config(), at(0)).0.expect("an honest sign-in");
-    assert_eq!(alone.refused(alone.call(), at(0)), Refused::Ends, "nothing to renew with");
+    assert_eq!(alone.refused(alone.call(0), at(0)), Refused::Ends, "nothing to renew with");
     assert_eq!(alone.view(at(0)), None);
 }
 
@@ -586,11 +586,11 @@ fn a_token_that_an_api_refused_is_renewed_once() {
 fn sleep_and_changed_clocks_are_detected() {
     let mut session = signed_in();
     let asleep = Now { wall: at(8 * 3600).wall, monotonic: 1000 };
-    let action = session.next(session.call(), &metadata().token_endpoint, &config(), asleep);
+    let action = session.next(session.call(0), &metadata().token_endpoint, &config(), asleep);
     assert!(matches!(action, Action::Refresh(..)), "{action:?}");
     let mut session = signed_in();
     let set_back = Now { wall: 0, monotonic: 700_000 };
-    let action = session.next(session.call(), &metadata().token_endpoint, &config(), set_back);
+    let action = session.next(session.call(0), &metadata().token_endpoint, &config(), set_back);
     assert!(matches!(action, Action::Refresh(..)), "{action:?}");
 }
 

@@ -16,7 +16,7 @@ fn a_session_continues_from_its_record() {
     let record = session.to_record().expect("signed in");
     // Another worker: its monotonic clock starts at 0.
     let now = |seconds| Now { monotonic: 0, ..at(seconds) };
-    let mut next = SessionState::from_record(&record, now(100)).expect("a session");
+    let mut next = SessionState::from_record(&record, &config(), now(100)).expect("a session");
     assert_eq!(next.view(now(100)), session.view(at(100)));
     assert_eq!(next.id_token().map(Secret::expose), session.id_token().map(Secret::expose));
     assert!(matches!(crate::next(&mut next, 100), Action::Use));
@@ -34,11 +34,11 @@ fn a_session_continues_from_its_record() {
 fn a_record_keeps_the_age_of_a_token_on_every_clock() {
     let record = signed_in().to_record().expect("signed in");
     let until_due = |now: Now| {
-        let mut session = SessionState::from_record(&record, now).expect("a session");
+        let mut session = SessionState::from_record(&record, &config(), now).expect("a session");
         let mut seconds = 0;
         loop {
             let later = Now { wall: now.wall + seconds * 1000, monotonic: now.monotonic + seconds * 1000 };
-            match session.next(session.call(), &metadata().token_endpoint, &config(), later) {
+            match session.next(session.call(0), &metadata().token_endpoint, &config(), later) {
                 Action::Use => seconds += 1,
                 _ => return seconds,
             }
@@ -61,9 +61,9 @@ fn a_record_of_a_session_that_is_over_is_none() {
     let proof = proof(&alone);
     session.sign_in(alone, proof, &transaction(), &config(), at(0)).0.expect("honest");
     let record = session.to_record().expect("signed in");
-    assert!(SessionState::from_record(&record, at(599)).is_some());
-    assert!(SessionState::from_record(&record, at(600)).is_none(), "expired, and no refresh token");
+    assert!(SessionState::from_record(&record, &config(), at(599)).is_some());
+    assert!(SessionState::from_record(&record, &config(), at(600)).is_none(), "expired, and no refresh token");
     for text in ["", "null", "{}", "[]", &record[1..], &record.replace("scope", "scopes")] {
-        assert!(SessionState::from_record(text, at(1)).is_none(), "{text}");
+        assert!(SessionState::from_record(text, &config(), at(1)).is_none(), "{text}");
     }
 }

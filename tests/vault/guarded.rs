@@ -643,3 +643,53 @@ fn par_53_the_guard_pushes_no_request_of_a_client_with_a_key() {
     guarded.hand_over(&address, &guarded.arrive(&address), &begun.state).expect("a session");
     assert_eq!(guarded.vault.here.asked(Place::Pushed), 0);
 }
+
+/// TRACE-05
+#[test]
+fn trace_05_the_steps_of_the_guard_come_with_the_session() {
+    let browser = Guarded::new();
+    browser.page().say("trace", "").expect("steps");
+    let told = || -> Vec<String> {
+        let steps = browser.vault.here.world().traced.drain(..).map(|(_, text)| text).collect::<Vec<_>>();
+        let get = |text: &str, name| member(text, name).unwrap_or_default();
+        steps.iter().map(|text| [get(text, "step"), get(text, "message")].join(" ")).collect()
+    };
+    for time in ["first", "second"] {
+        browser.sign_in();
+        let told = told();
+        let count = |step| told.iter().filter(|told| *told == step).count();
+        for step in ["authorization request", "authorization response", "token request", "token response"] {
+            assert_eq!(count(step), 1, "{time}: {step} in {told:?}");
+        }
+        let at = |step| told.iter().position(|told| told == step);
+        assert!(at("authorization request") < at("token request"), "{told:?}");
+        assert!(at("token response") < at("id_token check"), "{told:?}");
+    }
+}
+
+/// TRACE-13
+#[test]
+fn trace_13_a_token_of_the_vault_in_the_notes_of_the_guard_is_not_told() {
+    let browser = Guarded::new();
+    browser.page().say("trace", "").expect("steps");
+    browser.sign_in();
+    let secrets = browser.vault.here.world().provider.secrets.clone();
+    let tokens: Vec<String> = secrets.into_iter().filter(|secret| secret.contains("token-number")).collect();
+    let [access, refresh] = &tokens[..] else { panic!("two tokens: {tokens:?}") };
+    change(&mut browser.vault.here.world().provider.token, &[("scope", &format!("{access:?}"))]);
+    let (begun, request) = browser.leave(Mode::Redirect, "{}");
+    let address = format!("{}&error_description={refresh}", browser.vault.here.way_back(&request));
+    drop(browser.hand_over(&address, &browser.arrive(&address), &begun.state));
+    // The guard itself knows the `state` of another sign-in that waits.
+    let (_, waiting) = browser.leave(Mode::Redirect, "{}");
+    let state = form::parse(waiting.split_once('?').expect("a query").1).expect("a form");
+    let state = state.into_iter().find(|(name, _)| name == "state").expect("a state").1;
+    change(&mut browser.vault.here.world().provider.token, &[("scope", &format!("{state:?}"))]);
+    let (begun, request) = browser.leave(Mode::Redirect, "{}");
+    let address = browser.vault.here.way_back(&request);
+    drop(browser.hand_over(&address, &browser.arrive(&address), &begun.state));
+    let world = browser.vault.here.world();
+    assert!(world.traced.len() > 10);
+    let secrets: Vec<&String> = tokens.iter().chain([&state]).collect();
+    assert!(!world.traced.iter().any(|(_, text)| secrets.iter().any(|secret| shows(text, secret))));
+}

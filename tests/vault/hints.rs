@@ -52,6 +52,8 @@ fn options_of_a_client(hints: &mut Hints) {
         (options(r#""openid":"yes","#), "`true`"),
         (options(r#""timeout":"5 s","#), "`10000`"),
         (options(r#""timeout":0,"#), "`10000`"),
+        (options(r#""restore":"always","#), "`'none'`"),
+        (options(r#""restore":true,"#), "`'none'`"),
         (options(r#""tokens":"tab","#), "`'page'`"),
         (options(r#""userinfo":"jwt","#), "`'signed'`"),
         (options(r#""account":7,"#), "quotes"),

@@ -43,8 +43,8 @@ fn mach_01_a_client_with_a_key_signs_in_without_a_user() {
     let expected = [
         ("grant_type", "client_credentials"),
         ("client_id", "spa"),
-        ("scope", "read"),
         ("resource", "https://api.test/"),
+        ("scope", "read"),
     ];
     assert_eq!(plain, expected.map(|(name, value)| (name.to_owned(), value.to_owned())), "`openid` asks for a user");
     assert_eq!(form.len(), 6);

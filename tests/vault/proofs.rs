@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use valet_key::protocol::base64url;
 use valet_key::protocol::dpop::{Server, Servers, Subject, proof};
 use valet_key::protocol::error::Kind;
-use valet_key::protocol::public_key::PublicKey;
+use valet_key::protocol::public_key::{KeyAlgorithm, PublicKey};
 use valet_key::vault::messages::{Outcome, to_json};
 
 use crate::hostile::proofs::Proof;
 use crate::hostile::provider::{Place, change};
 use crate::hostile::text::member;
-use crate::hostile::worker::{Mode, Port, SharedWorker};
+use crate::hostile::worker::{Begun, Mode, Port, SharedWorker};
 use crate::hostile::world::{ApiAnswer, poll};
 use crate::support::signing::CLIENT;
 use crate::support::{code, hash_of, json, options};
@@ -176,8 +176,7 @@ fn dpop_77_failed_sign_ins_do_not_cost_the_session_its_key() {
     let port = worker.page(1, &app());
     port.sign_in();
     for _ in 0..10 {
-        let begun = port.begin_with(Mode::Window, r#"{"acrValues":"mfa"}"#).expect("a request");
-        let begun = crate::hostile::worker::Begun::read(&begun);
+        let begun = Begun::read(&port.begin_with(Mode::Window, r#"{"acrValues":"mfa"}"#).expect("a request"));
         let address = worker.here.way_back(&begun.url);
         assert_eq!(code(&port.complete(&address, &begun.state, None)), Some("id_token_invalid"));
     }
@@ -191,7 +190,7 @@ fn dpop_71_requests_side_by_side_learn_the_time_together() {
     worker.here.world().behind = 600;
     let port = worker.page(1, &options(r#""openid":false,"#));
     let popups = [port.begin(Mode::Window), port.begin(Mode::Window)];
-    let complete = |begun: &crate::hostile::worker::Begun| {
+    let complete = |begun: &Begun| {
         let address = worker.here.way_back(&begun.url);
         port.start_complete(&address, &begun.state, None)
     };
@@ -431,7 +430,7 @@ fn dpop_15_a_request_that_cannot_be_sent_again_leaves_the_nonce_for_the_next_one
 fn dpop_17_no_server_sees_the_nonce_of_another() {
     let worker = binding();
     worker.here.world().provider.demands.nonce = "server".into();
-    let both = options(r#""x":0,"#).replace(r#""x":0,"#, "").replace("/v1/\"]", "/v1/\",\"https://api2.test/\"]");
+    let both = app().replace("/v1/\"]", "/v1/\",\"https://api2.test/\"]");
     let port = worker.page(1, &both);
     port.sign_in();
     for (url, nonce) in [("https://api.test/v1/x", "api"), ("https://api2.test/x", "api2")] {
@@ -513,7 +512,7 @@ fn dpop_33_the_metadata_and_the_option_decide() {
         ("", Some("[]"), Err("unsupported")),
         (r#""dpop":"auto","#, Some(r#"["ES256"]"#), Ok(true)),
         (r#""dpop":"required","#, None, Ok(true)),
-        (r#""dpop":"required","#, Some(r#"["EdDSA"]"#), Err("unsupported")),
+        (r#""dpop":"required","#, Some(r#"["ES384"]"#), Err("unsupported")),
         (r#""dpop":"off","#, Some(r#"["ES256"]"#), Ok(false)),
         (r#""dpop":"off","#, Some(r#"["RS256"]"#), Ok(false)),
         (r#""tokens":"page","#, Some(r#"["ES256"]"#), Ok(false)),
@@ -534,12 +533,56 @@ fn dpop_33_the_metadata_and_the_option_decide() {
     }
 }
 
+/// DPOP-33
+#[test]
+fn dpop_33_keys_are_of_an_algorithm_that_server_app_and_browser_have() {
+    use KeyAlgorithm::{Ed25519, Es256};
+    let asked = r#""dpopAlgorithm":"Ed25519","#;
+    let rows = [
+        ("", r#"["ES256","Ed25519","EdDSA"]"#, None, Ok("ES256")),
+        ("", r#"["Ed25519","ES256"]"#, Some(Es256), Ok("Ed25519")),
+        ("", r#"["EdDSA","Ed25519"]"#, None, Ok("Ed25519")),
+        ("", r#"["EdDSA"]"#, None, Ok("EdDSA")),
+        ("", r#"["EdDSA","ES256"]"#, Some(Es256), Ok("EdDSA")),
+        (asked, r#"["ES256","Ed25519","EdDSA"]"#, None, Ok("Ed25519")),
+        (asked, r#"["ES256","EdDSA"]"#, None, Ok("EdDSA")),
+        (asked, r#"["ES256","Ed25519"]"#, Some(Ed25519), Ok("ES256")),
+        (asked, r#"["ES256"]"#, None, Ok("ES256")),
+        ("", r#"["ES256"]"#, Some(Es256), Err("config_error")),
+        (asked, r#"["Ed25519"]"#, Some(Ed25519), Err("config_error")),
+        (r#""dpopAlgorithm":"Ed25519","dpop":"required","#, "", None, Ok("Ed25519")),
+        (r#""dpopAlgorithm":"Ed25519","dpop":"required","#, "", Some(Ed25519), Ok("ES256")),
+        (r#""dpopAlgorithm":"EdDSA","#, "", None, Err("config_error")),
+    ];
+    for (more, algorithms, makes_no_keys_of, expected) in rows {
+        for mode in [Mode::Redirect, Mode::Window] {
+            let worker = worker();
+            worker.here.world().makes_no_keys_of = makes_no_keys_of;
+            if !algorithms.is_empty() {
+                let metadata = &mut worker.here.world().provider.metadata;
+                change(metadata, &[("dpop_signing_alg_values_supported", algorithms)]);
+            }
+            let port = worker.port(1);
+            let outcome = port.configure(&options(more)).and_then(|_| port.begin_with(mode, "{}")).and_then(|begun| {
+                let begun = Begun::read(&begun);
+                let address = worker.here.way_back(&begun.url);
+                port.complete(&address, &begun.state, begun.record.as_deref())
+            });
+            assert_eq!(code(&outcome), expected.err(), "{more} {algorithms} {mode:?}");
+            let Ok(alg) = expected else { continue };
+            port.say("fetch", CALL).expect("the API");
+            let proofs = [proofs_at(&worker, Place::Token), calls(&worker)].concat();
+            assert!(proofs.len() == 2 && proofs.iter().all(|proof| proof.alg == alg), "{more} {algorithms} {mode:?}");
+        }
+    }
+}
+
 #[test]
 fn dpop_53_no_page_weakens_the_client_of_another() {
     let worker = binding();
     let strict = worker.page(1, &options(r#""dpop":"required","#));
     strict.sign_in();
-    for more in [r#""dpop":"off","#, r#""dpop":"auto","#] {
+    for more in [r#""dpop":"off","#, r#""dpop":"auto","#, r#""dpop":"required","dpopAlgorithm":"Ed25519","#] {
         let weak = worker.page(2, &options(more));
         assert!(!weak.is_signed_in(), "{more}");
         weak.say("leave", "").expect("nothing");

@@ -51,6 +51,8 @@ struct Choice {
     client_id: &'static str,
     /// Prefixes of the addresses that may receive the token.
     api: &'static [&'static str],
+    /// The resources of the addresses that name one, in the same order.
+    resources: &'static [&'static str],
     /// Whether the options contain the metadata.
     server: Option<&'static str>,
     hints: bool,
@@ -69,6 +71,13 @@ enum Connection {
     Paired,
 }
 
+/// The API list of the third choice.
+const RESOURCES: [&str; 3] = [
+    r#"{"url":"https://data.test","resource":"urn:data"}"#,
+    r#"{"url":"https://api.test/admin/","resource":"urn:admin"}"#,
+    r#""https://api.test/v1/""#,
+];
+
 /// The first three are those of honest pages.
 fn choices() -> Vec<Choice> {
     const V1: &[&str] = &["https://api.test/v1/"];
@@ -83,6 +92,7 @@ fn choices() -> Vec<Choice> {
         issuer,
         client_id: "spa",
         api,
+        resources: &[],
         server: None,
         // By default, the ID Token is sent to the provider's sign-out page.
         hints: true,
@@ -101,13 +111,16 @@ fn choices() -> Vec<Choice> {
     vec![
         choice("one", named(ONE, "", V1), ONE, V1),
         choice("one, wide", named(ONE, "", WIDE), ONE, WIDE),
-        choice(
-            "two",
-            named(TWO, r#""dpop":"required","#, &["https://data.test"]).replace("\"spa\"", "\"app-2\""),
-            TWO,
-            &["https://data.test/"],
-        )
-        .of("app-2"),
+        Choice {
+            resources: &["urn:data", "urn:admin"],
+            ..choice(
+                "two",
+                format!(r#"{{"dpop":"required","issuer":"{TWO}","clientId":"app-2","api":[{}]}}"#, RESOURCES.join(",")),
+                TWO,
+                &["https://data.test/", "https://api.test/admin/", "https://api.test/v1/"],
+            )
+            .of("app-2")
+        },
         Choice {
             hints: false,
             ..choice(
@@ -182,9 +195,15 @@ impl Choice {
         if self.connection == Connection::Found { BOTH } else { &[] }
     }
 
-    /// The API that the tokens are for; empty if there is a list.
-    fn resource(&self) -> &'static str {
-        if self.connection == Connection::No { "" } else { TOOLS }
+    /// The resources that a sign-in asks for.
+    fn resources(&self) -> &'static [&'static str] {
+        if self.connection == Connection::No { self.resources } else { &[TOOLS] }
+    }
+
+    /// The resource of an address; empty if it has none.
+    fn resource_of(&self, url: &str) -> &'static str {
+        let place = self.api.iter().position(|begin| url.starts_with(begin));
+        place.and_then(|place| self.resources().get(place)).unwrap_or(&"")
     }
 }
 
@@ -239,7 +258,7 @@ enum Step {
         mode: Mode,
         script: Option<(usize, Record)>,
     },
-    /// A page renews its token, which succeeds if there is a session, and requests UserInfo.
+    /// A page renews its token, which succeeds if there is a session, requests UserInfo, and calls an API.
     Use {
         port: usize,
         how: Reply,
@@ -501,6 +520,8 @@ struct Run {
     keys: BTreeMap<String, &'static str>,
     /// The names of all proofs.
     proofs: BTreeSet<String>,
+    /// The resources that each access token was requested for: a server can send the same text twice.
+    audiences: BTreeMap<String, BTreeSet<String>>,
     /// How far the sequence got.
     reached: BTreeSet<&'static str>,
 }
@@ -546,6 +567,7 @@ impl Run {
             users: BTreeMap::new(),
             keys: BTreeMap::new(),
             proofs: BTreeSet::new(),
+            audiences: BTreeMap::new(),
             reached: BTreeSet::new(),
         };
         (0..2).for_each(|worker| run.open(worker));
@@ -581,6 +603,7 @@ impl Run {
         let made = self.here().world().made.len();
         let worker = &self.workers[port / 5];
         let outcome = worker.port(number(port)).configure(&self.choices[choice].options);
+        drop(worker.port(number(port)).say("trace", "")); // refused without a client
         if let Some(new) = worker.here.world().made.get(made) {
             let mut others = self.clients.iter().filter(|(other, _)| other.worker == new.worker);
             if others.any(|(_, other)| self.choices[*other].client == client) {
@@ -666,17 +689,7 @@ impl Run {
     fn play(&mut self, step: &Step) -> Verdict {
         match *step {
             Step::SignIn { port, mode, script } => self.sign_in(self.port(port), mode, script)?,
-            Step::Use { port, how } => {
-                let port = self.port(port);
-                self.start(port, "refresh", Mode::Window, "");
-                self.settle()?;
-                self.start(port, "userinfo", Mode::Window, "");
-                self.go_on()?;
-                if !self.here().world().wire.is_empty() {
-                    self.deliver(0, how)?;
-                }
-                self.settle()?;
-            }
+            Step::Use { port, how } => self.use_session(self.port(port), how)?,
             Step::Say { port, op } => {
                 let port = self.port(port);
                 self.start(port, op, Mode::Window, if op == "register" { REGISTER } else { "" });
@@ -761,6 +774,19 @@ impl Run {
             }
         }
         self.go_on()
+    }
+
+    /// Renews the token, then requests UserInfo and calls an API at the same time. The first response is the given one.
+    fn use_session(&mut self, port: usize, how: Reply) -> Verdict {
+        self.start(port, "refresh", Mode::Window, "");
+        self.settle()?;
+        self.start(port, "userinfo", Mode::Window, "");
+        self.start(port, "fetch", Mode::Window, r#""url":"https://api.test/v1/x","credentials":false,"once":false"#);
+        self.go_on()?;
+        if !self.here().world().wire.is_empty() {
+            self.deliver(0, how)?;
+        }
+        self.settle()
     }
 
     fn sign_in(&mut self, port: usize, mode: Mode, script: Option<(usize, Record)>) -> Verdict {
@@ -987,6 +1013,9 @@ impl Run {
         let Ok(body) = std::str::from_utf8(&response.body) else { return };
         if form_of(request).contains("grant_type") {
             let kinds = [Kind::AccessToken, Kind::RefreshToken, Kind::IdToken];
+            if let Some(token) = member(body, "access_token") {
+                self.audiences.entry(token).or_default().insert(resources_in(&form_of(request)).concat());
+            }
             for (name, kind) in ["access_token", "refresh_token", "id_token"].into_iter().zip(kinds) {
                 if let Some(text) = member(body, name).filter(|text| text.len() > 16) {
                     self.hidden.push(Hidden { text, kind, owner: *from, in_window: true });
@@ -1101,8 +1130,8 @@ impl Run {
         if !endpoints.any(|(_, url)| begun.url.starts_with(&format!("{url}?"))) {
             return Err(broken("a sign-in leads elsewhere", text));
         }
-        let resource = self.choice_of(owner).resource().replace(':', "%3A").replace('/', "%2F");
-        if begun.url.split("&resource=").nth(1).unwrap_or_default().split('&').next() != Some(&resource) {
+        let query = begun.url.split_once('?').map_or("", |(_, query)| query);
+        if resources_in(query) != self.choice_of(owner).resources() {
             return Err(broken("a sign-in is for another API", text));
         }
         if !begun.url.contains("&redirect_uri=https%3A%2F%2Fapp.test%2F") {
@@ -1114,6 +1143,7 @@ impl Run {
 
     /// Checks everything that left the vaults since the last time against the rules.
     fn look_at_traffic(&mut self) -> Verdict {
+        let traced = std::mem::take(&mut self.here().world().traced);
         let (sent, calls, pages, told, changes, ahead) = {
             let world: &mut World = &mut self.here().world();
             let ahead = std::mem::take(&mut world.asked_ahead);
@@ -1143,6 +1173,13 @@ impl Run {
             if !token.is_empty() && (scheme == "DPoP") != is_bound {
                 return Err(broken("a token is sent in another way than it was issued for", &format!("{call:?}")));
             }
+            let resource = choice.map(|choice| choice.resource_of(&call.url)).unwrap_or_default();
+            if !token.is_empty() && self.audiences.get(token).is_none_or(|of| !of.contains(resource)) {
+                return Err(broken("a token goes to another API than the one that it was requested for", &call.url));
+            }
+            if choice.is_some_and(|choice| choice.resources().first().is_some_and(|first| *first != resource)) {
+                self.reached.insert("further token");
+            }
             let token = token.to_owned();
             self.look_at_proof(client, is_bound && !token.is_empty(), &call.proof, ["GET", &call.url], &token)?;
         }
@@ -1150,6 +1187,7 @@ impl Run {
             return Err(broken("no page wants its API asked ahead", &format!("{ahead:?}")));
         }
         let events = pages.iter().map(|(_, text)| ("an event", text)).chain(told.iter().map(|text| ("news", text)));
+        let events = events.chain(traced.iter().map(|(_, text)| ("a step", text)));
         for (what, text) in events {
             let forms = forms(text);
             if let Some(hidden) = self.hidden.iter().find(|hidden| forms.iter().any(|form| form.contains(&hidden.text)))
@@ -1160,7 +1198,8 @@ impl Run {
         for (page, text) in &pages {
             self.look_at_change(*page, text)?;
         }
-        for (change, name) in [(Change::SignedIn, "session"), (Change::Renewed, "renewal")] {
+        let of_changes = [(Change::SignedIn, "session"), (Change::Restored, "session"), (Change::Renewed, "renewal")];
+        for (change, name) in of_changes {
             if changes.contains(&change) {
                 self.reached.insert(name);
             }
@@ -1231,11 +1270,17 @@ impl Run {
             Method::Head if choice.connection == Connection::Found && request.url == TOOLS => "metadata",
             Method::Head => "nothing",
         };
-        let asks_for_tokens = matches!(purpose, "token_endpoint" | "device_authorization_endpoint");
-        let resource = if asks_for_tokens { choice.resource() } else { "" };
-        let sent = form::parse(&form).filter(|_| matches!(request.method, Method::Post(_))).unwrap_or_default();
-        let sent = sent.iter().find(|(name, _)| name == "resource").map_or("", |(_, value)| value);
-        if sent != resource {
+        let sent = if matches!(request.method, Method::Post(_)) { resources_in(&form) } else { Vec::new() };
+        let all = choice.resources();
+        let is_right = match purpose {
+            "device_authorization_endpoint" => sent == all,
+            "token_endpoint" if form.contains("grant_type=refresh_token") && !choice.resources.is_empty() => {
+                sent.len() <= 1 && sent.iter().all(|one| all.contains(&one.as_str()))
+            }
+            "token_endpoint" => sent == all[..all.len().min(1)],
+            _ => sent.is_empty(),
+        };
+        if !is_right {
             return Err(broken("a request is for another API", &shown));
         }
         if purpose != "metadata" && !is_at(purpose) {
@@ -1249,6 +1294,11 @@ impl Run {
         let proves = matches!(purpose, "token_endpoint" | "userinfo_endpoint");
         let proof = request.proof.as_ref().map_or("", |proof| proof.expose());
         let token = authorization.split_once(' ').map_or("", |(_, token)| token);
+        let is_for_userinfo =
+            |of: &BTreeSet<String>| ["", all.first().unwrap_or(&"")].iter().any(|one| of.contains(*one));
+        if self.audiences.get(token).is_some_and(|of| !is_for_userinfo(of)) {
+            return Err(broken("UserInfo gets the token of a further API", &shown));
+        }
         // A revocation can lack a proof.
         if proves || is_bound == proof.is_empty() {
             self.look_at_proof(client, is_bound && proves, proof, [method, &request.url], token)?;
@@ -1282,6 +1332,12 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// The values of the parameter `resource` in a form.
+fn resources_in(text: &str) -> Vec<String> {
+    let form = form::parse(text).unwrap_or_default();
+    form.into_iter().filter(|(name, _)| name == "resource").map(|(_, value)| value).collect()
 }
 
 /// The number of a port in its worker.
@@ -1326,8 +1382,14 @@ fn whatever_a_page_says_tokens_codes_and_verifiers_go_where_options_and_issuer_s
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() };
     // The same sequences each time.
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
-    let goals: [&[&str]; 5] =
-        [&["session", "renewal", "UserInfo"], &["device"], &["machine"], &["connection"], &["proof"]];
+    let goals: [&[&str]; 6] = [
+        &["session", "renewal", "UserInfo"],
+        &["device"],
+        &["machine"],
+        &["connection"],
+        &["proof"],
+        &["further token"],
+    ];
     let counts = goals.map(|_| AtomicUsize::new(0));
     let outcome = runner.run(&steps(), |steps| {
         let mut run = Run::new();
@@ -1345,9 +1407,9 @@ fn whatever_a_page_says_tokens_codes_and_verifiers_go_where_options_and_issuer_s
         Err(TestError::Fail(reason, steps)) => panic!("{reason}\nafter {steps:#?}"),
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
-    let [all, device, machine, connection, proof] = counts.map(AtomicUsize::into_inner);
+    let [all, device, machine, connection, proof, further] = counts.map(AtomicUsize::into_inner);
     let text = format!(
-        "of {cases}, {all} have a session, a renewal and UserInfo, {device} a device, {machine} a machine, {connection} a connection, {proof} a proof"
+        "of {cases}, {all} have a session, a renewal and UserInfo, {device} a device, {machine} a machine, {connection} a connection, {proof} a proof, {further} a further token"
     );
     println!("{text}");
     let cases = usize::try_from(cases).expect("a number");
@@ -1356,7 +1418,8 @@ fn whatever_a_page_says_tokens_codes_and_verifiers_go_where_options_and_issuer_s
             && device * 20 >= cases
             && machine * 20 >= cases
             && connection * 20 >= cases
-            && proof * 20 >= cases,
+            && proof * 20 >= cases
+            && further * 20 >= cases,
         "too few: {text}"
     );
 }

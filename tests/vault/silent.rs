@@ -298,3 +298,16 @@ fn cb_68_69_a_response_without_a_transaction_keeps_the_pending_sign_in() {
     assert_eq!(code(&port.complete(&address, &begun.state, None)), None, "TX1");
     assert!(port.is_signed_in());
 }
+
+#[test]
+fn a_sign_in_without_the_user_is_told_as_such() {
+    for (restores, mode) in [(true, Mode::Window), (true, Mode::Redirect), (false, Mode::Window)] {
+        let worker = worker();
+        let port = worker.page(1, &app());
+        let begun = begin(port, mode, restores);
+        let address = worker.here.way_back(&begun.url);
+        port.complete(&address, &begun.state, begun.record.as_deref()).expect("a session");
+        let [(_, text)] = &told(&worker)[..] else { panic!("one event") };
+        assert_eq!(member(text, "reason").as_deref(), Some("restored"), "{restores}");
+    }
+}

@@ -24,7 +24,11 @@ pub(super) fn run(bytes: &[u8]) {
     assert_eq!(client.client_id.is_empty(), !names_id, "without an ID, the app is registered later");
     for entry in read.get("api").and_then(serde_json::Value::as_array).into_iter().flatten() {
         let url = entry.get("url").unwrap_or(entry).as_str().expect("an address");
-        assert_eq!(client.api.permit(url), Ok(()), "an entry is on the list");
+        let target = client.api.target(client.api.permit(url).expect("an entry is on the list"));
+        let asked = |name: &str| entry.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        assert_eq!(target.resource, asked("resource"), "the token for {url} is for its own resource");
+        let has = |value: &str| target.scope.split(' ').any(|one| one == value);
+        assert!(asked("scope").split(' ').filter(|value| !value.is_empty()).all(has), "{url}");
         let is_warm = entry.get("warm") == Some(&true.into());
         assert!(!is_warm || options.page.warm.permit(url).is_ok());
     }
@@ -37,6 +41,9 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         r#"{"issuer":"http://localhost:9000","allowLoopbackHttp":true,"clientId":"spa","api":[{"url":"https://api.test/","warm":true}]}"#.into(),
         r#"{"clientId":"spa","server":{"authorization_endpoint":"https://as.test/authorize","token_endpoint":"https://as.test/token","jwks_uri":"https://as.test/jwks","issuer":"https://as.test"}}"#.into(),
         options(r#""clientSecret":"x","#),
+        r#"{"issuer":"https://as.test","clientId":"spa","api":[{"url":"https://a.test/","resource":"https://a.test","scope":"x y"},
+            {"url":"https://a.test/b/","resource":"urn:b"},{"url":"https://c.test/","scope":"y"},"https://d.test"]}"#
+            .into(),
         r#"{"issuer":"https://as.test"}"#.into(),
         r#"{"issuer":"https://as.test","clientId":"https://app.test/client.json"}"#.into(),
     ])

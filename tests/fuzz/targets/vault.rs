@@ -18,6 +18,7 @@ pub(super) fn run(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     let worker = SharedWorker::new();
     let page = worker.page(1, &options(""));
+    page.say("trace", "").expect("steps");
     page.sign_in();
     let begun = page.begin(Mode::Redirect);
     let address = worker.here.way_back(&begun.url);
@@ -42,6 +43,7 @@ pub(super) fn run(bytes: &[u8]) {
         let is_token = |secret: &str| secret.contains("token-number") || secret.starts_with("eyJ");
         for secret in world.provider.secrets.iter().filter(|secret| is_token(secret)) {
             assert!(in_page || is_hint(secret) || !shows(&answer, secret), "{secret} is in {answer}");
+            assert!(!world.traced.iter().any(|(_, step)| shows(step, secret)), "{secret} is in a step");
             assert!(!world.told.iter().any(|news| shows(news, secret)));
             assert!(in_page || !world.pages.iter().any(|(_, change)| shows(change, secret)));
         }
