@@ -16,12 +16,12 @@ import { createClient } from './index.js';
  * @typedef {{ label: string, sub: string, name: string, hint?: string }} Kept
  */
 
-/** @type {import('./accounts.d.ts').createAccounts} */
+/** @type {typeof import('./accounts.d.ts').createAccounts} */
 export function createAccounts(options) {
-  return new Accounts(options);
+  return /** @type {any} */ (new Accounts(options));
 }
 
-/** @implements {import('./accounts.d.ts').Accounts} */
+/** The accounts that `accounts.d.ts` promises. The overloads there say more than the types here. */
 class Accounts extends EventTarget {
   #options;
   #listKey;

@@ -123,7 +123,10 @@ async function signedIn(client, mode, error) {
   await signIn;
 }
 
-/** The sign-ins for which APIs ask: one at a time for each client, and when the last one was made. @type {WeakMap<object, { made: number, now?: Promise<unknown> }>} */
+/**
+ * The sign-ins for which APIs ask: one at a time for each client, and when the last one was made.
+ * @type {WeakMap<object, { made: number, now?: Promise<unknown> }>}
+ */
 const stepUps = new WeakMap();
 
 /** In session storage: the call for which the page has left, so that it does not leave again for the same one when it is back. */
@@ -257,7 +260,7 @@ function streamOf(calls, of, signal) {
 
 /** A response of the vault, which has the properties that the constructor of `Response` cannot set. */
 class VaultResponse extends Response {
-  /** @type {{ url: string, type: ResponseType, stepUp?: import('./index.d.ts').StepUp, stepUpError?: import('./index.d.ts').ValetKeyError }} */
+  /** @type {Pick<import('./index.d.ts').ApiResponse, 'url' | 'type' | 'stepUp' | 'stepUpError'>} */
   #received;
   /** @type {AbortSignal} */
   #signal;

@@ -76,7 +76,7 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
   /** @param {import('./port.js').Event} event */
   const receive = (event) => {
     if (isLost) return;
-    if (event.event !== 'change' && event.event !== 'sign') {
+    if (event.event !== 'change' && event.event !== 'sign' && event.event !== 'trace') {
       isLost = true;
       // The core's instance has ended in a trap, or its worker is gone.
       lose(
@@ -102,7 +102,7 @@ export function openConnection({ workerUrl, wasmUrl, tokens, lasting, had }, opt
     /** @param {unknown} [cause] */
     const notStarted = (cause) => {
       if (!isStarting) return;
-      const hint = `Set \`workerUrl\` to worker.js of this origin, beside valet_key.wasm, allowed by \`worker-src\` and COEP: ${script}`;
+      const hint = `Run \`npx valet-key copy FOLDER\`, and set \`workerUrl\` to its worker.js, beside valet_key.wasm. \`worker-src\` and COEP have to allow it. Tried: ${script}`;
       lose(configError('the worker does not start', hint, cause));
     };
     const cancelStartTimeout = whenSilent(notStarted);

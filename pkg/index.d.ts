@@ -21,7 +21,7 @@
  * Creates a client. The function is synchronous, touches no global and opens nothing, so it is safe to call while rendering
  * on a server. It copies the options immediately.
  */
-export function createClient(options: Options | GuardedOptions): Client;
+export function createClient<Claims extends object = StandardClaims>(options: Options | GuardedOptions): Client<Claims>;
 
 /**
  * Creates a client for one API, which may be one that the app has never heard of, such as an MCP server. The access token is requested
@@ -57,6 +57,7 @@ export interface ConnectOptions
     | 'allowLoopbackHttp'
     | 'tokenEndpointAuthMethod'
     | 'dpop'
+    | 'dpopAlgorithm'
     | 'stepUp'
     | 'timeout'
     | 'workerUrl'
@@ -125,10 +126,11 @@ export interface Options {
   /** The scope to request, separated by spaces (RFC 6749 §3.3). Default: `openid`, or nothing for plain OAuth 2. */
   scope?: string;
   /**
-   * The only URLs, besides the provider's own endpoints, that may ever receive the access token. Each entry is an exact
+   * The only URLs, besides the provider's own endpoints, that may ever receive an access token. Each entry is an exact
    * origin with a path prefix that ends at a slash. Relative entries are relative to the current page. Wildcards are not
-   * supported. Two clients may list the same API: each call carries the token of the client on which it was made. A client
-   * with another list is a different client, with a separate session.
+   * supported. An entry with a `resource` or a `scope` gets an access token of its own: see `ApiEntry`. Two clients may list the
+   * same API: each call carries the token of the client on which it was made. A client with another list is a different client,
+   * with a separate session.
    */
   api?: (string | ApiEntry)[];
   /** `false` for plain OAuth 2 with an `issuer`: no `openid` scope, no ID Token. Default: `true` if `issuer` is set. */
@@ -145,6 +147,13 @@ export interface Options {
    * - `none`: only a session that another tab keeps alive. A reload of the only tab ends the session.
    */
   restore?: 'silent' | 'vault' | 'none';
+  /**
+   * How long a session lasts. `memory`: until the browser is closed, and then for as long as the provider's own session, see `restore`.
+   * `device`: also after the browser was closed. The client then stores the refresh token, bound to a key that cannot be exported, in
+   * IndexedDB, where scripts of the origin can use it while a page is open: `docs/keep.md` says what this means. It needs a provider that
+   * binds refresh tokens to a key (`dpop`), and a browser that can store such a key. Default: `memory`.
+   */
+  keep?: 'memory' | 'device';
   /**
    * Where tokens are kept. `worker`: in a worker, out of reach of the page's scripts; all tabs share it if the browser has
    * shared workers. `page`: in the page, in reach of every script in it, for requests that cannot go through `fetch`; this
@@ -175,9 +184,9 @@ export interface Options {
   tokenEndpointAuthMethod?: 'none' | 'private_key_jwt';
   /**
    * How a call makes the sign-in for which an API asks (see {@link ApiResponse.stepUp}). `popup`: in a window, after which the call is
-   * sent once more. Make the call in a click. `redirect`: the page leaves, and the app calls again when it is back. If the API asks again, if the
-   * sign-in fails, or if the page stays for twenty seconds, the API's response is the result. A call whose body is a stream makes no
-   * sign-in. Default: none.
+   * sent once more. Make the call in a click. `redirect`: the page leaves, and the app calls again when it is back. If the API asks
+   * again, if the sign-in fails, or if the page stays for twenty seconds, the API's response is the result. A call whose body is a
+   * stream makes no sign-in. Default: none.
    */
   stepUp?: 'popup' | 'redirect';
   /**
@@ -187,6 +196,11 @@ export interface Options {
    * separate session. See `docs/bound-tokens.md`. Default: `auto`.
    */
   dpop?: 'auto' | 'required' | 'off';
+  /**
+   * The algorithm of that key: `Ed25519` (RFC 9864) or `ES256` (RFC 7518 §3.4). If the provider does not list it, or the browser makes no
+   * such keys, the other one is used. Default: `ES256`.
+   */
+  dpopAlgorithm?: 'ES256' | 'Ed25519';
   /** Milliseconds after which a request to the provider counts as failed. Default: 10000. */
   timeout?: number;
   /**
@@ -258,7 +272,39 @@ export interface ApiEntry {
    * Default: `false`.
    */
   warm?: boolean;
+  /**
+   * The identifier of the API at the provider, an absolute URI (RFC 8707, resource indicator). The API gets an access token that is for
+   * this resource alone; entries with the same resource share it. If the first entry of `api` names a resource, the sign-in gets the token
+   * for it. Every other token is requested with the refresh token before the first call that needs it; without a refresh token, such calls
+   * fail with `unsupported`.
+   */
+  resource?: string;
+  /**
+   * The scope that each sign-in requests for this API in addition to the option `scope`, separated by spaces. An entry with a scope and
+   * without a `resource` gets an access token of its own, too, which is requested with this scope alone, for providers that tell APIs
+   * apart by the scope. Entries with the same scope share it.
+   */
+  scope?: string;
+  /** How a `WebSocket` of `valet-key/streams` carries the access token to this API. Without it, the client opens none there. */
+  socket?: SocketToken;
 }
+
+/**
+ * How a socket carries the access token, since a browser sends no header of an app with it: in a subprotocol (RFC 6455 §11.3.4), or in the
+ * first message. `{token}` stands for the token, exactly once. Only the options of a client say this, and no call: a script that chose
+ * the first message could send the token to another user of the API.
+ */
+export type SocketToken =
+  | {
+      /** Such as `bearer.{token}`. The worker asks for it after the subprotocols of the app. */
+      protocol: string;
+      message?: undefined;
+    }
+  | {
+      /** Such as `{"type":"auth","token":"{token}"}`. The worker sends it when the socket is open. */
+      message: string;
+      protocol?: undefined;
+    };
 
 /** The metadata members of RFC 8414 §2 and OpenID Connect Discovery §3 that the client reads, in their registered spelling. */
 export interface ServerMetadata {
@@ -275,29 +321,91 @@ export interface ServerMetadata {
   pushed_authorization_request_endpoint?: string;
   /** If `true`, the metadata must name that endpoint; otherwise the client refuses them with `metadata_invalid` (RFC 9126 §5). */
   require_pushed_authorization_requests?: boolean;
-  /** If it lists `ES256`, tokens are bound to a key (RFC 9449 §5.1); if it lists only others, `dpop: 'off'` is needed. */
+  /** If it lists `ES256`, `Ed25519` or `EdDSA`, tokens are bound to a key (RFC 9449 §5.1); otherwise, `dpop: 'off'` is needed. */
   dpop_signing_alg_values_supported?: string[];
   authorization_response_iss_parameter_supported?: boolean;
   [member: string]: unknown;
 }
 
 /** A session: who is signed in, and with which scope. The object is frozen and never contains a token. */
-export interface Session {
+export interface Session<Claims extends object = StandardClaims> {
   /**
    * The user's identifier, unique at this issuer. Empty for plain OAuth 2, which does not identify the user, and if there is no user
    * (`mode: 'machine'`).
    */
   readonly sub: string;
-  /** The claims of the ID Token, which describe the user. Empty for plain OAuth 2. */
-  readonly claims: Readonly<Record<string, unknown>>;
-  /** The granted scope, which may be less than the requested scope. */
+  /** The claims of the ID Token, which describe the user. Empty for plain OAuth 2. The provider decides which there are. */
+  readonly claims: Readonly<Claims>;
+  /** The scope of the access token that the sign-in got, which may be less than the requested scope. */
   readonly scope: string;
-  /** When the access token expires, in milliseconds since 1970 by this device's clock; `null` if the provider did not say. */
+  /** When this access token expires, in milliseconds since 1970 by this device's clock; `null` if the provider did not say. */
   readonly expiresAt: number | null;
   /** When the user last authenticated, in seconds since 1970; `null` if the provider did not say. */
   readonly authTime: number | null;
+  /**
+   * What the user has granted of `authorizationDetails`, for the access token that the sign-in got; absent if the provider did not say.
+   * It may be less, or more specific, than what was requested (RFC 9396 §7).
+   */
+  readonly authorizationDetails?: readonly AuthorizationDetail[];
   /** The issuer identifier of the provider; empty if the options name no issuer, neither as `issuer` nor in `server`. */
   readonly issuer: string;
+}
+
+/**
+ * The claims about a user that OpenID Connect Core §5.1 defines, and any others. The client checks those that the protocol needs; the types of
+ * these depend on the provider. An app with claims of its own names them: `createClient<{ roles: string[] }>(options)`.
+ */
+export interface StandardClaims {
+  name?: string;
+  given_name?: string;
+  family_name?: string;
+  middle_name?: string;
+  nickname?: string;
+  preferred_username?: string;
+  /** The URL of a page about the user. */
+  profile?: string;
+  /** The URL of a picture of the user. */
+  picture?: string;
+  website?: string;
+  email?: string;
+  email_verified?: boolean;
+  gender?: string;
+  /** `YYYY-MM-DD`, with the year `0000` if the user leaves it out, or only the year. */
+  birthdate?: string;
+  /** Such as `Europe/Paris`. */
+  zoneinfo?: string;
+  /** BCP 47, such as `en-US`. */
+  locale?: string;
+  phone_number?: string;
+  phone_number_verified?: boolean;
+  address?: {
+    formatted?: string;
+    street_address?: string;
+    locality?: string;
+    region?: string;
+    postal_code?: string;
+    country?: string;
+  };
+  /** When the user's data last changed, in seconds since 1970. */
+  updated_at?: number;
+  [claim: string]: unknown;
+}
+
+/** One permission of a rich authorization request (RFC 9396 §2). The type decides which other members there are. */
+export interface AuthorizationDetail {
+  /** Which kind of permission it is, as the provider or the API defines it. */
+  type: string;
+  /** The APIs that it is for, as URIs. */
+  locations?: string[];
+  /** What may be done. */
+  actions?: string[];
+  /** The kinds of data that it is about. */
+  datatypes?: string[];
+  /** The resource that it is about. */
+  identifier?: string;
+  /** The roles that it gives. */
+  privileges?: string[];
+  [member: string]: unknown;
 }
 
 export interface SignInOptions {
@@ -339,6 +447,11 @@ export interface SignInOptions {
   claimsLocales?: string | string[];
   /** How the provider should display its pages. */
   display?: 'page' | 'popup' | 'touch' | 'wap';
+  /**
+   * Permissions that a scope cannot express, such as one payment (rich authorization request, RFC 9396).
+   * `session.authorizationDetails` says what was granted.
+   */
+  authorizationDetails?: AuthorizationDetail[];
   /** The claims to request (OpenID Connect Core §5.5), in their registered spelling. */
   claims?: { userinfo?: Record<string, unknown>; id_token?: Record<string, unknown> };
   /**
@@ -349,7 +462,7 @@ export interface SignInOptions {
 }
 
 /** A sign-in on another device, for the page to show. */
-export interface DeviceSignIn {
+export interface DeviceSignIn<Claims extends object = StandardClaims> {
   /** The code that the user enters on the other device. */
   readonly userCode: string;
   /** Where to enter it: show it as text. */
@@ -367,7 +480,7 @@ export interface DeviceSignIn {
    * Resolves when the user has signed in. Rejects with `token_error` if the user declines (`oauth.error` is `access_denied`) or the
    * codes expire (`expired_token`), with `cancelled` after a sign-out, and with the reason of `signal`.
    */
-  readonly session: Promise<Session>;
+  readonly session: Promise<Session<Claims>>;
 }
 
 /** A public key on P-256 for ES256, as a JWK (RFC 7517 §4). */
@@ -387,6 +500,8 @@ export type Prompt = 'none' | 'login' | 'consent' | 'select_account' | 'create';
 /** Why a `change` event happened. */
 export type ChangeReason =
   | 'signed_in'
+  /** The provider signed the user in without user interaction: the client restored the session, or the app asked silently. */
+  | 'restored'
   /** The app signed the user out, in this tab or in another one. */
   | 'signed_out'
   | 'renewed'
@@ -399,24 +514,72 @@ export type ChangeReason =
   /** The worker failed or is gone, and calls under way have failed. `session` says whether the next worker has the session. */
   | 'restarted';
 
-export interface ChangeEvent extends Event {
-  readonly session: Session | null;
+export interface ChangeEvent<Claims extends object = StandardClaims> extends Event {
+  readonly session: Session<Claims> | null;
   readonly reason: ChangeReason;
   /** Only when the user comes back from a sign-out at the provider: whether the `state` shows that the provider sent them. */
   readonly confirmed?: boolean;
 }
 
-/** A step of the client, for logs and tests. The event never contains a secret. */
+/** A party of a flow (RFC 6749 §1.1). */
+export type Role = 'user' | 'client' | 'authorization_server' | 'resource_server';
+
+/** One message of the protocol, as the vault sends or receives it. */
+export interface ProtocolStep {
+  readonly step:
+    | 'metadata'
+    | 'keys'
+    | 'resource_metadata'
+    | 'registration'
+    | 'pushed_authorization'
+    | 'authorization'
+    | 'device_authorization'
+    | 'token'
+    | 'id_token'
+    | 'api'
+    | 'socket'
+    | 'userinfo'
+    | 'revocation'
+    | 'end_session';
+  /** `check`: the client checks something that it has received. */
+  readonly message: 'request' | 'response' | 'check';
+  readonly from: Role;
+  readonly to: Role;
+  /** Whether the browser navigates with this message, so that it passes the user. The user’s steps at the provider are not told. */
+  readonly navigates: boolean;
+  /** A request and its response have the same number. Navigations have no common number. */
+  readonly exchange: number;
+  /** When the message was sent or arrived, in milliseconds since 1970. */
+  readonly time: number;
+  /** Of a response: milliseconds since its request. */
+  readonly duration?: number;
+  readonly method?: string;
+  /** Without query and fragment. */
+  readonly url?: string;
+  /** The HTTP status of a response. */
+  readonly status?: number;
+  /** `refused`: by the server or by a check of the client. `failed`: no response, or none of this protocol. */
+  readonly outcome: 'sent' | 'ok' | 'refused' | 'failed';
+  /** The code of an error: the server’s (`access_denied`) or one of `ErrorCode`. */
+  readonly reason?: string;
+  /** The parameters in their order; `null` for a value that is secret, or that the client does not know to be public. */
+  readonly parameters: Readonly<Record<string, string | null>>;
+  /** The section that defines the message, such as `RFC 6749 §4.1.3`. */
+  readonly spec: string;
+}
+
+/** A step of the client, for logs, tests and pictures. The event never contains a secret. */
 export type TraceEvent = Event &
   (
+    | ProtocolStep
     | { readonly step: 'vault'; readonly home: 'shared' | 'dedicated' | 'page' }
     | { readonly step: 'callback'; readonly outcome: 'completed' | 'ignored' | 'declined'; readonly reason?: string }
     | { readonly step: 'restore'; readonly outcome: 'declined'; readonly reason: string }
   );
 
-export interface Client {
+export interface Client<Claims extends object = StandardClaims> {
   /** The last known session. */
-  readonly session: Session | null;
+  readonly session: Session<Claims> | null;
 
   /**
    * Completes a pending sign-in if the provider's redirect loaded this page; otherwise resumes the session if there is one.
@@ -429,7 +592,7 @@ export interface Client {
    * @returns the session, or `null` if no user is signed in. In the latter case, the client fetches the provider's metadata in
    * advance, so that a later sign-in can start at once.
    */
-  start(): Promise<Session | null>;
+  start(): Promise<Session<Claims> | null>;
 
   /** Navigates to the provider. The promise stays pending until the page is gone, and rejects if the page cannot leave. */
   signIn(options?: SignInOptions & { mode?: 'redirect' }): Promise<never>;
@@ -438,7 +601,7 @@ export interface Client {
    * another user than the session's, that session ends (`user_changed`). A silent sign-in sends the session's user to the
    * provider (`login_hint`).
    */
-  signIn(options: SignInOptions & { mode: 'popup' | 'silent' }): Promise<Session>;
+  signIn(options: SignInOptions & { mode: 'popup' | 'silent' }): Promise<Session<Claims>>;
 
   /**
    * Signs the user in on another device (RFC 8628): on a television or a kiosk, where nobody types a password. Show the code and the
@@ -447,14 +610,14 @@ export interface Client {
    *
    * `returnTo` and `features` have no effect. The provider must offer device authorization to this client.
    */
-  signIn(options: SignInOptions & { mode: 'device'; signal?: AbortSignal }): Promise<DeviceSignIn>;
+  signIn(options: SignInOptions & { mode: 'device'; signal?: AbortSignal }): Promise<DeviceSignIn<Claims>>;
 
   /**
    * Signs the client in as itself, without a user (client credentials, RFC 6749 §4.4). This needs `tokenEndpointAuthMethod:
    * 'private_key_jwt'`. The session has an empty `sub`, and is renewed in the same way. Of the other options, only `params`,
    * `scope` and `signal` have an effect, and those about a user are refused; `signal` prevents the request if it is already aborted.
    */
-  signIn(options: SignInOptions & { mode: 'machine'; signal?: AbortSignal }): Promise<Session>;
+  signIn(options: SignInOptions & { mode: 'machine'; signal?: AbortSignal }): Promise<Session<Claims>>;
 
   /**
    * The public key of a client with `tokenEndpointAuthMethod: 'private_key_jwt'`, to be registered at the provider. The first call makes
@@ -474,15 +637,18 @@ export interface Client {
    */
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<ApiResponse>;
 
-  /** Requests a new access token now. Rarely needed, because `fetch` renews the token by itself. */
-  refresh(): Promise<Session>;
+  /**
+   * Renews the access token of the sign-in now, and the tokens of further APIs before their next call. Rarely needed, because `fetch` renews
+   * tokens by itself.
+   */
+  refresh(): Promise<Session<Claims>>;
 
   /**
    * Requests the user's claims from the provider's UserInfo endpoint (OpenID Connect Core §5.3). Of the claims, the client
    * checks `sub`, which must be that of the session, and in a signed response also `iss` and `aud`. It leaves out claims that
    * contain a token of the session. If the session has no ID Token, pass the expected user as `sub`.
    */
-  userinfo(options?: { sub?: string }): Promise<{ sub: string } & Record<string, unknown>>;
+  userinfo(options?: { sub?: string }): Promise<{ sub: string } & Claims>;
 
   /**
    * Forgets the session, revokes its tokens (RFC 7009) and, if the provider supports it, navigates to the provider to end the
@@ -518,12 +684,24 @@ export interface Client {
   /** Starts the worker and fetches the provider's metadata before they are needed. */
   preload(): Promise<void>;
 
-  /** Only with `tokens: 'page'`: returns a valid access token, and renews it first if necessary. */
-  accessToken(): Promise<string>;
+  /**
+   * Only with `tokens: 'page'`: returns a valid access token, and renews it first if necessary.
+   *
+   * @param url the absolute URL of a call, for an API that has an access token of its own; without it, the token of the sign-in
+   */
+  accessToken(url?: string | URL): Promise<string>;
 
-  addEventListener(type: 'change', listener: (event: ChangeEvent) => void, options?: AddEventListenerOptions): void;
+  /**
+   * Opens a socket in the worker, for `WebSocket` of `valet-key/streams`. Use that class.
+   *
+   * @param url a `wss` or `ws` URL
+   * @param protocols the subprotocols of the app
+   */
+  openSocket(url: string, protocols: string[]): Promise<{ readonly port: MessagePort }>;
+
+  addEventListener(type: 'change', listener: (event: ChangeEvent<Claims>) => void, options?: AddEventListenerOptions): void;
   addEventListener(type: 'trace', listener: (event: TraceEvent) => void, options?: AddEventListenerOptions): void;
-  removeEventListener(type: 'change', listener: (event: ChangeEvent) => void): void;
+  removeEventListener(type: 'change', listener: (event: ChangeEvent<Claims>) => void): void;
   removeEventListener(type: 'trace', listener: (event: TraceEvent) => void): void;
 }
 
@@ -635,7 +813,10 @@ export type ErrorCode =
   | 'too_large'
   /** An internal error of this library. */
   | 'unexpected'
-  /** The server requires something that this client does not support. */
+  /**
+   * The server requires something that this client does not support, or an API needs an access token that only a refresh token
+   * gets.
+   */
   | 'unsupported'
   /** An endpoint is not an acceptable URL. */
   | 'url_rejected'

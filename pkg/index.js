@@ -10,6 +10,7 @@ import {
   Promise,
   defineProperty,
   freeze,
+  isArray,
   listen,
   open,
   pinned,
@@ -36,19 +37,24 @@ const HAS_TOKEN = /(^|&)(access|id)_token=/;
 const OURS = 'vk.';
 const IN_WINDOW = '.w';
 
-/** @type {import('./index.d.ts').createClient} */
+/** @type {typeof import('./index.d.ts').createClient} */
 export function createClient(options) {
-  return new Client(options); // touches no global, so that importing and creating are safe on a server
+  return /** @type {any} */ (new Client(options)); // touches no global, so that importing and creating are safe on a server
 }
 
-/** @type {import('./index.d.ts').connect} */
+/** @type {typeof import('./index.d.ts').connect} */
 export function connect(resource, options) {
   if (!/^(https?:|\/)/.test(`${resource}`))
     throw configError('`connect`: not an address', 'Pass that of the API, such as `https://mcp.example.com/mcp`.');
-  return new Client(withoutPrototype({ ...options, resource: `${resource}` }));
+  return /** @type {any} */ (new Client(withoutPrototype({ ...options, resource: `${resource}` })));
 }
 
-/** @implements {import('./index.d.ts').Client} */
+/**
+ * The options that only `connect` takes.
+ * @typedef {{ resource: string, exactRedirectUri: boolean, signIn: 'popup' | 'redirect' }} OfConnection
+ */
+
+/** The client that `index.d.ts` promises. The overloads of `signIn` there say more than its type here. */
 class Client extends EventTarget {
   #options;
   #provider;
@@ -84,14 +90,18 @@ class Client extends EventTarget {
   #failure;
   /** Whether this page is completing a sign-in, or waits for one on another device. */
   #completing = false;
+  /** Whether the app has signed out since: a sign-in that ends later must not leave the mark of a session. */
+  #hasSignedOut = false;
   /**
    * What calls wait for: a running attempt to restore the session, or the part of this package that completes a sign-in.
    * @type {Promise<unknown> | undefined}
    */
   #restoring;
+  /** The part of this package that reads the steps of the vault, if the app listens to `trace`. @type {ReturnType<typeof loadTrace> | undefined} */
+  #tracing;
 
   /**
-   * @param {(import('./index.d.ts').Options | import('./index.d.ts').GuardedOptions) & { resource?: string }} options copied
+   * @param {(import('./index.d.ts').Options | import('./index.d.ts').GuardedOptions) & Partial<OfConnection>} options copied
    *   immediately: later changes by a script have no effect
    */
   constructor(options) {
@@ -123,6 +133,15 @@ class Client extends EventTarget {
     if (this.#namesPage) redirectUris[`${this.#provider} ${redirectUri}`] = redirectUri;
   }
 
+  /** @param {string} type @param {any} listener @param {AddEventListenerOptions} [options] */
+  addEventListener(type, listener, options) {
+    super.addEventListener(type, listener, options);
+    if (type !== 'trace' || this.#tracing) return;
+    this.#tracing = loadTrace();
+    quietly(this.#tracing); // without that file, no step is told
+    if (this.#opening) quietly(this.#call('trace'));
+  }
+
   get session() {
     return this.#session;
   }
@@ -135,7 +154,8 @@ class Client extends EventTarget {
   async signIn(options) {
     // The core reads them, too, and refuses what it does not know.
     const parameters = withoutPrototype(options);
-    const { mode = 'redirect', returnTo = pathOf(), features = 'popup,width=500,height=700' } = parameters;
+    const { mode = 'redirect', features = 'popup,width=500,height=700' } = parameters;
+    const returnTo = `${parameters.returnTo ?? pathOf()}`;
     if (mode === 'redirect') {
       const isClicked = navigator.userActivation?.isActive;
       const count = async (/** @type {boolean} */ leaves) => {
@@ -152,10 +172,11 @@ class Client extends EventTarget {
       if (mode === 'device') await this.#register();
       const { signInBy } = await loadTrips();
       this.#completing = true;
+      this.#hasSignedOut = false;
       return signInBy[mode](
-        parameters,
+        /** @type {any} */ (parameters),
         this.#scopes(),
-        (/** @type {string} */ op, /** @type {object} */ args) =>
+        (/** @type {string} */ op, /** @type {object | undefined} */ args) =>
           this.#call(op + (mode === 'device' ? 'Device' : 'Machine'), args),
         async (isSignedIn) => {
           this.#completing = false;
@@ -190,7 +211,7 @@ class Client extends EventTarget {
         ),
       input,
       init,
-      this,
+      /** @type {any} */ (this),
       this.#options.signIn,
       this.#options.stepUp,
     );
@@ -202,7 +223,8 @@ class Client extends EventTarget {
 
   /** @param {{ sub?: string }} [options] */
   async userinfo(options) {
-    return { ...(await this.#call('userinfo', { sub: withoutPrototype(options).sub })) };
+    const { sub } = withoutPrototype(options);
+    return { ...(await this.#call('userinfo', { sub: sub && `${sub}` })) };
   }
 
   /** @param {{ everywhere?: boolean }} [options] */
@@ -213,12 +235,13 @@ class Client extends EventTarget {
     // Before everything else, even if the rest fails: a page that is loaded meanwhile must not restore the session.
     const [session, had] = [this.#session, this.#storage.had()];
     this.#had ??= had;
+    this.#hasSignedOut = true;
     this.#storage.markSigningOut();
     const ended = this.#call('end', { returnTo });
     quietly(ended);
     const { signOut } = await loadTrips();
     return signOut(this.#storage, this.#waits, failure, ended, () =>
-      this.#session === session && had > 0 ? had : undefined,
+      this.#session === session && had > 0 ? /** @type {1 | 2} */ (had) : undefined,
     );
   }
 
@@ -251,8 +274,14 @@ class Client extends EventTarget {
     return this.#call('prepare');
   }
 
-  accessToken() {
-    return this.#call('accessToken');
+  /** @param {string | URL} [url] */
+  accessToken(url) {
+    return this.#call('accessToken', { url: url && `${url}` });
+  }
+
+  /** @param {string} url @param {string[]} protocols */
+  openSocket(url, protocols) {
+    return this.#call('socket', { url, protocols });
   }
 
   async #attempt() {
@@ -282,7 +311,10 @@ class Client extends EventTarget {
     const signOutState = this.#storage.signedOut();
     if (signOutState !== null) {
       const confirmed = Boolean(state) && signOutState === state;
-      if (confirmed) response = undefined;
+      if (confirmed) {
+        response = undefined;
+        quietly(this.#tellStep());
+      }
       this.#tell('change', { session: this.#session, reason: 'signed_out', confirmed });
     }
     const { guard } = this.#options;
@@ -437,14 +469,17 @@ class Client extends EventTarget {
 
   /** The scope that every sign-in asks for: the app's, or the one that the API asks for. */
   #scope() {
-    return this.#options.scope || this.#known().scope || '';
+    const scope = this.#options.scope || this.#known().scope || '';
+    if (typeof scope !== 'string')
+      throw configError('option `scope`: not a string', 'Write its values with spaces between them.');
+    return scope;
   }
 
   #scopes() {
     return { scope: this.#scope(), granted: this.#storage.granted() };
   }
 
-  /** The app at its provider, given or remembered; with a guard, only given. */
+  /** The app at its provider, given or remembered; with a guard, only given. @returns {import('./storage.js').Registered} */
   #known() {
     const { clientId: client_id } = this.#options;
     if (this.#isGiven()) return withoutPrototype({ client_id });
@@ -464,6 +499,7 @@ class Client extends EventTarget {
   /** @param {{ address: string, state: string, record?: string, pending: boolean }} response */
   async #complete(response) {
     this.#completing = true;
+    this.#hasSignedOut = false;
     try {
       const { returnTo, declined, granted } = await this.#call('complete', {
         ...response,
@@ -500,7 +536,7 @@ class Client extends EventTarget {
   /** @param {1 | 2} [how] see `storage.js` */
   async #sessionAfterSignIn(how) {
     const session = await this.#requestSession();
-    this.#storage.mark(session, how);
+    if (!this.#hasSignedOut) this.#storage.mark(session, how);
     return session;
   }
 
@@ -530,6 +566,7 @@ class Client extends EventTarget {
     if (this.#vault) use(this.#vault);
   }
 
+  /** @returns {Promise<void>} */
   async #open() {
     page();
     // A prerendered page starts nothing before it is shown, since browsers do not start its workers until then.
@@ -538,7 +575,6 @@ class Client extends EventTarget {
     // The named options concern the page or a sign-in. The rest define the client in the vault. The rest has a prototype, which a
     // script can change, so what chooses the vault is read from `#options`, which has none.
     const {
-      restore,
       workerUrl,
       wasmUrl,
       redirectUri,
@@ -556,20 +592,21 @@ class Client extends EventTarget {
       workerUrl,
       wasmUrl,
       tokens: this.#options.tokens,
-      lasting: restore !== 'none',
+      lasting: this.#options.restore !== 'none',
       had: this.#had ?? this.#storage.had(),
     };
     if (this.#options.guard)
       await pinned((await loadGuard()).guarded(this.#options, options, where, configError, scriptUrl));
     // The page makes relative addresses absolute: the worker does not know the page's address.
-    const api = mapped(options.api, (entry) => ({ ...entry, url: absolute(entry.url) }));
+    const api = mapped(options.api, (entry) => ({ ...entry, url: entry.url && absolute(entry.url) }));
     const resource = options.resource && absolute(options.resource);
     const { call, close, opened } = openConnection(
       where,
       // Only a connection has these two: elsewhere, the core says that they are no options.
       { ...(resource ? {} : { exactRedirectUri, signIn }), ...options, clientId, foundIssuer, resource, api },
       async (message) => {
-        let { event, session, reason } = message;
+        let { event, session, reason, text } = message;
+        if (event === 'trace') return quietly(this.#tellStep(/** @type {string} */ (text)));
         if (event === 'sign') return quietly(sign(message, (response) => call('signed', response)));
         if (event !== 'change') this.#opening = undefined;
         try {
@@ -598,7 +635,14 @@ class Client extends EventTarget {
       return this.#open();
     }
     this.#had = 1;
+    if (this.#tracing) quietly(call('trace')); // before every other call
     this.#tell('trace', { step: 'vault', home });
+  }
+
+  /** @param {string} [text] of a step, from the vault; otherwise the page itself has met one */
+  async #tellStep(text) {
+    const part = await this.#tracing;
+    if (part) this.#tell('trace', part.stepFrom(text));
   }
 
   /** @param {string} type @param {object} details never a secret */
@@ -629,6 +673,7 @@ let response;
 let calls;
 const loadCalls = async () => (calls ??= await loaded(import(/* webpackMode: "eager" */ './call.js')));
 const loadGuard = () => loaded(import(/* webpackMode: "eager" */ './guard.js'));
+const loadTrace = () => loaded(import(/* webpackMode: "eager" */ './trace.js'));
 const loadTrips = () => loaded(import(/* webpackMode: "eager" */ './trips.js'));
 
 /** Responds to a request of the vault for a signature. @param {object} request @param {(response: object) => Promise<unknown>} answer */
@@ -698,10 +743,11 @@ function absolute(url) {
   }
 }
 
-/** @template T, U @param {T[]} list @param {(entry: T) => U} change @returns {U[]} */
+/** Anything but an array goes unchanged to the core, whose error names the option. @template T, U @param {T[]} list @param {(entry: T) => U} change */
 function mapped(list, change) {
   /** @type {U[]} */
   const made = [];
+  if (!isArray(list)) return /** @type {any} */ (list);
   for (let index = 0; index < list.length; index += 1)
     defineProperty(made, index, withoutPrototype({ value: change(list[index]), enumerable: true }));
   return made;

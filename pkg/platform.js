@@ -19,7 +19,16 @@ const { iterator } = Symbol;
 /** The native `Promise`, with which `await` compares. Some libraries replace the global one. @type {PromiseConstructor} */
 export const Promise = /** @type {any} */ ((async () => {})().constructor);
 export const { defineProperty, freeze } = Object;
-export const { BroadcastChannel, MessageChannel, SharedWorker, Worker, open, setTimeout } = scope;
+export const { isArray } = Array;
+export const { BroadcastChannel, MessageChannel, SharedWorker, Worker } = scope;
+
+/** A function of the page that does not need it as its `this`: some bundles call an import as a method. @param {string} name @returns {any} */
+const free = (name) => {
+  const native = scope[name];
+  return (/** @type {any[]} */ ...args) => apply(native, scope, args);
+};
+export const open = free('open');
+export const setTimeout = free('setTimeout');
 
 /**
  * A method as a function that takes the object as its first argument. @param {string} type @param {string} name

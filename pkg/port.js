@@ -13,7 +13,7 @@ export const VERSION = '0.1.0';
 export const CONNECT = Symbol.for(`valet-key ${VERSION}`);
 
 /** @typedef {import('./errors.js').Plain} Plain */
-/** @typedef {{ event: string, session: unknown, reason: string, error?: Plain }} Event */
+/** @typedef {{ event: string, session: unknown, reason: string, error?: Plain, text?: string }} Event */
 /**
  * Sends a call and resolves with the message that comes back. The message has no prototype, because a promise looks up `then`
  * in its value.

@@ -9,4 +9,5 @@ import { toSvgSource } from 'lean-qr/extras/svg';
  * A QR code as an SVG document, black on white with the margin that scanners need.
  * @param {string} text
  */
-export const svg = (text) => toSvgSource(generate(text), { on: '#000', off: '#fff', padX: 4, padY: 4, xmlDeclaration: false });
+export const svg = (text) =>
+  toSvgSource(generate(text), { on: '#000', off: '#fff', padX: 4, padY: 4, xmlDeclaration: false });

@@ -130,6 +130,16 @@ export function deposit(text, keys = latest.keys) {
   if (!post(latest) && text) prepareKeeper();
 }
 
+/**
+ * Resolves when the guard or the keeper has what was deposited last, unless it does not respond in time: the page may be left right after a
+ * sign-in. The first keeper of a browser has to be registered.
+ */
+export const deposited = () =>
+  Promise.race([
+    __HAS_GUARD__ ? requests : keeper() ? undefined : registering,
+    new Promise((resolve) => setTimeout(resolve, WAIT)),
+  ]);
+
 /** Registers the keeper, or updates it, and deposits what there is by then. */
 async function register() {
   if (!serviceWorker) return;

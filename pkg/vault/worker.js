@@ -8,10 +8,12 @@
  */
 
 import { Body } from './bodies.js';
-import { deposit, prepareKeeper, scopeUrl, takeOver } from './deposits.js';
+import { deposit, deposited, prepareKeeper, scopeUrl, takeOver } from './deposits.js';
+import { device } from './device.js';
 import { forgetWaiting, standGuard } from './guard.js';
 import { whenBroken } from './host.js';
 import { keepDeposits } from './keeper.js';
+import { openSocket } from './sockets.js';
 import { CONNECT, VERSION, servingEnd } from '../port.js';
 import {
   adopt,
@@ -19,6 +21,7 @@ import {
   initSync,
   listen,
   guard as tellGuard,
+  openingOf,
   perform as tellVault,
   stepUp,
   __wbg_reset_state as startAnew,
@@ -44,6 +47,10 @@ let lockHeld;
 
 /** The ports by the number under which the core knows them. @type {Map<number, MessagePort>} */
 const ports = new Map();
+/** The open sockets of pages, with the number of their port. @type {Map<import('./sockets.js').Opened, number>} */
+const sockets = new Map();
+/** Whose session the last change was about, by port; `undefined` for none. @type {Map<number, string | undefined>} */
+const users = new Map();
 let lastPort = 0;
 
 /**
@@ -84,7 +91,9 @@ function connect(port, wasmUrl, inPage) {
     run: async (/** @type {Record<string, unknown>} */ args) => {
       if (keeps && (op === 'complete' || op === 'beginDevice')) prepareKeeper();
       const more = __HAS_GUARD__ ? await beforeCore(op, args) : {};
-      return { value: read(await core(op, { ...args, ...more })) };
+      const value = read(await core(op, { ...args, ...more }));
+      if (keeps && op === 'complete' && (__HAS_GUARD__ || leaves(args.address, value))) await deposited();
+      return { value };
     },
   });
 
@@ -110,6 +119,7 @@ function connect(port, wasmUrl, inPage) {
         },
       },
       ping: { takes: {}, run: async () => ({}) },
+      trace: forwarded('trace'),
       prepare: forwarded('prepare'),
       begin: forwarded('begin', {
         redirectUri: 'string',
@@ -195,20 +205,53 @@ function connect(port, wasmUrl, inPage) {
         takes: { of: 'number' },
         run: async ({ of }) => ({ value: bodies.get(of)?.cancel() && bodies.delete(of) }),
       },
+      socket: {
+        takes: { url: 'string', protocols: 'object' },
+        run: async ({ url, protocols }) => {
+          if (__HAS_GUARD__) await beforeCore('fetch', {});
+          const opening = JSON.parse(await openingOf(number, url));
+          // Meanwhile the page may have left, or the session may have ended.
+          const isOver = !ports.has(number) || (users.has(number) && users.get(number) !== opening.sub);
+          try {
+            if (isOver) throw undefined;
+            const socket = openSocket(url, protocols, opening, () => sockets.delete(socket));
+            sockets.set(socket, number);
+            return { value: { port: socket.port }, transfer: [socket.port] };
+          } catch {
+            throw isOver
+              ? errorText('cancelled', 'the session has ended', 'Ignore it.', 'user')
+              : errorText('request_blocked', 'the browser refuses the socket', 'Check its URL and its subprotocols.');
+          }
+        },
+      },
       leave: {
         takes: {},
         run: async () => {
           ports.delete(number);
+          users.delete(number);
+          endSockets(number);
           bodies.forEach((body) => body.cancel());
           await core('leave');
           port.close(); // a port is never used for another client
           return {};
         },
       },
-      accessToken: inPage ? forwarded('accessToken', {}, (token) => token) : { takes: {}, run: noTokens },
+      accessToken: {
+        takes: { url: 'string?' },
+        run: inPage ? async ({ url }) => ({ value: await core('accessToken', { url }) }) : noTokens,
+      },
     },
     toPlain,
   );
+}
+
+/**
+ * Whether a sign-in ends on another page than the one that its response came to. The app may reload the page then, for the document of its address.
+ * @param {unknown} address of the response @param {any} completed
+ */
+function leaves(address, completed) {
+  const { href, pathname } = new URL(/** @type {string} */ (address), location.href);
+  return Boolean(completed?.returnTo) && new URL(completed.returnTo, href).pathname !== pathname;
 }
 
 /** The hand-over that this worker is taking from the guard. @type {Promise<unknown> | undefined} */
@@ -312,7 +355,14 @@ async function load(url, had) {
     initSync({ module });
     wasStarted = true;
   }
-  listen(changed, (/** @type {string} */ text) => news.postMessage(text), keeps ? deposit : () => {}, sign);
+  listen(
+    changed,
+    (/** @type {string} */ text) => news.postMessage(text),
+    keeps ? deposit : () => {},
+    sign,
+    device,
+    told,
+  );
   if (__HAS_GUARD__) await pin(await options);
   const earlier = await takingOver;
   takingOver = undefined;
@@ -329,6 +379,18 @@ function changed(port, text) {
   const change = JSON.parse(text);
   ports.get(port)?.postMessage({ event: 'change', ...change });
   watchExpiry(port, change.session);
+  users.set(port, change.session?.sub);
+  // Without OpenID Connect, nothing says whether the user is the same one after another sign-in.
+  const { sub } = change.session ?? {};
+  endSockets(port, sub || (change.reason === 'renewed' ? sub : undefined));
+}
+
+/** A step of a client, for a page that listens. @param {number} port @param {string} text */
+const told = (port, text) => ports.get(port)?.postMessage({ event: 'trace', text });
+
+/** Ends the sockets of a port, except for those of this user. @param {number} port @param {string} [sub] */
+function endSockets(port, sub) {
+  for (const [socket, of] of sockets) if (of === port && socket.sub !== sub) socket.end('the session has ended');
 }
 
 /** Receive the signatures that pages have not sent yet, by a random name. @type {Map<string, (port: number, text: string) => void>} */
@@ -406,7 +468,7 @@ function notLoaded(error) {
         'valet_key.wasm cannot be loaded',
         __HAS_GUARD__
           ? `Copy it again together with worker.js: ${folder}valet_key.wasm`
-          : 'Serve it at `wasmUrl`, of the same version, and allow it in `connect-src`.',
+          : 'Serve it at `wasmUrl`, of the same version, and allow it in `connect-src` of the Content-Security-Policy of worker.js.',
       );
 }
 
@@ -433,6 +495,7 @@ const unanswered = new Set();
 const trapped = whenBroken(() => {
   const error = JSON.parse(errorText('unexpected', 'the vault failed', 'Please report it.'));
   for (const port of ports.values()) port.postMessage({ event: 'trapped', session: null, reason: 'restarted', error });
+  for (const port of sockets.values()) endSockets(port);
   ports.clear();
   vaults?.close();
   vaults = undefined;
