@@ -1,122 +1,38 @@
 #!/usr/bin/env node
-/**
- * `valet-key document`: makes and checks a client ID metadata document, with which an app is a client of every provider that supports
- * such documents, without a registration (draft-ietf-oauth-client-id-metadata-document).
- */
-import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+/** The command `valet-key`: finds the file of a subcommand by its name, and prints what it returns. */
+import { Mistake, expect } from './mistake.js';
 
-const USAGE = `usage: valet-key document URL --name NAME [--redirect-uri PAGE …] > FILE
-       valet-key document URL --check FILE
+/** What to print, and whether the exit code tells of a failure. @typedef {{ text: string, failed: boolean }} Told */
 
-Makes or checks a client ID metadata document. URL is the address at which the document will be served, and the \`clientId\` of the
-app. PAGE is a redirect page; default: the folder of URL. --redirect-uri may be repeated.`;
+/** @type {Record<string, () => Promise<{ USAGE: string, run: (parameters: string[]) => Promise<string | Told> }>>} */
+const COMMANDS = {
+  copy: () => import('./copy.js'),
+  doctor: () => import('./doctor.js'),
+  document: () => import('./document.js'),
+};
 
-/** A mistake of the user, which ends the command. */
-class Mistake extends Error {}
+const usages = async () => {
+  const all = await Promise.all(Object.values(COMMANDS).map((load) => load()));
+  return all.map(({ USAGE }) => USAGE).join('\n\n\n');
+};
 
-/** @param {unknown} condition @param {string} what is wrong, and how to mend it @returns {asserts condition} */
-function expect(condition, what) {
-  if (!condition) throw new Mistake(what);
-}
-
-/** @param {unknown} text @returns {URL | undefined} */
-function parsed(text) {
-  try {
-    return typeof text === 'string' ? new URL(text) : undefined;
-  } catch {
-    return undefined;
+/** @param {string[]} parameters @returns {Promise<string | Told>} */
+async function run([name, ...parameters]) {
+  const isKnown = Object.hasOwn(COMMANDS, name ?? '');
+  const asksForHelp = [name, ...parameters].some((one) => one === '--help' || one === '-h');
+  if (!isKnown) {
+    expect(asksForHelp, await usages());
+    return usages();
   }
-}
-
-/** The URL of a document (§3), spelled as every provider spells it. @param {string} text */
-function documentUrl(text) {
-  const url = parsed(text);
-  expect(url, `${text} is not a URL. Write https://, the host and the path of the document.`);
-  expect(url.protocol === 'https:', `${text} does not begin with https://.`);
-  expect(!url.username && !url.password, `${text} has a user or a password. Remove it.`);
-  expect(!text.includes('#'), `${text} has a fragment. Remove \`#\` and what follows.`);
-  expect(url.href === text, `${text} is not in its normal form. Write ${url.href}`);
-  return url;
-}
-
-/** @param {unknown} page @param {URL} url of the document */
-function checkRedirectUri(page, url) {
-  const target = parsed(page);
-  expect(target, `\`redirect_uris\`: ${page} is not a URL.`);
-  const isOnDevice = target.protocol === 'http:' && /^(localhost|127[.]\d+[.]\d+[.]\d+|\[::1\])$/.test(target.hostname);
-  expect(target.protocol === 'https:' || isOnDevice, `\`redirect_uris\`: ${page} is neither https nor on this device.`);
-  expect(!target.href.includes('#'), `\`redirect_uris\`: ${page} has a fragment. Remove it.`);
-  expect(target.href === page, `\`redirect_uris\`: ${page} is not in its normal form. Write ${target.href}`);
-  expect(!target.username && !target.password, `\`redirect_uris\`: ${page} has a user or a password. Remove it.`);
-  expect(isOnDevice || target.origin === url.origin, `\`redirect_uris\`: ${page} has another origin than ${url}`);
-}
-
-/** @param {any} members of a document @param {URL} url where it is served */
-function check(members, url) {
-  expect(members && typeof members === 'object' && !Array.isArray(members), 'The document is not a JSON object.');
-  expect(members.client_id === url.href, `\`client_id\` is ${members.client_id ?? 'missing'}. It must be ${url}`);
-  const name = members.client_name;
-  expect(typeof name === 'string' && name.trim(), '`client_name` is missing: the provider shows it to the user.');
-  const secret = Object.keys(members).find((name) => name.startsWith('client_secret'));
-  expect(!secret, `\`${secret}\`: the document is public. Remove it.`);
-  const method = members.token_endpoint_auth_method;
-  expect(method === 'none', `\`token_endpoint_auth_method\` is ${method ?? 'missing'}. It must be none, since a page keeps no secret.`);
-  const pages = members.redirect_uris;
-  expect(Array.isArray(pages) && pages.length > 0, '`redirect_uris` is missing. List the redirect pages of the app.');
-  for (const page of pages) checkRedirectUri(page, url);
-  const lists = (/** @type {string} */ name, /** @type {string} */ item) => {
-    const list = members[name] ?? [item];
-    return Array.isArray(list) && list.includes(item);
-  };
-  expect(lists('grant_types', 'authorization_code'), '`grant_types` does not list authorization_code.');
-  expect(lists('response_types', 'code'), '`response_types` does not list code.');
-}
-
-/** @param {string[]} parameters */
-async function run([command, ...parameters]) {
-  if ([command, ...parameters].some((one) => one === '--help' || one === '-h')) return USAGE;
-  expect(command === 'document', USAGE);
-  const { values, positionals } = parseArgs({
-    args: parameters,
-    allowPositionals: true,
-    options: {
-      name: { type: 'string' },
-      'redirect-uri': { type: 'string', multiple: true },
-      check: { type: 'string' },
-    },
-  });
-  expect(positionals.length === 1, USAGE);
-  const url = documentUrl(positionals[0]);
-  if (values.check !== undefined) {
-    expect(!values.name && !values['redirect-uri'], '--check takes no other option.');
-    const text = await readFile(values.check, 'utf8');
-    let members;
-    try {
-      members = JSON.parse(text);
-    } catch ({ message }) {
-      throw new Mistake(`${values.check} is not JSON (or begins with a byte order mark): ${message}`);
-    }
-    check(members, url);
-    return `${values.check} is a valid client ID metadata document for ${url}`;
-  }
-  expect(values.name, `--name is missing: the provider shows it to the user.\n\n${USAGE}`);
-  const members = {
-    client_id: url.href,
-    client_name: values.name,
-    client_uri: `${url.origin}/`,
-    redirect_uris: values['redirect-uri'] ?? [new URL('.', url).href],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-    application_type: 'web',
-  };
-  check(members, url);
-  return JSON.stringify(members, null, 2);
+  const command = await COMMANDS[name]();
+  return asksForHelp ? command.USAGE : command.run(parameters);
 }
 
 try {
-  console.log(await run(process.argv.slice(2)));
+  const told = await run(process.argv.slice(2));
+  const { text, failed } = typeof told === 'string' ? { text: told, failed: false } : told;
+  console.log(text);
+  if (failed) process.exitCode = 1;
 } catch (error) {
   const isExpected = error instanceof Mistake || error?.syscall || /^ERR_PARSE_ARGS/.test(error?.code);
   console.error(isExpected ? error.message : error);
