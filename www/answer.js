@@ -3,10 +3,10 @@ import { byId, element } from './element.js';
 
 /**
  * @param {string} request as in `GET /me`
- * @param {Response} response
- * @param {{ onScope: (scope: string) => void }} offer what to do when the API names a scope that is missing
+ * @param {import('../pkg/index.d.ts').ApiResponse} response
+ * @param {{ onStepUp: (stepUp: import('../pkg/index.d.ts').StepUp) => void }} offer what to do if the API wants more
  */
-export async function showAnswer(request, response, { onScope }) {
+export async function showAnswer(request, response, { onStepUp }) {
   const text = await response.text();
   const body = parse(text);
   byId('answer').replaceChildren(
@@ -16,8 +16,8 @@ export async function showAnswer(request, response, { onScope }) {
       element('strong', {}, String(response.status)),
       ` ${request}`,
     ),
-    ...(response.ok ? [] : [refusal(response, body, onScope)]),
-    ...(Array.isArray(body?.photos) ? [gallery(body.photos)] : [element('pre', { tabindex: '0' }, pretty(body, text))]),
+    ...(response.ok ? [] : [refusal(response, body, onStepUp)]),
+    Array.isArray(body?.photos) ? gallery(body.photos) : raw(pretty(body, text), Boolean(response.stepUp?.scope)),
   );
 }
 
@@ -26,18 +26,23 @@ export function showWaiting(request) {
   byId('answer').replaceChildren(element('p', { class: 'quiet' }, `${request} …`));
 }
 
-function refusal(response, body, onScope) {
-  const challenge = response.headers.get('www-authenticate') ?? '';
-  const scope = /\bscope="([^"]*)"/.exec(challenge)?.[1];
-  const said = typeof body?.message === 'string' ? `The API says: ${body.message}` : '';
-  if (!/\berror="insufficient_scope"/.test(challenge)) return element('p', {}, `The API refused. ${said}`);
+/** The text of the answer, behind a title if a sentence says the same. */
+function raw(text, isSaid) {
+  const pre = element('pre', { tabindex: '0' }, text);
+  return isSaid ? element('details', {}, element('summary', {}, 'Show the raw answer'), pre) : pre;
+}
 
-  const ask = element('button', { type: 'button' }, `Ask for ${scope ?? 'more'}`);
-  ask.addEventListener('click', () => onScope(scope ?? ''));
+function refusal({ stepUp, status }, body, onStepUp) {
+  const said = typeof body?.message === 'string' ? `The API says: ${body.message}` : '';
+  if (!stepUp?.scope) return element('p', {}, `The API refused. ${said}`);
+
+  const ask = element('button', { type: 'button' }, `Ask for ${stepUp.scope}`);
+  ask.addEventListener('click', () => onStepUp(stepUp));
   return element(
     'div',
     { class: 'refusal' },
-    element('p', {}, `Refused: this session lacks the scope ${scope ?? 'that is needed'}. ${said}`),
+    element('p', {}, `Refused: your key does not allow this (${stepUp.scope}).`),
+    status === 403 && element('p', {}, 'The page can ask you to agree to a key that does.'),
     ask,
   );
 }

@@ -1,14 +1,23 @@
-/** The demo: an app like any other that uses the package. */
+/** The demo: an app like any other that uses the package, and draws what it does. */
 import { createClient } from '../pkg/index.js';
 import { showAnswer, showWaiting } from './answer.js';
+import { showChooser } from './chooser.js';
 import { byId, element } from './element.js';
 import { note } from './journal.js';
+import { showKeys } from './keys.js';
+import { startOwnProvider } from './own_provider.js';
+import { isOfPage } from './own_provider_in_page.js';
+import { redrawSoon, startPicture } from './picture.js';
 import { hideProblem, showProblem } from './problem.js';
-import { forgetSettings, keepSettings, readSettings, settingsFrom } from './settings.js';
+import { MEANINGS, keepSettings, optionsOf, readSettings } from './settings.js';
+import { startServices } from './services.js';
 import { nameOf, showSession } from './status.js';
+import { keepStep, readSteps } from './steps.js';
+import { startTheft } from './theft.js';
 
 const REASONS = {
   signed_in: (session) => `Signed in as ${nameOf(session)}`,
+  restored: (session) => `Still signed in as ${nameOf(session)}`,
   signed_out: () => 'Signed out',
   renewed: () => 'New access token',
   user_changed: (session) => `Now it is ${nameOf(session)}`,
@@ -17,16 +26,27 @@ const REASONS = {
   restarted: () => 'The worker was started anew',
 };
 
-note('Page loaded');
-byId('redirect').textContent = location.origin + location.pathname;
-
-let settings = await readSettings();
+/** @type {import('./settings.js').Settings | null | undefined} */
+let settings;
 /** @type {import('../pkg/index.d.ts').Client} */
 let client;
 
+startPicture();
+showKeys(null, [], '');
+note('Page loaded');
+
+// Sections of their own
+showChooser(() => settings && { settings, signIn: () => signIn(client.session ? { prompt: 'consent' } : {}), watch });
+startServices();
+startTheft(() => ({ client, options: optionsOf(settings) }));
+
+settings = await readSettings();
+startOwnProvider(settings, use);
+
 byId('sign-in').addEventListener('click', () => signIn());
 byId('sign-out').addEventListener('click', () => attempt('Sign out', () => client.signOut()));
-byId('refresh').addEventListener('click', () => attempt('Refresh', () => client.refresh()));
+byId('refresh').addEventListener('click', () => attempt('Refresh', () => client.refresh(), byId('doors')));
+byId('revoke').addEventListener('click', () => attempt('Revoke', () => client.revoke(), byId('doors')));
 
 byId('asked').addEventListener('submit', (event) => {
   event.preventDefault();
@@ -44,40 +64,55 @@ byId('note').addEventListener('submit', (event) => {
   call('POST', 'notes', { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ text }) });
 });
 
-byId('settings').addEventListener('submit', (event) => {
-  event.preventDefault();
-  keepSettings(settingsFrom(new FormData(event.target)));
-  location.reload();
-});
-
-byId('own').addEventListener('click', () => {
-  forgetSettings();
-  location.reload();
-});
-
 // Last: whoever clicks while the session is looked for is heard.
 if (settings) {
   offer(settings);
-  fill(settings);
   await attempt('Looking for a session', async () => {
     client = open(settings);
     await client.start();
   });
-  showSession(client?.session ?? null, settings.scope);
+  show(client?.session ?? null);
 } else {
   byId('state').textContent = 'No provider yet';
   byId('asked').hidden = true;
-  byId('other').open = true;
+  byId('at-provider').replaceChildren(element('a', { href: '#provider' }, 'Choose one, or start one in this page.'));
 }
 
 /** @param {import('./settings.js').Settings} settings */
-function open({ issuer, clientId, scope, api, allowLoopbackHttp, tokens, guard }) {
-  const opened = createClient({ issuer, clientId, scope, api, allowLoopbackHttp, tokens, guard });
+function open(chosen) {
+  const opened = createClient(optionsOf(chosen));
   opened.addEventListener('change', ({ session, reason }) => {
     note(REASONS[reason]?.(session) ?? reason, { kind: session ? 'good' : undefined });
-    showSession(session, settings.scope);
+    show(session);
   });
+  watch(opened);
   return opened;
+}
+
+/** Goes on with another provider, and signs in there. @param {import('./settings.js').Settings} chosen */
+async function use(chosen) {
+  const opened = open(chosen);
+  await opened.preload();
+  [settings, client] = [chosen, opened];
+  keepSettings(settings);
+  offer(settings);
+  await signIn();
+}
+
+/** Draws what a client does. @param {import('../pkg/index.d.ts').Client} watched */
+function watch(watched) {
+  watched.addEventListener('trace', (event) => {
+    const step = keepStep(event);
+    if (!step) return;
+    redrawSoon();
+    if (step.step === 'token' && watched === client) showKeys(client.session, readSteps(), settings.scope);
+  });
+}
+
+function show(session) {
+  byId('doors').classList.toggle('foreign', !settings.own);
+  showSession(session, settings);
+  showKeys(session, readSteps(), settings.scope);
 }
 
 /** Goes to the provider, with the scopes that are ticked. @param {Record<string, string>} params */
@@ -99,7 +134,7 @@ function signIn(params = {}) {
 /** Calls the API with the session's access token, which this page never sees. */
 async function call(method, path, init = {}) {
   const request = `${method} /${path}`;
-  await attempt(request, async () => {
+  const action = async () => {
     const [base] = settings.api;
     if (!base) throw new TypeError('this provider was set up without an API address');
     showWaiting(request);
@@ -110,46 +145,48 @@ async function call(method, path, init = {}) {
         took: performance.now() - start,
         kind: response.ok ? 'good' : 'bad',
       });
-      await showAnswer(request, response, { onScope });
+      await showAnswer(request, response, { onStepUp });
     } catch (error) {
       byId('answer').replaceChildren(element('p', { class: 'quiet' }, `${request}: no answer.`));
       throw error;
     }
-  });
+  };
+  await attempt(request, action, byId('answer'));
 }
 
-function onScope(scope) {
-  for (const input of byId('choices').querySelectorAll('input')) {
-    if (scope.split(' ').includes(input.value)) input.checked = true;
-  }
-  signIn({ prompt: 'consent' });
+/** Asks for what the API wants, in addition to what there is. */
+function onStepUp(stepUp) {
+  return attempt('Step-up', () => client.signIn({ ...stepUp, prompt: 'consent' }), byId('answer'));
 }
 
-/** Does something that may fail, and says so if it does. */
-async function attempt(what, action) {
+/** Does something that may fail, and says so if it does, near what the user pressed. */
+async function attempt(what, action, near) {
   hideProblem();
   try {
     await action();
   } catch (error) {
     note(`${what}: ${error.code ?? error.message}`, { kind: 'bad' });
-    showProblem(error);
+    showProblem(error, near);
   }
 }
 
 /** Puts a checkbox there for each scope that can be asked for. */
-function offer({ offered, scope }) {
+function offer({ issuer, offered, scope, own }) {
+  const meanings = own || isOfPage(issuer) ? MEANINGS : {};
   const asked = scope.split(' ');
   byId('choices').replaceChildren(
     ...offered.map((name) => {
       const box = element('input', { type: 'checkbox', value: name });
       box.checked = asked.includes(name);
       box.disabled = name === 'openid'; // what makes it a sign-in
-      return element('label', {}, box, ` ${name}`);
+      const meaning = meanings[name];
+      const code = box.disabled ? `${name}, needed to sign in` : name;
+      return element(
+        'label',
+        {},
+        box,
+        meaning ? element('span', {}, `${meaning} `, element('small', {}, `(${code})`)) : name,
+      );
     }),
   );
-}
-
-function fill({ issuer, clientId, scope, api }) {
-  const fields = { issuer, clientId, scope, api: api.join(' ') };
-  for (const [name, value] of Object.entries(fields)) byId('settings').elements[name].value = value;
 }
