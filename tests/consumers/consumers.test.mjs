@@ -3,29 +3,23 @@
  * behind a server with the strictest headers that the documentation recommends.
  */
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import * as esbuild from 'esbuild';
+import { publint } from 'publint';
 import * as vite from 'vite';
 import webpack from 'webpack';
-import { startApi } from '../support/api.mjs';
-import { openBrowser } from '../support/browser.mjs';
-import { bodyOf, close, listen, portNear, serverOf } from '../support/loopback.mjs';
-import { startProvider } from '../support/provider.mjs';
-import { Stage } from '../support/stage.mjs';
+import './adapters.mjs';
+import './element.mjs';
+import { read } from '../docs/markdown.mjs';
 import './front_ends.mjs';
+import { HERE, Host, RESOLUTIONS, ROOT, checkTypes, run } from './host.mjs';
+import './testing_apps.mjs';
 import './wrappers.mjs';
-
-const run = promisify(execFile);
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const HERE = fileURLToPath(new URL('.', import.meta.url));
-const APPS = join(ROOT, 'target/consumers');
-const TSC = join(ROOT, 'tests/node_modules/typescript/bin/tsc');
 
 /** How each consumer makes its `site` from its own sources and the installed package. */
 const CONSUMERS = {
@@ -72,97 +66,60 @@ async function bundled(folder, options) {
     logLevel: 'warning',
     ...options,
   });
-  // Only these two, as the README says: the worker's source map may be missing.
-  for (const file of ['worker.js', 'valet_key.wasm'])
-    await cp(join(folder, 'node_modules/valet-key/wasm', file), join(folder, 'site', file));
+  // Only the worker and its module, as docs/bundlers.md says: the worker's source map may be missing.
+  await run(process.execPath, [join(folder, 'node_modules/.bin/valet-key'), 'copy', join(folder, 'site')]);
   await cp(join(folder, 'index.html'), join(folder, 'site/index.html'));
 }
 
 /** Vite's own server, which bundles the package in its own way. */
 const DEVELOPING = 'vite-dev';
 
-/** The parts that all consumers share. */
-let tarball, provider, api, server, reports;
-const ports = {};
-const originOf = (name) => `http://localhost:${ports[name]}`;
+/** @type {Host} */
+let host;
 
 before(async () => {
-  await rm(APPS, { recursive: true, force: true });
-  await mkdir(APPS, { recursive: true });
-  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', APPS], { cwd: join(ROOT, 'pkg') });
-  tarball = stdout.trim();
-  for (const name of [...Object.keys(CONSUMERS), DEVELOPING]) ports[name] = await portNear();
-  const origins = Object.keys(ports).map(originOf);
-  provider = await startProvider({ origins, path: '/' });
-  api = await startApi({ provider, origins });
-  reports = await startReports();
-  server = await startNginx();
+  const sites = Object.fromEntries(Object.keys(CONSUMERS).map((name) => [name, '']));
+  host = await Host.open('bundlers', sites, [DEVELOPING]);
 });
 
-after(async () => {
-  server?.kill();
-  await Promise.all([provider, api, reports].map((one) => one?.close()));
-});
+after(() => host?.close());
 
 /** Makes an app that uses the package. */
 async function makeApp(name, sources) {
-  const folder = await install(name, sources);
-  const page = await readFile(join(HERE, 'index.html'), 'utf8');
-  await writeFile(join(folder, 'index.html'), page.replace('ISSUER', provider.issuer).replace('API', api.url));
+  const folder = await host.makeApp(name, sources);
   await cp(join(HERE, 'app.js'), join(folder, 'app.js'));
   return folder;
-}
-
-async function install(name, sources) {
-  const folder = join(APPS, name);
-  await cp(join(HERE, sources), folder, { recursive: true });
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', `../${tarball}`], { cwd: folder });
-  return folder;
-}
-
-/** Records the policy violations that browsers report. */
-async function startReports() {
-  const port = await portNear();
-  const heard = [];
-  const listener = serverOf(async (request, response) => {
-    heard.push(await bodyOf(request));
-    response.writeHead(204).end();
-  });
-  await listen(listener, port);
-  return { url: `http://localhost:${port}/`, heard, close: () => close(listener) };
-}
-
-async function startNginx() {
-  const servers = Object.keys(CONSUMERS).map(
-    (name) => `server { listen 127.0.0.1:${ports[name]}; root ${name}/site; }`,
-  );
-  const words = { REPORTS: reports.url, ISSUER: provider.issuer, API: api.url, SERVERS: servers.join('\n  ') };
-  const template = await readFile(join(HERE, 'nginx.conf'), 'utf8');
-  const file = join(APPS, 'nginx.conf');
-  await writeFile(
-    file,
-    template.replace(/REPORTS|ISSUER|API|SERVERS/g, (word) => words[word]),
-  );
-  return spawn(process.env.WEB_SERVER ?? 'nginx', ['-p', APPS, '-c', file, '-e', 'stderr'], { stdio: 'inherit' });
 }
 
 /** The files of a worker. */
 const FILES = ['valet_key.wasm', 'worker.js', 'worker.js.map'];
 
 test('the package contains the files that it needs, and no others', async () => {
-  const folder = join(await install('contents', 'static'), 'node_modules/valet-key');
-  const modules = (await readdir(join(ROOT, 'pkg'))).filter((file) => /\.(js|d\.ts)$/.test(file));
+  const folder = join(await host.install('contents', 'static'), 'node_modules/valet-key');
+  // The parts of the worker are in two bundles, and not in the package themselves.
+  const isShipped = (file) => /\.(js|d\.ts|json)$/.test(file) && !/^(docs|extra|guard|vault|wasm)\//.test(file);
+  const modules = (await readdir(join(ROOT, 'pkg'), { recursive: true })).filter(isShipped);
   const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   const names = files.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
+  const isTold = (file) => /^(?!site|architecture[.]|record[.])/.test(file) && /[.]/.test(file);
+  const docs = (await readdir(join(ROOT, 'docs'), { recursive: true })).filter(isTold).map((file) => `docs/${file}`);
   assert.deepEqual(
     names.sort(),
     [
-      ...['LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'LICENSE-lean-qr', 'README.md', 'package.json'],
+      ...docs,
+      ...['CHANGELOG.md', 'LICENSE', 'LICENSE-APACHE', 'LICENSE-MIT', 'LICENSE-lean-qr', 'README.md'],
       ...['wasm', 'guard'].flatMap((folder) => FILES.map((file) => `${folder}/${file}`)),
-      ...['bin/valet-key.js', 'guard/callback.html', 'guard/sealed.html', 'wasm/qr.js', ...modules],
+      ...['guard/callback.html', 'guard/sealed.html', 'wasm/qr.js', ...modules],
     ].sort(),
   );
+  const broken = [];
+  for (const name of ['README.md', ...docs.filter((name) => name.endsWith('.md'))]) {
+    for (const { target } of read(await readFile(join(folder, name), 'utf8')).links) {
+      const path = new URL(target, `file:///${name}`);
+      if (path.protocol === 'file:' && !names.includes(path.pathname.slice(1))) broken.push(`${name}: ${target}`);
+    }
+  }
+  assert.deepEqual(broken, []);
   const command = [join(folder, '../.bin/valet-key'), 'document', 'https://a.example/c', '--name', 'A'];
   const made = await run(process.execPath, command);
   assert.equal(JSON.parse(made.stdout).client_id, 'https://a.example/c');
@@ -174,70 +131,43 @@ test('the package contains the files that it needs, and no others', async () => 
   }
 });
 
-for (const module of ['bundler', 'nodenext']) {
-  test(`TypeScript finds the package’s types with the module resolution ${module}`, async () => {
-    const folder = await install(`types-${module}`, 'types');
-    const resolution =
-      module === 'bundler' ? ['--module', 'esnext', '--moduleResolution', module] : ['--module', module];
-    const told = [
-      '--strict',
-      '--noEmit',
-      '--target',
-      'es2022',
-      '--lib',
-      'es2022,dom',
-      '--types',
-      '',
-      '--skipLibCheck',
-      'false',
-    ];
-    await run(process.execPath, [TSC, ...told, ...resolution, 'app.ts'], { cwd: folder }).catch(({ stdout }) =>
-      assert.fail(stdout),
-    );
+test('publint and arethetypeswrong find nothing wrong with the package', async () => {
+  const data = await readFile(host.tarball);
+  const { messages } = await publint({ pack: { tarball: Uint8Array.from(data).buffer } });
+  assert.deepEqual(messages, []);
+  const { problems } = await checkPackage(createPackageFromTarballData(Uint8Array.from(data)));
+  // The package has modules alone, and its entries are `exports`, which TypeScript's oldest resolution does not read.
+  const isMeant = ({ kind, resolutionKind }) => kind === 'CJSResolvesToESM' || resolutionKind === 'node10';
+  assert.deepEqual(
+    problems.filter((problem) => !isMeant(problem)),
+    [],
+  );
+});
+
+for (const resolution of RESOLUTIONS) {
+  test(`TypeScript finds the package’s types with the module resolution ${resolution}`, async () => {
+    const folder = await host.install(`types-${resolution}`, 'types');
+    for (const file of ['app.ts', 'testing.ts']) await checkTypes(folder, file, resolution);
   });
 }
 
 for (const [name, { sources, build }] of Object.entries(CONSUMERS)) {
   test(`${name}: an app signs in and calls its API`, { timeout: 60_000 }, async () => {
     await build(await makeApp(name, sources));
-    await play(name);
+    await host.signIn(name);
   });
 }
-
 test(`${DEVELOPING}: an app signs in and calls its API`, { timeout: 60_000 }, async () => {
   const root = await makeApp(DEVELOPING, 'vite');
   const server = await vite.createServer({
     root,
     logLevel: 'warn',
-    server: { host: '127.0.0.1', port: ports[DEVELOPING], strictPort: true },
+    server: { host: '127.0.0.1', port: host.port(DEVELOPING), strictPort: true },
   });
   try {
     await server.listen();
-    await play(DEVELOPING);
+    await host.signIn(DEVELOPING);
   } finally {
     await server.close();
   }
 });
-
-async function play(name) {
-  const before = reports.heard.length;
-  const browser = await openBrowser();
-  try {
-    const stage = Object.assign(new Stage(), { provider, page: browser.page });
-    await stage.page.goto(`${originOf(name)}/`);
-    await stage.page.see('Signed out');
-    await stage.page.click('button', 'Sign in');
-    await stage.login('alice');
-    await stage.consent();
-    await stage.page.see('Signed in as alice');
-    await stage.page.click('button', 'Me');
-    await stage.page.see('"user":"alice"');
-    assert.deepEqual(
-      (await browser.console()).filter((line) => /^(SEVERE|WARNING)/.test(line)),
-      [],
-    );
-    assert.deepEqual(reports.heard.slice(before), []);
-  } finally {
-    await browser.close();
-  }
-}

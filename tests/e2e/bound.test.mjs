@@ -1,10 +1,10 @@
 /** Tokens that are bound to a key (DPoP), and pushed authorization requests (PAR). */
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, randomUUID, sign, createHash } from 'node:crypto';
 import { app } from '../support/app.mjs';
 import { ATTACKER, attack } from '../support/attacker.mjs';
 import { OPEN, codeOf } from '../support/open_app.mjs';
 import { back, follow } from '../support/popups.mjs';
+import { theft } from '../support/proofs.mjs';
 import { startProvider } from '../support/provider.mjs';
 import { story } from '../support/stage.mjs';
 
@@ -92,9 +92,11 @@ story(
   {
     ...BOUND,
     homes: HOMES,
-    scripts: {
-      ...app({ exposed: true, client: "dpop: 'required',", buttons: { Popup: "client.signIn({ mode: 'popup' })" } }),
-    },
+    scripts: app({
+      exposed: true,
+      client: "dpop: 'required',",
+      buttons: { Popup: "client.signIn({ mode: 'popup' })" },
+    }),
   },
   async (stage) => {
     const { page, provider } = stage;
@@ -111,23 +113,6 @@ story(
   },
 );
 
-/** A client of the attacker's, which has a token of the network log and a key of its own. */
-function stolen(url, token) {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const { crv, kty, x, y } = publicKey.export({ format: 'jwk' });
-  const claims = {
-    htm: 'GET',
-    htu: url,
-    iat: Math.floor(Date.now() / 1000),
-    jti: randomUUID(),
-    ath: createHash('sha256').update(token).digest('base64url'),
-  };
-  const input = `${part({ typ: 'dpop+jwt', alg: 'ES256', jwk: { crv, kty, x, y } })}.${part(claims)}`;
-  const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' });
-  return `${input}.${signature.toString('base64url')}`;
-}
-
 story('DPOP-63 P0: a token of the network log is of no use to another client', BOUND, async (stage) => {
   const { api, provider } = stage;
   await stage.signIn();
@@ -135,13 +120,9 @@ story('DPOP-63 P0: a token of the network log is of no use to another client', B
   const token = provider.issued.accessToken;
   const { proof } = api.proofs.at(-1);
   const url = `${api.url}me`;
-  const ways = {
-    'as it is': { authorization: `Bearer ${token}` },
-    'without a proof': { authorization: `DPoP ${token}` },
-    'with a proof of another key': { authorization: `DPoP ${token}`, dpop: stolen(url, token) },
-    'with the proof of the log': { authorization: `DPoP ${token}`, dpop: proof },
-  };
-  for (const [way, headers] of Object.entries(ways)) assert.equal((await fetch(url, { headers })).status, 401, way);
+  for (const [way, headers] of Object.entries(theft(url, token, proof))) {
+    assert.equal((await fetch(url, { headers })).status, 401, way);
+  }
   assert.equal(await codeOf(stage, CALL), '200', 'the client itself can use it');
 });
 
@@ -291,5 +272,48 @@ story(
     const isBound = place.home !== 'page';
     assert.equal(shown(stage).length, isBound ? 1 : 0);
     assert.equal(provider.count('pushed'), 1);
+  },
+);
+
+story(
+  'DPOP-78 P1: an app may ask for keys on Ed25519',
+  { ...BOUND, config: { dpopAlgorithm: 'Ed25519', dpop: 'required' }, homes: HOMES, differs: ['ed25519'] },
+  async (stage) => {
+    const { page } = stage;
+    const expected = stage.lacks('ed25519') ? 'ES256' : 'Ed25519';
+    await stage.signIn();
+    assert.equal(await codeOf(stage, CALL), '200');
+    await page.run('async () => void (await client.refresh())');
+    assert.equal(await codeOf(stage, CALL), '200');
+    await page.reload();
+    await stage.restored();
+    assert.equal(await codeOf(stage, CALL), '200');
+    assert.deepEqual([...new Set(shown(stage).map(({ alg }) => alg))], [expected]);
+  },
+);
+
+story(
+  'DPOP-78 P1: with a guard, a key on Ed25519 goes to the vault as well',
+  {
+    provider: strict,
+    scripts: app({ exposed: true, buttons: { Me: "client.fetch(config.api[0] + 'me')", Renew: 'client.refresh()' } }),
+    guard: { scope: 'openid profile', dpop: 'required', dpopAlgorithm: 'Ed25519' },
+    differs: ['ed25519'],
+    everyEngine: true,
+  },
+  async (stage) => {
+    const { page } = stage;
+    const expected = stage.lacks('ed25519') ? 'ES256' : 'Ed25519';
+    await page.goto(stage.site.url);
+    await page.see('Signed out');
+    await page.click('button', 'Sign in');
+    await stage.login();
+    await stage.consent();
+    await page.see('Signed in as alice');
+    await page.click('button', 'Me');
+    await page.see('Told: 200');
+    await page.click('button', 'Renew');
+    await page.see('Told: alice');
+    assert.deepEqual([...new Set(shown(stage).map(({ alg }) => alg))], [expected]);
   },
 );

@@ -1,22 +1,12 @@
 /** The command that makes and checks client ID metadata documents. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { command as run } from '../support/command.mjs';
 
-const COMMAND = fileURLToPath(new URL('../../pkg/bin/valet-key.js', import.meta.url));
 const URL_OF_DOCUMENT = 'https://app.example.com/notes/client.json';
-
-/** @returns {Promise<{ code: number, out: string, error: string }>} */
-const run = (...parameters) =>
-  new Promise((done) =>
-    execFile(process.execPath, [COMMAND, ...parameters], (failure, out, error) =>
-      done({ code: failure ? failure.code : 0, out, error }),
-    ),
-  );
 
 /** What the command says of a document. */
 async function checked(text) {
@@ -101,7 +91,7 @@ test('MULTI-16 P1: a URL that can be no client ID is named with the repair', asy
     assert.equal(code, 1, url);
     assert.match(error, expected);
   }
-  for (const parameters of [[], ['copy'], ['document'], ['document', URL_OF_DOCUMENT], ['document', '--unknown']]) {
+  for (const parameters of [[], ['paste'], ['document'], ['document', URL_OF_DOCUMENT], ['document', '--unknown']]) {
     const { code, error } = await run(...parameters);
     assert.equal(code, 1, parameters.join(' '));
     assert.match(error, /usage|--name|--unknown|Unknown/);

@@ -150,3 +150,14 @@ story('a trap in the core ends responses that are still being read', openAndTrap
     await echo.close();
   }
 });
+
+story('an option of a wrong type is named, and no call stays without an answer', OPEN, async (stage) => {
+  const { page } = stage;
+  await stage.signIn();
+  const told = await page.run(`async () => Promise.all([
+    { api }, { api: { url: api } }, { api: [''] }, { api: [null] }, { api: [api, 5] }, { scope: ['openid', 'profile'] },
+  ].map((more) => make(more).signIn({ mode: 'silent' }).then(() => 'ok', ({ code, message }) => code + ' ' + message.split(':')[0]))
+    .concat(client.userinfo({ sub: 5 }).then(() => 'ok', ({ code }) => code)))`);
+  assert.deepEqual(told, [...Array(5).fill('config_error option `api`'), 'config_error option `scope`', told.at(-1)]);
+  assert.match(told.at(-1), /^[a-z_]+$/);
+});

@@ -51,6 +51,38 @@ story('KEEP-02 P0: a walk through the pages of a site needs no request to the pr
   keepsSession(stage, Array(10).fill(follow)),
 );
 
+/** An app of several documents with one redirect page: it loads the document of the address to which `start()` has returned. */
+const DOCUMENTS = {
+  '/www/app.js': OPEN.scripts['/www/app.js'].replace(
+    'const session = await client.start();',
+    `const { pathname } = location;
+    const session = await client.start();
+    if (location.pathname !== pathname) {
+      location.reload();
+      await new Promise(() => {});
+    }`,
+  ),
+};
+
+story(
+  'KEEP-50 P0: an app that reloads right after the sign-in has the session then',
+  { ...LASTING, scripts: DOCUMENTS },
+  async (stage) => {
+    const { page, provider, site } = stage;
+    site.settings.pages.push('/www/album.html');
+    site.settings.config.redirectUri = '/www/';
+    await page.goto(`${site.origin}/www/album.html?page=2#end`);
+    await page.see('Signed out');
+    await page.click('button', 'Sign in');
+    await stage.login();
+    await stage.consent();
+    await page.see('Signed in as alice');
+    assert.equal(await page.url(), `${site.origin}/www/album.html?page=2#end`);
+    if (stage.lacks('lasting') && stage.lacks('keeper')) return;
+    assert.equal(provider.count('authorization'), 1, 'no silent sign-in');
+  },
+);
+
 story('KEEP-04 P1: the keeper still has the session after 45 seconds without a message', KEPT, async (stage) => {
   const before = await signedIn(stage);
   if (stage.lacks('keeper')) return;

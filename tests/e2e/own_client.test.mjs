@@ -123,7 +123,7 @@ story(
     assert.deepEqual(await sessions(stage), [null, null, 'carol']);
     assert.equal(await outcome(stage, "b.fetch(api + 'me')"), 'login_required');
     assert.equal(await outcome(stage, "c.fetch(api + 'me')"), 200);
-    assert.deepEqual(await page.run('async () => told'), ['b signed_in', 'c signed_in', 'b signed_out']);
+    assert.deepEqual(await page.run('async () => told'), ['b restored', 'c restored', 'b signed_out']);
   },
 );
 

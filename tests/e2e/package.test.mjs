@@ -71,7 +71,7 @@ test('the source map of the worker holds its sources, and points to the right pl
   const { sources, sourcesContent } = map.payload;
   assert.deepEqual(sources.toSorted(), [
     '../port.js',
-    ...['bodies', 'deposits', 'host', 'keeper', 'worker'].map((name) => `../vault/${name}.js`),
+    ...['bodies', 'deposits', 'device', 'host', 'keeper', 'sockets', 'worker'].map((name) => `../vault/${name}.js`),
     'glue.js',
   ]);
   for (const [index, source] of sources.entries())

@@ -38,8 +38,9 @@ story('the API refuses what the user did not grant, and the page shows why', {},
   await page.see(/photos\s+\(not granted\)/);
 
   assert.equal(await stage.call('Photos'), 403);
-  await page.see('Refused: this session lacks the scope photos.');
-  await page.see('The API says: This needs the scope photos.');
+  await page.see('Refused: your key does not allow this (photos).');
+  await page.click('button', 'Show the raw answer');
+  await page.see('"message": "This needs the scope photos."');
 
   await page.click('button', 'Ask for photos');
   await stage.consent();
@@ -51,7 +52,7 @@ story('a note is written after the user has granted the scope', {}, async (stage
   const { page } = stage;
   await stage.signIn();
   assert.equal(await stage.call('Add a note'), 403);
-  await page.see('Refused: this session lacks the scope notes:write.');
+  await page.see('Refused: your key does not allow this (notes:write).');
   await page.click('button', 'Ask for notes:write');
   await stage.consent();
   await page.see('Signed in as alice');

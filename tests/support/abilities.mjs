@@ -31,6 +31,16 @@ export const ABILITIES = {
     lacking: 'No worker can reach a service worker',
     instead: 'there is no keeper, and the session depends on the worker alone',
   },
+  keys: {
+    has: ({ home }, browser) => home !== 'shared' || trial(browser, storesKey),
+    lacking: 'A shared worker cannot store a `CryptoKey`',
+    instead: "`signIn()` of a client with `keep: 'device'` fails with `config_error`",
+  },
+  ed25519: {
+    has: (place, browser) => trial(browser, makesEd25519),
+    lacking: 'Web Cryptography makes no keys on Ed25519',
+    instead: "tokens are bound to keys of ES256, also with `dpopAlgorithm: 'Ed25519'`",
+  },
   storing: {
     has: (place, browser) => trial(browser, storesResponse),
     lacking: 'The browser, as its driver starts it, stores no response, even if its headers allow it',
@@ -47,6 +57,15 @@ export const NEEDS = {
     engines: ['chromium'],
     reason:
       'the size of other engines’ internal buffers is unknown, and their drivers refuse the certificate of a server on loopback',
+  },
+  profile: {
+    engines: ['chromium', 'firefox'],
+    reason:
+      'the story closes the browser and opens it again, and the driver of the other engine starts it without the earlier data',
+  },
+  secureCookies: {
+    engines: ['chromium', 'firefox'],
+    reason: 'the provider’s cookies are `Secure`, which the other engine refuses from `http://localhost`',
   },
   devTools: { engines: ['chromium'], reason: 'the story uses the DevTools protocol, which only Chromium implements' },
 };
@@ -87,6 +106,12 @@ const LIFE = `async () => new Promise((done, fail) => {
   worker.port.onmessage = ({ data }) => done(data);
 })`;
 
+/** Whether Web Cryptography makes keys on Ed25519. */
+async function makesEd25519({ page }, { origin }) {
+  await page.goto(`${origin}/`);
+  return page.run("async () => crypto.subtle.generateKey('Ed25519', false, ['sign']).then(() => true, () => false)");
+}
+
 /** Whether a shared worker survives a reload of the only page that uses it. */
 async function keepsWorker({ page }, { origin }) {
   await page.goto(`${origin}/`);
@@ -100,6 +125,14 @@ async function registersFromWorker({ page }, { origin }) {
   await page.goto(`${origin}/`);
   return page.run(
     `async () => new Promise((done) => (new Worker('/registering.js').onmessage = ({ data }) => done(data)))`,
+  );
+}
+
+/** Whether a shared worker can store a key that cannot be exported. */
+async function storesKey({ page }, { origin }) {
+  await page.goto(`${origin}/`);
+  return page.run(
+    `async () => new Promise((done) => (new SharedWorker('/keys.js').port.onmessage = ({ data }) => done(data)))`,
   );
 }
 
@@ -125,6 +158,25 @@ const FILES = {
       const registration = await navigator.serviceWorker?.register('/silent.js', { scope: '/silent/' }).catch(() => {});
       postMessage(Boolean(await registration?.unregister()));
     })();`,
+  ],
+  '/keys.js': [
+    'text/javascript',
+    `onconnect = async ({ ports: [port] }) => {
+      const keys = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
+      const request = indexedDB.open('trial');
+      request.onupgradeneeded = () => request.result.createObjectStore('keys');
+      request.onerror = () => port.postMessage(false);
+      request.onsuccess = () => {
+        try {
+          const transaction = request.result.transaction('keys', 'readwrite');
+          transaction.objectStore('keys').put(keys.privateKey, 'one');
+          transaction.oncomplete = () => port.postMessage(true);
+          transaction.onabort = () => port.postMessage(false);
+        } catch {
+          port.postMessage(false);
+        }
+      };
+    };`,
   ],
   '/silent.js': ['text/javascript', ''],
   '/stored': ['text/plain', 'stored', { 'cache-control': 'max-age=600' }],

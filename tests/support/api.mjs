@@ -38,9 +38,9 @@ export async function startApi({ port = 0, provider, origins }) {
   const redirects = new Map();
   /**
    * The nonce that proofs need; empty for none. `exposes`: whether pages can read it. `demand` says what a token lacks
-   * (RFC 9470 §3), as the attributes of a challenge.
+   * (RFC 9470 §3), as the attributes of a challenge. `audienceOf` says for which audience the token of a path has to be.
    */
-  const settings = { nonce: '', exposes: true, demand: undefined };
+  const settings = { nonce: '', exposes: true, demand: undefined, audienceOf: () => undefined };
   const seen = new Set();
   /** What the proofs of all requests claim. */
   const proofs = [];
@@ -49,7 +49,8 @@ export async function startApi({ port = 0, provider, origins }) {
     record(requests, request, response);
     if (origins.includes(request.headers.origin)) allow(request, response);
     if (request.method === 'OPTIONS') return response.writeHead(204).end();
-    if (request.headers.dpop) proofs.push({ method: request.method, ...claimsOf(request) });
+    // A text without a dot is no JWT: the doctor sends one.
+    if (request.headers.dpop?.includes('.')) proofs.push({ method: request.method, ...claimsOf(request) });
 
     if (redirects.has(pathOf(request)))
       return response.writeHead(302, { location: redirects.get(pathOf(request)) }).end();
@@ -68,7 +69,8 @@ export async function startApi({ port = 0, provider, origins }) {
       const flaw = await flawOf(request, { token: shown, key, nonce, seen, at: `http://${request.headers.host}` });
       if (flaw) return challenge(response, 401, { error: flaw }, 'This proof is not acceptable.', 'DPoP');
     }
-    if (!token || distrusted.has(shown))
+    const audience = settings.audienceOf(pathOf(request));
+    if (!token || distrusted.has(shown) || token.aud !== (audience ?? token.aud))
       return challenge(
         response,
         401,

@@ -38,7 +38,10 @@ export function app({ client = '', buttons = {}, then = '', exposed = false } = 
         document.body.prepend(element);
       };
       globalThis.events = [];
-      for (const type of ['change', 'trace']) client.addEventListener(type, ({ reason, step, home, outcome, confirmed }) => events.push([reason ?? step, home ?? outcome ?? confirmed]));
+      for (const type of ['change', 'trace'])
+        client.addEventListener(type, ({ reason, step, home, outcome, confirmed, exchange }) => {
+          if (!exchange) events.push([reason ?? step, home ?? outcome ?? confirmed]);
+        });
       client.addEventListener('change', (event) => show(event.session));
       ${actions.join('\n      ')}
       at('sign-in').hidden = false;

@@ -16,23 +16,23 @@ import { Page } from './page.mjs';
  * @param {boolean} [options.dark] whether the user prefers a dark scheme
  * @param {{ width: number, height: number }} [options.size]
  * @param {number} [options.hostsAt] the local port to which all other host names resolve; Chromium only
+ * @param {boolean} [options.restarts] whether it is to be closed and opened again, see {@link Browser.restart}
  */
-export async function openBrowser({
-  engine = 'chromium',
-  dark = false,
-  size = { width: 1200, height: 900 },
-  hostsAt,
-} = {}) {
+export async function openBrowser({ engine = 'chromium', restarts = false, ...options } = {}) {
   if (!Object.hasOwn(ENGINES, engine)) throw new TypeError(`no such engine: ${engine}`);
   const home = await mkdtemp(join(tmpdir(), 'valet-key-'));
   try {
-    const started = await ENGINES[engine]({ dark, size, home, hostsAt });
-    await started.driver.manage().setTimeouts({ script: 30_000, pageLoad: 30_000, implicit: 0 });
-    return new Browser(engine, started, home);
+    return new Browser(engine, await start(engine, { ...options, restarts, home }), home);
   } catch (error) {
     await rm(home, { recursive: true, force: true });
     throw error;
   }
+}
+
+async function start(engine, { dark = false, size = { width: 1200, height: 900 }, ...settings }) {
+  const started = await ENGINES[engine]({ dark, size, ...settings });
+  await started.driver.manage().setTimeouts({ script: 30_000, pageLoad: 30_000, implicit: 0 });
+  return started;
 }
 
 /** By engine. @type {Map<string, Browser>} */
@@ -66,10 +66,21 @@ export class Browser {
 
   constructor(engine, started, home) {
     this.engine = engine;
-    this.driver = started.driver;
-    this.#started = started;
     this.#home = home;
+    this.#use(started);
+  }
+
+  #use(started) {
+    this.#started = started;
+    this.driver = started.driver;
     this.page = new Page(this.driver, started.run);
+  }
+
+  /** Closes the browser as a user does, and opens it again with the same data. Its pages, workers and session cookies are gone. */
+  async restart() {
+    await this.driver.quit();
+    await this.#started.end?.();
+    this.#use(await start(this.engine, { restarts: true, home: this.#home }));
   }
 
   /** What the page, its workers and the browser logged on the console since the last call. */

@@ -94,9 +94,16 @@ export async function settled({ page }) {
   return text === 'Signed out' ? 'callback_ignored' : 'ok';
 }
 
-/** Signs in, as far as the case allows. */
+/**
+ * Signs in, as far as the case allows. The page begins after it has replied: a driver reports no result of a script whose page is gone, and
+ * the outcome of the sign-in before would then be taken for this one's.
+ */
 export async function signIn(stage, prepare = '') {
-  await stage.page.run(`async () => { ${prepare}; signIn(); }`).catch(() => {}); // the page may be gone by then
+  await stage.page.run(`async () => {
+    ${prepare};
+    document.getElementById('state').textContent = 'Signing in';
+    setTimeout(signIn, 50);
+  }`);
   return settled(stage);
 }
 

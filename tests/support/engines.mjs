@@ -1,7 +1,7 @@
 /** How to start each engine with a separate profile, and the differences between the drivers. */
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { access, constants, open } from 'node:fs/promises';
+import { access, constants, mkdir, open } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,7 @@ const BUILT = fileURLToPath(new URL('../../target/geckodriver/bin', import.meta.
  * @property {{ width: number, height: number }} size
  * @property {string} home an empty folder that is deleted with the browser
  * @property {number} [hostsAt] the local port to which all other host names resolve
+ * @property {boolean} [restarts] whether the next start continues with the same data
  *
  * @typedef {object} Started
  * @property {import('selenium-webdriver').WebDriver} driver
@@ -44,7 +45,7 @@ export const ENGINES = { chromium, firefox: gecko, webkit };
 async function chromium({ dark, size, home, hostsAt }) {
   const options = new chrome.Options();
   options.setAcceptInsecureCerts(true); // servers on loopback have self-signed certificates
-  options.setChromeBinaryPath(await program('CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome']));
+  options.setChromeBinaryPath(await chromiumPath());
   options.addArguments(
     '--headless=new',
     '--no-sandbox',
@@ -72,11 +73,15 @@ async function chromium({ dark, size, home, hostsAt }) {
   return { driver, console };
 }
 
-async function gecko({ dark, size, home }) {
+async function gecko({ dark, size, home, restarts }) {
   const output = await Output.in(home);
   const options = new firefox.Options();
   options.setBinary(await program('FIREFOX', ['firefox-esr', 'firefox']));
   options.addArguments('-headless');
+  // Otherwise, the driver makes a new profile for each start.
+  const profile = join(home, 'profile');
+  if (restarts) options.addArguments('-profile', profile);
+  if (restarts) await mkdir(profile, { recursive: true });
   options.enableBidi();
   options.setPreference('ui.systemUsesDarkTheme', dark ? 1 : 0);
   options.setPreference('devtools.console.stdout.content', true);
@@ -178,6 +183,8 @@ class Output {
     return this.#file.close();
   }
 }
+
+export const chromiumPath = () => program('CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome']);
 
 /** The path of an installed program. */
 async function program(variable, names, ...folders) {

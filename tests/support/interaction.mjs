@@ -8,13 +8,15 @@ export class Interaction {
   #response;
   #details;
   #origins;
+  #settings;
 
-  static async of(provider, request, response, { origins }) {
+  static async of(provider, request, response, { origins, settings }) {
     const interaction = new Interaction();
     interaction.#provider = provider;
     interaction.#request = request;
     interaction.#response = response;
     interaction.#origins = origins;
+    interaction.#settings = settings;
     interaction.#details = await provider.interactionDetails(request, response);
     return interaction;
   }
@@ -24,8 +26,13 @@ export class Interaction {
     const { clientName } = await this.#provider.Client.find(params.client_id);
     const page =
       prompt.name === 'login'
-        ? loginPage({ clientName, user: user ?? params.login_hint, mistake })
-        : consentPage({ clientName, name: claimsOf(session.accountId).name, scopes: this.#scopes() });
+        ? loginPage({ provider: this.#settings.name, clientName, user: user ?? params.login_hint, mistake })
+        : consentPage({
+            provider: this.#settings.name,
+            clientName,
+            name: claimsOf(session.accountId).name,
+            scopes: this.#scopes(),
+          });
     this.#response.writeHead(mistake ? 401 : 200, {
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-store',
@@ -61,7 +68,13 @@ export class Interaction {
       if (scope === 'openid' || allowed.includes(scope)) grant.addOIDCScope(scope);
       else grant.rejectOIDCScope(scope);
     }
-    for (const resource of [params.resource ?? []].flat()) grant.addResourceScope(resource, allowed.join(' '));
+    const refused = this.#scopes().filter((scope) => !allowed.includes(scope));
+    for (const resource of [params.resource ?? []].flat()) {
+      grant.addResourceScope(resource, allowed.join(' '));
+      if (refused.length) grant.rejectResourceScope(resource, refused.join(' '));
+    }
+    for (const detail of JSON.parse(params.authorization_details ?? '[]'))
+      grant.addRar(this.#settings.grantable(detail));
     return this.#finish({ consent: { grantId: await grant.save() } });
   }
 

@@ -20,6 +20,8 @@ export class Issued {
   signed = [];
   /** The forms of the requests with a device code. */
   polls = [];
+  /** Of each token request that was granted: the grant type, and what the token is for. */
+  granted = [];
   /** The time of the last access token, in milliseconds since 1970. */
   lastAt = 0;
 
@@ -67,6 +69,8 @@ export class Issued {
     if (endpoint === 'token' && answer) {
       add(this.accessTokens, answer.access_token);
       this.lastAt = Date.now();
+      const { grant_type: type, resource, scope } = form;
+      if (answer.access_token) this.granted.push({ type, resource, scope });
       add(this.refreshTokens, answer.refresh_token);
       add(this.idTokens, answer.id_token);
     }

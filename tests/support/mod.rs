@@ -133,10 +133,11 @@ pub(crate) fn claims(changes: &[(&str, &str)]) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// The hash of a token in a proof of possession (RFC 9449 §4.2).
-pub(crate) fn hash_of(token: &str) -> String {
+/// The hash of a text as servers compute it: the challenge of a verifier (RFC 7636 §4.6), or the hash of a token in a proof of possession
+/// (RFC 9449 §4.2).
+pub(crate) fn hash_of(text: &str) -> String {
     use sha2::Digest as _;
-    signing::base64url(sha2::Sha256::digest(token))
+    signing::base64url(sha2::Sha256::digest(text))
 }
 
 /// A failure that has a code.

@@ -12,6 +12,7 @@ export const OPEN = {
       const make = (more) => createClient({ ...config, scope: 'openid profile photos notes:write', ...more });
       const client = make();
       Object.assign(globalThis, { client, make, config, ValetKeyError, api: config.api[0] });
+      if (location.hash === '#sign-out') await client.signOut({ everywhere: false });
       const session = await client.start();
       document.getElementById('state').textContent = session ? 'Signed in as ' + session.sub : 'Signed out';
       document.getElementById('sign-in').hidden = false;

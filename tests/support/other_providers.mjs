@@ -219,11 +219,14 @@ async function logInToDjango(page) {
   await page.click('button', 'Log in');
 }
 
+/** Whether a provider with stories of its own is chosen. @param {string} name */
+export const isChosen = (name) => process.env.VALET_KEY_PROVIDERS?.split(',').includes(name) ?? true;
+
 const CHOSEN = process.env.VALET_KEY_PROVIDERS?.split(',') ?? Object.keys(KINDS);
 
 /** How to start each provider, by name: those that `VALET_KEY_PROVIDERS` names, or all. */
 export const OTHER_PROVIDERS = Object.fromEntries(
-  CHOSEN.map((name) => [name, (options) => start(KINDS[name], options)]),
+  CHOSEN.filter((name) => name in KINDS).map((name) => [name, (options) => start(KINDS[name], options)]),
 );
 
 /**

@@ -1,12 +1,18 @@
 /** Proofs of possession (RFC 9449) as an API checks them, with the library `jose`. */
-import { createHash } from 'node:crypto';
-import { EmbeddedJWK, calculateJwkThumbprint, decodeJwt, jwtVerify } from 'jose';
+import { createHash, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
+import { EmbeddedJWK, calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 
 /** The age of a proof without a nonce, in seconds. */
 const AGE = 60;
 
-/** The claims of the proof of a request, unchecked. @param {import('node:http').IncomingMessage} request */
-export const claimsOf = ({ headers }) => ({ ...decodeJwt(`${headers.dpop}`), proof: headers.dpop });
+/**
+ * The claims of the proof of a request, unchecked, with its algorithm and its text.
+ * @param {import('node:http').IncomingMessage} request
+ */
+export function claimsOf({ headers }) {
+  const proof = `${headers.dpop}`;
+  return { ...decodeJwt(proof), alg: decodeProtectedHeader(proof).alg, proof };
+}
 
 /**
  * Says what is wrong with the proof of a request, as an error code of RFC 9449 §7.1; `undefined` if nothing is.
@@ -25,7 +31,7 @@ export async function flawOf(request, { token, key, nonce, seen, at }) {
   try {
     const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
       typ: 'dpop+jwt',
-      algorithms: ['ES256'],
+      algorithms: ['ES256', 'Ed25519', 'EdDSA'],
       ...(!nonce && { maxTokenAge: AGE, clockTolerance: AGE }),
     });
     if (nonce && payload.nonce !== nonce) return 'use_dpop_nonce';
@@ -42,4 +48,34 @@ export async function flawOf(request, { token, key, nonce, seen, at }) {
   } catch {
     return 'invalid_dpop_proof';
   }
+}
+
+/**
+ * What another client may try with a token and a proof of the network log: the headers of a request, by what they are.
+ * @param {string} url of the API @param {string} token @param {string} proof
+ */
+export function theft(url, token, proof) {
+  return {
+    'as it is': { authorization: `Bearer ${token}` },
+    'without a proof': { authorization: `DPoP ${token}` },
+    'with a proof of another key': { authorization: `DPoP ${token}`, dpop: ownProof(url, token) },
+    'with the proof of the log': { authorization: `DPoP ${token}`, dpop: proof },
+  };
+}
+
+/** The proof of a client with a token of the log and a key of its own. */
+function ownProof(url, token) {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const { crv, kty, x, y } = publicKey.export({ format: 'jwk' });
+  const claims = {
+    htm: 'GET',
+    htu: url,
+    iat: Math.floor(Date.now() / 1000),
+    jti: randomUUID(),
+    ath: createHash('sha256').update(token).digest('base64url'),
+  };
+  const input = `${part({ typ: 'dpop+jwt', alg: 'ES256', jwk: { crv, kty, x, y } })}.${part(claims)}`;
+  const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  return `${input}.${signature.toString('base64url')}`;
 }

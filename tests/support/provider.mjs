@@ -17,6 +17,21 @@ import { claimsOf } from './users.mjs';
 /** The API's credentials for introspection. */
 const API_CLIENT = { id: 'api', secret: 'api-on-loopback' };
 
+/**
+ * A client that has to show a secret, as those of some providers do. The ID is short: the API tells it to the page, see `idFactory`. The
+ * secret is as long as the pieces that are searched for.
+ */
+export const RELAYED_CLIENT = { id: 'web', secret: 'web-on-loopback-keeps-this-on-its-server' };
+
+/** A client without a guard, whose redirect pages are pages of the app. */
+export const UNGUARDED_CLIENT = 'unguarded';
+
+/** A client of the same organization as the provider, whose users are not asked for consent. It keeps its tokens in the page. */
+export const PAGE_CLIENT = 'page';
+
+/** The redirect page of sign-ins in another window or frame. */
+export const WINDOW_PATH = '/www/returned.html';
+
 /** Metadata are available at two paths. */
 const ENDPOINTS = new Endpoints({
   discovery: ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'],
@@ -37,6 +52,8 @@ const ENDPOINTS = new Endpoints({
  * @param {string[]} options.origins the pages that may call this provider
  * @param {string} [options.path] the path of the app
  * @param {string} [options.redirectPath] the path of the redirect page
+ * @param {string} [options.name] what the login page shows; the cookies of providers with other names are apart, since cookies do not
+ *   distinguish ports
  * @param {number} [options.accessTokenSeconds]
  * @param {boolean} [options.refreshTokens]
  * @param {boolean | 'offered'} [options.bound] whether clients may push their requests and prove a key, and unless that is only
@@ -48,6 +65,7 @@ export async function startProvider({
   origins,
   path = '/www/',
   redirectPath = path,
+  name,
   accessTokenSeconds = 600,
   refreshTokens = true,
   bound = false,
@@ -57,14 +75,19 @@ export async function startProvider({
   /**
    * `alter` changes the responses of endpoints: it gets the path and the body, and returns the body to send. `inFrame`
    * is a page that replaces the response to silent sign-ins; `null` is a page that refuses to be framed. `audienceOf` is the
-   * audience of the tokens for a resource (RFC 8707).
+   * audience of the tokens for a resource (RFC 8707), and `formatOf` their format. `usesGrantedResource` says whether a token request that
+   * names no resource gets a token for the one that was granted. `grantable` is what the user grants of an authorization detail.
    */
   const settings = {
+    name,
     accessTokenSeconds,
     refreshTokens,
     inFrame: undefined,
     alter: (path, body) => body,
     audienceOf: (resource) => resource,
+    formatOf: () => 'jwt',
+    usesGrantedResource: true,
+    grantable: (detail) => detail,
   };
   const issued = new Issued();
   const outage = new Outage();
@@ -73,8 +96,12 @@ export async function startProvider({
 
   const pages = origins.map((origin) => origin + path);
   const redirectPages = origins.map((origin) => origin + redirectPath);
+  const windowPages = origins.map((origin) => origin + WINDOW_PATH);
   const adapter = memory();
-  const provider = new Provider(issuer, configuration({ adapter, pages, redirectPages, origins, settings, bound }));
+  const provider = new Provider(
+    issuer,
+    configuration({ adapter, pages, redirectPages, windowPages, origins, settings, bound }),
+  );
   provider.use(async (context, next) => {
     await next();
     if (context.body) context.body = settings.alter(context.path, context.body);
@@ -114,7 +141,7 @@ export async function startProvider({
     if (request.method !== 'OPTIONS') await sleep(delays.get(path) ?? 0);
     if (!path.startsWith('/interaction/')) return answer(request, response);
     try {
-      const interaction = await Interaction.of(provider, request, response, { origins });
+      const interaction = await Interaction.of(provider, request, response, { origins, settings });
       if (request.method === 'POST') await interaction.submit(new URLSearchParams(await bodyOf(request)));
       else await interaction.show();
     } catch (error) {
@@ -160,7 +187,7 @@ export async function startProvider({
   };
 }
 
-function configuration({ adapter, pages, redirectPages, origins, settings, bound }) {
+function configuration({ adapter, pages, redirectPages, windowPages, origins, settings, bound }) {
   let registered = 0;
   return {
     adapter,
@@ -174,6 +201,7 @@ function configuration({ adapter, pages, redirectPages, origins, settings, bound
         redirect_uris: redirectPages,
         post_logout_redirect_uris: [...pages, ...pages.map((page) => `${page}?tab=2`)],
         ...(bound === true && { dpop_bound_access_tokens: true, require_pushed_authorization_requests: true }),
+        authorization_details_types: ['payment'],
       },
       {
         client_id: 'second',
@@ -183,6 +211,22 @@ function configuration({ adapter, pages, redirectPages, origins, settings, bound
         redirect_uris: origins.map((origin) => `${origin}/second/callback.html`),
       },
       {
+        client_id: UNGUARDED_CLIENT,
+        client_name: 'Valet Key demo',
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        redirect_uris: pages,
+        post_logout_redirect_uris: pages,
+      },
+      {
+        client_id: PAGE_CLIENT,
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        redirect_uris: windowPages,
+      },
+      {
         client_id: 'signed',
         token_endpoint_auth_method: 'none',
         grant_types: ['authorization_code', 'refresh_token'],
@@ -190,6 +234,15 @@ function configuration({ adapter, pages, redirectPages, origins, settings, bound
         redirect_uris: pages,
         userinfo_signed_response_alg: 'ES256',
         id_token_signed_response_alg: 'ES256',
+      },
+      {
+        client_id: RELAYED_CLIENT.id,
+        client_secret: RELAYED_CLIENT.secret,
+        token_endpoint_auth_method: 'client_secret_post',
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        redirect_uris: redirectPages,
+        post_logout_redirect_uris: pages,
       },
       {
         client_id: API_CLIENT.id,
@@ -208,7 +261,7 @@ function configuration({ adapter, pages, redirectPages, origins, settings, bound
     conformIdTokenClaims: false,
     scopes: ['openid', 'profile', 'email', 'photos', 'notes:read', 'notes:write', 'offline_access'],
     clientBasedCORS: (context, origin) => origins.includes(origin),
-    cookies: { keys: [randomBytes(32).toString('hex')] },
+    cookies: { keys: [randomBytes(32).toString('hex')], names: cookieNames(settings.name) },
     jwks: { keys: signingKeys() },
     pkce: { required: () => true },
     responseTypes: ['code'],
@@ -253,16 +306,23 @@ function configuration({ adapter, pages, redirectPages, origins, settings, bound
       dPoP: { enabled: Boolean(bound), nonceSecret: randomBytes(32), requireNonce: () => bound === true },
       pushedAuthorizationRequests: { enabled: Boolean(bound) },
       introspection: { enabled: true, allowedPolicy: async (context, client) => client.clientId === API_CLIENT.id },
-      // The tokens for a resource are JWTs, which show their audience.
+      // The tokens for a resource are JWTs, which show their audience, unless a test needs tokens that can be introspected.
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: async (context, resource) => ({
           scope: 'photos notes:read notes:write',
           audience: settings.audienceOf(resource),
-          accessTokenFormat: 'jwt',
+          accessTokenFormat: settings.formatOf(resource),
           jwt: { sign: { alg: 'ES256' } },
         }),
-        useGrantedResource: async () => true,
+        useGrantedResource: async () => settings.usesGrantedResource,
+      },
+      richAuthorizationRequests: {
+        enabled: true,
+        types: { payment: { validate: () => {} } },
+        authorizationDetailsForGrantSource: (context) => context.oidc.grant.rar,
+        authorizationDetailsForAccessToken: (context, token, source) => source.rar,
+        authorizationDetailsForIntrospection: (context, token) => token.rar,
       },
       revocation: {
         enabled: true,
@@ -278,6 +338,7 @@ function configuration({ adapter, pages, redirectPages, origins, settings, bound
         },
       },
     },
+    loadExistingGrant: grantOf,
     interactions: { url: (context, interaction) => `/interaction/${interaction.uid}` },
     findAccount: async (context, sub) => ({ accountId: sub, claims: async () => claimsOf(sub) }),
     renderError: async (context, out) => {
@@ -285,6 +346,24 @@ function configuration({ adapter, pages, redirectPages, origins, settings, bound
       context.body = errorPage(out);
     },
   };
+}
+
+/** @param {string} [name] of the provider */
+function cookieNames(name = '') {
+  const prefix = name.toLowerCase().replace(/\W+/g, '_');
+  return { session: `${prefix}_session`, interaction: `${prefix}_interaction`, resume: `${prefix}_resume` };
+}
+
+/** What the user has granted to the client of a request before. */
+async function grantOf({ oidc }) {
+  const { client, session, result, params, provider } = oidc;
+  const id = result?.consent?.grantId ?? session.grantIdFor(client.clientId);
+  const grant = id && (await provider.Grant.find(id));
+  if (grant || client.clientId !== PAGE_CLIENT || !session.accountId) return grant;
+  const own = new provider.Grant({ accountId: session.accountId, clientId: client.clientId });
+  own.addOIDCScope(params.scope);
+  await own.save();
+  return own;
 }
 
 /** Generated at each start, because a key in a repository is not secret. */

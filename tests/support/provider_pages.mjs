@@ -15,7 +15,7 @@ const MEANING = {
   offline_access: ['Keep this access while you are away', ''],
 };
 
-export function loginPage({ clientName, user = '', mistake }) {
+export function loginPage({ provider, clientName, user = '', mistake }) {
   const names = Object.keys(USERS)
     .map((name) => `<kbd>${name}</kbd>`)
     .join(' or ');
@@ -34,10 +34,11 @@ export function loginPage({ clientName, user = '', mistake }) {
       <button class="quiet" name="cancel" value="yes" formnovalidate>Cancel</button>
     </form>
     <p class="note">This provider is a demonstration. Sign in as ${names}; the password of both is <kbd>${PASSWORD}</kbd>.</p>`,
+    provider,
   );
 }
 
-export function consentPage({ clientName, name, scopes }) {
+export function consentPage({ provider, clientName, name, scopes }) {
   const rows = scopes.map((scope) => {
     const [title, more] = MEANING[scope] ?? [scope, ''];
     const fixed = scope === 'openid';
@@ -58,6 +59,7 @@ export function consentPage({ clientName, name, scopes }) {
       <button autofocus>Allow</button>
       <button class="quiet" name="cancel" value="yes">Deny</button>
     </form>`,
+    provider,
   );
 }
 
@@ -106,16 +108,16 @@ export function errorPage(out) {
   );
 }
 
-function page(title, body) {
+function page(title, body, provider = 'Demo provider') {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${title} · Demo provider</title>
+<title>${title} · ${escape(provider)}</title>
 <style>${STYLE}</style>
 <main>
-  <p class="brand"><span aria-hidden="true">◆</span> Demo provider</p>
+  <p class="brand"><span aria-hidden="true">◆</span> ${escape(provider)}</p>
   <h1>${title}</h1>${body}
 </main>
 </html>`;

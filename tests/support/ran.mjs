@@ -13,7 +13,7 @@ import { basename } from 'node:path';
  * @property {string} engine
  * @property {string} home
  * @property {number} [ms] how long it took
- * @property {string} [failed] the first line of the error
+ * @property {string} [failed] the beginning of the error, in one line
  * @property {string} [version] of the engine
  * @property {string[]} [lacked] the abilities that were lacking
  * @property {string} [needs] what the driver lacks, if the story was skipped

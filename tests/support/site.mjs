@@ -16,7 +16,10 @@ const SPY = fileURLToPath(new URL('spy.js', import.meta.url));
 /** The vault needs to compile and to send requests; the page needs neither, unless the vault is in the page. */
 const VAULT = { scripts: "'self' 'wasm-unsafe-eval'", calls: (connect) => ["'self'", ...connect].join(' ') };
 
-const pagePolicy = ({ connect, tokensInPage }) =>
+/** What Trusted Types let pass: the package's worker, and the demo's own service worker. */
+const TRUSTED_TYPES = "; require-trusted-types-for 'script'; trusted-types valet-key demo";
+
+const pagePolicy = ({ connect, tokensInPage, trustedTypes }) =>
   [
     "default-src 'none'",
     `script-src ${tokensInPage ? VAULT.scripts : "'self'"}`,
@@ -28,7 +31,22 @@ const pagePolicy = ({ connect, tokensInPage }) =>
     "base-uri 'none'",
     "form-action 'self'",
     "frame-ancestors 'self'",
-  ].join('; ');
+  ].join('; ') + (trustedTypes ? TRUSTED_TYPES : '');
+
+/**
+ * Documents that the demo shows in a frame, with more rights than the page: one keeps tokens in the page, to show what a script finds
+ * there, and calls the demo's own servers only; the other one asks a provider what the doctor has to know.
+ */
+const FRAMES = {
+  '/www/theft_frame.html': (settings) =>
+    pagePolicy({ ...settings, tokensInPage: true, connect: serversOf(settings.config) }),
+  '/www/doctor_frame.html': (settings) =>
+    pagePolicy(settings).replace("connect-src 'self'", `connect-src ${VAULT.calls(settings.connect)}`),
+};
+
+/** The origins of the provider and the APIs in a configuration. */
+const serversOf = (config) => [...new Set([config?.issuer, ...(config?.api ?? [])].filter(Boolean).map(originOf))];
+const originOf = (url) => new URL(url).origin;
 
 const workerPolicy = ({ connect }) =>
   ["default-src 'none'", `script-src ${VAULT.scripts}`, `connect-src ${VAULT.calls(connect)}`].join('; ');
@@ -47,7 +65,9 @@ const workerPolicy = ({ connect }) =>
  * @param {Record<string, string>} [options.headers] further headers of every file, for tests
  * @param {string[]} [options.pages] further addresses of the page, to the letter, for tests
  * @param {boolean} [options.serviceWorkers] whether the site serves the scripts of service workers
+ * @param {boolean} [options.trustedTypes] whether the page demands Trusted Types
  * @param {boolean} [options.tokensInPage] whether the vault is in the page instead of a worker
+ * @param {((jwk: object) => unknown) | null} [options.registerKey] registers the public key of the demo's job at its provider
  * @param {object | null} [options.pinned] the content of `/pkg/guard/options.json`; may be set later
  */
 export async function startSite({
@@ -61,8 +81,10 @@ export async function startSite({
   headers = {},
   pages = [],
   tokensInPage = false,
+  trustedTypes = false,
   serviceWorkers = true,
   pinned = null,
+  registerKey = null,
 } = {}) {
   port ||= await portNear();
   const site = {
@@ -71,7 +93,19 @@ export async function startSite({
     requests: [],
     /** The reports of the spy, as JSON texts: lists of `[channel, text]`. */
     spied: [],
-    settings: { config, pinned, connect, before, scripts, policies, headers, pages, tokensInPage },
+    settings: {
+      config,
+      pinned,
+      connect,
+      before,
+      scripts,
+      policies,
+      headers,
+      pages,
+      tokensInPage,
+      trustedTypes,
+      registerKey,
+    },
     get server() {
       return server;
     },
@@ -100,7 +134,7 @@ export async function startSite({
         ? (settings.policies.callback ?? "default-src 'none'; sandbox")
         : ['/pkg/wasm/worker.js', '/pkg/guard/worker.js'].includes(path)
           ? (settings.policies.worker ?? workerPolicy(settings))
-          : (settings.policies.page ?? pagePolicy(settings)),
+          : (settings.policies.page ?? (FRAMES[path] ?? pagePolicy)(settings)),
     );
 
     if (settings.pages.includes(request.url.split('?')[0])) {
@@ -125,6 +159,12 @@ export async function startSite({
     if (Object.hasOwn(settings.scripts, path)) {
       const instead = settings.scripts[path];
       return instead === null ? response.writeHead(404).end() : script(response, instead.text ?? instead, instead.type);
+    }
+    if (path === '/www/register_key' && settings.registerKey && request.method === 'POST') {
+      // Any other site can send such a request to this machine.
+      if (request.headers.origin !== site.origin) return response.writeHead(403).end();
+      settings.registerKey(JSON.parse(await bodyOf(request, 10_000)));
+      return response.writeHead(204).end();
     }
     if (path === '/spy' && request.method === 'POST') {
       site.spied.push(await bodyOf(request, 50_000_000));

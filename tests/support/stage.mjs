@@ -96,13 +96,18 @@ export function everywhere(name, { homes = ['shared'], needs, differs, everyEngi
             const stage = await play({ engine, home });
             writeDown({ ...place, ms: ms(), version: stage?.version, lacked: [...(stage?.lacked ?? [])] });
           } catch (error) {
-            writeDown({ ...place, ms: ms(), failed: String(error).split('\n')[0] });
+            writeDown({ ...place, ms: ms(), failed: brief(error) });
             throw error;
           }
         });
       }
     }
   }
+}
+
+/** The beginning of an error, in one line. */
+function brief(error) {
+  return String(error).replace(/\s+/g, ' ').slice(0, 300);
 }
 
 /**
@@ -115,6 +120,8 @@ export function everywhere(name, { homes = ['shared'], needs, differs, everyEngi
  * @property {string} [attack] a script of the attacker's, which runs before everything else
  * @property {object} [config] further members of the page's configuration
  * @property {number} [hostsAt] the port of all other hosts, see {@link openBrowser}
+ * @property {string} [host] the host name of the page
+ * @property {boolean} [restarts] whether the story closes the browser and opens it again, see {@link Stage.reopen}
  * @property {typeof startProvider} [provider] the provider, if not the default one
  * @property {string[]} [differs] the abilities on which the story depends
  * @property {boolean} [keeper] whether the site allows service workers
@@ -136,6 +143,8 @@ export class Stage {
     attack,
     config,
     hostsAt,
+    host,
+    restarts,
     provider = startProvider,
     differs = [],
     keeper = true,
@@ -149,6 +158,7 @@ export class Stage {
     stage.site = await startSite({
       before: `${without}${attack ? '<script src="/attack.js"></script>' : ''}<script src="/spy.js"></script>`,
       scripts: { '/without.js': 'delete globalThis.SharedWorker;', '/attack.js': attack ?? null, ...scripts },
+      host,
       policies,
       headers,
       tokensInPage: home === 'page',
@@ -172,9 +182,10 @@ export class Stage {
     } else stage.site.settings.config = { ...client, ...(home === 'page' && { tokens: 'page' }), ...config };
     stage.guarded = Boolean(guard);
     try {
-      stage.browser = hostsAt ? await openBrowser({ engine, hostsAt }) : await borrowBrowser(engine);
+      const isOwn = Boolean(hostsAt || restarts);
+      stage.browser = isOwn ? await openBrowser({ engine, hostsAt, restarts }) : await borrowBrowser(engine);
       stage.version = await stage.browser.version();
-      stage.keepsBrowser = !hostsAt;
+      stage.keepsBrowser = !isOwn;
       for (const ability of differs) stage.lacking.set(ability, await lacking(ability, stage.place, stage.browser));
     } catch (error) {
       await stage.close();
@@ -182,6 +193,14 @@ export class Stage {
     }
     stage.page = stage.browser.page;
     return stage;
+  }
+
+  /** Closes the browser, opens it again, and loads the page. @param {string} [hash] a fragment of its address */
+  async reopen(hash = '') {
+    await this.browser.restart();
+    this.page = this.browser.page;
+    await this.page.goto(this.site.url + hash);
+    await this.page.see(/Signed (in|out)/);
   }
 
   /** Returns the browser for the next story. */
@@ -302,13 +321,15 @@ export class Stage {
     // An app that takes its tokens into the page has them in its memory, where the page's own `fetch` sends them and
     // its own `crypto` hashes them (`at_hash`). They must not be anywhere else.
     const memory =
-      this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header|crypto)\)|globals)$/ : /^$/;
+      this.place.home === 'page' ? /^(the spy \((message|json|text|body|request|header|crypto|kept)\)|globals)$/ : /^$/;
     // The ID Token of a session that has ended goes to the provider in the address of its sign-out page, and nowhere
     // else.
     // What the guard is told of a sign-in, as base64url, contains a time, and so does each token. What a page signs for a client
     // with a key contains the issuer and the client id, and so does an ID Token.
+    // With `keep: 'device'`, it also stores them.
+    const isKept = this.site.settings.config.keep === 'device';
     const reach = (await reachOf(this.browser, this.site)).map(([place, text]) => [
-      place,
+      isKept ? place.replace('(indexeddb)', '(kept)') : place,
       issued.signed
         .reduce((rest, signed) => rest.replaceAll(signed, ''), text)
         .replace(/id_token_hint=[\w.-]+/g, '')
@@ -348,8 +369,11 @@ export class Stage {
   /** The requests that the servers received, in order, for the report of a failure. Queries are left out. */
   asked() {
     const list = ({ requests = [] }) =>
-      requests.map(({ method, path, status }) => `\n  ${method} ${path} ${status}`).join('');
-    return `The provider was asked:${list(this.provider)}\nThe API:${list(this.api)}`;
+      requests
+        .slice(-30)
+        .map(({ method, path, status = '' }) => `\n  ${method} ${path} ${status}`)
+        .join('');
+    return `The provider was last asked:${list(this.provider)}\nThe API:${list(this.api)}`;
   }
 
   async picture(name) {

@@ -76,7 +76,7 @@ impl App {
     }
 
     pub(crate) fn access_token(&self) -> Option<String> {
-        self.session.access_token().map(|token| token.expose().to_owned())
+        self.session.access_token(0).map(|token| token.expose().to_owned())
     }
 
     pub(crate) fn discover(&mut self, provider: &mut Provider) -> Outcome {
@@ -150,7 +150,7 @@ impl App {
         self.discover(provider)?;
         let metadata = self.metadata.as_ref().expect("discovered");
         let grant = bound.accept(metadata, &self.config)?;
-        let call = self.session.call();
+        let call = self.session.call(0);
         let (request, transaction) = TokenRequest::for_grant(grant, &self.config);
         Ok(Some((request.request(&metadata.token_endpoint), Exchange { transaction, call })))
     }
@@ -177,12 +177,12 @@ impl App {
 
     /// A call to the API, which returns its token.
     pub(crate) fn call(&mut self, provider: &mut Provider) -> Outcome<String> {
-        let call = self.session.call();
+        let call = self.session.call(0);
         self.call_of(provider, call)
     }
 
     pub(crate) fn call_of(&mut self, provider: &mut Provider, call: Call) -> Outcome<String> {
-        if self.session.access_token().is_none() {
+        if self.session.access_token(0).is_none() {
             return Err(Kind::LoginRequired.into());
         }
         for _ in 0..8 {
@@ -198,7 +198,7 @@ impl App {
                 Action::Refresh(request, ticket) => {
                     let answer = provider.answer(&request);
                     if let Err(error) = self.refreshed(provider, ticket, answer)
-                        && self.session.access_token().is_none()
+                        && self.session.access_token(0).is_none()
                     {
                         return Err(error);
                     }

@@ -5,12 +5,13 @@ use std::mem::replace;
 use std::rc::Rc;
 use std::task::Poll;
 
-use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use valet_key::client::host::ProofKey;
 use valet_key::protocol::base64url;
 use valet_key::protocol::error::Result as Outcome;
 use valet_key::protocol::http::{HttpRequest, Method};
-use valet_key::protocol::public_key::PublicKey;
+use valet_key::protocol::public_key::{KeyAlgorithm, PublicKey};
 use valet_key::protocol::secret::Secret;
 
 use super::text::member;
@@ -19,17 +20,31 @@ use crate::support::signing::{Curve, octets};
 /// A key of a client, whose private half is here.
 #[derive(Clone)]
 pub(crate) struct TestKey {
-    curve: Rc<Curve>,
+    private: Rc<Private>,
     public: PublicKey,
     /// Its number in the world, which is its text.
     number: usize,
 }
 
+/// The private half, by its curve.
+enum Private {
+    P256(Curve),
+    Ed25519(Ed25519KeyPair),
+}
+
 impl TestKey {
-    pub(super) fn new(number: usize) -> Self {
-        let curve = Curve::new();
-        let public = PublicKey::from_jwk(&curve.jwk("")).expect("a key");
-        Self { curve: Rc::new(curve), public, number }
+    pub(super) fn new(algorithm: KeyAlgorithm, number: usize) -> Self {
+        let (private, jwk) = if algorithm == KeyAlgorithm::Es256 {
+            let curve = Curve::new();
+            let jwk = curve.jwk("");
+            (Private::P256(curve), jwk)
+        } else {
+            let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("entropy");
+            let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).expect("a key");
+            let (alg, x) = (algorithm.name(), base64url::encode(pair.public_key().as_ref()));
+            (Private::Ed25519(pair), format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","alg":"{alg}"}}"#))
+        };
+        Self { private: Rc::new(private), public: PublicKey::from_jwk(&jwk).expect("a key"), number }
     }
 
     /// The text under which a guard passes it on.
@@ -51,7 +66,10 @@ impl ProofKey for TestKey {
             if replace(&mut has_waited, true) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-        Ok(self.curve.sign_text(data))
+        Ok(match &*self.private {
+            Private::P256(curve) => curve.sign_text(data),
+            Private::Ed25519(pair) => pair.sign(data.as_bytes()).as_ref().to_vec(),
+        })
     }
 
     fn to_jwk(&self) -> Option<Secret> {
@@ -62,6 +80,8 @@ impl ProofKey for TestKey {
 /// A proof whose form and signature are right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Proof {
+    /// How it is signed.
+    pub(crate) alg: String,
     /// The thumbprint of its key.
     pub(crate) jkt: String,
     pub(crate) jti: String,
@@ -80,18 +100,28 @@ impl Proof {
         let [header, claims, signature] = parts[..] else { panic!("{} parts", parts.len()) };
         let text = |part: &str| String::from_utf8(base64url::decode(part).expect("base64url")).expect("UTF-8");
         let (read, claims) = (text(header), text(claims));
-        let begin = r#"{"typ":"dpop+jwt","alg":"ES256","jwk":"#;
-        let jwk = read.strip_prefix(begin).and_then(|rest| rest.strip_suffix('}')).expect("RFC 9449 §4.2");
+        let alg = member(&read, "alg").expect("RFC 9449 §4.2");
+        let begin = format!(r#"{{"typ":"dpop+jwt","alg":"{alg}","jwk":"#);
+        let jwk = read.strip_prefix(&begin).and_then(|rest| rest.strip_suffix('}')).expect("RFC 9449 §4.2");
         assert!(!jwk.contains("\"d\""), "the private half");
         let key = PublicKey::from_jwk(jwk).expect("a key");
-        let point = [vec![4], octets(jwk, "x").expect("x"), octets(jwk, "y").expect("y")].concat();
         let signed = &proof[..proof.rfind('.').expect("a signature")];
         let signature = base64url::decode(signature).expect("base64url");
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed.as_bytes(), &signature).expect("signed");
+        let x = octets(jwk, "x").expect("x");
+        let verified = match &*alg {
+            "ES256" => {
+                let point = [vec![4], x, octets(jwk, "y").expect("y")].concat();
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed.as_bytes(), &signature)
+            }
+            "Ed25519" | "EdDSA" => UnparsedPublicKey::new(&ED25519, x).verify(signed.as_bytes(), &signature),
+            other => panic!("{other}"),
+        };
+        verified.expect("signed");
         let claim = |name: &str| member(&claims, name).unwrap_or_default();
         let (_, iat) = claims.split_once("\"iat\":").expect("a time");
         let digits = iat.bytes().take_while(u8::is_ascii_digit).count();
         Self {
+            alg,
             jkt: key.thumbprint(),
             jti: claim("jti"),
             htm: claim("htm"),

@@ -9,7 +9,7 @@ use valet_key::protocol::public_key::PublicKey;
 
 use super::proofs::{Demands, Proof};
 use crate::support::signing::{CLIENT, honest_keys};
-use crate::support::{T0, id_token, json};
+use crate::support::{T0, hash_of, id_token, json};
 
 /// The place of the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -423,7 +423,7 @@ impl Provider {
         let Some(pending) = place.map(|place| self.pending.remove(place)) else {
             return json(400, r#"{"error":"invalid_grant","error_description":"this code is used up or unknown"}"#);
         };
-        let challenge = challenge_of(get("code_verifier"));
+        let challenge = hash_of(get("code_verifier"));
         let same = ["redirect_uri", "client_id"].map(get) == [&*pending.redirect_uri, &*pending.client_id];
         let is_bound_to_other = !pending.jkt.is_empty() && pending.jkt != jkt;
         if challenge != pending.challenge || !same || is_bound_to_other {
@@ -547,7 +547,7 @@ impl Provider {
         let (jkt, ath) = proof.map_or(("", ""), |proof| (&proof.jkt, &proof.ath));
         let scheme = if jkt.is_empty() { "Bearer " } else { "DPoP " };
         let shown = authorization.strip_prefix(scheme).expect("RFC 6750 §2.1, RFC 9449 §7.1");
-        assert!(jkt.is_empty() || ath == challenge_of(shown), "RFC 9449 §4.2");
+        assert!(jkt.is_empty() || ath == hash_of(shown), "RFC 9449 §4.2");
         match self.grants.iter().find(|grant| grant.access_token == shown && grant.jkt == jkt) {
             Some(grant) => json(200, &format!(r#"{{"sub":"{0}","name":"The user {0}"}}"#, grant.user)),
             None => json(401, ""),
@@ -594,13 +594,6 @@ fn origin(issuer: &str) -> &str {
 fn merge(members: &mut Members, changes: &Members) {
     let changes: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     change(members, &changes);
-}
-
-/// The challenge of a verifier, computed by the server (RFC 7636 §4.6).
-fn challenge_of(verifier: &str) -> String {
-    use base64::Engine as _;
-    use sha2::Digest as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(verifier))
 }
 
 /// A long text, for limits.

@@ -50,12 +50,19 @@ impl SharedWorker {
     pub(crate) fn start(&self, message: String) -> Waiting<'static, Outcome> {
         self.calls.set(self.calls.get() + 1);
         let (vault, here, call) = (self.vault.clone(), self.here.clone(), self.calls.get());
-        let Some(url) = member(&message, "url").filter(|_| member(&message, "op").as_deref() == Some("fetch")) else {
+        let op = member(&message, "op").filter(|op| op == "fetch" || op == "socket");
+        let (Some(url), Some(op)) = (member(&message, "url"), op) else {
             return Box::pin(async move { messages::perform(&vault, &here, &message).await });
         };
         let says = |member: &str| message.contains(&format!(r#""{member}":true"#));
         let (brings_credentials, once) = (says("credentials"), says("once"));
         let port = message.split(r#""port":"#).nth(1).and_then(|rest| rest.split([',', '}']).next()?.parse().ok());
+        if op == "socket" {
+            return Box::pin(async move {
+                let client = vault.borrow().client(port.unwrap_or_default())?;
+                Ok(client.socket(&url).await?.to_json())
+            });
+        }
         Box::pin(async move {
             let request = TestRequest { here, call, url, brings_credentials, once };
             let client = vault.borrow().client(port.unwrap_or_default())?;

@@ -2,8 +2,8 @@
 //! all, and contexts: the client of a page, or a worker with its clients.
 
 use std::cell::{RefCell, RefMut};
-use std::collections::VecDeque;
-use std::future::{Future, ready};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::{Future, poll_fn, ready};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -14,11 +14,12 @@ use valet_key::protocol::error::{Error, Kind, Result};
 use valet_key::protocol::http::HttpRequest;
 use valet_key::protocol::jwt::{Signature, Verification};
 use valet_key::protocol::options::Options;
-use valet_key::protocol::public_key::PublicKey;
+use valet_key::protocol::public_key::{KeyAlgorithm, PublicKey};
 use valet_key::protocol::secret::Secret;
 use valet_key::protocol::session::{Change, Session};
 use valet_key::protocol::time::Now;
 use valet_key::vault::Vault;
+use valet_key::vault::kept::{Kept, Whose};
 use valet_key::vault::messages::{self, Worker};
 
 use super::proofs::TestKey;
@@ -42,6 +43,8 @@ pub(crate) struct World {
     pub(crate) changes: Vec<Change>,
     /// The changes that pages received, in the form of their messages.
     pub(crate) pages: Vec<(Sender, String)>,
+    /// The steps that pages received, as JSON texts.
+    pub(crate) traced: Vec<(Sender, String)>,
     /// The messages between vaults.
     pub(crate) told: Vec<String>,
     /// What the vaults deposited, in order.
@@ -56,8 +59,16 @@ pub(crate) struct World {
     pub(crate) answers: VecDeque<ApiAnswer>,
     /// The keys that clients have made, in order.
     pub(crate) proof_keys: Vec<TestKey>,
+    /// The algorithm for which the environment makes no keys.
+    pub(crate) makes_no_keys_of: Option<KeyAlgorithm>,
     /// Whether a keeper has lost the keys.
     pub(crate) loses_keys: bool,
+    /// What the device keeps by name, with the key and the user.
+    pub(crate) device: BTreeMap<String, (String, Option<TestKey>, Option<String>)>,
+    /// How often a future that reads it is polled before it is ready; 0 for once.
+    pub(crate) device_polls: usize,
+    /// Whether the browser cannot store keys.
+    pub(crate) keeps_nothing: bool,
     /// By how many seconds the clock of this device is behind that of the providers.
     pub(crate) behind: i64,
     /// Every client that a vault made.
@@ -146,9 +157,12 @@ impl Host for Here {
         signing::check(&question)
     }
 
-    async fn make_key(&self) -> Result<TestKey> {
+    async fn make_key(&self, algorithm: KeyAlgorithm) -> Result<TestKey> {
         let mut world = self.world();
-        let key = TestKey::new(world.proof_keys.len());
+        if world.makes_no_keys_of == Some(algorithm) {
+            return Err(Kind::Environment("no such keys here").into());
+        }
+        let key = TestKey::new(algorithm, world.proof_keys.len());
         world.proof_keys.push(key.clone());
         Ok(key)
     }
@@ -177,10 +191,23 @@ impl Host for Here {
         world.pages.extend(told);
     }
 
+    fn trace(&self, told: &dyn Fn() -> Option<String>) {
+        let vault = self.world().vaults.get(self.from.worker).and_then(Weak::upgrade);
+        let told = vault.and_then(|vault| vault.borrow_mut().told(self.from.number, told));
+        let Some((text, ports)) = told else { return };
+        self.world().traced.extend(ports.into_iter().map(|number| (Sender { number, ..self.from }, text.clone())));
+    }
+
     fn deposit(&self) {
         let vault = self.world().vaults.get(self.from.worker).and_then(Weak::upgrade);
-        let text = vault.map(|vault| vault.borrow().deposit()).unwrap_or_default();
+        let text = vault.as_ref().map(|vault| vault.borrow().deposit()).unwrap_or_default();
         self.world().deposits.push(text);
+        for Kept { name, session, sub } in vault.map(|vault| vault.borrow().kept()).unwrap_or_default() {
+            match session {
+                Some((text, key)) => drop(self.world().device.insert(name, (text, Some(key), sub))),
+                None => drop(self.world().device.remove(&name)),
+            }
+        }
     }
 
     async fn sign(&self, name: &str, data: &str, page: Option<u32>) -> Result<(PublicKey, Vec<u8>)> {
@@ -224,6 +251,31 @@ impl Worker for Here {
 
     fn tell(&self, news: &str) {
         self.world().told.push(news.into());
+    }
+
+    async fn can_keep(&self) -> bool {
+        !self.world().keeps_nothing
+    }
+
+    async fn kept(&self, name: &str) -> Option<(String, TestKey)> {
+        let found = self.world().device.get(name).cloned();
+        let mut left = self.world().device_polls;
+        let read = poll_fn(|_| {
+            left = left.saturating_sub(1);
+            if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+        });
+        read.await;
+        let (text, key, _) = found?;
+        Some((text, key?))
+    }
+
+    fn forget_kept(&self, begin: &str, whose: Whose<'_>) {
+        let is_meant = |of: Option<&str>| match whose {
+            Whose::Any => true,
+            Whose::Of(sub) => of.is_none_or(|of| of == sub),
+            Whose::NotOf(sub) => of != Some(sub),
+        };
+        self.world().device.retain(|name, (_, _, of)| !(name.starts_with(begin) && is_meant(of.as_deref())));
     }
 }
 
@@ -312,6 +364,7 @@ impl Here {
             sent: Vec::new(),
             changes: Vec::new(),
             pages: Vec::new(),
+            traced: Vec::new(),
             told: Vec::new(),
             deposits: Vec::new(),
             calls: Vec::new(),
@@ -319,7 +372,11 @@ impl Here {
             statuses: VecDeque::new(),
             answers: VecDeque::new(),
             proof_keys: Vec::new(),
+            makes_no_keys_of: None,
             loses_keys: false,
+            device: BTreeMap::new(),
+            device_polls: 0,
+            keeps_nothing: false,
             behind: 0,
             made: Vec::new(),
             has_key: false,

@@ -1,0 +1,4 @@
+import { createClient } from 'valet-key';
+import { run } from './app.js';
+
+run(createClient);
