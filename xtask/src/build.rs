@@ -25,6 +25,7 @@ use walrus::Module;
 use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
 use crate::{
+    enclosed,
     node::Node,
     process,
     sysroot::Panics,
@@ -41,9 +42,6 @@ pub const STEM: &str = "valet_key";
 
 /// The file of the module.
 pub const WASM: &str = "valet_key.wasm";
-
-/// Files of the repository's root that also go into the package, because npm packs no file from outside of its folder.
-const ENCLOSED: [&str; 4] = ["README.md", "LICENSE", "LICENSE-APACHE", "LICENSE-MIT"];
 
 /// The features that the engines of the last years have, and that the compiler uses. With all features, wasm-opt would
 /// write code that no engine reads.
@@ -118,10 +116,7 @@ pub fn build(workspace: &Workspace, node: &Node) -> Result<Toolchain> {
         (workspace.pkg().join("vault/callback.html"), Part::Guard.scratch(workspace)?.join("sealed.html"));
     fs::copy(&page, &copy)?;
     ship(&Part::Guard.shipped(workspace), &[page, copy])?;
-    for name in ENCLOSED {
-        let (from, to) = (workspace.root().join(name), workspace.pkg().join(name));
-        fs::copy(&from, to).with_context(|| format!("cannot copy {}", from.display()))?;
-    }
+    enclosed::enclose(workspace)?;
     Ok(toolchain)
 }
 

@@ -3,6 +3,7 @@
 //! | what changed | what is tested |
 //! |---|---|
 //! | anything | `fmt`, `clippy`, `host` |
+//! | the documentation, the types, or the tests of the documentation | also `docs` |
 //! | the sources, the package, the page, or the support of the stories | also `build`, `types`, and the stories below |
 //! | a file of stories | also its own stories |
 //!
@@ -10,7 +11,7 @@
 //! that is not committed, or else the last commit.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -32,6 +33,9 @@ const SMOKE: [&str; 4] = ["sign_in", "call", "sign_out", "renewal"];
 
 /// The parts of the repository that a page under test loads.
 const TESTED: [&str; 6] = ["src/", "pkg/", "www/", "Cargo.", "tests/support/", "tests/package"];
+
+/// What the tests of the documentation read, apart from the Markdown files.
+const DOCUMENTED: [&str; 4] = ["docs/", "pkg/", "tests/docs/", "src/protocol/"];
 
 /// Runs the tests that concern the change.
 pub fn test(workspace: &Workspace) -> Result<Report> {
@@ -84,9 +88,14 @@ fn plan(changes: &[String]) -> Plan {
     let is_tested =
         |path: &String| TESTED.iter().any(|tested| path.starts_with(tested)) && !path.ends_with("README.md");
     let is_smoke_tested = changes.iter().any(is_tested);
+    let is_text = |path: &str| Path::new(path).extension().is_some_and(|kind| kind == "md");
+    let is_documented = |path: &String| is_text(path) || DOCUMENTED.iter().any(|read| path.starts_with(read));
     let mut steps = vec!["fmt", "clippy", "host"];
     if is_smoke_tested {
         steps.extend(["build", "types", "js"]);
+    }
+    if changes.iter().any(is_documented) {
+        steps.push("docs");
     }
     let file = |path: &String| path.strip_prefix("tests/e2e/").map(str::to_owned);
     Plan { steps, stories: changes.iter().filter_map(file).collect(), is_smoke_tested }
@@ -99,13 +108,16 @@ mod tests {
     #[test]
     fn a_change_selects_its_steps_and_stories() {
         let host = vec!["fmt", "clippy", "host"];
+        let documented = [&host[..], &["docs"]].concat();
         let built = [&host[..], &["build", "types", "js"]].concat();
+        let all = [&built[..], &["docs"]].concat();
         let rows = [
-            ("README.md tests/cases/rt.md pkg/README.md", &host, "", false),
+            ("README.md tests/cases/rt.md pkg/README.md", &documented, "", false),
             ("tests/vault/shared.rs xtask/src/test.rs", &host, "", false),
             ("tests/e2e/popup.test.mjs", &host, "popup.test.mjs", false),
-            ("src/protocol/pkce.rs", &built, "", true),
-            ("tests/e2e/call.test.mjs pkg/port.js", &built, "call.test.mjs", true),
+            ("src/vault/pages.rs www/app.js", &built, "", true),
+            ("src/protocol/pkce.rs", &all, "", true),
+            ("tests/e2e/call.test.mjs pkg/port.js", &all, "call.test.mjs", true),
         ];
         for (changes, steps, stories, is_smoke_tested) in rows {
             let changes: Vec<String> = changes.split(' ').map(str::to_owned).collect();

@@ -25,7 +25,7 @@ impl Node {
     pub fn install(workspace: &Workspace) -> Result<Self> {
         let node = Self { tests: workspace.tests() };
         let what = "Node, esbuild, wasm-opt and the other tools of tests/package.json";
-        fetch(workspace, &node.tests, what, || node.program().is_file())?;
+        fetch(workspace, &node.tests, &[], what, || node.program().is_file())?;
         if !node.program().is_file() {
             bail!("tests/package.json has no package with Node for this platform: add one (`node-*`)");
         }
@@ -34,7 +34,41 @@ impl Node {
 
     /// The bundlers that test the packed package; no other step needs them.
     pub fn install_consumers(workspace: &Workspace) -> Result<()> {
-        fetch(workspace, &workspace.consumers(), "the bundlers of tests/consumers/package.json", || true)
+        fetch(workspace, &workspace.consumers(), &[], "the bundlers of tests/consumers/package.json", || true)
+    }
+
+    /// The build tools with which `cargo xtask consumers` tries the packed package.
+    pub fn install_more_consumers(workspace: &Workspace) -> Result<()> {
+        let what = "the build tools of tests/consumers/more/package.json, more than a gigabyte";
+        fetch(workspace, &workspace.more_consumers(), &[], what, || true)
+    }
+
+    /// The tool that makes the documentation site.
+    pub fn install_docs(workspace: &Workspace) -> Result<()> {
+        fetch(workspace, &workspace.docs_site(), &[], "typedoc, which makes the pages: docs/site/package.json", || true)
+    }
+
+    /// Bluesky's personal data server for its stories, with its database, which is compiled for this Node.
+    pub fn install_atproto(&self, workspace: &Workspace) -> Result<()> {
+        let folder = self.tests.join("providers/atproto");
+        let what = "the server of tests/providers/atproto/package.json";
+        let database = folder.join("node_modules/better-sqlite3/build/Release/better_sqlite3.node");
+        // Its packages would compile something for the machine's Node.
+        fetch(workspace, &folder, &["--ignore-scripts"], what, || true)?;
+        let _lock = workspace.lock()?;
+        if database.is_file() {
+            return Ok(());
+        }
+        eprintln!("xtask: npm rebuild better-sqlite3 in {}: the database of that server", process::short(&folder));
+        let program = self.program();
+        let bin = program.parent().context("Node is in a folder")?;
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths([bin.to_owned()].into_iter().chain(env::split_paths(&path)))?;
+        let mut command = Command::new(npm()?);
+        command.args(["rebuild", "better-sqlite3", "--loglevel=error"]).current_dir(&folder);
+        // The headers come with Node's package.
+        command.env("PATH", path).env("npm_config_nodedir", bin.parent().context("Node's package is a folder")?);
+        process::timed("npm rebuild", || process::run(&mut command))
     }
 
     /// Node, ready for a script. The script finds the tools on its path.
@@ -73,7 +107,7 @@ impl Node {
 }
 
 /// Has npm install the lock file of a folder, unless the installed packages match it and `also` holds.
-fn fetch(workspace: &Workspace, folder: &Path, what: &str, also: impl Fn() -> bool) -> Result<()> {
+fn fetch(workspace: &Workspace, folder: &Path, options: &[&str], what: &str, also: impl Fn() -> bool) -> Result<()> {
     let done = || also() && is_in_step(folder);
     if done() {
         return Ok(());
@@ -86,12 +120,12 @@ fn fetch(workspace: &Workspace, folder: &Path, what: &str, also: impl Fn() -> bo
     let npm = npm()?;
     eprintln!("xtask: npm ci in {name}: {what}");
     let mut command = Command::new(npm);
-    command.args(["ci", "--loglevel=error"]).current_dir(folder);
+    command.args(["ci", "--loglevel=error"]).args(options).current_dir(folder);
     process::timed("npm ci", || process::run(&mut command))
 }
 
 /// The machine's npm.
-fn npm() -> Result<PathBuf> {
+pub fn npm() -> Result<PathBuf> {
     process::on_path("npm").into_iter().next().context(
         "npm is missing; it installs the tools of tests/package.json. Install Node from https://nodejs.org, or:\n  \
          sudo apt-get install -y --no-install-recommends npm    (Debian)",

@@ -1,6 +1,6 @@
 //! Third-party providers that the tests sign in to, besides the one from npm.
 //!
-//! Some are written in Python, see [`python`]; the others are Debian's packages, and run on the machine's own interpreters.
+//! Some are written in Python, see [`python`], one comes from npm; the others are Debian's packages, and run on the machine's own interpreters.
 
 use std::{env, process::Command};
 
@@ -14,6 +14,9 @@ use crate::{
 /// The providers of the stories, as a list of names; all of them if the variable is not set.
 pub const CHOICE: &str = "VALET_KEY_PROVIDERS";
 
+/// Bluesky's server, from npm.
+const ATPROTO: &str = "atproto";
+
 struct Provider {
     name: &'static str,
     /// A command that succeeds if the provider is installed.
@@ -22,7 +25,15 @@ struct Provider {
     packages: &'static [Package],
 }
 
-const PROVIDERS: [Provider; 6] = [
+const PROVIDERS: [Provider; 7] = [
+    Provider {
+        name: ATPROTO,
+        probe: &["g++", "--version"],
+        packages: &[
+            Package { name: "g++", reason: "compiles the database of Bluesky's server, which the tests sign in to" },
+            Package { name: "make", reason: "as above" },
+        ],
+    },
     python("canaille"),
     python("django-oauth-toolkit"),
     python("django-oidc-provider"),
@@ -85,6 +96,11 @@ impl Chosen {
             provider.with_context(|| format!("{CHOICE} names `{name}`; the providers are {}", known()))
         };
         choice.split(',').map(str::trim).map(find).collect::<Result<_>>().map(Self)
+    }
+
+    /// Whether Bluesky's server is among them, which [`Node::install_atproto`](crate::node::Node::install_atproto) installs.
+    pub fn has_atproto(&self) -> bool {
+        self.0.iter().any(|provider| provider.name == ATPROTO)
     }
 
     /// Whether all providers are chosen.

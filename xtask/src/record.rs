@@ -75,7 +75,7 @@ fn whole_runs(workspace: &Workspace, times: usize) -> Result<ExitCode> {
             sum.failed,
             seconds / 60.0,
             steps.join(", "),
-            versions(&played(workspace)?),
+            versions(&stories::played(workspace)?),
         ));
         record.write(workspace)?;
         if run == 0 {
@@ -89,7 +89,7 @@ fn named_stories(workspace: &Workspace, times: usize, names: &[&str]) -> Result<
     let state = State::of(workspace)?;
     let when = now()?;
     let outcome = stories::play_named(workspace, names, times);
-    let played = played(workspace)?;
+    let played = stories::played(workspace)?;
     let mut groups: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for story in played.iter().filter(|story| story["ms"].is_u64()) {
         let text = |name: &str| story[name].as_str().unwrap_or_default().replace('|', "\\|");
@@ -217,15 +217,6 @@ impl Record {
         let of_these = self.runs.iter().rev().filter(|row| row.starts_with(&format!("| {files} |")));
         of_these.take_while(|row| row.contains(" | green | ")).count()
     }
-}
-
-/// The results that the stories of the last run recorded.
-fn played(workspace: &Workspace) -> Result<Vec<Value>> {
-    let path = stories::ran(workspace);
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.lines()
-        .map(|line| serde_json::from_str(line).context("the stories recorded a line that is not JSON"))
-        .collect()
 }
 
 /// For example `chromium 156.0.8078.108, firefox 153.7.0`.

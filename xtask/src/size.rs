@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// The page's script before sign-in: the entry `valet-key`, minified and compressed with brotli.
-const PAGE_BUDGET: usize = 5970;
+const PAGE_BUDGET: usize = 6250;
 
 /// That script, the worker and the module, compressed with brotli.
-const TOTAL_BUDGET: usize = 113 * 1024;
+const TOTAL_BUDGET: usize = 132 * 1024;
 
 /// The same with the module and the worker for the folder of a guard.
-const GUARDED_BUDGET: usize = 123 * 1024;
+const GUARDED_BUDGET: usize = 143 * 1024;
 
 /// A number of bytes, raw and compressed.
 #[derive(Clone, Copy, Default)]

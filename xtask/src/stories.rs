@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf, process::Command, thread};
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::{
     browsers::{self, Engine},
@@ -80,6 +81,9 @@ pub fn play_some(
     let python = python::install(workspace)?;
     let others = Chosen::from_env()?;
     others.install()?;
+    if others.has_atproto() {
+        Node::install(workspace)?.install_atproto(workspace)?;
+    }
     let others = others.names();
     let players = thread::available_parallelism().map_or(1, usize::from).min(files.len());
     let node = prepared(workspace, engines)?;
@@ -90,7 +94,22 @@ pub fn play_some(
         command.envs(variables.iter().cloned());
         command
     });
-    counted_together(commands.collect())
+    let outcome = counted_together(commands.collect());
+    for story in played(workspace)?.iter().filter(|story| story["failed"].is_string()) {
+        let [file, name, engine, home, error] =
+            ["file", "name", "engine", "home", "failed"].map(|member| story[member].as_str().unwrap_or_default());
+        eprintln!("xtask: FAILED: {file}: {name} ({engine}, {home}): {error}");
+    }
+    outcome
+}
+
+/// The results that the stories of the last run recorded.
+pub fn played(workspace: &Workspace) -> Result<Vec<Value>> {
+    let path = ran(workspace);
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    text.lines()
+        .map(|line| serde_json::from_str(line).context("the stories recorded a line that is not JSON"))
+        .collect()
 }
 
 /// Writes the tables of `docs/engines.md` from the results of the last full run of the stories.

@@ -137,9 +137,13 @@ fn set_up() {
                 .concat(),
             )?;
         }
-        Node::install(&workspace)?;
+        let node = Node::install(&workspace)?;
         python::install(&workspace)?;
-        Node::install_consumers(&workspace)
+        Node::install_consumers(&workspace)?;
+        if Chosen::from_env()?.has_atproto() {
+            node.install_atproto(&workspace)?;
+        }
+        Ok(())
     };
     if let Err(error) = all() {
         eprintln!("xtask: {error:#}");

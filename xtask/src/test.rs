@@ -1,6 +1,7 @@
 //! The steps that must pass before a change is merged, the cheapest first.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Write as _, stdout},
     path::PathBuf,
     process::{Command, Stdio},
@@ -12,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     browsers, build,
     debian::{self, Package},
-    deny, front_ends, fuzz, hostile, in_browser,
+    deny, docs, front_ends, fuzz, hostile, in_browser,
     node::Node,
     process, size,
     stories::{self, Reach},
@@ -45,7 +46,7 @@ pub struct Count {
     pub failed: usize,
 }
 
-pub const STEPS: [Step; 14] = [
+pub const STEPS: [Step; 15] = [
     Step { name: "fmt", what: "the sources are formatted", run: fmt },
     Step { name: "clippy", what: "Clippy reports nothing", run: clippy },
     Step { name: "wasm", what: "Clippy reports nothing about the code for the browser", run: clippy_for_wasm },
@@ -54,6 +55,11 @@ pub const STEPS: [Step; 14] = [
     Step { name: "size", what: "the package is within its size budgets", run: weigh },
     Step { name: "types", what: "the JavaScript matches its type declarations", run: types },
     Step { name: "js", what: "the JavaScript is formatted, and its linter reports nothing", run: js },
+    Step {
+        name: "docs",
+        what: "the documentation's links resolve, its code has the right types, and its site is made",
+        run: docs,
+    },
     Step { name: "costs", what: "a text of twice the length costs little more than twice the steps", run: costs },
     Step { name: "fuzz", what: "readers of foreign bytes survive damaged inputs", run: fuzz },
     Step { name: "deny", what: "licences, sources and advisories of the dependencies", run: deny },
@@ -133,6 +139,13 @@ fn types(workspace: &Workspace) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+fn docs(workspace: &Workspace) -> Result<Outcome> {
+    docs::docs(workspace)?;
+    let mut command = Node::install(workspace)?.command();
+    command.args(["--test", "--test-reporter=spec"]).arg(workspace.tests().join("docs/docs.test.mjs"));
+    counted(&mut command)
+}
+
 fn costs(workspace: &Workspace) -> Result<Outcome> {
     let mut command = Node::install(workspace)?.command();
     command.args(["--test", "--test-reporter=spec"]);
@@ -165,6 +178,19 @@ fn consumers(workspace: &Workspace) -> Result<Outcome> {
             .env("WEB_SERVER", nginx)
             .env("FRONT_ENDS", front_ends),
     )
+}
+
+/// Tries the packed package with the build tools that no step installs, and prints what ran.
+pub fn more_consumers(workspace: &Workspace) -> Result<()> {
+    let nginx = nginx()?;
+    let mut command = stories::in_browsers(workspace, &[browsers::CHROMIUM])?;
+    Node::install_consumers(workspace)?;
+    Node::install_more_consumers(workspace)?;
+    command.args(stories::RUNNER).arg(workspace.more_consumers().join("bundlers.test.mjs")).env("WEB_SERVER", nginx);
+    let outcome = process::run(&mut command);
+    let table = workspace.target().join("consumers/table.md");
+    print!("{}", fs::read_to_string(&table).with_context(|| format!("cannot read {}", table.display()))?);
+    outcome
 }
 
 /// The compiler, locked against other xtask processes that look for it or compile its library.
@@ -201,7 +227,8 @@ pub fn counted(command: &mut Command) -> Result<Outcome> {
 
 /// The same for several such programs in parallel, which share one task.
 pub fn counted_together(commands: Vec<Command>) -> Result<Outcome> {
-    let spelled = commands.iter().map(process::spell).collect::<Vec<_>>().join("\n  ");
+    let mut spelled: Vec<String> = commands.iter().map(process::spell).collect();
+    spelled.dedup();
     let threads: Vec<_> =
         commands.into_iter().map(|mut command| thread::spawn(move || counted_beside(&mut command))).collect();
     let mut sum = Count::default();
@@ -212,7 +239,7 @@ pub fn counted_together(commands: Vec<Command>) -> Result<Outcome> {
         sum.failed += count.failed;
         all_well &= well;
     }
-    judged(sum, all_well, &spelled)
+    judged(sum, all_well, &spelled.join("\n  "))
 }
 
 fn judged(sum: Count, all_well: bool, spelled: &str) -> Result<Outcome> {

@@ -43,6 +43,16 @@ impl Workspace {
         self.0.join("tests/consumers")
     }
 
+    /// The same for build tools that CI does not install.
+    pub fn more_consumers(&self) -> PathBuf {
+        self.consumers().join("more")
+    }
+
+    /// The folder with what makes the documentation site.
+    pub fn docs_site(&self) -> PathBuf {
+        self.0.join("docs/site")
+    }
+
     /// Generated files, which may be deleted at any time.
     pub fn target(&self) -> PathBuf {
         self.0.join("target")
