@@ -29,11 +29,12 @@ use crate::protocol::authorization_request::is_in_window;
 use crate::protocol::config::Config;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::options::Options;
-use crate::protocol::pinned::Pinned;
+use crate::protocol::pinned::{Folder, Pinned};
 use crate::protocol::time::Now;
 use crate::protocol::transaction::{LIFE, Transaction};
 
-/// Whether this module is for the folder of a guard. No other module has the code for it.
+/// Whether this module is for a worker that reads its options from a file, with a guard or without one. No other module has the code
+/// for it.
 const HAS_GUARD: bool = cfg!(any(feature = "guard", not(target_arch = "wasm32")));
 
 /// Maximum number of clients at a time; more than any honest origin has.
@@ -58,7 +59,7 @@ pub struct Vault<H: Host> {
     /// and can send the same state again.
     spent: Vec<(String, i64)>,
     last: u32,
-    /// The options of the only client, if this vault belongs to a guard.
+    /// The options of the only client, if they come from a file.
     pinned: Option<Pinned>,
     /// The steps of sign-ins that a guard has noted for its vault, as JSON texts; absent in a vault.
     noted: Option<Vec<String>>,
@@ -137,7 +138,12 @@ impl<H: Host> Vault<H> {
         Ok(())
     }
 
-    /// The options for a page, from the page's own or from the file of the guard's folder.
+    /// The folder of the guard that this vault belongs to.
+    fn guard(&self) -> Option<&Folder> {
+        self.pinned.as_ref().filter(|_| HAS_GUARD)?.guard.as_ref()
+    }
+
+    /// The options for a page, from the page's own or from the file beside the worker.
     fn options_for(&self, text: &str) -> Result<(String, Options)> {
         match &self.pinned {
             Some(pinned) if HAS_GUARD => {
@@ -301,7 +307,7 @@ impl<H: Host> Vault<H> {
         if let Some((kept, tenant)) = given_up.zip(self.tenant(port)) {
             tenant.client.take_key(&kept);
         }
-        if was_pending && HAS_GUARD && self.pinned.is_some() {
+        if was_pending && self.guard().is_some() {
             self.spend(state, now);
         }
         was_pending

@@ -1,3 +1,3 @@
 /** What the build puts into the worker. */
 declare const __WASM_INTEGRITY__: string;
-declare const __HAS_GUARD__: boolean;
+declare const __IS_PINNED__: boolean;

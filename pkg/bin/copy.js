@@ -1,6 +1,6 @@
 /**
  * `valet-key copy`: copies the files that a site serves itself into a folder: the worker and its module, for bundlers that do not
- * find them, or a guard's folder with its options.
+ * find them; a worker that has its options from a file beside it; or a guard's folder.
  */
 import { lstat, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -8,18 +8,21 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Mistake, expect } from './mistake.js';
 
-export const USAGE = `usage: valet-key copy FOLDER
+export const USAGE = `usage: valet-key copy FOLDER [--options FILE]
        valet-key copy FOLDER --guard [--options FILE]
 
 Copies worker.js and valet_key.wasm into FOLDER, for bundlers that do not find them by themselves: Angular, esbuild, Bun, Deno, and
-Rollup without the plugin valet-key/rollup. FOLDER is one that your site serves as it is, such as public/valet-key. With --guard, it copies
-the files of a guard. --options writes the guard's options.json from FILE, and implies --guard. Run it again after each update of the
-package. Files that are not of this package are never overwritten.`;
+Rollup without the plugin valet-key/rollup. FOLDER is one that your site serves as it is, such as public/valet-key. With --options, it
+also writes options.json from FILE: the copied worker serves the client of that file and no other, whatever a page asks for. With --guard, it
+copies the files of a guard. Run it again after each update of the package. Files that are not of this package are never overwritten.`;
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
 /** The folders that build tools and hosts serve at the root of the site. */
 const ROOTS = /^(public|static|dist|build|out|site|_site|www|htdocs)$/;
+
+/** The first line of a worker with options and without a guard: `vault/kind.js`. */
+const MARK = 'globalThis.valetKeyHasNoGuard=true;\n';
 
 /** The members of options.json: `docs/guard.md`. */
 const MEMBERS = [
@@ -47,7 +50,7 @@ function isOptions(text) {
 }
 
 /**
- * The options of a guard, checked as far as that needs no provider.
+ * The options in a file, checked as far as that needs no provider.
  * @param {string} text @param {string} file its name, for messages @returns {Record<string, any>}
  */
 function readOptions(text, file) {
@@ -68,7 +71,7 @@ function readOptions(text, file) {
     `${file}: \`issuer\` is missing. Write the address of your provider, or its endpoints as \`server\`.`,
   );
   const unknown = Object.keys(options).find((name) => !MEMBERS.includes(name));
-  expect(!unknown, `${file}: \`${unknown}\` is no option of a guard. It may have ${MEMBERS.join(', ')}.`);
+  expect(!unknown, `${file}: \`${unknown}\` cannot be in a file of options. It may have ${MEMBERS.join(', ')}.`);
   const isEntry = (/** @type {any} */ entry) => typeof entry === 'string' || typeof entry?.url === 'string';
   expect(Array.isArray(api) && api.every(isEntry), `${file}: \`api\` is not a list of addresses.`);
   return options;
@@ -91,6 +94,20 @@ async function refuseBrokenLink(path) {
   while (!(await present(lstat)) && dirname(at) !== at) at = dirname(at);
   const isBroken = (await present(lstat))?.isSymbolicLink() && !(await present(stat));
   expect(!isBroken, `${at} is a symbolic link, and nothing is where it leads. Remove it, or name another folder.`);
+}
+
+/**
+ * Refuses to replace a worker that has a guard, or options, by one that has not: the page would not notice.
+ * @param {string} folder @param {boolean} isPinned @param {boolean} isGuard whether the new one has
+ */
+async function refuseWeaker(folder, isPinned, isGuard) {
+  const has = async (/** @type {keyof typeof OURS} */ name) => {
+    const present = await contentOf(join(folder, name));
+    return Boolean(present && OURS[name](present));
+  };
+  const elsewhere = 'or name another folder.';
+  expect(isGuard || !(await has('callback.html')), `${folder} has the files of a guard. Add --guard, ${elsewhere}`);
+  expect(isPinned || !(await has('options.json')), `${folder} has an options.json. Add --options FILE, ${elsewhere}`);
 }
 
 /** The path at which a folder is served, as far as its name shows. @param {string} folder */
@@ -123,18 +140,22 @@ export async function run(parameters) {
   });
   expect(positionals.length === 1, USAGE);
   const [folder] = positionals;
-  const isGuard = values.guard || values.options !== undefined;
-  const from = join(PACKAGE, isGuard ? 'guard' : 'wasm');
+  const isGuard = Boolean(values.guard);
+  const isPinned = isGuard || values.options !== undefined;
+  const from = join(PACKAGE, isPinned ? 'guard' : 'wasm');
   const names = isGuard ? await readdir(from) : ['worker.js', 'valet_key.wasm'];
   /** @type {Map<string, Buffer>} */
   const files = new Map();
   for (const name of names) files.set(name, await readFile(join(from, name)));
+  if (isPinned && !isGuard)
+    files.set('worker.js', Buffer.concat([Buffer.from(MARK), /** @type {Buffer} */ (files.get('worker.js'))]));
   let options;
   if (values.options !== undefined) {
     const text = await readFile(values.options);
     options = readOptions(text.toString(), values.options);
     files.set('options.json', text);
   }
+  await refuseWeaker(folder, isPinned, isGuard);
   // Before the first file is written, so that a refusal leaves the folder as it was.
   for (const [name, content] of files) {
     const target = join(folder, name);
@@ -174,6 +195,12 @@ function told(folder, names, isGuard, options) {
     '    Content-Type: application/wasm',
     '    Cache-Control: no-cache',
   ];
+  if (options && !isGuard)
+    lines.push(
+      '',
+      'Everything that options.json names may be left out in `createClient`, except `issuer` and `clientId`.',
+      'Serve no other worker.js of this package: a bundler that finds one by itself copies it, too.',
+    );
   if (isGuard && !names.includes('options.json'))
     lines.push('', `Write ${join(folder, 'options.json')}, or run the command with --options FILE: docs/guard.md.`);
   if (isGuard)

@@ -4,6 +4,8 @@
  * with its vault.
  */
 
+import { isGuarded } from './kind.js';
+
 /** Milliseconds between deposits. Firefox ends a service worker that gets no message for about 30 seconds. */
 const INTERVAL = 20_000;
 
@@ -26,7 +28,7 @@ export const scopeUrl = () => new URL('keeper/', file).href;
  * Where the guard takes deposits: by requests, since workers cannot send messages to a service worker in every engine. A keeper of
  * its own beside the guard, of the same file, made Firefox bypass the guard at times.
  */
-const atGuard = __HAS_GUARD__ ? new URL('guard/keep', file).href : '';
+const atGuard = __IS_PINNED__ && isGuarded ? new URL('guard/keep', file).href : '';
 
 /**
  * What a vault deposits: its sessions as a text, which is empty if there are none, and the keys that their tokens are bound to, as
@@ -76,7 +78,7 @@ function keeper() {
 
 /** @param {Deposited} message @param {Transferable[]} [transfer] @returns {boolean} whether there is a keeper */
 function post(message, transfer = []) {
-  if (__HAS_GUARD__) return Boolean(request(message));
+  if (__IS_PINNED__ && isGuarded) return Boolean(request(message));
   keeper()?.postMessage({ ...message, name }, transfer);
   return Boolean(keeper());
 }
@@ -97,7 +99,7 @@ export async function takeOver(had) {
 
 /** @param {boolean} had */
 async function ask(had) {
-  if (__HAS_GUARD__) return had ? request({}) : {};
+  if (__IS_PINNED__ && isGuarded) return had ? request({}) : {};
   registration = await serviceWorker?.getRegistration(scopeUrl());
   // In WebKit, a new worker may not find the registration that an earlier one made. To register again returns it.
   if (had && !keeper()) registration = await serviceWorker?.register(file, { scope: scopeUrl() });
@@ -114,7 +116,7 @@ async function ask(had) {
  * another one.
  */
 export function prepareKeeper() {
-  if (__HAS_GUARD__) return;
+  if (__IS_PINNED__ && isGuarded) return;
   return (registering ??= register().catch(() => {}));
 }
 
@@ -136,7 +138,7 @@ export function deposit(text, keys = latest.keys) {
  */
 export const deposited = () =>
   Promise.race([
-    __HAS_GUARD__ ? requests : keeper() ? undefined : registering,
+    __IS_PINNED__ && isGuarded ? requests : keeper() ? undefined : registering,
     new Promise((resolve) => setTimeout(resolve, WAIT)),
   ]);
 

@@ -2,7 +2,7 @@
  * The vault: loads the core and serves ports. This file runs as a worker; with `tokens: 'page'`, the page imports it; and as a
  * service worker it is the keeper, see `keeper.js`. The build bundles it into one script without imports and exports,
  * `wasm/worker.js`: not every browser accepts a module as a service worker. It makes a second script, `guard/worker.js`, whose
- * options come from a file beside it and which is also the guard, see `guard.js`.
+ * options come from a file beside it and which is also the guard, see `guard.js` and `kind.js`.
  *
  * `src/vault.rs` decides what a port may do. This file has the ports, the streams and the start-up.
  */
@@ -13,6 +13,7 @@ import { device } from './device.js';
 import { forgetWaiting, standGuard } from './guard.js';
 import { whenBroken } from './host.js';
 import { keepDeposits } from './keeper.js';
+import { isGuarded } from './kind.js';
 import { openSocket } from './sockets.js';
 import { CONNECT, VERSION, servingEnd } from '../port.js';
 import {
@@ -32,8 +33,8 @@ import {
 /** The hash of the WebAssembly module that was built with this file. No other module is run. */
 const INTEGRITY = __WASM_INTEGRITY__;
 
-/** The folder of this file, if it is the one of a guard. */
-const folder = __HAS_GUARD__ ? new URL('./', location.href).href : '';
+/** The folder of this file, if it has a file of options. */
+const folder = __IS_PINNED__ ? new URL('./', location.href).href : '';
 
 /** @type {Promise<unknown> | undefined} */
 let loading;
@@ -90,9 +91,10 @@ function connect(port, wasmUrl, inPage) {
     takes,
     run: async (/** @type {Record<string, unknown>} */ args) => {
       if (keeps && (op === 'complete' || op === 'beginDevice')) prepareKeeper();
-      const more = __HAS_GUARD__ ? await beforeCore(op, args) : {};
+      const more = __IS_PINNED__ ? await beforeCore(op, args) : {};
       const value = read(await core(op, { ...args, ...more }));
-      if (keeps && op === 'complete' && (__HAS_GUARD__ || leaves(args.address, value))) await deposited();
+      if (keeps && op === 'complete' && ((__IS_PINNED__ && isGuarded) || leaves(args.address, value)))
+        await deposited();
       return { value };
     },
   });
@@ -112,7 +114,7 @@ function connect(port, wasmUrl, inPage) {
           const isReady = Boolean(loading);
           await (loading ??= load(wasmUrl, had >= 0).catch(notLoaded));
           // This worker may be older than the file that the site has now.
-          if (__HAS_GUARD__ && isReady && ports.size === 1) await readOptions().then(pin, () => {}); // or offline
+          if (__IS_PINNED__ && isReady && ports.size === 1) await readOptions().then(pin, () => {}); // or offline
           await lockHeld;
           await core('configure', { options: JSON.stringify(options), had });
           return { value: lifetimeLock };
@@ -175,7 +177,7 @@ function connect(port, wasmUrl, inPage) {
       fetch: {
         takes: { url: 'string', init: 'object', once: 'boolean' },
         run: async ({ id, url, init: given, once }, signal) => {
-          if (__HAS_GUARD__) await beforeCore('fetch', {});
+          if (__IS_PINNED__) await beforeCore('fetch', {});
           const make = () => new Request(url, { ...given, redirect: 'error', duplex: 'half', signal });
           const response = await authorized(number, make(), once ? undefined : make);
           const { status, statusText, headers, type } = response;
@@ -208,7 +210,7 @@ function connect(port, wasmUrl, inPage) {
       socket: {
         takes: { url: 'string', protocols: 'object' },
         run: async ({ url, protocols }) => {
-          if (__HAS_GUARD__) await beforeCore('fetch', {});
+          if (__IS_PINNED__) await beforeCore('fetch', {});
           const opening = JSON.parse(await openingOf(number, url));
           // Meanwhile the page may have left, or the session may have ended.
           const isOver = !ports.has(number) || (users.has(number) && users.get(number) !== opening.sub);
@@ -262,6 +264,7 @@ let taking;
  * @param {string} op @param {Record<string, unknown>} args @returns {Promise<object>} further arguments
  */
 async function beforeCore(op, args) {
+  if (!isGuarded) return {};
   if (op === 'complete') {
     taking = takeFromGuard(args.state, args.address);
     return { handover: await taking };
@@ -289,6 +292,19 @@ async function takeFromGuard(flow, came) {
 
 const endedGuard = () => errorText('network_error', 'the browser ended the guard', 'Sign in again.', 'browser');
 
+/** Refuses to run where another file than the one beside this script would be read. */
+function checkPlace() {
+  if (!isWorker)
+    throw errorText(
+      'config_error',
+      'option `tokens`: `page`, with the worker.js of `valet-key copy --options`',
+      'Remove `tokens`, or copy worker.js without `--options`.',
+    );
+  // A host that decodes these serves this script from a folder that may have a file of somebody else.
+  if (/%2f|%5c/i.test(location.pathname))
+    throw errorText('config_error', 'an encoded slash in the address of worker.js', 'Write the slash as it is.');
+}
+
 /** Reads the options of the only client from the file beside this one, which no page can change. */
 async function readOptions() {
   const response = await fetch(`${folder}options.json`).catch(() => undefined);
@@ -309,7 +325,7 @@ async function readOptions() {
 
 /** @param {string | undefined} options of the only client */
 async function pin(options) {
-  const text = await perform({ op: 'pin', options, folder });
+  const text = await perform({ op: 'pin', options, folder: isGuarded ? folder : undefined });
   if (!earlyNews && keeps) deposit(text);
 }
 
@@ -333,16 +349,17 @@ const perform = async (message) => tellVault(JSON.stringify(message));
 
 /** @param {string} url @param {boolean} had whether an earlier vault may have deposited a session, as the page thinks */
 async function load(url, had) {
+  if (__IS_PINNED__) checkPlace();
   const news = (vaults ??= new BroadcastChannel('valet-key'));
   const hear = async (/** @type {unknown} */ data) => {
     try {
       const endsSignIns = await perform({ ...readNews(data), op: 'heard' });
-      if (__HAS_GUARD__ && endsSignIns === 'true') forgetWaiting();
+      if (__IS_PINNED__ && endsSignIns === 'true') forgetWaiting();
     } catch {}
   };
   news.onmessage = ({ data }) => void (earlyNews ? earlyNews.push(data) : hear(data));
   if (keeps) takingOver ??= takeOver(had);
-  const options = __HAS_GUARD__ ? readOptions() : undefined;
+  const options = __IS_PINNED__ ? readOptions() : undefined;
   options?.catch(() => {}); // awaited below
   if (wasStarted) startAnew();
   else {
@@ -363,7 +380,7 @@ async function load(url, had) {
     device,
     told,
   );
-  if (__HAS_GUARD__) await pin(await options);
+  if (__IS_PINNED__) await pin(await options);
   const earlier = await takingOver;
   takingOver = undefined;
   if (earlier?.deposit) {
@@ -466,7 +483,7 @@ function notLoaded(error) {
     : errorText(
         'config_error',
         'valet_key.wasm cannot be loaded',
-        __HAS_GUARD__
+        __IS_PINNED__
           ? `Copy it again together with worker.js: ${folder}valet_key.wasm`
           : 'Serve it at `wasmUrl`, of the same version, and allow it in `connect-src` of the Content-Security-Policy of worker.js.',
       );
@@ -501,7 +518,7 @@ const trapped = whenBroken(() => {
   vaults = undefined;
   loading = undefined;
   if (keeps) deposit('');
-  if (__HAS_GUARD__) for (const end of unanswered) end('a trap');
+  if (__IS_PINNED__) for (const end of unanswered) end('a trap');
   if (isWorker) scope.close?.();
 });
 
@@ -511,8 +528,8 @@ const isWorker = scope.WorkerGlobalScope && scope instanceof scope.WorkerGlobalS
 const keeps = 'onconnect' in scope && scope.name.endsWith(' true');
 if (isWorker && 'clients' in scope) {
   const { registration } = scope;
-  if (__HAS_GUARD__ && registration.scope === folder) standGuard(folder, inGuard);
-  else if (!__HAS_GUARD__ && registration.scope === scopeUrl()) keepDeposits();
+  if (__IS_PINNED__ && isGuarded && registration.scope === folder) standGuard(folder, inGuard);
+  else if (!(__IS_PINNED__ && isGuarded) && registration.scope === scopeUrl()) keepDeposits();
   else registration.unregister(); // a script chose another scope, perhaps to keep requests from the guard
 } else if (isWorker) {
   const { locks } = navigator;

@@ -1,4 +1,4 @@
-//! The options of a worker that belongs to a guard. They come from a file of the site and never from a page.
+//! The options of a worker that reads them from a file beside it, and never from a page: the worker of a guard, or a copy of its own.
 
 use super::config::{Tokens, scope_set};
 use super::error::{Error, Kind, Result};
@@ -13,7 +13,7 @@ const REDIRECT_PAGE: &str = "callback.html";
 /// The options that a page may choose itself: they belong to no client.
 const OF_PAGE: [&str; 3] = ["idTokenHint", "restore", "timeout"];
 
-/// The one client of a folder.
+/// The one client of a worker.
 #[derive(Debug)]
 pub struct Pinned {
     /// The options of the client, as JSON text.
@@ -22,19 +22,40 @@ pub struct Pinned {
     pub options: Options,
     /// RFC 6749 §3.3, separated by spaces.
     pub scope: String,
-    /// The folder of the worker's file, as an absolute URL that ends with a slash.
-    pub folder: String,
+    /// The folder of the guard; `None` for a worker without one.
+    pub guard: Option<Folder>,
+}
+
+/// The folder of a guard, as an absolute URL that ends with a slash.
+#[derive(Debug)]
+pub struct Folder(String);
+
+impl Folder {
+    /// RFC 6749 §3.1.2: a page without scripts in the folder.
+    pub fn redirect_uri(&self) -> String {
+        [&self.0, REDIRECT_PAGE].concat()
+    }
+
+    /// The page to which a sign-in in another window returns, in place of a page of the app.
+    pub fn closing_page(&self) -> String {
+        [&self.0, "guard/done"].concat()
+    }
+
+    /// The address at which the guard begins a sign-in.
+    pub fn departure(&self, carried: &str) -> String {
+        [&self.0, "guard/go?", carried].concat()
+    }
 }
 
 impl Pinned {
-    /// Parses the file's text. Its members are those of [`Options::parse`] and `scope`.
+    /// Parses the file's text. Its members are those of [`Options::parse`] and `scope`. `guard` is the folder of the guard.
     ///
     /// # Errors
     ///
     /// [`Kind::Config`] names the option that is missing, unknown, or invalid.
     ///
     /// [`Kind::Config`]: crate::protocol::error::Kind::Config
-    pub fn parse(text: &str, folder: &str) -> Result<Self> {
+    pub fn parse(text: &str, guard: Option<&str>) -> Result<Self> {
         let Ok(Value::Object(mut members)) = Value::parse(text) else {
             return Err(Error::config(
                 "options.json",
@@ -52,26 +73,11 @@ impl Pinned {
         if options.client.tokens == Tokens::Page {
             return Err(Error::config(
                 "options.json: tokens",
-                "`page`, where a guard hides nothing",
+                "`page`, where this file protects nothing",
                 "Remove it from options.json.",
             ));
         }
-        Ok(Self { text, options, scope, folder: folder.into() })
-    }
-
-    /// RFC 6749 §3.1.2: a page without scripts in the folder.
-    pub fn redirect_uri(&self) -> String {
-        [&self.folder, REDIRECT_PAGE].concat()
-    }
-
-    /// The page to which a sign-in in another window returns, in place of a page of the app.
-    pub fn closing_page(&self) -> String {
-        [&self.folder, "guard/done"].concat()
-    }
-
-    /// The address at which the guard begins a sign-in.
-    pub fn departure(&self, carried: &str) -> String {
-        [&self.folder, "guard/go?", carried].concat()
+        Ok(Self { text, options, scope, guard: guard.map(|folder| Folder(folder.into())) })
     }
 
     /// Checks the options of a page: JSON text. It may repeat or leave out what the file says, and ask for a part of the scope.
@@ -85,18 +91,30 @@ impl Pinned {
         let Ok(Value::Object(given)) = Value::parse(page) else { return Err(mistyped("options")) };
         let Ok(Value::Object(mut all)) = Value::parse(&self.text) else { return Err(mistyped("options")) };
         let guard = given.iter().find(|(name, _)| name == "guard").and_then(|(_, value)| value.as_str());
-        if guard != Some(&self.folder) {
-            return Err(Error::config(
-                "guard",
-                "not the folder of this worker.js, which serves only clients with this option",
-                "Set it to the folder with worker.js, callback.html and options.json, such as `/valet-key/`.",
-            ));
+        match &self.guard {
+            Some(Folder(folder)) if guard != Some(folder) => {
+                return Err(Error::config(
+                    "guard",
+                    "not the folder of this worker.js, which serves only clients with this option",
+                    "Set it to the folder with worker.js, callback.html and options.json, such as `/valet-key/`.",
+                ));
+            }
+            None if guard.is_some() => {
+                return Err(Error::config(
+                    "guard",
+                    "the folder has no guard",
+                    "Run `npx valet-key copy` with `--guard`, or set `workerUrl` in its place.",
+                ));
+            }
+            _ => {}
         }
         for (name, value) in &given {
             let is_same = match &**name {
                 "guard" => true,
                 _ if is_left_out(value) => true,
-                "redirectUri" => value.as_str() == Some(&self.redirect_uri()),
+                "redirectUri" => {
+                    self.guard.as_ref().is_none_or(|folder| value.as_str() == Some(&folder.redirect_uri()))
+                }
                 "scope" => value.as_str().is_some_and(|scope| self.has_scope(scope)),
                 name if OF_PAGE.contains(&name) => {
                     set(&mut all, name, value.clone());
@@ -129,12 +147,33 @@ impl Pinned {
     /// The scope of a sign-in: what a page asks for, as far as it is a part of the client's scope; all of it if the page asks for
     /// nothing.
     pub fn part_of_scope(&self, asked: &str) -> String {
-        let ours = scope_set("openid", &self.scope);
-        let mut part = String::new();
-        for word in items(asked, b' ').filter(|word| items(&ours, b' ').any(|known| known == *word)) {
-            part = scope_set(&part, word);
-        }
+        let part = self.within_scope(asked);
         if part.is_empty() { self.scope.clone() } else { part }
+    }
+
+    /// What of this scope is a part of the client's scope.
+    pub fn within_scope(&self, scope: &str) -> String {
+        let ours = scope_set("openid", &self.scope);
+        let known = items(scope, b' ').filter(|word| items(&ours, b' ').any(|known| known == *word));
+        known.fold(String::new(), |part, word| scope_set(&part, word))
+    }
+
+    /// Checks the scope of a sign-in that a page begins without a guard.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Config`] for a scope that is no part of the client's.
+    ///
+    /// [`Kind::Config`]: crate::protocol::error::Kind::Config
+    pub fn check_scope(&self, scope: &str) -> Result<()> {
+        if self.has_scope(scope) {
+            return Ok(());
+        }
+        Err(Error::config(
+            "scope",
+            "not a part of what options.json says",
+            "Ask for less, or add it to that file and close all tabs of this site.",
+        ))
     }
 
     /// Whether this is a part of the client's scope, in any order.

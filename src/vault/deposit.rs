@@ -29,7 +29,7 @@ impl<H: Host> Vault<H> {
         let deposits: Vec<(&str, Deposit)> = self
             .clients
             .iter()
-            .filter(|tenant| !(HAS_GUARD && self.pinned.is_some() && tenant.client.has_key_without_text()))
+            .filter(|tenant| !(self.guard().is_some() && tenant.client.has_key_without_text()))
             .filter_map(|tenant| Some((tenant.options.as_str(), tenant.client.deposit()?)))
             .collect();
         if deposits.is_empty() {
@@ -55,7 +55,7 @@ impl<H: Host> Vault<H> {
         let Ok(Record { clients }) = value.read::<Record<'_>>() else { return };
         for Entry { options: text, session, metadata } in clients {
             let Ok(options) = Options::parse(text) else { continue };
-            // The file of a guard's folder may have another client by now.
+            // The file beside the worker may have another client by now.
             if HAS_GUARD && self.pinned.as_ref().is_some_and(|pinned| pinned.options.client != options.client) {
                 continue;
             }

@@ -11,7 +11,7 @@
 
 use super::messages::{Failed, Outcome, Worker, to_json};
 use super::wire::{self, Answer, Begun, Handover, Onward, Started};
-use super::{HAS_GUARD, Kept, Vault};
+use super::{Kept, Vault};
 use crate::client::host::Host;
 use crate::client::{Client, Redeemed};
 use crate::protocol::authorization_request::{AuthorizationRequest, Navigates, SignIn, is_in_window, new_flow};
@@ -40,7 +40,7 @@ impl<H: Host> Vault<H> {
     /// # Errors
     ///
     /// Those of [`Pinned::parse`].
-    pub(super) fn pin(&mut self, options: &str, folder: &str) -> Result<Vec<Client<H>>> {
+    pub(super) fn pin(&mut self, options: &str, folder: Option<&str>) -> Result<Vec<Client<H>>> {
         let pinned = Pinned::parse(options, folder)?;
         let is_known =
             self.pinned.as_ref().is_some_and(|known| known.text == pinned.text && known.scope == pinned.scope);
@@ -53,8 +53,7 @@ impl<H: Host> Vault<H> {
 
     /// The redirect page of the only client, and the part of its scope that a page asks for; `None` without a guard.
     pub(super) fn registered(&self, scope: &str) -> Option<(String, String)> {
-        let pinned = self.pinned.as_ref().filter(|_| HAS_GUARD)?;
-        Some((pinned.redirect_uri(), pinned.part_of_scope(scope)))
+        Some((self.guard()?.redirect_uri(), self.pinned.as_ref()?.part_of_scope(scope)))
     }
 
     /// The only transaction of the client of this port.
@@ -75,7 +74,7 @@ pub(super) fn at_guard<H: Host>(
     sign_in: SignIn<'_>,
     checked: &mut Transaction,
 ) -> Result<Option<String>> {
-    let Some(pinned) = vault.pinned.as_ref().filter(|_| HAS_GUARD) else { return Ok(None) };
+    let Some(folder) = vault.guard() else { return Ok(None) };
     let carried = Carried {
         flow: new_flow(client.entropy()?, sign_in.navigates),
         return_to: sign_in.return_to.into(),
@@ -85,7 +84,7 @@ pub(super) fn at_guard<H: Host>(
         started: checked.started,
         params: sign_in.params.iter().cloned().chain(client.login_hint(&sign_in)).collect(),
     };
-    let url = pinned.departure(&carried.to_text());
+    let url = folder.departure(&carried.to_text());
     checked.state = Secret::new(carried.flow.as_str());
     // The page stores only the time, from which `pkg/storage.js` knows when the record expires, and whether to report a failure.
     let Carried { started, restores, .. } = carried;
@@ -115,7 +114,7 @@ pub(super) fn handed_over<H: Host>(
     handover: Option<&str>,
     now: Now,
 ) -> Option<Handed> {
-    vault.pinned.as_ref().filter(|_| HAS_GUARD)?;
+    vault.guard()?;
     let handed = read_handover(client, handover).filter(|_| !vault.is_spent(flow, now));
     let none = Handed { address: String::new(), kept: Kept::Spent, redeemed: None, key: None, steps: Vec::new() };
     Some(handed.unwrap_or(none))
@@ -252,8 +251,8 @@ fn state_in(query: &str) -> Option<String> {
 
 /// The result of a step back to the app, with a fragment in any case.
 fn returning<H: Host>(vault: &Vault<H>, carried: &Carried, transaction: Result<Option<Box<Transaction>>>) -> String {
-    let Some(pinned) = &vault.pinned else { return to_string(&Onward::default()) };
-    let mut to = pinned.closing_page();
+    let Some(folder) = vault.guard() else { return to_string(&Onward::default()) };
+    let mut to = folder.closing_page();
     // The `state` carries a short path in the place of a long one.
     let return_to = match &transaction {
         Ok(Some(transaction)) => &transaction.return_to,

@@ -108,7 +108,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
         "heard" => {
             let has_ended = heard(vault, worker, &message);
             // The guard has to forget what waits for the vault, too.
-            let is_guarded = HAS_GUARD && vault.borrow().pinned.is_some();
+            let is_guarded = vault.borrow().guard().is_some();
             return Ok(if is_guarded { to_string(&has_ended) } else { String::new() });
         }
         "recall" => {
@@ -176,7 +176,7 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
     Ok(String::new())
 }
 
-/// Takes the options from the file of the guard's folder. The sessions of other options end.
+/// Takes the options from the file beside the worker. The sessions of other options end.
 fn pin<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, message: &Value<'_>) -> Outcome {
     let Pin { options, folder } = wire::read(message)?;
     let earlier = vault.borrow_mut().pin(options, folder)?;
@@ -428,12 +428,18 @@ pub(super) fn whole_scope<H: Host>(vault: &Vault<H>, scope: Option<&str>, messag
     if asks_for_all(vault, scope) {
         return Ok(String::new());
     }
-    Ok(scope_set(&scope_set(scope.unwrap_or_default(), &granted), &asked))
+    let scope = scope.unwrap_or_default();
+    let Some(pinned) = vault.pinned.as_ref().filter(|pinned| HAS_GUARD && pinned.guard.is_none()) else {
+        return Ok(scope_set(&scope_set(scope, &granted), &asked));
+    };
+    pinned.check_scope(&scope_set(scope, &asked))?;
+    // The browser remembers what was granted, perhaps from the time of another file.
+    Ok(scope_set(&scope_set(scope, &pinned.within_scope(&granted)), &asked))
 }
 
 /// Whether a page asks for the whole scope of the guard's file.
 fn asks_for_all<H: Host>(vault: &Vault<H>, scope: Option<&str>) -> bool {
-    HAS_GUARD && vault.pinned.is_some() && scope.unwrap_or_default().is_empty()
+    vault.guard().is_some() && scope.unwrap_or_default().is_empty()
 }
 
 /// Reads the options of a sign-in as parameters with registered names: `loginHint` becomes `login_hint`, and the items of a

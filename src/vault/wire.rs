@@ -49,8 +49,8 @@ pub(super) struct Recall<'a> {
 pub(super) struct Pin<'a> {
     /// As JSON text.
     pub(super) options: &'a str,
-    /// The folder of the worker's file.
-    pub(super) folder: &'a str,
+    /// The folder of the worker's file, if a guard serves it.
+    pub(super) folder: Option<&'a str>,
 }
 
 /// A message of the guard; see [`super::guard::perform`].

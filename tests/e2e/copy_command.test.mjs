@@ -81,11 +81,53 @@ inFolder(
   },
 );
 
-inFolder('copy --options writes the folder of a guard', async (folder) => {
+inFolder('copy --options writes a worker that has its options from a file', async (folder) => {
+  const file = join(folder, 'mine.json');
+  const target = join(folder, 'public/valet-key');
+  await writeFile(file, JSON.stringify(OPTIONS));
+  const { code, out, error } = await command('copy', target, '--options', file);
+  assert.equal(code, 0, error);
+  assert.deepEqual((await readdir(target)).sort(), ['options.json', 'valet_key.wasm', 'worker.js']);
+  await isSame(join(target, 'options.json'), file);
+  await isSame(join(target, 'valet_key.wasm'), `${PKG}guard/valet_key.wasm`);
+  const [mark, ...script] = (await readFile(join(target, 'worker.js'), 'utf8')).split('\n');
+  assert.equal(mark, 'globalThis.valetKeyHasNoGuard=true;');
+  assert.equal(script.join('\n'), await readFile(`${PKG}guard/worker.js`, 'utf8'));
+  assert.match(out, /workerUrl: '\/valet-key\/worker\.js'/);
+  assert.match(out, /connect-src 'self' https:\/\/id\.test https:\/\/api\.test$/m);
+  assert.doesNotMatch(out, /callback\.html/);
+
+  const again = await command('copy', target, '--options', join(target, 'options.json'));
+  assert.equal(again.code, 0, 'the copied file can be given at the next update');
+  await isSame(join(target, 'options.json'), file);
+});
+
+inFolder('copy does not replace a worker with options or a guard by one without', async (folder) => {
+  const file = join(folder, 'mine.json');
+  await writeFile(file, JSON.stringify(OPTIONS));
+  const [own, guard] = ['own', 'guard'].map((name) => join(folder, name));
+  await command('copy', own, '--options', file);
+  await command('copy', guard, '--guard');
+  const rows = [
+    [[own], /has an options\.json. Add --options FILE/],
+    [[guard], /has the files of a guard. Add --guard/],
+    [[guard, '--options', file], /has the files of a guard. Add --guard/],
+  ];
+  for (const [parameters, expected] of rows) {
+    const before = await readFile(join(parameters[0], 'worker.js'));
+    const { code, error } = await command('copy', ...parameters);
+    assert.equal(code, 1, parameters.join(' '));
+    assert.match(error, expected);
+    assert.deepEqual(await readFile(join(parameters[0], 'worker.js')), before);
+  }
+  assert.equal((await command('copy', own, '--guard')).code, 0, 'a guard does more');
+});
+
+inFolder('copy --guard --options writes the folder of a guard', async (folder) => {
   const file = join(folder, 'mine.json');
   const target = join(folder, 'static/guard');
   await writeFile(file, JSON.stringify(OPTIONS));
-  const { code, out, error } = await command('copy', target, '--options', file);
+  const { code, out, error } = await command('copy', target, '--guard', '--options', file);
   assert.equal(code, 0, error);
   assert.deepEqual((await readdir(target)).sort(), [...(await readdir(`${PKG}guard`)), 'options.json'].sort());
   await isSame(join(target, 'worker.js'), `${PKG}guard/worker.js`);
@@ -95,11 +137,15 @@ inFolder('copy --options writes the folder of a guard', async (folder) => {
   assert.match(out, /\/guard\/callback\.html\n.*default-src 'none'; sandbox/);
 
   await writeFile(file, JSON.stringify({ ...OPTIONS, clientId: 'other' }));
-  assert.equal((await command('copy', target, '--options', file)).code, 0, 'an earlier options.json is replaced');
+  assert.equal(
+    (await command('copy', target, '--guard', '--options', file)).code,
+    0,
+    'an earlier options.json is replaced',
+  );
   await isSame(join(target, 'options.json'), file);
 
   await writeFile(join(target, 'options.json'), '{"theme":"dark"}');
-  const refused = await command('copy', target, '--options', file);
+  const refused = await command('copy', target, '--guard', '--options', file);
   assert.equal(refused.code, 1);
   assert.match(refused.error, /options\.json exists/);
   const bare = await command('copy', join(folder, 'bare'), '--guard');
@@ -113,7 +159,7 @@ inFolder('copy names what is wrong with a file of options', async (folder) => {
     ['[]', /not a JSON object/],
     [JSON.stringify({ ...OPTIONS, clientId: undefined }), /`clientId` is missing/],
     [JSON.stringify({ ...OPTIONS, issuer: undefined }), /`issuer` is missing/],
-    [JSON.stringify({ ...OPTIONS, tokens: 'page' }), /`tokens` is no option of a guard/],
+    [JSON.stringify({ ...OPTIONS, tokens: 'page' }), /`tokens` cannot be in a file of options/],
     [JSON.stringify({ ...OPTIONS, api: 'https://api.test/' }), /`api` is not a list/],
   ];
   for (const [text, expected] of rows) {

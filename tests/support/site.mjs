@@ -132,7 +132,7 @@ export async function startSite({
       'content-security-policy',
       /^\/pkg\/guard\/(callback|sealed)[.]html$/.test(path)
         ? (settings.policies.callback ?? "default-src 'none'; sandbox")
-        : ['/pkg/wasm/worker.js', '/pkg/guard/worker.js'].includes(path)
+        : /^\/(pkg\/wasm|pkg\/guard|valet-key|uploads)\/.*worker[.]js$/.test(path)
           ? (settings.policies.worker ?? workerPolicy(settings))
           : (settings.policies.page ?? (FRAMES[path] ?? pagePolicy)(settings)),
     );

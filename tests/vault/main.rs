@@ -18,6 +18,7 @@ mod kept;
 mod machines;
 mod options;
 mod pages;
+mod pinned;
 mod proofs;
 mod property;
 mod pushed;

@@ -338,7 +338,7 @@ fn bundle(workspace: &Workspace, node: &Node, wasm: &Path, part: Part) -> Result
             "--sourcemap=linked",
         ])
         .arg(format!("--define:__WASM_INTEGRITY__=\"sha384-{hash}\""))
-        .arg(format!("--define:__HAS_GUARD__={}", part == Part::Guard))
+        .arg(format!("--define:__IS_PINNED__={}", part == Part::Guard))
         .arg(format!("--mangle-props=^{INTERNAL}"))
         // The glue also contains this name as a string.
         .arg("--reserve-props=^__wbg_inst$")
