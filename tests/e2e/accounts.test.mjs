@@ -230,7 +230,7 @@ const MORE = {
 
 story(
   'ACC-03 P0: a sign-in for more scope keeps what there is, also after a reload, until a sign-out',
-  { ...MORE, homes: ['shared', 'dedicated'], everyEngine: true },
+  { ...MORE, homes: ['shared', 'dedicated'], differs: ['lasting'] },
   async (stage) => {
     const { page, provider } = stage;
     const asked = () => provider.issued.authorizations.at(-1).scope;
@@ -243,8 +243,8 @@ story(
     await stage.deny();
     await page.see('Told: authorization_error');
     assert.equal(asked(), 'openid profile photos');
-    // Without a shared worker, no vault lives through the redirect, and the provider restores the session.
-    if (stage.place.home === 'dedicated') await page.reload();
+    // Where no vault lives through the redirect, the keeper has the session, or after a reload the provider restores it.
+    if (stage.lacks('lasting')) await page.reload();
     await page.see('Signed in as alice');
     await page.click('button', 'Photos');
     await page.see('Told: 403');

@@ -4,6 +4,10 @@ import { writeFile } from 'node:fs/promises';
 /** Long enough for a slow machine, short enough to notice a hang. */
 const PATIENCE = 20_000;
 
+/** Milliseconds between two looks at a page: at first, and at most. Each look costs the browser work that the page then waits for. */
+const PAUSE = 50;
+const LONGEST_PAUSE = 200;
+
 /** Errors of a page during navigation between two documents. */
 const BETWEEN_PAGES = new Set([
   'StaleElementReferenceError',
@@ -130,7 +134,7 @@ export class Page {
   async until(what, question, patience = PATIENCE) {
     const end = Date.now() + patience;
     let last;
-    for (;;) {
+    for (let pause = PAUSE; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
       try {
         const answer = await question();
         if (answer) return answer;
@@ -144,7 +148,7 @@ export class Page {
           cause: last,
         });
       }
-      await new Promise((next) => setTimeout(next, 50));
+      await new Promise((next) => setTimeout(next, pause));
     }
   }
 }
