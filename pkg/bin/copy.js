@@ -27,7 +27,7 @@ const MARK = 'globalThis.valetKeyHasNoGuard=true;\n';
 /** The members of options.json: `docs/guard.md`. */
 const MEMBERS = [
   ...['issuer', 'server', 'clientId', 'scope', 'api', 'openid', 'account', 'userinfo', 'tokenEndpointAuthMethod'],
-  ...['dpop', 'dpopAlgorithm', 'keep', 'allowLoopbackHttp', 'timeout', 'idTokenHint'],
+  ...['dpop', 'dpopAlgorithm', 'keep', 'allowLoopbackHttp', 'restore', 'timeout', 'idTokenHint'],
 ];
 
 /** How a file of any release is recognized, so that a copy replaces older copies and nothing else. */
@@ -82,8 +82,9 @@ async function contentOf(file) {
   try {
     return await readFile(file);
   } catch (error) {
-    if (/** @type {any} */ (error).code === 'ENOENT') return undefined;
-    throw error;
+    const { code } = /** @type {any} */ (error);
+    if (code === 'ENOENT') return undefined;
+    throw code === 'EISDIR' ? new Mistake(`${file} is a folder, and no file.`) : error;
   }
 }
 
@@ -107,7 +108,11 @@ async function refuseWeaker(folder, isPinned, isGuard) {
   };
   const elsewhere = 'or name another folder.';
   expect(isGuard || !(await has('callback.html')), `${folder} has the files of a guard. Add --guard, ${elsewhere}`);
-  expect(isPinned || !(await has('options.json')), `${folder} has an options.json. Add --options FILE, ${elsewhere}`);
+  const isMarked = (await contentOf(join(folder, 'worker.js')))?.includes(MARK);
+  expect(
+    isPinned || !(isMarked || (await has('options.json'))),
+    `${folder} has a worker with a file of options. Add --options FILE, ${elsewhere}`,
+  );
 }
 
 /** The path at which a folder is served, as far as its name shows. @param {string} folder */
@@ -151,7 +156,8 @@ export async function run(parameters) {
     files.set('worker.js', Buffer.concat([Buffer.from(MARK), /** @type {Buffer} */ (files.get('worker.js'))]));
   let options;
   if (values.options !== undefined) {
-    const text = await readFile(values.options);
+    const text = await contentOf(values.options);
+    expect(text, `--options: there is no file ${values.options}.`);
     options = readOptions(text.toString(), values.options);
     files.set('options.json', text);
   }
@@ -194,11 +200,12 @@ function told(folder, names, isGuard, options) {
     `  ${path}valet_key.wasm`,
     '    Content-Type: application/wasm',
     '    Cache-Control: no-cache',
+    ...(isGuard || options ? [`  ${path}options.json`, '    Cache-Control: no-cache'] : []),
   ];
   if (options && !isGuard)
     lines.push(
       '',
-      'Everything that options.json names may be left out in `createClient`, except `issuer` and `clientId`.',
+      'What options.json names may be left out in `createClient`, except `issuer` and `clientId`.',
       'Serve no other worker.js of this package: a bundler that finds one by itself copies it, too.',
     );
   if (isGuard && !names.includes('options.json'))

@@ -300,14 +300,14 @@ function checkPlace() {
       'option `tokens`: `page`, with the worker.js of `valet-key copy --options`',
       'Remove `tokens`, or copy worker.js without `--options`.',
     );
-  // A host that decodes these serves this script from a folder that may have a file of somebody else.
-  if (/%2f|%5c/i.test(location.pathname))
-    throw errorText('config_error', 'an encoded slash in the address of worker.js', 'Write the slash as it is.');
+  // A host may serve this script at other addresses, too, such as one with an encoded slash, beside a file of somebody else.
+  if (!location.pathname.endsWith('/worker.js'))
+    throw errorText('config_error', 'worker.js has another address', 'Serve it as it was copied: `/…/worker.js`.');
 }
 
 /** Reads the options of the only client from the file beside this one, which no page can change. */
 async function readOptions() {
-  const response = await fetch(`${folder}options.json`).catch(() => undefined);
+  const response = await fetch(`${folder}options.json`, { cache: 'no-cache' }).catch(() => undefined);
   if (!response?.ok)
     throw errorText('config_error', 'options.json cannot be read', `Put it beside worker.js: ${folder}options.json`);
   let text = await response.text();
@@ -363,7 +363,9 @@ async function load(url, had) {
   options?.catch(() => {}); // awaited below
   if (wasStarted) startAnew();
   else {
-    const response = await fetch(url, { integrity: INTEGRITY });
+    // A page that named the address could send a text there, past every policy of the page.
+    const address = __IS_PINNED__ ? `${folder}valet_key.wasm` : url;
+    const response = await fetch(address, { integrity: INTEGRITY });
     // Streaming compilation needs the right media type.
     const isWasm = response.headers.get('content-type') === 'application/wasm';
     const module = await (isWasm

@@ -153,7 +153,7 @@ impl Pinned {
 
     /// What of this scope is a part of the client's scope.
     pub fn within_scope(&self, scope: &str) -> String {
-        let ours = scope_set("openid", &self.scope);
+        let ours = self.whole_scope();
         let known = items(scope, b' ').filter(|word| items(&ours, b' ').any(|known| known == *word));
         known.fold(String::new(), |part, word| scope_set(&part, word))
     }
@@ -176,9 +176,14 @@ impl Pinned {
         ))
     }
 
+    /// The most that a page may ask for: the scope of the client and that of its APIs.
+    fn whole_scope(&self) -> String {
+        scope_set(&scope_set("openid", &self.scope), &self.options.client.api.scope())
+    }
+
     /// Whether this is a part of the client's scope, in any order.
     fn has_scope(&self, scope: &str) -> bool {
-        let ours = scope_set("openid", &self.scope);
+        let ours = self.whole_scope();
         scope_set(&ours, scope) == ours
     }
 }

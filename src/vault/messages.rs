@@ -141,7 +141,11 @@ pub async fn perform<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, mes
             return devices::perform(vault, worker, port, &client, op, &message).await;
         }
         "signInMachine" => return machine::sign_in(vault, worker, &client, &message).await,
-        "register" if vault.borrow().pinned.is_none() => return registration::register(&client, &message).await,
+        "register" if vault.borrow().pinned.is_some() => {
+            let hint = "Write the `clientId` of options.json.";
+            return Err(Error::config("clientId", "left out, and this worker registers no app", hint).into());
+        }
+        "register" => return registration::register(&client, &message).await,
         "publicKey" => return machine::public_key::<W>(&client, port).await,
         "session" => {
             kept::wake(worker, &client, kept::Tokens::Renew).await;
@@ -417,7 +421,8 @@ fn end_others<W: Worker>(vault: &RefCell<Vault<W::Host>>, worker: &W, from: Opti
 }
 
 /// The scope of a sign-in: the one that the page asks for in any case, what the user has granted in addition, and the option `scope` of
-/// this sign-in. With a guard, a page that asks for nothing asks for the whole scope of its file, and so the result is empty.
+/// this sign-in. Where the options come from a file, a page that asks for nothing asks for the whole scope of the file. With a guard, the
+/// result is empty then.
 pub(super) fn whole_scope<H: Host>(vault: &Vault<H>, scope: Option<&str>, message: &Value<'_>) -> Result<String> {
     let text = |value: Option<&Value<'_>>| match value {
         None | Some(Value::Null) => Ok(String::new()),
@@ -425,21 +430,23 @@ pub(super) fn whole_scope<H: Host>(vault: &Vault<H>, scope: Option<&str>, messag
     };
     let asked = text(message.get("options").and_then(|options| options.get("scope")))?;
     let granted = text(message.get("granted"))?;
-    if asks_for_all(vault, scope) {
-        return Ok(String::new());
-    }
+    let all = asks_for_all(vault, scope);
     let scope = scope.unwrap_or_default();
-    let Some(pinned) = vault.pinned.as_ref().filter(|pinned| HAS_GUARD && pinned.guard.is_none()) else {
-        return Ok(scope_set(&scope_set(scope, &granted), &asked));
-    };
-    pinned.check_scope(&scope_set(scope, &asked))?;
-    // The browser remembers what was granted, perhaps from the time of another file.
-    Ok(scope_set(&scope_set(scope, &pinned.within_scope(&granted)), &asked))
+    match vault.pinned.as_ref().filter(|_| HAS_GUARD) {
+        Some(pinned) if pinned.guard.is_none() => {
+            let scope = if all { &*pinned.scope } else { scope };
+            pinned.check_scope(&scope_set(scope, &asked))?;
+            // The browser remembers what was granted, perhaps from the time of another file.
+            Ok(scope_set(&scope_set(scope, &pinned.within_scope(&granted)), &asked))
+        }
+        Some(_) if all => Ok(String::new()),
+        _ => Ok(scope_set(&scope_set(scope, &granted), &asked)),
+    }
 }
 
-/// Whether a page asks for the whole scope of the guard's file.
+/// Whether a page asks for the whole scope of the file.
 fn asks_for_all<H: Host>(vault: &Vault<H>, scope: Option<&str>) -> bool {
-    vault.guard().is_some() && scope.unwrap_or_default().is_empty()
+    HAS_GUARD && vault.pinned.is_some() && scope.unwrap_or_default().is_empty()
 }
 
 /// Reads the options of a sign-in as parameters with registered names: `loginHint` becomes `login_hint`, and the items of a

@@ -109,7 +109,7 @@ inFolder('copy does not replace a worker with options or a guard by one without'
   await command('copy', own, '--options', file);
   await command('copy', guard, '--guard');
   const rows = [
-    [[own], /has an options\.json. Add --options FILE/],
+    [[own], /has a worker with a file of options. Add --options FILE/],
     [[guard], /has the files of a guard. Add --guard/],
     [[guard, '--options', file], /has the files of a guard. Add --guard/],
   ];
@@ -119,6 +119,21 @@ inFolder('copy does not replace a worker with options or a guard by one without'
     assert.equal(code, 1, parameters.join(' '));
     assert.match(error, expected);
     assert.deepEqual(await readFile(join(parameters[0], 'worker.js')), before);
+  }
+  for (const text of ['{"theme":"dark"}', '\ufeff{', undefined]) {
+    if (text === undefined) await rm(join(own, 'options.json'));
+    else await writeFile(join(own, 'options.json'), text);
+    const { code, error } = await command('copy', own);
+    assert.equal(code, 1, text);
+    assert.match(error, /has a worker with a file of options/);
+  }
+  for (const [name, expected] of [
+    ['missing.json', /there is no file .*missing\.json/],
+    ['guard', /guard is a folder/],
+  ]) {
+    const { code, error } = await command('copy', join(folder, 'new'), '--options', join(folder, name));
+    assert.equal(code, 1, name);
+    assert.match(error, expected);
   }
   assert.equal((await command('copy', own, '--guard')).code, 0, 'a guard does more');
 });

@@ -111,16 +111,30 @@ story('PIN-08 P0: a copied worker reads no file of another folder', APP, async (
   await copied(stage);
   const { scripts } = site.settings;
   // The host decodes the address, and another folder has a file that a user has uploaded.
-  scripts['/uploads/..%2Fvalet-key%2Fworker.js'] = scripts['/valet-key/worker.js'];
-  const uploaded = { ...site.settings.config, clientId: 'evil' };
+  const addresses = ['/uploads/..%2Fvalet-key%2Fworker.js', '/uploads/..%252Fvalet-key%252Fworker.js'];
+  const uploaded = { issuer: provider.issuer, clientId: 'evil', allowLoopbackHttp: true };
   scripts['/uploads/options.json'] = { text: JSON.stringify(uploaded), type: 'application/json' };
+  scripts['/uploads/valet_key.wasm'] = scripts['/valet-key/valet_key.wasm'];
   await page.goto(site.url);
   await page.see('Signed out');
-  const told = await refusal(stage, {
-    clientId: 'evil',
-    workerUrl: '/uploads/..%2Fvalet-key%2Fworker.js',
-    wasmUrl: '/valet-key/valet_key.wasm',
-  });
-  assert.match(told, /^config_error: an encoded slash in the address of worker\.js/);
+  for (const address of addresses) {
+    scripts[address] = scripts['/valet-key/worker.js'];
+    const told = await refusal(stage, { clientId: 'evil', workerUrl: address });
+    assert.match(told, /^config_error: worker\.js has another address/);
+  }
   assert.equal(provider.count('authorization'), 0);
+});
+
+story('PIN-10 P0: a page names no address to which a copied worker sends something', APP, async (stage) => {
+  const { page, site, api } = stage;
+  await copied(stage);
+  site.settings.policies.worker = ''; // a host without headers
+  await page.goto(site.url);
+  await page.see('Signed out');
+  // Another client, and so another worker, whose module is not loaded yet.
+  assert.equal(await refusal(stage, { restore: 'none', wasmUrl: `${api.url}stolen` }), '');
+  assert.deepEqual(
+    api.requests.filter(({ path }) => path.includes('stolen')),
+    [],
+  );
 });

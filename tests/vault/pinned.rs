@@ -89,6 +89,9 @@ fn pin_03_a_page_asks_for_a_part_of_the_scope() {
         ("openid read", "", "", Some("openid read")),
         ("openid read", "", "write", Some("openid read write")),
         ("openid", "write admin", "", Some("openid write")),
+        ("", "", "", Some("openid read write")),
+        ("", "admin", "", Some("openid read write")),
+        ("", "", "admin", None),
         ("openid admin", "", "", None),
         ("openid", "", "admin", None),
     ] {
@@ -97,6 +100,31 @@ fn pin_03_a_page_asks_for_a_part_of_the_scope() {
             Err(outcome) => assert_eq!((named(&outcome), expected), (Some("scope"), None), "{scope} {granted} {more}"),
         }
     }
+}
+
+#[test]
+fn pin_03_the_scope_of_an_api_is_a_part_of_the_scope() {
+    let worker = worker();
+    let api = r#"{"url":"https://api.test/v1/","scope":"upload"}"#;
+    let file = file().replace(r#""https://api.test/v1/""#, api);
+    pin(&worker, &file).expect("options");
+    worker.page(1, r#"{"issuer":"https://as.test","clientId":"spa"}"#);
+    assert!(asked(&worker, "openid", "upload", "upload").expect("a request").contains("upload"));
+    assert_eq!(
+        asked(&worker, "openid", "", "admin").map_err(|outcome| named(&outcome).map(String::from)),
+        Err(Some("scope".into()))
+    );
+}
+
+#[test]
+fn pin_09_a_page_that_leaves_out_its_client_registers_none() {
+    let worker = pinned();
+    worker.page(1, r#"{"issuer":"https://as.test"}"#);
+    worker.here.take_sent();
+    let outcome =
+        worker.port(1).say("register", r#""redirectUri":"https://app.test/cb","scope":"","unreturned":false"#);
+    assert_eq!(named(&outcome), Some("clientId"));
+    assert!(worker.here.take_sent().is_empty());
 }
 
 #[test]
