@@ -93,6 +93,11 @@ export class Browser {
     return Boolean(this.#started.console);
   }
 
+  /** Whether {@link Page.shot} works. */
+  get makesPictures() {
+    return !this.#started.isUnseen;
+  }
+
   /** For example `153.7.0`. */
   async version() {
     return (await this.driver.getCapabilities()).getBrowserVersion();

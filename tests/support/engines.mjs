@@ -33,6 +33,7 @@ const BUILT = fileURLToPath(new URL('../../target/geckodriver/bin', import.meta.
  * @property {'tab' | 'window'} [tab] the kind of window that opens in front, and so can stand for a user's tab
  * @property {() => Promise<string[]>} [console] what was logged on the console since the last call, if the driver can
  *   read it
+ * @property {boolean} [isUnseen] whether the driver waits for ever for a picture of the page
  * @property {() => Promise<unknown>} [end] cleanup after the driver has quit
  */
 
@@ -111,7 +112,7 @@ async function webkit({ size, home }) {
       ...process.env,
       DISPLAY: display.name,
       GDK_BACKEND: 'x11',
-      // Without a graphics card, OpenGL runs on the processor, which doubles what a page costs.
+      // Without a graphics card, OpenGL runs on the processor, which doubles what a page costs. The driver makes no picture then.
       WEBKIT_DISABLE_COMPOSITING_MODE: '1',
       XDG_CONFIG_HOME: home,
       XDG_DATA_HOME: home,
@@ -130,7 +131,7 @@ async function webkit({ size, home }) {
       .manage()
       .window()
       .setRect({ x: 0, y: 0, ...size });
-    return { driver, tab: 'window', end };
+    return { driver, tab: 'window', isUnseen: true, end };
   } catch (error) {
     await end();
     throw error;

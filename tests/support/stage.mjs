@@ -376,7 +376,9 @@ export class Stage {
     return `The provider was last asked:${list(this.provider)}\nThe API:${list(this.api)}`;
   }
 
+  /** Saves what the page shows, if the browser can. */
   async picture(name) {
+    if (!this.browser.makesPictures) return;
     await mkdir(PICTURES, { recursive: true });
     await this.page.shot(`${PICTURES}${name.replace(/[^a-z0-9]+/gi, '-').slice(0, 80)}.png`);
   }
