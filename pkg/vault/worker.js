@@ -300,8 +300,9 @@ function checkPlace() {
       'option `tokens`: `page`, with the worker.js of `valet-key copy --options`',
       'Remove `tokens`, or copy worker.js without `--options`.',
     );
-  // A host may serve this script at other addresses, too, such as one with an encoded slash, beside a file of somebody else.
-  if (!location.pathname.endsWith('/worker.js'))
+  // A host may serve this script at other addresses, too, such as one with an encoded slash, beside a file of somebody else. A guard
+  // gives nothing to such a worker.
+  if (!isGuarded && !location.pathname.endsWith('/worker.js'))
     throw errorText('config_error', 'worker.js has another address', 'Serve it as it was copied: `/…/worker.js`.');
 }
 
