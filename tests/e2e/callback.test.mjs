@@ -114,6 +114,7 @@ story('CB-35 P0: processing a response again after reload, Back and Forward chan
 
 story('CB-48 CB-49 P0: the address keeps all parameters that are not part of the response', APP, async (stage) => {
   const { page, site } = stage;
+  await stage.browser.newTab(); // whose history is empty: a browser counts 50 entries at most
   const length = () => page.run('async () => history.length');
   await page.goto(`${site.url}?tab=2#/start?x=1`);
   await page.see('Signed out');

@@ -14,7 +14,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 const GUARD = { scope: 'openid profile email photos notes:read notes:write offline_access' };
 
-const DEMO = { guard: GUARD, everyEngine: true, scripts: { '/axe.js': AXE } };
+const DEMO = { demo: true, guard: GUARD, everyEngine: true, scripts: { '/axe.js': AXE } };
 
 /** The names of the steps that are shown, in order. */
 const steps = async ({ page }) => {

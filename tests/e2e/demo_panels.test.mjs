@@ -7,6 +7,7 @@ import { story } from '../support/stage.mjs';
 
 /** As the demo is served. */
 const DEMO = {
+  demo: true,
   guard: { scope: 'openid profile email photos notes:read notes:write offline_access' },
   config: { page: { clientId: 'page' }, unguarded: { clientId: 'unguarded' } },
   everyEngine: true,

@@ -1,6 +1,6 @@
-/** Text from a server reaches the page only without secrets and in limited length. */
+/** Text from a server reaches the page only without secrets and in limited length. `tests/vault/foreign.rs` plays every place of such a text. */
 import assert from 'node:assert/strict';
-import { HOSTILE, call, fresh, outcome, signIn, signedIn } from '../support/cases.mjs';
+import { ON_HOST, call, fresh, outcome, signIn, signedIn } from '../support/cases.mjs';
 import { search } from '../support/secrets.mjs';
 import { story } from '../support/stage.mjs';
 
@@ -83,7 +83,7 @@ const refusal = (place, members, type = 'application/json') => ({
 });
 
 for (const secret of ['code', 'code_verifier']) {
-  story(`TOK-50 P0: an \`error_description\` that quotes the ${secret} does not reach the page`, HOSTILE, (stage) =>
+  story(`TOK-50 P0: an \`error_description\` that quotes the ${secret} does not reach the page`, ON_HOST, (stage) =>
     quoting(stage, (quote) => refusal('/token', () => ({ error_description: quote(sent(stage)[secret]) })), {
       then: async (became, way) => {
         const { oauth } = await problem(stage);
@@ -96,7 +96,7 @@ for (const secret of ['code', 'code_verifier']) {
 
 story(
   'TOK-51 P0: an `error` or an `error_uri` that quotes the code or the verifier does not reach the page',
-  HOSTILE,
+  ON_HOST,
   async (stage) => {
     for (const secret of ['code', 'code_verifier']) {
       await quoting(
@@ -120,7 +120,7 @@ story(
 
 story(
   'TOK-52 P0: an authorization response that quotes its code in another parameter does not reach the page',
-  HOSTILE,
+  ON_HOST,
   async (stage) => {
     const beside = (members) => ({
       callback: (query) => {
@@ -142,7 +142,7 @@ story(
 
 story(
   'TOK-53 P0: a `Content-Type` that quotes the code, the verifier or a token does not reach the page',
-  HOSTILE,
+  ON_HOST,
   async (stage) => {
     const { provider } = stage;
     const typed = (place, secret) => (quote, spell) => ({
@@ -190,7 +190,7 @@ const asAlice = (stage) => async (became, way) => {
 
 story(
   'TOK-54 P0: a scope that quotes a token, the code or the verifier does not reach the page',
-  HOSTILE,
+  ON_HOST,
   async (stage) => {
     const then = asAlice(stage);
     for (const [, of] of [...secrets(stage), ['the ID Token', (answer) => answer.id_token]]) {
@@ -205,7 +205,7 @@ story(
 
 story(
   'TOK-57 P0: a claim that quotes a token, the code or the verifier does not reach the page',
-  HOSTILE,
+  ON_HOST,
   async (stage) => {
     const then = asAlice(stage);
     for (const [, of] of secrets(stage)) {
@@ -226,7 +226,7 @@ story(
 
 story(
   'TOK-55 P0: a quoted token in a UserInfo response or a refresh response does not reach the page',
-  HOSTILE,
+  ON_HOST,
   async (stage) => {
     const { provider } = stage;
     await signedIn(stage);
@@ -272,7 +272,7 @@ const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/;
 
 story(
   'TOK-56 P0: a text of a million characters is truncated, and its control characters are removed',
-  HOSTILE,
+  ON_HOST,
   async (stage) => {
     const { provider } = stage;
     const long = `\u001b[31m\u0000\r\n\u0085${'x'.repeat(1e6)}\u0007`;

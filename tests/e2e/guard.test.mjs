@@ -57,20 +57,9 @@ async function callApi({ page }) {
   await page.see('Told: 200');
 }
 
-/** From the page to a session and back to the page. */
-async function signIn(stage, url = stage.site.url) {
-  const { page } = stage;
-  await page.goto(url);
-  await page.see('Signed out');
-  await page.click('button', 'Sign in');
-  await stage.login();
-  await stage.consent();
-  await page.see('Signed in as alice');
-}
-
 story('GUARD-01 P0: the guard signs the user in, and the page returns to its path', GUARDED, async (stage) => {
   const { page, site } = stage;
-  await signIn(stage, `${site.url}?tab=2`);
+  await stage.signIn('alice', { at: `${site.url}?tab=2` });
   assert.equal(await page.url(), `${site.url}?tab=2`);
   await callApi(stage);
   assert.equal(stage.provider.count('token'), 1);
@@ -92,7 +81,7 @@ const ENDING = { ...GUARDED, policies: { page: PERMISSIVE }, attack: SHORT_LIVED
 
 story('GUARD-15 P0: a session outlives a vault that ends with its last page', ENDING, async (stage) => {
   const { page, site } = stage;
-  await signIn(stage);
+  await stage.signIn();
   const before = asked(stage);
   for (let visits = 0; visits < 5; visits += 1) {
     await page.goto(`${site.origin}/www/style.css`);
@@ -112,7 +101,7 @@ story(
   GUARDED,
   async (stage) => {
     const { page } = stage;
-    await signIn(stage);
+    await stage.signIn();
     for (let round = 0; round < 3; round += 1) {
       await page.reload();
       await stage.restored();
@@ -381,7 +370,7 @@ story('GUARD-10 P1: a folder without options tells what is missing', GUARDED, as
 
 story('GUARD-12 P0: a sign-out at the provider comes back to the page, and nothing is left', GUARDED, async (stage) => {
   const { page, site } = stage;
-  await signIn(stage);
+  await stage.signIn();
   await page.click('button', 'Leave');
   await page.click('button', /Yes|Sign out/);
   await page.see('Signed out');
@@ -403,7 +392,7 @@ story(
     },
   },
   async (stage) => {
-    await signIn(stage);
+    await stage.signIn();
     await callApi(stage);
   },
 );
@@ -413,12 +402,13 @@ story(
   { ...GUARDED, differs: ['lasting'] },
   async (stage) => {
     const { page, site } = stage;
-    await signIn(stage);
+    await stage.signIn();
     const { pinned } = site.settings;
     site.settings.pinned = null;
     await page.reload();
-    if (stage.lacks('lasting')) {
-      await page.see('Told: config_error');
+    // Where a vault may end with its last page, it may also live until the next one.
+    await page.see(stage.lacks('lasting') ? /Told: config_error|Signed in as alice/ : 'Signed in as alice');
+    if ((await page.text()).includes('config_error')) {
       site.settings.pinned = pinned;
       await page.reload();
     }

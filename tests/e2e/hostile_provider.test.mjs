@@ -1,7 +1,19 @@
 /** Rows of `tests/cases` that need a browser and a connection, and the most severe of the other rows. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HOSTILE, begin, call, fresh, late, outcome, play, settled, signIn, signedIn } from '../support/cases.mjs';
+import {
+  HOSTILE,
+  ON_HOST,
+  begin,
+  call,
+  fresh,
+  late,
+  outcome,
+  play,
+  settled,
+  signIn,
+  signedIn,
+} from '../support/cases.mjs';
 import { answers, startHostile } from '../support/hostile.mjs';
 import { story } from '../support/stage.mjs';
 import { startStranger } from '../support/stranger.mjs';
@@ -22,7 +34,7 @@ const callback = (members) => ({
   },
 });
 
-story('DISC P0: metadata of another issuer cause no redirect to a provider', HOSTILE, async (stage) => {
+story('DISC P0: metadata of another issuer cause no redirect to a provider', ON_HOST, async (stage) => {
   const { issuer } = stage.provider;
   const rows = [
     ['DISC-01', metadata({ issuer: 'https://evil.test' })],
@@ -51,7 +63,9 @@ story('DISC P0: metadata of another issuer cause no redirect to a provider', HOS
   ];
   for (const [id, change] of rows) await play(stage, id, change);
   await play(stage, 'DISC-06', {}, { config: { issuer: 'http://as.test' } });
+});
 
+story('DISC-11 P0: metadata are not taken from another address', HOSTILE, async (stage) => {
   const evil = await startStranger();
   stage.site.settings.connect.push(evil.url);
   try {
@@ -62,7 +76,7 @@ story('DISC P0: metadata of another issuer cause no redirect to a provider', HOS
   }
 });
 
-story('DISC P0: metadata with invalid addresses cause no redirect to a provider', HOSTILE, async (stage) => {
+story('DISC P0: metadata with invalid addresses cause no redirect to a provider', ON_HOST, async (stage) => {
   const rows = [
     ['DISC-27', metadata({ token_endpoint: 'http://as.test/token' })],
     ['DISC-27', metadata({ authorization_endpoint: 'http://as.test/authorize' })],
@@ -291,7 +305,7 @@ story('CB P0: two providers are not mixed up', HOSTILE, async (stage) => {
   }
 });
 
-story('TOK P0: token responses are parsed strictly', HOSTILE, async (stage) => {
+story('TOK P0: token responses are parsed strictly', ON_HOST, async (stage) => {
   const { page, provider } = stage;
   await play(
     stage,

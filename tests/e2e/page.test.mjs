@@ -5,7 +5,7 @@ import { story } from '../support/stage.mjs';
 
 story(
   'the demo signs in through the guard, with the scopes that are ticked',
-  { guard: { scope: 'openid profile email photos notes:read notes:write offline_access' } },
+  { demo: true, guard: { scope: 'openid profile email photos notes:read notes:write offline_access' } },
   async (stage) => {
     const { page, provider } = stage;
     await page.goto(stage.site.url);
@@ -23,7 +23,7 @@ story(
 
 story(
   'a user can enter another provider, and return to the demo’s provider',
-  { differs: ['lasting'] },
+  { demo: true, differs: ['lasting'] },
   async (stage) => {
     const { page, site, provider, api } = stage;
     const own = site.settings.config;
@@ -54,7 +54,7 @@ story(
   },
 );
 
-story('text of a server is shown as text, not as markup', {}, async (stage) => {
+story('text of a server is shown as text, not as markup', { demo: true }, async (stage) => {
   const { page } = stage;
   await stage.visit();
   await page.check(/notes:write/);
@@ -68,7 +68,7 @@ story('text of a server is shown as text, not as markup', {}, async (stage) => {
   assert.deepEqual(await page.all('img', 'not an image'), []);
 });
 
-story('a sign-in works with the keyboard alone', {}, async (stage) => {
+story('a sign-in works with the keyboard alone', { demo: true }, async (stage) => {
   const { page } = stage;
   const press = (...keys) =>
     page.driver
@@ -108,7 +108,7 @@ async function narrowWindow({ page, site }) {
   await page.driver.manage().window().setRect(size);
 }
 
-story('the page fits a narrow screen', {}, async (stage) => {
+story('the page fits a narrow screen', { demo: true }, async (stage) => {
   const { page } = stage;
   await narrowWindow(stage);
   await stage.signIn();
@@ -118,7 +118,7 @@ story('the page fits a narrow screen', {}, async (stage) => {
   assert.ok(wide <= screen, `${wide} on ${screen}`);
 });
 
-story('each control has an accessible name', {}, async (stage) => {
+story('each control has an accessible name', { demo: true }, async (stage) => {
   const { page } = stage;
   await stage.signIn();
   const nameless = [];

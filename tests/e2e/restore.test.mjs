@@ -95,7 +95,11 @@ story(
 
 story('Back and Forward after a sign-in do no harm', {}, async (stage) => {
   const { page, site } = stage;
-  await stage.signIn();
+  await stage.visit();
+  await page.click('button', 'Sign in');
+  await stage.login();
+  await stage.consent();
+  await page.see('Signed in as alice');
   await page.back();
   await page.until('another page', async () => (await page.url()) !== site.url);
   await page.forward();
@@ -122,12 +126,12 @@ story(
   async (stage) => {
     const { page, provider } = stage;
     await stage.signIn();
-    const before = provider.count('authorization');
+    const [before, asked] = [provider.count('authorization'), questions(provider)];
     await page.reload();
     await page.see('Signed out');
     assert.equal(provider.count('authorization'), before);
     await page.click('button', 'Sign in');
     await page.see('Signed in as alice');
-    assert.equal(questions(provider), 4, 'the provider still knows the user, and does not ask');
+    assert.equal(questions(provider), asked, 'the provider still knows the user, and does not ask');
   },
 );

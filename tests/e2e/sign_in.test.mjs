@@ -4,10 +4,14 @@ import { story } from '../support/stage.mjs';
 
 story(
   'a sign-in by redirect ends at a clean address, and the API responds',
-  { homes: ['shared', 'dedicated', 'page'] },
+  { demo: true, homes: ['shared', 'dedicated', 'page'] },
   async (stage) => {
     const { page, provider, site } = stage;
-    await stage.signIn('alice');
+    await stage.visit();
+    await page.click('button', 'Sign in');
+    await stage.login();
+    await stage.consent();
+    await page.see('Signed in as alice');
 
     assert.equal(await page.url(), site.url, 'the address bar is clean');
     assert.deepEqual(await stage.keys('sessionStorage'), [], 'the pending sign-in is consumed');
@@ -32,7 +36,7 @@ story('a second user signs in under another name', {}, async (stage) => {
   await stage.page.see('"user": "bob"');
 });
 
-story('the API refuses what the user did not grant, and the page shows why', {}, async (stage) => {
+story('the API refuses what the user did not grant, and the page shows why', { demo: true }, async (stage) => {
   const { page } = stage;
   await stage.signIn('alice', { refuse: [/photos/] });
   await page.see(/photos\s+\(not granted\)/);
@@ -48,7 +52,7 @@ story('the API refuses what the user did not grant, and the page shows why', {},
   assert.equal(await stage.call('Photos'), 200);
 });
 
-story('a note is written after the user has granted the scope', {}, async (stage) => {
+story('a note is written after the user has granted the scope', { demo: true }, async (stage) => {
   const { page } = stage;
   await stage.signIn();
   assert.equal(await stage.call('Add a note'), 403);

@@ -78,7 +78,7 @@ for (const kind of ['unreachable', '500']) {
   });
 }
 
-story('after a sign-out, the page offers no call', {}, async (stage) => {
+story('after a sign-out, the page offers no call', { demo: true }, async (stage) => {
   const { page } = stage;
   await stage.signIn();
   await page.click('button', 'Sign out');

@@ -5,9 +5,11 @@
  * (`CHROMIUM`, `CHROMEDRIVER`, `FIREFOX`, `GECKODRIVER`, `WEBKITDRIVER`, `XVFB`).
  */
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ENGINES } from './engines.mjs';
+import { listen, portNear } from './loopback.mjs';
 import { Page } from './page.mjs';
 
 /**
@@ -33,6 +35,18 @@ async function start(engine, { dark = false, size = { width: 1200, height: 900 }
   const started = await ENGINES[engine]({ dark, size, ...settings });
   await started.driver.manage().setTimeouts({ script: 30_000, pageLoad: 30_000, implicit: 0 });
   return started;
+}
+
+/** The port of a server of this process whose only page is empty. @type {Promise<number> | undefined} */
+let emptyPage;
+
+async function startEmptyPage() {
+  const port = await portNear();
+  const server = createServer((request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><link rel="icon" href="data:,">');
+  });
+  await listen(server.unref(), port);
+  return port;
 }
 
 /** By engine. @type {Map<string, Browser>} */
@@ -118,28 +132,36 @@ export class Browser {
   }
 
   /**
-   * Returns the browser for later stories, with one empty page and without cookies, which do not distinguish ports.
+   * Returns the browser for later stories, without cookies, which do not distinguish ports.
    * @param {string} origin of the story's site
    */
   async leave(origin) {
-    const { hostname } = new URL(await this.driver.getCurrentUrl());
-    if (hostname !== new URL(origin).hostname) await this.page.goto(origin);
+    await this.clear(new URL(origin).hostname);
     await this.driver.manage().deleteAllCookies();
-    await this.clear();
+    await this.console();
     idle.set(this.engine, this);
   }
 
-  /** Leaves one page open, which is empty and has no history. */
-  async clear() {
-    const old = await this.driver.getAllWindowHandles();
-    await this.driver.switchTo().window(old[0]); // Firefox never responds to a request for a tab in a popup
-    const fresh = await this.newTab();
-    for (const handle of old) {
+  /**
+   * Leaves one tab open, with an empty page. The tab is kept, because a new one costs as much as a short story; so it has a history.
+   * @param {string} [host] of the empty page
+   */
+  async clear(host = 'localhost') {
+    const [first, ...others] = await this.driver.getAllWindowHandles();
+    for (const handle of others) {
       await this.driver.switchTo().window(handle);
       await this.driver.close();
     }
-    await this.driver.switchTo().window(fresh);
-    await this.console();
+    await this.driver.switchTo().window(first);
+    if (this.#started.renews) {
+      const fresh = await this.newTab();
+      await this.driver.switchTo().window(first);
+      await this.driver.close();
+      await this.driver.switchTo().window(fresh);
+    }
+    // A browser keeps the process of a page for the next page of the same site, and not for `about:blank`.
+    await this.page.goto(`http://${host}:${await (emptyPage ??= startEmptyPage())}/`);
+    await this.driver.executeScript('window.name = ""');
   }
 
   async close() {

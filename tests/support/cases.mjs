@@ -40,6 +40,9 @@ const APP = `
 /** Options of a story that plays cases. */
 export const HOSTILE = { provider: startHostile, scripts: { '/www/app.js': APP } };
 
+/** The same for rows that the tests on the host play, too. */
+export const ON_HOST = { ...HOSTILE, onHost: true };
+
 /** @returns {{ kinds: string[], reason?: string, posts: string[] }} the row with this id */
 export function row(id) {
   const [group] = id.split('-');

@@ -2,7 +2,7 @@
  * Which engines play a story.
  *
  * All chosen engines play the rows of `tests/cases` of priority P0, and the stories that depend on the engine. The
- * first of them plays the remaining stories. `VALET_KEY_ENGINES=firefox,webkit` chooses engines, and with
+ * first of them plays the remaining stories, and those whose rows the tests on the host play, too: what they show is decided in Rust. `VALET_KEY_ENGINES=firefox,webkit` chooses engines, and with
  * `VALET_KEY_EVERYWHERE=1` each of them plays everything.
  */
 import { readFileSync, readdirSync } from 'node:fs';
@@ -36,7 +36,8 @@ export function isGrave(title) {
  * @param {string} title
  * @param {object} story
  * @param {boolean} story.differs whether the story depends on the engine
+ * @param {boolean} [story.onHost] whether the tests on the host play the same rows
  */
-export function enginesFor(title, { differs }) {
-  return EVERYWHERE || differs || isGrave(title) ? CHOSEN : CHOSEN.slice(0, 1);
+export function enginesFor(title, { differs, onHost = false }) {
+  return EVERYWHERE || differs || (isGrave(title) && !onHost) ? CHOSEN : CHOSEN.slice(0, 1);
 }

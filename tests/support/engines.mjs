@@ -33,6 +33,7 @@ const BUILT = fileURLToPath(new URL('../../target/geckodriver/bin', import.meta.
  * @property {'tab' | 'window'} [tab] the kind of window that opens in front, and so can stand for a user's tab
  * @property {() => Promise<string[]>} [console] what was logged on the console since the last call, if the driver can
  *   read it
+ * @property {boolean} [renews] whether each story gets a new tab: in an old one, a shared worker may outlive its page or not
  * @property {boolean} [isUnseen] whether the driver waits for ever for a picture of the page
  * @property {() => Promise<unknown>} [end] cleanup after the driver has quit
  */
@@ -131,7 +132,7 @@ async function webkit({ size, home }) {
       .manage()
       .window()
       .setRect({ x: 0, y: 0, ...size });
-    return { driver, tab: 'window', isUnseen: true, end };
+    return { driver, tab: 'window', renews: true, isUnseen: true, end };
   } catch (error) {
     await end();
     throw error;

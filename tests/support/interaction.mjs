@@ -43,6 +43,12 @@ export class Interaction {
     this.#response.end(page);
   }
 
+  /** Answers as a user does who logs in and consents to everything, without showing a page. */
+  async agree(user) {
+    if (this.#details.prompt.name === 'login') return this.#finish({ login: { accountId: user } });
+    return this.#consent(this.#scopes());
+  }
+
   /** @param {URLSearchParams} form */
   async submit(form) {
     if (form.has('cancel')) {

@@ -76,7 +76,8 @@ export async function startProvider({
    * `alter` changes the responses of endpoints: it gets the path and the body, and returns the body to send. `inFrame`
    * is a page that replaces the response to silent sign-ins; `null` is a page that refuses to be framed. `audienceOf` is the
    * audience of the tokens for a resource (RFC 8707), and `formatOf` their format. `usesGrantedResource` says whether a token request that
-   * names no resource gets a token for the one that was granted. `grantable` is what the user grants of an authorization detail.
+   * names no resource gets a token for the one that was granted. `grantable` is what the user grants of an authorization detail. `agreeing` is
+   * a user who logs in and consents to everything, and sees no page for it.
    */
   const settings = {
     name,
@@ -88,6 +89,7 @@ export async function startProvider({
     formatOf: () => 'jwt',
     usesGrantedResource: true,
     grantable: (detail) => detail,
+    agreeing: null,
   };
   const issued = new Issued();
   const outage = new Outage();
@@ -143,6 +145,7 @@ export async function startProvider({
     try {
       const interaction = await Interaction.of(provider, request, response, { origins, settings });
       if (request.method === 'POST') await interaction.submit(new URLSearchParams(await bodyOf(request)));
+      else if (settings.agreeing) await interaction.agree(settings.agreeing);
       else await interaction.show();
     } catch (error) {
       response.writeHead(400, { 'content-type': 'text/html; charset=utf-8' });

@@ -57,6 +57,7 @@ const workerPolicy = ({ connect }) =>
  * @param {string} [options.host]
  * @param {object | null} [options.config] the content of `/www/config.json`; may be set later
  * @param {string[]} [options.connect] the addresses that the worker may call
+ * @param {string} [options.document] the page at `/www/`, if not the demo
  * @param {string} [options.before] markup for the very beginning of the page's head, for tests
  * @param {Record<string, string | { text: string | Buffer, type: string } | null>} [options.scripts] replacements of
  *   files, for tests, served as JavaScript unless a type is given; `null` removes a file
@@ -75,6 +76,7 @@ export async function startSite({
   host = 'localhost',
   config = null,
   connect = [],
+  document,
   before = '',
   scripts = {},
   policies = {},
@@ -97,6 +99,7 @@ export async function startSite({
       config,
       pinned,
       connect,
+      document,
       before,
       scripts,
       policies,
@@ -138,11 +141,7 @@ export async function startSite({
     );
 
     if (settings.pages.includes(request.url.split('?')[0])) {
-      const page = await readFile(`${ROOT}www/index.html`, 'utf8');
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-      return response.end(
-        page.replace(/<head>/, `<head>${settings.before}`).replace(/(href|src)="(?=\w+[.])/g, '$1="/www/'),
-      );
+      return html(response, (await page(settings)).replace(/(href|src)="(?=\w+[.])/g, '$1="/www/'));
     }
     // Browsers send this header with the script of a service worker.
     if (!serviceWorkers && request.headers['service-worker']) return response.writeHead(404).end();
@@ -170,17 +169,24 @@ export async function startSite({
       site.spied.push(await bodyOf(request, 50_000_000));
       return response.writeHead(204).end();
     }
-    if (path === '/www/' && settings.before) {
-      const page = await readFile(`${ROOT}www/index.html`, 'utf8');
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-      return response.end(page.replace(/<head>/, `<head>${settings.before}`));
-    }
+    if (path === '/www/' && (settings.document || settings.before)) return html(response, await page(settings));
     // No other file of the repository is served.
     if (!/^\/(www|pkg)\//.test(path)) return response.writeHead(404).end();
     return files(request, response);
   });
   await listen(server, port);
   return site;
+}
+
+/** The page at `/www/`. */
+async function page({ document, before }) {
+  const text = document ?? (await readFile(`${ROOT}www/index.html`, 'utf8'));
+  return text.replace(/<head>/, `<head>${before}`);
+}
+
+function html(response, text) {
+  response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+  response.end(text);
 }
 
 function json(response, value) {

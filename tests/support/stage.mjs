@@ -18,6 +18,7 @@
  * says which engines play a story.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,6 +37,10 @@ import { PASSWORD } from './users.mjs';
 
 const PICTURES = fileURLToPath(new URL('../../target/e2e/', import.meta.url));
 
+/** A file of the app of the stories. */
+const ofApp = (name) => readFileSync(new URL(`../app/${name}`, import.meta.url), 'utf8');
+const [APP, APP_SCRIPT] = [ofApp('index.html'), ofApp('app.js')];
+
 after(closeIdle);
 
 /**
@@ -45,8 +50,8 @@ after(closeIdle);
  * @param {StageOptions & Where} options
  * @param {(stage: Stage) => Promise<void>} play
  */
-export function story(name, { homes, needs, differs, everyEngine, ...options }, play) {
-  everywhere(name, { homes, needs, differs, everyEngine }, async (place) => {
+export function story(name, { homes, needs, differs, everyEngine, onHost, ...options }, play) {
+  everywhere(name, { homes, needs, differs, everyEngine, onHost }, async (place) => {
     const stage = await Stage.open({ ...options, differs, ...place });
     try {
       await play(stage);
@@ -68,6 +73,7 @@ export function story(name, { homes, needs, differs, everyEngine, ...options }, 
  * @property {keyof NEEDS} [needs] what the driver must be able to do
  * @property {string[]} [differs] the abilities on which the story depends
  * @property {boolean} [everyEngine] whether all engines play it although it depends on no ability
+ * @property {boolean} [onHost] whether the tests on the host play the same rows, so that one engine is enough
  */
 
 /**
@@ -77,9 +83,9 @@ export function story(name, { homes, needs, differs, everyEngine, ...options }, 
  * @param {Where} where
  * @param {(place: Place) => Promise<Stage | void>} play
  */
-export function everywhere(name, { homes = ['shared'], needs, differs, everyEngine }, play) {
+export function everywhere(name, { homes = ['shared'], needs, differs, everyEngine, onHost }, play) {
   const file = current();
-  for (const engine of enginesFor(name, { differs: Boolean(needs || differs || everyEngine) })) {
+  for (const engine of enginesFor(name, { differs: Boolean(needs || differs || everyEngine), onHost })) {
     for (const home of homes) {
       const place = { file, name, engine, home };
       const skip = needs && !NEEDS[needs].engines.includes(engine) && NEEDS[needs].reason;
@@ -114,6 +120,7 @@ function brief(error) {
  * @typedef {object} StageOptions
  * @property {number} [accessTokenSeconds]
  * @property {boolean} [refreshTokens]
+ * @property {boolean} [demo] whether the page is the demo instead of the app of the stories
  * @property {Parameters<typeof startSite>[0]['scripts']} [scripts] replacements of the page's own files
  * @property {{ page?: string, worker?: string }} [policies] other policies than the recommended
  * @property {Record<string, string>} [headers] of every file of the page
@@ -137,6 +144,7 @@ export class Stage {
   static async open({
     accessTokenSeconds,
     refreshTokens,
+    demo = false,
     scripts,
     policies,
     headers,
@@ -156,8 +164,14 @@ export class Stage {
     stage.place = { engine, home };
     const without = home === 'dedicated' ? '<script src="/without.js"></script>' : '';
     stage.site = await startSite({
+      document: demo ? undefined : APP,
       before: `${without}${attack ? '<script src="/attack.js"></script>' : ''}<script src="/spy.js"></script>`,
-      scripts: { '/without.js': 'delete globalThis.SharedWorker;', '/attack.js': attack ?? null, ...scripts },
+      scripts: {
+        '/without.js': 'delete globalThis.SharedWorker;',
+        '/attack.js': attack ?? null,
+        ...(demo ? {} : { '/www/app.js': APP_SCRIPT }),
+        ...scripts,
+      },
       host,
       policies,
       headers,
@@ -226,8 +240,8 @@ export class Stage {
   }
 
   /** Opens the page and waits until it shows whether a user is signed in. */
-  async visit() {
-    await this.page.goto(this.site.url);
+  async visit(url = this.site.url) {
+    await this.page.goto(url);
     await this.page.see(/Signed (in|out)/);
   }
 
@@ -242,13 +256,27 @@ export class Stage {
     return [first, second];
   }
 
-  /** From the page through login and consent, back to the page. */
-  async signIn(user = 'alice', { refuse = [] } = {}) {
-    await this.visit();
+  /**
+   * From the page to the provider and back, signed in. Where the provider is the tests' own and the user refuses nothing, it shows no login
+   * and no consent: each page costs a browser more than a redirect. {@link login} and {@link consent} are for stories that need them.
+   *
+   * @param {string} [user]
+   * @param {object} [how]
+   * @param {(string | RegExp)[]} [how.refuse] the scopes that the user refuses
+   * @param {string} [how.at] the address of the page
+   */
+  async signIn(user = 'alice', { refuse = [], at = this.site.url } = {}) {
+    const { settings } = this.provider;
+    const isShort = !refuse.length && settings?.agreeing === null;
+    await this.visit(at);
+    if (isShort) settings.agreeing = user;
     await this.page.click('button', 'Sign in');
-    await this.login(user);
-    await this.consent({ refuse });
+    if (!isShort) {
+      await this.login(user);
+      await this.consent({ refuse });
+    }
     await this.page.see(`Signed in as ${user}`);
+    if (isShort) settings.agreeing = null;
   }
 
   /** From the page to a session whose access token has expired. The next token lasts. */

@@ -32,7 +32,7 @@ const TIME: Duration = Duration::from_secs(105);
 const SMOKE: [&str; 4] = ["sign_in", "call", "sign_out", "renewal"];
 
 /// The parts of the repository that a page under test loads.
-const TESTED: [&str; 6] = ["src/", "pkg/", "www/", "Cargo.", "tests/support/", "tests/package"];
+const TESTED: [&str; 7] = ["src/", "pkg/", "www/", "Cargo.", "tests/app/", "tests/support/", "tests/package"];
 
 /// What the tests of the documentation read, apart from the Markdown files.
 const DOCUMENTED: [&str; 4] = ["docs/", "pkg/", "tests/docs/", "src/protocol/"];
