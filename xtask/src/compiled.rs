@@ -45,7 +45,7 @@ impl Tool {
             let mut command = toolchain::cargo("install");
             command.args([name, "--version", version, "--locked", "--debug", "--quiet", "--root"]);
             command.arg(workspace.target().join(name)).stdin(Stdio::null());
-            // Nobody debugs it, and it is compiled once.
+            // It is compiled once, and not debugged.
             command.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_INCREMENTAL", "0");
             eprintln!("xtask: compiles {name}, which {reason}: {}", process::spell(&command));
             Some(command.spawn().context("cannot start cargo")?)

@@ -40,12 +40,11 @@ pub fn test(workspace: &Workspace) -> Result<Outcome> {
 
 /// The command that Cargo calls to run a compiled test.
 fn runner(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.target().join("xtask/runner");
     let mut command = toolchain::cargo("build");
     command.current_dir(workspace.root());
     command.args(["--package", "xtask", "--features", "test-runner", "--bin", "wasm-test-runner", "--target-dir"]);
-    process::run(command.arg(&folder))?;
-    Ok(folder.join(format!("debug/wasm-test-runner{}", env::consts::EXE_SUFFIX)))
+    process::run(command.arg(workspace.target()))?;
+    Ok(workspace.target().join(format!("debug/wasm-test-runner{}", env::consts::EXE_SUFFIX)))
 }
 
 fn test_in(workspace: &Workspace, engine: &Engine, toolchain: &Toolchain, runner: &Path) -> Result<Outcome> {
