@@ -94,7 +94,7 @@ story(
 
 story(
   'a provider that binds tokens to keys: its headers and pushed requests',
-  { ...EVERYWHERE, provider: (options) => startProvider({ ...options, bound: true }) },
+  { ...OPEN, provider: (options) => startProvider({ ...options, bound: true }) },
   async (stage) => {
     const findings = await diagnosis(stage);
     assert.deepEqual(brief(findings, 'error'), []);
@@ -196,7 +196,7 @@ story(
   },
 );
 
-story('options and addresses that are wrong', EVERYWHERE, async (stage) => {
+story('options and addresses that are wrong', OPEN, async (stage) => {
   const rows = [
     [{ clientId: 7 }, 'client', 'error', /config_error.*clientId|clientId.*config_error/],
     [{ issuer: 7, scope: 7, api: 'x', timeout: 'x', server: undefined }, 'issuer', 'error', /7 is not a URL/],

@@ -20,7 +20,6 @@ const WATCHING = {
       });`,
     ),
   },
-  everyEngine: true,
 };
 
 /** Sets the time of the last activity, as if so many seconds had passed since, and lets the tabs notice. */

@@ -17,7 +17,7 @@ const appThat = (stepUp) =>
     },
   });
 
-const using = (stepUp) => ({ scripts: appThat(stepUp), everyEngine: true });
+const using = (stepUp) => ({ scripts: appThat(stepUp) });
 
 /** From here on the API refuses all tokens that the provider has issued by now, until the user has logged in again. */
 function demandLogin({ api, provider }) {

@@ -10,7 +10,7 @@ const scripts = app({
   exposed: true,
 });
 
-const at = (provider, more = {}) => ({ provider, scripts, everyEngine: true, ...more });
+const at = (provider, more = {}) => ({ provider, scripts, ...more });
 
 /** Opens the page, whose configuration holds what the provider's metadata lack. */
 export async function visit(stage) {

@@ -88,6 +88,16 @@ export class Page {
     });
   }
 
+  /** Puts a text into a field at once, which is faster than typing: for pages that are not under test. */
+  put(label, text) {
+    return this.until(`put a text into "${label}"`, async () => {
+      const [element] = await this.all('textbox', label);
+      if (!element) return false;
+      await this.driver.executeScript('arguments[0].value = arguments[1]', element, text);
+      return true;
+    });
+  }
+
   /** Ticks or clears a checkbox. */
   check(label, checked = true) {
     return this.until(`checkbox "${label}"`, async () => {

@@ -294,8 +294,8 @@ export class Stage {
     const { page } = this;
     await page.find('heading', 'Sign in');
     await page.at(this.#provider);
-    await page.fill('User', user);
-    await page.fill('Password', PASSWORD);
+    await page.put('User', user);
+    await page.put('Password', PASSWORD);
     await page.click('button', 'Sign in');
   }
 
