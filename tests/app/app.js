@@ -11,7 +11,7 @@ const config = await (await fetch('config.json')).json();
 const client = createClient({ scope: 'openid profile email photos notes:read', ...config });
 
 client.addEventListener('change', ({ session, reason }) => {
-  line('journal', `${reason}`);
+  line('journal', reason);
   show(session);
 });
 

@@ -87,12 +87,7 @@ story(
   { ...KEEPING, homes: ['dedicated'] },
   async (stage) => {
     const { page, provider } = stage;
-    // The provider shows pages: WebKitGTK otherwise never frees the lock of the worker before the redirect, see docs/engines.md.
-    await stage.visit();
-    await page.click('button', 'Sign in');
-    await stage.login();
-    await stage.consent();
-    await page.see('Signed in as alice');
+    await stage.signIn('alice', { shown: true });
     await stored(stage);
     const first = await page.driver.getWindowHandle();
     const second = await stage.browser.newTab();

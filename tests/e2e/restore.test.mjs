@@ -95,11 +95,7 @@ story(
 
 story('Back and Forward after a sign-in do no harm', {}, async (stage) => {
   const { page, site } = stage;
-  await stage.visit();
-  await page.click('button', 'Sign in');
-  await stage.login();
-  await stage.consent();
-  await page.see('Signed in as alice');
+  await stage.signIn('alice', { shown: true });
   await page.back();
   await page.until('another page', async () => (await page.url()) !== site.url);
   await page.forward();

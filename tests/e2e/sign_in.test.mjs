@@ -7,11 +7,7 @@ story(
   { demo: true, homes: ['shared', 'dedicated', 'page'] },
   async (stage) => {
     const { page, provider, site } = stage;
-    await stage.visit();
-    await page.click('button', 'Sign in');
-    await stage.login();
-    await stage.consent();
-    await page.see('Signed in as alice');
+    await stage.signIn('alice', { shown: true });
 
     assert.equal(await page.url(), site.url, 'the address bar is clean');
     assert.deepEqual(await stage.keys('sessionStorage'), [], 'the pending sign-in is consumed');

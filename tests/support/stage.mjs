@@ -264,10 +264,12 @@ export class Stage {
    * @param {object} [how]
    * @param {(string | RegExp)[]} [how.refuse] the scopes that the user refuses
    * @param {string} [how.at] the address of the page
+   * @param {boolean} [how.shown] whether the provider shows its pages: otherwise WebKitGTK may keep the worker that the page had before,
+   *   and its locks, see `docs/engines.md`
    */
-  async signIn(user = 'alice', { refuse = [], at = this.site.url } = {}) {
+  async signIn(user = 'alice', { refuse = [], at = this.site.url, shown = refuse.length > 0 } = {}) {
     const { settings } = this.provider;
-    const isShort = !refuse.length && settings?.agreeing === null;
+    const isShort = !shown && settings?.agreeing === null;
     await this.visit(at);
     if (isShort) settings.agreeing = user;
     await this.page.click('button', 'Sign in');
